@@ -1,0 +1,1 @@
+"""From raw sources to class folders and a manifest. Imports neither torch nor fastai."""

@@ -1,0 +1,263 @@
+"""The curation road: list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and writes one
+curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest lists."""
+from __future__ import annotations
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core import (IntegrityError, NotCurated, UnknownName, UsageError, atomic_path, check_writable, make_folder, package_file,
+                    sha256_file, sha256_text, unknown_name, write_json, write_text)
+from ..images import decode, write_png
+from ..manifest import CURATION, MANIFEST, Record, read_manifest, to_csv, write_manifest, write_rows
+from ..recipes import Recipe, load_recipe
+from .catalog import Source, choose, depths, load_catalog
+from .dedupe import CONFLICT_COLUMNS, DUPLICATE_COLUMNS, DuplicateGroup, Seen, group_copies
+from .fetch import locate
+from .fingerprint import Unreadable, pixel_sha256, source_bytes
+from .listing import REJECT_COLUMNS, Reject, list_source
+from .report import dataset_card, summary_table
+from .scan import parallel, scan
+from .split import FRACTIONS, Radiograph, assign_splits
+
+__all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
+
+LAYOUTS = ("class", "split")
+QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
+STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken, not inputs that are left out on purpose
+
+
+@dataclass
+class Curation:
+    "What a curation found, and what it wrote."
+    out: Path
+    recipe: Recipe
+    records: list[Record]
+    groups: list[DuplicateGroup]  # of two copies or more
+    rejects: list[Reject]
+    warnings: list[str]
+    sources: list[Source]         # that were there
+    absent: list[Source]
+    written: int = 0              # files; 0: everything stood already
+    removed: int = 0              # images of an earlier run that no longer belong
+    foreign: list[str] = field(default_factory=list)  # files in the class folders that are not ours
+
+    @property
+    def conflicts(self)->list[DuplicateGroup]: return [g for g in self.groups if g.conflict]
+    @property
+    def faults(self)->int: return sum(r.stage in STRICT_STAGES for r in self.rejects) + len(self.absent)
+
+    def duplicates(self)->dict[str, int]:
+        "Copies left out, by kind, and how many of them came from another source than the kept one."
+        dup = [(g, m) for g in self.groups if not g.conflict for m in g.members[1:]]
+        kinds = Counter(g.kind(m) for g, m in dup)
+        return {"bytes": kinds["bytes"], "pixels": kinds["pixels"], "across_sources": sum(m.item.source != g.kept.item.source for g, m in dup)}
+
+    def to_dict(self)->dict:
+        counts = Counter((r.label, r.source, r.split) for r in self.records)
+        return {"out": str(self.out), "recipe": self.recipe.name, "images": len(self.records),
+                "counts": [{"class": c, "source": s, "split": p, "images": n} for (c, s, p), n in sorted(counts.items())],
+                "duplicates": self.duplicates(), "conflicts": len(self.conflicts),
+                "rejects": {f"{s}/{r}": n for (s, r), n in sorted(Counter((x.stage, x.reason) for x in self.rejects).items())},
+                "sources": [s.id for s in self.sources], "absent": [s.id for s in self.absent], "warnings": self.warnings,
+                "foreign": self.foreign, "written": self.written, "removed": self.removed}
+
+    def __str__(self)->str:
+        d = self.duplicates()
+        left = Counter((x.stage, x.reason) for x in self.rejects)
+        lines = [summary_table(self.records, self.recipe), "",
+                 f"exact copies left out: {sum(v for k, v in d.items() if k != 'across_sources')} ({d['bytes']} equal bytes, {d['pixels']} equal pixels; "
+                 f"{d['across_sources']} across sources) -> duplicates.csv",
+                 f"label conflicts left out: {len(self.conflicts)} radiographs -> conflicts.csv",
+                 f"left out or not read: {len(self.rejects)} -> rejects.csv"]
+        lines += [f"    {n:6}  {stage}: {reason}" for (stage, reason), n in sorted(left.items())]
+        return "\n".join(lines)
+
+    def _repr_html_(self)->str:
+        import html
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def curate(
+    out,                 # folder to write; absent, empty, or written by the same request before
+    recipe="six_class",  # a recipe's name or file
+    manifest=None,       # a catalogue like data_manifest.csv; None: the library's own
+    mirror=None,         # folder that holds kaggle/, github/, http/, local/
+    only=(),             # source ids; empty: the recipe's, or those that are on
+    layout="class",      # class: CLASS/image | split: SPLIT/CLASS/image
+    workers=None,        # processes; None: one a core
+    quick=False,         # a balanced random subset: at most QUICK_PER_CLASS images a class
+    seed=0,
+    check=False,         # list, scan and decide, but write nothing
+    progress=None,       # wraps an iterable: progress(iterable, total, what)
+)->Curation:
+    "Sources -> class folders and manifest.csv. Raises a `CxrError` for what a person can mend; the same input gives the same bytes."
+    if layout not in LAYOUTS: raise UnknownName(unknown_name("layout", layout, LAYOUTS))
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    catalog = load_catalog(manifest)
+    out, beside = Path(out), Path(manifest).parent if manifest else Path()
+    sources = choose(catalog, only, recipe.sources)
+    request = dict(format=1, recipe=recipe.to_dict(), layout=layout, quick=bool(quick), seed=seed)
+    _check_out(out, request)
+    roots, absent = locate(sources, mirror, beside, must=bool(only))
+    present = [s for s in sources if s.id in roots]
+    found = _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress)
+    done = Curation(out, recipe, *found, present, absent)
+    done.warnings += _warn(done, catalog, only)
+    if not check: _write(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, roots, workers, progress)
+    return done
+
+def _catalog_sha(manifest)->str: return sha256_file(manifest or package_file("data_manifest.csv"))
+
+def _check_out(out:Path, request:dict):
+    "Refuse a folder that is not ours to write in, before anything is read."
+    check_writable(out)
+    if not out.exists() or not any(out.iterdir()): return
+    if not (out/CURATION).is_file():
+        raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. Choose an empty folder for --out.")
+    import json
+    try: before = json.loads((out/CURATION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e: raise NotCurated(f"{out/CURATION}: {e}. Choose an empty folder for --out.") from e
+    for key, now in request.items():
+        if before.get(key) != now:
+            was, now = (x.get("name") if isinstance(x, dict) else x for x in (before.get(key), now))
+            raise UsageError(f"{out} was curated with another {key} ({was}, now {now}). Choose another --out.")
+
+
+# ---- decide
+
+def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress):
+    "(records, groups of copies, rejects, warnings): everything that is to be written, and nothing is."
+    listings = [list_source(s, roots[s.id]) for s in present]
+    rejects = [r for x in listings for r in x.rejects]
+    warnings = [w for x in listings for w in x.warnings]
+    items = [it for x in listings for it in x.items]
+    silent = [it for it in items if not it.findings]
+    rejects += [_reject(it, "label", "no_finding_stated", f"the source says {it.source_label or 'nothing'!r}: {it.rule.notes or 'no known finding'}") for it in silent]
+    items = [it for it in items if it.findings]
+    prints = scan(items, workers, progress)
+    bad = [(it, p) for it, p in zip(items, prints) if isinstance(p, Unreadable)]
+    rejects += [Reject(it.path, p.sha256, it.source, "scan", p.reason, p.message) for it, p in bad]
+    rank = _ranker(catalog)
+    seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings)), rank(it, said[0]))
+            for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
+    groups = group_copies(seen)
+    split = assign_splits([_radiograph(g) for g in groups], seed)
+    records = []
+    for g in groups:
+        if g.conflict: continue
+        one = _record(g, *split[g.kept.print.pixel_sha256], catalog, recipe, layout)
+        (records if isinstance(one, Record) else rejects).append(one)
+    if quick: records, more = _quick(records, seed); rejects += more
+    records.sort(key=lambda r: r.path)
+    rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
+    if not records: raise UsageError(_nothing(rejects, recipe))
+    return records, [g for g in groups if len(g.members) > 1], rejects, warnings
+
+def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
+
+def _nothing(rejects, recipe)->str:
+    common = Counter(r.reason for r in rejects).most_common(1)
+    why = f": {common[0][1]} files left out for {common[0][0]!r}" if common else ": the sources hold no images"
+    return f"no image has a class of recipe {recipe.name}{why}. Check --only, --recipe and the catalogue's rules (cxr sources)."
+
+def _ranker(catalog):
+    depth, order = depths(catalog), {id: i for i, id in enumerate(catalog)}
+    return lambda it, label: (not label, it.official != "test", depth[it.source], order[it.source], it.path)
+
+def _radiograph(g:DuplicateGroup)->Radiograph:
+    links = {p for m in g.members for p in (*m.item.patients, m.item.radiograph) if p}
+    kept = g.kept.item
+    said = kept.findings[0] if len(kept.findings) == 1 else "several"
+    official = {m.item.official for m in g.members if m.item.official}
+    return Radiograph(g.kept.print.pixel_sha256, frozenset(links), f"{kept.source}|{said}", kept.source, frozenset(official))
+
+def _record(g:DuplicateGroup, group:str, split:str, catalog, recipe, layout)->Record|Reject:
+    kept, it, p = g.kept, g.kept.item, g.kept.print
+    if not kept.label: return _reject(it, "recipe", "no_class", kept.why, p.sha256)
+    if it.rule.split == "train" and split != "train":
+        return _reject(it, "split", "train_only", f"{it.source} is for training only, but its patient or a copy is in {split}", p.sha256)
+    parts = ([split] if layout == "split" else []) + [kept.label, f"{p.pixel_sha256[:32]}.png"]
+    return Record(path="/".join(parts), sha256=p.sha256, pixel_sha256=p.pixel_sha256, phash=p.phash, source=it.source,
+                  upstream=catalog[it.source].derived_from, original_path=it.path, source_label=it.source_label, label=kept.label,
+                  findings="|".join(it.findings), patient=it.patients[0] if it.patients else "", group=group, split=split, view=it.view,
+                  age=it.age, sex=it.sex, width=str(p.width), height=str(p.height), mode=p.mode, licence=it.rule.licence)
+
+def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
+    "At most QUICK_PER_CLASS images a class, each split its share: whole groups in random order, so patients stay together."
+    room = {(r.label, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split]) for r in records}
+    kept, left = [], []
+    for r in sorted(records, key=lambda r: (sha256_text(f"quick|{seed}|{r.group}"), r.path)):
+        if room[r.label, r.split] > 0:
+            room[r.label, r.split] -= 1
+            kept.append(r)
+        else: left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
+    return kept, left
+
+def _warn(done:Curation, catalog, only)->list[str]:
+    out = [f"{s.id} is not in the mirror" for s in done.absent]
+    have = {r.label for r in done.records}
+    for c in done.recipe.vocab:
+        if c not in have: out.append(f"no image for class {c}: sources that have it: {', '.join(_givers(catalog, done.recipe, c)) or 'none in the catalogue'}")
+    used = {r.source for r in done.records}
+    for s in done.sources:
+        ups = sorted(used & set(catalog if "*" in s.derived else _ancestors(catalog, s.id)) - {s.id})
+        if s.id in used and ups:
+            out.append(f"{s.id} re-publishes {', '.join(ups)}: exact copies are found, copies that were resized or cropped are not")
+    return out
+
+def _ancestors(catalog, id)->set: return {a for u in catalog[id].derived if u != "*" for a in ({u} | _ancestors(catalog, u))}
+
+def _givers(catalog, recipe, label)->list[str]:
+    return [s.id for s in catalog.values() if any(recipe.label(s.id, r.findings.split("|") if r.findings else ())[0] == label for r in s.rules)]
+
+
+# ---- write
+
+def _write(done:Curation, request:dict, roots, workers, progress):
+    "Images, tables, card, then the manifest: its presence says that the folder is whole."
+    before = _before(done.out)
+    paths = {r.path for r in done.records}
+    text = to_csv([vars(r) for r in done.records], Record.__dataclass_fields__)
+    stands = (done.out/MANIFEST).is_file() and (done.out/MANIFEST).read_bytes() == text.encode()
+    if not stands and (done.out/MANIFEST).exists(): os.unlink(done.out/MANIFEST)  # the folder is not whole until it is written again
+    make_folder(done.out)
+    done.written += write_json(done.out/CURATION, request)
+    for folder in sorted({os.path.dirname(p) for p in paths}): make_folder(done.out/folder)
+    todo = [r for r in done.records if not (done.out/r.path).is_file()]
+    done.written += len(parallel(_write_many, [(*_origin(r, roots), r.pixel_sha256, str(done.out/r.path)) for r in todo], workers, progress, "writing images")) if todo else 0
+    for gone in sorted(before - paths):
+        if (done.out/gone).is_file(): os.unlink(done.out/gone); done.removed += 1
+    done.foreign = _foreign(done, paths)
+    done.written += _write_tables(done)
+    done.written += write_manifest(done.out, done.records, done.recipe.vocab)
+
+def _origin(r:Record, roots)->tuple[str, tuple|None]:
+    path, _, inner = r.original_path.partition("#")
+    part, _, row = inner.partition("/")
+    return (str(roots[r.source]/path), (f"{part}_images", int(row))) if inner else (str(roots[r.source]/path), None)
+
+def _write_many(todo:list)->list:
+    for file, array, sha, to in todo:
+        pixels = decode(source_bytes(file, array))
+        if pixel_sha256(pixels) != sha: raise IntegrityError(f"{file} changed while it was curated. Run the same command again.")
+        with atomic_path(to, sync=False) as part: write_png(pixels, part)
+    return todo
+
+def _before(out:Path)->set[str]:
+    "The images of an earlier run's manifest."
+    try: return {r.path for r in read_manifest(out).rows}
+    except NotCurated: return set()
+
+def _foreign(done:Curation, paths:set[str])->list[str]:
+    tops = sorted({p.split("/")[0] for p in paths})
+    files = [f.relative_to(done.out).as_posix() for top in tops for f in (done.out/top).rglob("*") if f.is_file()]
+    return sorted(set(files) - paths)
+
+def _write_tables(done:Curation)->int:
+    conflicts = [row for g in done.conflicts for row in g.conflict_rows()]
+    copies = [row for g in done.groups for row in g.rows()]
+    return sum([write_rows(done.out/"rejects.csv", [vars(r) for r in done.rejects], REJECT_COLUMNS),
+                write_rows(done.out/"duplicates.csv", copies, DUPLICATE_COLUMNS),
+                write_rows(done.out/"conflicts.csv", conflicts, CONFLICT_COLUMNS),
+                write_text(done.out/"README.md", dataset_card(done))])

@@ -1,0 +1,244 @@
+"""An architecture's name -> a plain torch network (body, head, parameter groups), so that a bundle loads without fastai.
+
+Names and weight files in, `nn.Sequential(body, head)` out. Layers, their order and their state-dict keys are those of
+fastai's `vision_learner`, so weights travel both ways. Never imports fastai, never unpickles more than tensors, and
+never leaves a network half loaded: either every weight of the body is found in the file or nothing is changed.
+"""
+from __future__ import annotations
+import errno, re, socket, sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlparse
+import safetensors.torch, torch, torchvision
+from torch import nn
+from .core import IntegrityError, SourceUnavailable, StorageError, UnknownName, UsageError, one_line, sha256_file, unknown_name
+
+__all__ = ["ARCHS", "Family", "AdaptiveConcatPool2d", "build_network", "param_groups", "load_weights"]
+
+STALL = 30  # seconds without an answer after which a download gives up; torch.hub itself would wait for ever
+HIDDEN = 512  # width of the head's inner layer, as in fastai's create_head
+COUNTER = "num_batches_tracked"  # batch norm's step counter: no weight, and older files lack it
+WRAPPERS = ("module.", "model.", "_orig_mod.")  # what DataParallel, Lightning and torch.compile put before every key
+DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
+# ---- architectures
+
+@dataclass(frozen=True)
+class Family:
+    "How the networks of one torchvision family are taken apart."
+    parts: Callable[[nn.Module], tuple[dict[str, nn.Module], int]]  # whole network -> body's children by name, its features
+    early: int  # body[:early] is the first parameter group, the one that learns slowest
+
+def _resnet_parts(whole:nn.Module)->tuple[dict[str, nn.Module], int]:
+    "A ResNet's children without pooling and classifier, and the number of channels they end in."
+    parts = dict(whole.named_children())
+    del parts["avgpool"]
+    return parts, parts.pop("fc").in_features
+
+RESNET = Family(parts=_resnet_parts, early=6)  # body[:6] ends with layer2, as in fastai's _resnet_split
+
+# To add an architecture: its torchvision name and its family.
+ARCHS = {"resnet18": RESNET, "resnet34": RESNET, "resnet50": RESNET}
+
+def _family(arch:str)->Family:
+    if arch not in ARCHS: raise UnknownName(unknown_name("architecture", arch, ARCHS))
+    return ARCHS[arch]
+
+def _parts(arch:str)->tuple[dict[str, nn.Module], int]:
+    return _family(arch).parts(torchvision.models.get_model(arch, weights=None))
+
+
+# ---- networks
+
+class AdaptiveConcatPool2d(nn.Module):
+    "(n, c, h, w) -> (n, 2c, 1, 1): each channel's largest value, then each channel's mean."
+    def __init__(self):
+        super().__init__()
+        self.ap, self.mp = nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)
+    def forward(self, x): return torch.cat([self.mp(x), self.ap(x)], 1)
+
+def _stem(body:nn.Module)->tuple[str, nn.Conv2d]:
+    "The name and the layer of the convolution that sees the image."
+    return next((name, m) for name, m in body.named_modules() if isinstance(m, nn.Conv2d))
+
+def _set_in_channels(body:nn.Sequential, n:int):
+    "Replace the first convolution by one of `n` input channels, initialised as torchvision does the others."
+    name, old = _stem(body)
+    if old.in_channels == n: return
+    new = nn.Conv2d(n, old.out_channels, old.kernel_size, old.stride, old.padding, bias=old.bias is not None)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    body.set_submodule(name, new)
+
+def _head(nf:int, n_out:int)->nn.Sequential:
+    "fastai's default vision head, layer by layer and with its initialisation (apply_init, kaiming_normal_)."
+    head = nn.Sequential(AdaptiveConcatPool2d(), nn.Flatten(),
+                         nn.BatchNorm1d(2*nf), nn.Dropout(0.25), nn.Linear(2*nf, HIDDEN, bias=False), nn.ReLU(inplace=True),
+                         nn.BatchNorm1d(HIDDEN), nn.Dropout(0.5), nn.Linear(HIDDEN, n_out, bias=False))
+    for m in head:
+        if isinstance(m, nn.Linear): nn.init.kaiming_normal_(m.weight)
+        if isinstance(m, nn.BatchNorm1d): nn.init.constant_(m.bias, 1e-3)  # fastai.layers.BatchNorm starts there
+    return head
+
+def build_network(
+    arch:str,           # a name of ARCHS
+    n_out:int,          # outputs, one a class
+    in_channels:int=1,  # radiographs are gray
+)->nn.Sequential:       # body, head; maps (n, in_channels, h, w) to (n, n_out) logits. Weights are random: nothing is fetched
+    "Build an untrained network. Raises `UnknownName`."
+    parts, nf = _parts(arch)
+    if n_out < 1: raise UsageError(f"a network needs at least one class, not {n_out}")
+    body = nn.Sequential(*parts.values())
+    _set_in_channels(body, in_channels)
+    net = nn.Sequential(body, _head(nf, n_out))
+    net.arch = arch
+    return net
+
+def param_groups(
+    net:nn.Sequential,  # of build_network
+)->list[list[nn.Parameter]]:  # early body, late body, head: the order of fastai's learning rates. Usable as its `splitter`
+    "Split the parameters into groups that learn at their own rates."
+    body, head = net
+    early = _family(net.arch).early
+    return [list(m.parameters()) for m in (body[:early], body[early:], head)]
+
+
+# ---- weights
+
+def load_weights(
+    net:nn.Sequential,  # of build_network(arch, ..); changed in place
+    weights:str|Path,   # "none", "imagenet", or a .pth or .safetensors file
+    arch:str,           # the name `net` was built from
+)->str:                 # what was loaded, as in "imagenet: 216 of 216 body tensors"
+    """Load the body; the head always starts fresh.
+
+    A three-channel first convolution is summed over its channels for a one-channel network: a gray image repeated three
+    times and the image itself then give the same activations. That holds exactly where all three channels are normalised
+    with one mean and deviation, as radiographs are here. ImageNet's own constants differ by channel (deviations 0.225 to
+    0.229, means 0.406 to 0.485), so such a network sees its inputs slightly shifted and scaled; training absorbs that.
+
+    Raises `SourceUnavailable` (no network), `UsageError` (no such file), `IntegrityError` (not this network's weights).
+    """
+    _family(arch)
+    if str(weights) == "none": return "none: every weight starts at random"
+    imagenet = str(weights) == "imagenet"
+    file = _imagenet_file(arch) if imagenet else _existing(weights)
+    source = "imagenet" if imagenet else str(file)
+    state = _body_state(_tensors(_read(file), source), arch, source)
+    found = _match(state, net[0], arch, source)
+    net[0].load_state_dict(found, strict=False)  # strict in _match; only step counters may be absent
+    return f"{source}: {len(found)} of {len(found)} body tensors"
+
+def _existing(weights)->Path:
+    file = Path(weights)
+    if file.is_file(): return file
+    raise UsageError(f"no weights file {str(weights)!r}: --weights takes imagenet, none, or a .pth or .safetensors file")
+
+def _read(file:Path):
+    "What a weights file holds. Only tensors and plain containers are ever unpickled."
+    try:
+        if file.suffix == ".safetensors": return safetensors.torch.load_file(file)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as e: raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
+    except Exception as e:  # a damaged or hostile file may fail in any way inside the parser
+        raise IntegrityError(f"{file} is no plain state dict ({type(e).__name__}: {one_line(e)[:120]}). It was not run. Save "
+                             "the network's state_dict() with safetensors or torch.save, and give that file.") from e
+
+def _tensors(obj, source:str)->dict[str, torch.Tensor]:
+    "The tensors of a state dict, found under `state_dict` or `model` where a trainer wrapped it, wrapper prefixes removed."
+    for key in ("state_dict", "model"):
+        if isinstance(obj, dict) and isinstance(obj.get(key), dict): obj = obj[key]
+    tensors = {}
+    for key, value in obj.items() if isinstance(obj, dict) else ():
+        if not isinstance(value, torch.Tensor): continue
+        bare = _bare(str(key))
+        if bare in tensors: raise IntegrityError(f"{source} holds {bare!r} twice, under different prefixes: which one is meant?")
+        tensors[bare] = value
+    return tensors
+
+def _bare(key:str)->str:
+    while key.startswith(WRAPPERS): key = key.split(".", 1)[1]
+    return key
+
+def _body_state(tensors:dict, arch:str, source:str)->dict[str, torch.Tensor]:
+    "The body's tensors by the torchvision name of their layer, from torchvision's keys or our own."
+    names = _body_names(arch)
+    if not any(k.startswith("0.") for k in tensors): return tensors
+    state = {}
+    for key, value in tensors.items():
+        part, index, rest = (key.split(".", 2) + ["", ""])[:3]
+        if part == "0" and index.isdecimal() and int(index) < len(names): state[f"{names[int(index)]}.{rest}"] = value
+    return state
+
+def _body_names(arch:str)->list[str]:
+    "torchvision's names of the body's children, in order."
+    with torch.device("meta"): return list(_parts(arch)[0])
+
+def _match(
+    state:dict,     # torchvision key -> tensor
+    body:nn.Sequential,
+    arch:str,
+    source:str,     # names the file in errors
+)->dict[str, torch.Tensor]:  # every tensor of `body`, by its own key
+    "Find each of the body's tensors. Raises `IntegrityError` that counts and names what is missing."
+    names, stem = _body_names(arch), _stem(body)[0] + ".weight"
+    found, wanted, problem = {}, 0, ""
+    for key, want in body.state_dict().items():
+        index, rest = key.split(".", 1)
+        name = f"{names[int(index)]}.{rest}"
+        got = state.get(name)
+        if got is None and name.endswith(COUNTER): continue
+        wanted += 1
+        if key == stem: got = _fit_channels(got, want.shape[1])
+        why = _misfit(got, want)
+        if why: problem = problem or f"{name} {why}"
+        else: found[key] = got
+    if problem: raise IntegrityError(f"{source}: only {len(found)} of {wanted} body tensors of {arch} fit; the first that does "
+                                     f"not: {problem}. Nothing was loaded. Is it another architecture's file?")
+    return found
+
+def _fit_channels(weight, n:int):
+    "A first convolution's weight (out, c, h, w) for `n` input channels where that loses nothing, else as it is."
+    if weight is None or weight.ndim != 4 or weight.shape[1] == n: return weight
+    if n == 1 and weight.shape[1] == 3: return weight.sum(1, keepdim=True)
+    if n == 3 and weight.shape[1] == 1: return weight.expand(-1, n, -1, -1) / n
+    return weight
+
+def _misfit(got, want:torch.Tensor)->str:
+    "Why `got` cannot stand for `want`; empty where it can."
+    if got is None: return "is missing"
+    if got.shape != want.shape: return f"has shape {tuple(got.shape)}, expected {tuple(want.shape)}"
+    if got.is_floating_point() != want.is_floating_point(): return f"is {got.dtype}, expected {want.dtype}"
+    return "" if torch.isfinite(got).all() else "holds values that are not finite"
+
+
+# ---- ImageNet weights
+
+def _imagenet_file(arch:str)->Path:
+    "torchvision's official weights of `arch`, from torch.hub's cache or fetched into it. Checks the hash in the file's name."
+    url = torchvision.models.get_model_weights(arch).DEFAULT.url
+    file = Path(torch.hub.get_dir())/"checkpoints"/Path(urlparse(url).path).name
+    tag = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    prefix = tag[1] if tag else None
+    if file.is_file() and sha256_file(file).startswith(prefix or ""): return file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _stall_limit(STALL): torch.hub.download_url_to_file(url, str(file), prefix, progress=sys.stderr.isatty())
+    except (OSError, HTTPException, RuntimeError) as e:
+        if getattr(e, "errno", None) in DISK:
+            raise StorageError(f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to a folder with room.") from e
+        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({one_line(e)}). Either train from scratch "
+                                "(--weights none) or give a file (--weights FILE: a .pth or .safetensors state dict, or a "
+                                "bundle's model.safetensors).") from e
+    return file
+
+@contextmanager
+def _stall_limit(seconds:float):
+    "Sockets opened inside give up after `seconds` of silence."
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try: yield
+    finally: socket.setdefaulttimeout(before)

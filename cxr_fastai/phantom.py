@@ -1,0 +1,339 @@
+"""Draw radiograph-like images and a mirror of fake sources with known flaws. (kind, seed, patient) -> uint8 pixels;
+a folder -> files, catalogue and `Planted`, the answer sheet. Needs no download; never reads a real radiograph, never
+deletes, never stands for one: a phantom teaches a program its road, nothing about medicine.
+
+Distances are in half image widths: x runs to the image's right (the patient's left), y downward, the middle is (0, 0).
+Only polynomials, square roots and look-ups touch whole images, in float64, so that every platform rounds to the same uint8.
+"""
+from __future__ import annotations
+import csv, io, json, math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+import numpy as np
+from PIL import Image, ImageDraw
+from cxr_fastai.core import FINDINGS, UsageError, UnknownName, make_folder, unknown_name, write_json, write_text
+
+__all__ = ["CLASSES", "KINDS", "AGES", "Planted", "draw", "write_sources"]
+
+CLASSES = ("bacterial_pneumonia", "covid_19", "normal", "other_findings", "tuberculosis", "viral_pneumonia")
+KINDS = (*CLASSES, "heart_effusion", "mass")  # the last two are the forms that other_findings takes
+AGES = ("adult", "child")
+
+# What differs between people: name -> (adult range, child range); chosen by eye beside public adult and paediatric films.
+ANATOMY = {
+    "half":      ((.68, .78), (.62, .72)),      # rib cage, half its width
+    "apex":      ((-.80, -.72), (-.76, -.66)),  # y of the lungs' tops
+    "base":      ((.50, .64), (.40, .54)),      # y of the costophrenic angles
+    "dome":      ((.17, .27), (.12, .20)),      # height of the diaphragm above them
+    "lift":      ((.02, .08), (.01, .05)),      # how much higher the patient's right dome stands
+    "medial":    ((.11, .15), (.12, .17)),      # mediastinum, half its width
+    "heart":     ((.86, 1.06), (1.02, 1.20)),   # its size, 1 = a third of the image wide
+    "apex_x":    ((.15, .22), (.13, .20)),      # how far its apex points to the image's right
+    "lean":      ((.30, .75), (.25, .50)),      # how flat the heart lies
+    "knob":      ((.055, .085), (.02, .045)),   # aortic arch, radius
+    "rib_gap":   ((.140, .165), (.120, .140)),  # from rib to rib
+    "rib_drop":  ((.9, 1.6), (.4, .8)),         # curvature of the posterior ribs
+    "rib_slope": ((.45, .75), (.25, .45)),      # slope of the anterior ribs
+    "rib_thick": ((.34, .44), (.36, .46)),      # rib height as a share of the gap
+    "trunk":     ((.88, 1.15), (.76, .94)),     # body, half its width
+    "shoulder":  ((-1.0, -.90), (-.98, -.86)),  # y where the neck meets the shoulders
+    "droop":     ((.10, .30), (.15, .40)),      # slope of the shoulders
+    "neck":      ((.20, .28), (.17, .24)),      # half its width
+    "clavicle":  ((-.60, -.50), (-.58, -.46)),  # y of the clavicles' inner ends
+    "rise":      ((.10, .28), (.05, .22)),      # slope of the clavicles
+    "bend":      ((-.05, .05), (-.03, .03)),    # sideways curve of the spine
+    "bone":      ((.8, 1.2), (.9, 1.25)),       # how bright bone is
+    "breast":    ((-.20, .22), (-.2, -.1)),     # soft tissue over the bases, where above 0
+    "fat":       ((-.03, .06), (-.04, .02)),    # soft tissue over the lungs
+}
+
+
+def _rng(*key:int)->np.random.Generator:
+    "A stream of its own for each key, the same on every platform."
+    return np.random.default_rng(list(key))
+
+def _step(a, width:float):
+    "0 to 1 as `a` crosses zero, smooth over `width`."
+    t = np.clip(a/width + .5, 0, 1)
+    return t*t*(3 - 2*t)
+
+def _bump(r2):
+    "1 at the middle of a round blob, 0 from squared radius 1 on."
+    return np.clip(1 - r2, 0, 1)**2
+
+def _ellipse(s, x:float, y:float, rx:float, ry:float, soft:float=.04, lean:float=0.):
+    "A filled ellipse with a soft edge; `lean` shears its lower end to the image's right."
+    v = s.y - y
+    return _step((1 - np.sqrt(((s.x - x - lean*v)/rx)**2 + (v/ry)**2))*min(rx, ry), soft)
+
+def _clouds(s, rng, cells:int):
+    "Smooth noise, about -1 to 1, of `cells` blobs across."
+    grid, at = rng.uniform(-1, 1, (cells + 1, cells + 1)), np.linspace(0, cells, s.size)
+    low = np.minimum(at.astype(int), cells - 1)
+    t = at - low
+    t = t*t*(3 - 2*t)
+    rows = grid[low]*(1 - t)[:, None] + grid[low + 1]*t[:, None]
+    return rows[:, low]*(1 - t) + rows[:, low + 1]*t
+
+
+# ---- the chest
+
+def _anatomy(patient:int, age:str)->SimpleNamespace:
+    "The measures of one person: the same `patient` is the same chest."
+    rng, column = _rng(patient, 11), AGES.index(age)
+    return SimpleNamespace(patient=patient, **{k: rng.uniform(*v[column]) for k, v in ANATOMY.items()})
+
+def _pose(seed:int, size:int)->SimpleNamespace:
+    "How one exposure stands: maps between the chest's own coordinates and pixels."
+    rng = _rng(seed, 12)
+    turn, scale = rng.uniform(-.06, .06), rng.uniform(.94, 1.07)
+    (dx, dy), breath = rng.uniform(-.05, .05, 2), rng.uniform(-.06, .05)
+    cos, sin, at = math.cos(turn), math.sin(turn), (np.arange(size) + .5)*(2/size) - 1
+    px, py = (at[None] - dx)/scale, (at[:, None] - dy)/scale
+    def pixels(x, y, canvas):  # chest coordinates -> pixels on a canvas of that width
+        return (scale*(cos*x - sin*y) + dx + 1)*canvas/2, (scale*(sin*x + cos*y) + dy + 1)*canvas/2
+    return SimpleNamespace(size=size, seed=seed, breath=breath, pixels=pixels, x=cos*px + sin*py, y=cos*py - sin*px)
+
+def _scene(body:SimpleNamespace, pose:SimpleNamespace)->SimpleNamespace:
+    "Coordinates within the chest: side -1 | 1, level t (0 apex, 1 base), u (0 beside the heart, 1 at the ribs), lung 0..1."
+    s = SimpleNamespace(**vars(body), size=pose.size, seed=pose.seed, pixels=pose.pixels)
+    s.floor = body.base + pose.breath
+    s.y, s.x = pose.y, pose.x - body.bend*(pose.y**2 - .3)
+    s.a, s.side = abs(s.x), np.where(s.x < 0, -1., 1.)
+    s.t = (s.y - body.apex)/(s.floor - body.apex)
+    t, neck = np.clip(s.t, 0, 1), np.clip(s.t/.32, 0, 1)
+    s.wall = .30 + (body.half - .30)*np.sqrt(t*(2 - t))
+    s.inner = .30 - (.30 - body.medial)*np.sqrt(neck*(2 - neck))
+    s.u = (s.a - s.inner)/np.maximum(s.wall - s.inner, .02)
+    u = np.clip(s.u, 0, 1)
+    s.under = s.floor - (body.dome + np.where(s.x < 0, body.lift, 0))*(1 - ((u - .38)/.62)**2)  # the diaphragm's y
+    edge = .035
+    s.lung = _step(s.wall - s.a, edge)*_step(s.a - s.inner, edge)*_step(s.under - s.y, edge)*_step(s.t, .03)
+    s.depth = s.lung*(1 - .35*(2*u - 1)**4)*(.72 + .28*np.clip(t*3, 0, 1))  # air along the beam
+    return s
+
+def _heart(s)->np.ndarray:
+    "Heart, great vessels and mediastinum, 0..1: two thirds on the image's right, the apex low on that side."
+    k, y = s.heart, s.floor - s.dome
+    left = _ellipse(s, s.apex_x*k, y - .10*k, .26*k, .31*k, .06, s.lean)
+    right = _ellipse(s, -.075*k, y - .13*k, .15*k, .27*k, .06)
+    arch = _ellipse(s, .085, -.34, s.knob + .02, s.knob + .03, .05)
+    trunk = _ellipse(s, .10, -.14, .085, .17, .06)
+    return np.maximum.reduce([left, right, arch, trunk, _step(s.medial*.8 - s.a, .06)])
+
+def _ribs(s)->np.ndarray:
+    "Posterior and anterior ribs with brighter rims, clavicles and the spine: what bone adds to the film."
+    out, wear = 0, _rng(s.patient, 13).uniform(.75, 1.15, (2, 24))
+    cage = _step(s.wall + .015 - s.a, .03)*_step(s.t - .02, .06)*_step(s.floor + .12 - s.y, .3)
+    arcs = ((s.rib_drop*(1.25 - .5*np.clip(s.t, 0, 1))*(s.a - .22)**2, .10, _step(s.a - .06, .04)),
+            (s.rib_slope*(.72 - s.a) + .05, .055, _step(s.a - .34, .2)*_step(s.t - .12, .1)))
+    for i, (drop, bright, where) in enumerate(arcs):
+        v = (s.y - drop - s.apex)/s.rib_gap
+        n = np.clip(np.floor(v + .5), 0, 23).astype(int)
+        f, half = abs(v - np.floor(v + .5)), s.rib_thick*(.5 + .1*i)
+        band = _step(half - f, .10)*(.55 + .45*np.clip(f/half, 0, 1)**2)
+        out = out + band*where*bright*wear[i][n]
+    rim = _bump(((s.a - s.wall)/.035)**2)*_step(s.t - .1, .1)*.07
+    return s.bone*((out + rim)*cage + _clavicles(s) + _spine(s))
+
+def _clavicles(s)->np.ndarray:
+    "Two bars from the breast bone up to the shoulders, and the heads of the upper arms."
+    line = s.clavicle - s.rise*(s.a - .07) + .5*s.rise*np.clip(s.a - .35, 0, 1)**2
+    f = abs(s.y - line)/(.042 - .012*_bump(((s.a - .35)/.3)**2))
+    bar = _step(1 - f, .4)*(.6 + .4*np.clip(f, 0, 1)**2)*_step(s.a - .06, .03)*_step(.86 - s.a, .05)
+    arm = _ellipse(SimpleNamespace(x=s.a, y=s.y), 1.0, s.clavicle - .02, .15, .19, .05)
+    blade = _step(.03 - abs(s.a - s.half - .02 + .25*(s.y + .35)), .05)*_step(.33 - abs(s.y + .28), .1)
+    return .12*bar + .10*arm + .035*blade
+
+def _spine(s)->np.ndarray:
+    "Vertebral bodies, discs between them, a row of spinous processes."
+    f = np.mod(s.y - s.apex, .135)/.135
+    body = _step(.085 - s.a, .04)*(.55 + .45*_step(.36 - abs(f - .5), .2))
+    return (.055*body + .03*_bump((s.a/.028)**2 + ((f - .5)/.28)**2))*(1 - .5*_step(s.y - s.floor + s.dome, .3))
+
+def _vessels(s)->np.ndarray:
+    "The lungs' vascular trees, 0..1, from both hila; a patient keeps them."
+    rng, strokes = _rng(s.patient, 14), []
+    for side in (-1, 1):
+        strokes += _tree(rng, side, np.linspace(-1.4, 1.25, 10) + rng.uniform(-.15, .15, 10), .58, .026)
+    return _lines(s, strokes)
+
+def _tree(rng, side:int, angles, length:float, width:float, root=None, twigs:int=3)->list:
+    "Wandering strokes from the hilum (or `root`) and their twigs: a list of (x, y, width)."
+    steps, n = 7, len(angles)
+    heading = angles[:, None] + rng.normal(0, .17, (n, steps)).cumsum(1)
+    reach = length*rng.uniform(.6, 1.1, (n, 1))/steps
+    x0, y0 = (np.full((n, 1), .16), -.06 + .11*angles[:, None]) if root is None else root
+    x = np.hstack([x0, x0 + (np.cos(heading)*reach).cumsum(1)])
+    y = np.hstack([y0, y0 + (np.sin(heading)*reach).cumsum(1)])
+    out = [(side*x[i, a:b], y[i, a:b], width*w) for i in range(n) for a, b, w in ((0, 4, 1), (3, 6, .65), (5, 8, .4))]
+    for at in range(2, 2 + twigs):
+        fork = heading[:, at] + rng.choice([-1, 1], n)*rng.uniform(.4, .8, n)
+        out += _tree(rng, side, fork, length*.5, width*.5, (x[:, at:at + 1], y[:, at:at + 1]), 0)
+    return out
+
+def _lines(s, strokes)->np.ndarray:
+    "Polylines drawn four times too large, averaged down and softened, 0..1."
+    canvas = 4*s.size
+    sheet = Image.new("L", (canvas, canvas))
+    pen = ImageDraw.Draw(sheet)
+    for x, y, width in strokes:
+        xy = np.stack(s.pixels(x, y, canvas), 1).ravel().tolist()
+        pen.line(xy, fill=255, width=max(1, round(width*canvas/2)), joint="curve" if width > .03 else None)
+    out = np.asarray(sheet.reduce(4))/255
+    for _ in range(s.size//85): out = _soften(out)
+    return out
+
+def _soften(a)->np.ndarray:
+    "Each pixel with its neighbours, weights 1 2 1 along both axes."
+    a = np.pad(a, 1, "edge")
+    a = a[:-2] + 2*a[1:-1] + a[2:]
+    return (a[:, :-2] + 2*a[:, 1:-1] + a[:, 2:])/16
+
+
+# ---- what the classes show: (scene, rng) -> the share of air that is filled, 0..1
+
+def _nothing(s, rng): return np.zeros((s.size, s.size))
+
+def _lobe(s, rng):
+    "Bacterial: one dense lobe in one lung, ending sharply at a fissure, with air-filled bronchi within."
+    side, above = rng.choice([-1, 1]), rng.random() < .45
+    level, tilt = rng.uniform(.42, .56), rng.uniform(-.15, .25)
+    past = s.t - level - tilt*(s.u - .5)       # depth beyond the fissure, in lung heights
+    past = -past if above else past
+    reach = rng.uniform(.30, .55)
+    patch = _step(past, .03)*_step(reach - past + .07*_clouds(s, rng, 6), .28)*(s.side == side)
+    bronchi = _lines(s, _tree(rng, side, rng.uniform(-1.2, 1.2, 6), .5, .022, twigs=0))
+    return rng.uniform(.55, .9)*patch*(.88 + .12*_clouds(s, rng, 10))*(1 - .35*bronchi)
+
+def _streaks(s, rng):
+    "Viral: streaks and haze around both hila."
+    strokes, haze = [], 0
+    for side in (-1, 1):
+        angles = np.linspace(-1.4, 1.3, 18) + rng.uniform(-.1, .1, 18)
+        strokes += _tree(rng, side, angles, rng.uniform(.36, .5), .034)
+        haze = haze + rng.uniform(.8, 1)*_bump(((s.x - side*.2)/.42)**2 + ((s.y + .02)/.55)**2)
+    near = _bump((np.clip(s.u, 0, 2)/1.25)**2)
+    patchy = .8 + .5*_clouds(s, rng, 9)
+    return rng.uniform(.6, 1)*(.42*_lines(s, strokes)*near*patchy + .30*haze*patchy)
+
+def _ground_glass(s, rng):
+    "COVID-19: several hazy patches at the rim of both lungs, most of them low."
+    out = _nothing(s, rng)
+    for side in (-1, 1):
+        for _ in range(rng.integers(2, 5)):
+            u, t, r = rng.uniform(.68, 1.0), rng.uniform(.42, .88), rng.uniform(.12, .22)
+            warp = 1 + .45*_clouds(s, rng, 8)
+            spot = _bump((((s.u - u)*.5/r)**2 + ((s.t - t)*1.1/r)**2)*warp)*(s.side == side)
+            out = np.maximum(out, rng.uniform(.35, .65)*np.sqrt(spot))
+    return out*(.85 + .15*_clouds(s, rng, 24))
+
+def _apical(s, rng):
+    "Tuberculosis: nodules in the upper zones, most often with a cavity: a ring around a dark middle."
+    sides, out = ([rng.choice([-1, 1])] if rng.random() < .55 else [-1, 1]), _nothing(s, rng)
+    for side in sides:
+        for _ in range(rng.integers(7, 15)):
+            x, y = _place(s, side, rng.uniform(.15, .9), rng.uniform(.06, .40))
+            out = np.maximum(out, rng.uniform(.25, .65)*_ellipse(s, x, y, *rng.uniform(.025, .06, 2), .055))
+        strokes = _tree(rng, side, rng.uniform(-1.5, -.7, 7), .5, .018, twigs=0)
+        out = np.maximum(out, .35*_lines(s, strokes)*_step(.45 - s.t, .2))
+    ragged = 1 + .3*_clouds(s, rng, 22)
+    if rng.random() < .65:
+        (x, y), r = _place(s, sides[0], rng.uniform(.3, .7), rng.uniform(.15, .33)), rng.uniform(.07, .12)
+        far = np.sqrt((s.x - x)**2 + (s.y - y)**2)*(1 + .12*_clouds(s, rng, 12))
+        wall = rng.uniform(.40, .70)*_step(r - far, .05)
+        out = np.maximum(out, wall)*(1 - .9*_step(r*.62 - far, .05))
+    return out*ragged
+
+def _effusion(s, rng):
+    "Fluid that fills one or both bases and climbs at the ribs; drawn with a heart that is too large."
+    out = _nothing(s, rng)
+    for side in rng.choice([-1, 1], rng.integers(1, 3), replace=False):
+        level = rng.uniform(.58, .80)
+        top = s.t - level + rng.uniform(.12, .30)*np.clip(s.u, 0, 1)**3
+        out = np.maximum(out, rng.uniform(.8, .97)*_step(top, .05)*(s.side == side))
+    return out
+
+def _mass(s, rng):
+    "One round mass with a clear edge."
+    x, y = _place(s, rng.choice([-1, 1]), rng.uniform(.3, .75), rng.uniform(.28, .66))
+    r = rng.uniform(.085, .16)
+    return rng.uniform(.55, .9)*_ellipse(s, x, y, r, r*rng.uniform(.85, 1.1), .03)
+
+def _place(s, side:int, u:float, t:float)->tuple[float, float]:
+    "The (x, y) of a point at level `t`, `u` of the way from the heart to the ribs."
+    inner = .30 - (.30 - s.medial)*math.sqrt(min(t/.32, 1)*(2 - min(t/.32, 1)))
+    wall = .30 + (s.half - .30)*math.sqrt(t*(2 - t))
+    return side*(inner + u*(wall - inner)), s.apex + t*(s.floor - s.apex)
+
+OPACITIES = {"bacterial_pneumonia": _lobe, "covid_19": _ground_glass, "normal": _nothing, "tuberculosis": _apical,
+             "viral_pneumonia": _streaks, "heart_effusion": _effusion, "mass": _mass}
+
+
+# ---- the film
+
+def draw(
+    kind:str,               # one of KINDS; `other_findings` is a large heart with an effusion, or a mass
+    seed:int,               # pose, exposure, noise and the opacity's place
+    size:int=256,           # width and height, pixels
+    patient:int|None=None,  # the chest; None: one of its own for each `seed`
+    age:str="adult",        # one of AGES
+)->np.ndarray:              # (size, size) uint8, 0 = black
+    "A frontal chest radiograph. One `seed` keeps pose and exposure across kinds, so that only the disease differs."
+    if kind not in KINDS: raise UnknownName(unknown_name("kind", kind, KINDS))
+    if age not in AGES: raise UnknownName(unknown_name("age", age, AGES))
+    rng = _rng(seed, 15, KINDS.index(kind))
+    form = KINDS[-1 - rng.integers(2)] if kind == "other_findings" else kind
+    body = _anatomy(seed + 1_000_003 if patient is None else patient, age)
+    if form == "heart_effusion": body.heart *= rng.uniform(1.22, 1.45)
+    s = _scene(body, _pose(seed, size))
+    heart = _heart(s)
+    air = s.depth*(1 - .88*heart)*(1 - np.clip(OPACITIES[form](s, rng), 0, 1))
+    return _expose(s, _film(s, heart, air))
+
+def _film(s, heart, air)->np.ndarray:
+    "Brightness before exposure: soft tissue, less air, plus heart, belly, vessels and bone."
+    side = s.trunk + 1.5*np.clip(-.05 - s.y, 0, 1)**2
+    top = s.shoulder + s.droop*np.clip(s.a - s.neck, 0, 2)
+    collar = s.neck + 2*np.clip(s.y - s.shoulder + .15, 0, 1)**2
+    body = np.maximum(_step(side - s.a, .05)*_step(s.y - top, .06), _step(collar - s.a, .06))
+    thick = .40 + .16*np.sqrt(np.clip(1 - (s.a/(side + .1))**2, 0, 1)) + s.fat
+    breast = _ellipse(SimpleNamespace(x=s.a, y=s.y), .46, .16, .30, .28, .06)*np.clip(s.y + .2, 0, 1)
+    belly = _step(s.y - s.under, .04)*_step(s.wall - s.a, .06)
+    gas = .13*_gut(s)*belly
+    film = body*(thick + np.maximum(.12*heart, .11*belly) + max(s.breast, 0)*breast*(1 - heart)*(1 - belly)) - gas
+    film = film - .40*air - .07*_step(.035 - abs(s.x - .01), .03)*_step(-.28 - s.y, .1)
+    hila = _bump(((s.a - .20)/.13)**2 + ((s.y + .06)/.20)**2)
+    blood, tissue = _vessels(s), _rng(s.patient, 16)
+    film = film + air*(.13*blood + .09*hila + .03*_clouds(s, tissue, 16)) + .025*_clouds(s, tissue, 4)*body
+    return film + _ribs(s)*body*(1 - .4*belly)*np.clip(1.45 - film*1.25, .3, 1)
+
+def _gut(s)->np.ndarray:
+    "Gas under the patient's left dome, in about half of the people."
+    rng = _rng(s.seed, 17)
+    x, y, r = rng.uniform(.30, .45), s.floor - s.dome + rng.uniform(.12, .16), rng.uniform(.06, .11)
+    return (rng.random() < .5)*_ellipse(s, x, y, r*1.4, r, .05)
+
+def _expose(s, film)->np.ndarray:
+    "Exposure, tone, tilt of the light, a side marker, grain; then whole grey values."
+    rng = _rng(s.seed, 18)
+    gain, black, tone = rng.uniform(.95, 1.25), rng.uniform(-.05, .10), rng.uniform(-.35, .45)
+    tilt, grain = rng.uniform(-.06, .06, 2), rng.uniform(.010, .028)
+    v = film*gain + black + tilt[0]*s.x + tilt[1]*s.y
+    v = np.clip(v + .02*_clouds(s, rng, 3), 0, 1)
+    v = v + tone*v*(1 - v)  # a gamma of about .7 to 1.4, without a power
+    v = v + (.97 - v)*_marker(s, rng) + grain*rng.standard_normal(v.shape)
+    # rounded twice: a last-bit difference between platforms cannot tip a pixel
+    return np.floor(np.round(np.clip(v, 0, 1)*255, 6) + .5).astype(np.uint8)
+
+def _marker(s, rng)->np.ndarray:
+    "What lies on the film: the letter R beside the patient's right shoulder or L beside the left, now and then a lead."
+    left, lettered, wired = rng.random() < .4, rng.random() < .7, rng.random() < .15
+    x0, y0, h = rng.uniform(.74, .84)*(1 if left else -1), rng.uniform(-.88, -.6), rng.uniform(.05, .08)
+    outline = [(0, -1), (0, 1), (1, 1)] if left else [(0, 1), (0, -1), (.8, -.9), (.9, -.4), (0, 0), (1, 1)]
+    x, y = np.array(outline).T
+    letter = (x0 + h*x*.8, y0 + h*y, h*.36)
+    at = np.linspace(0, 1, 12)
+    lead = (rng.uniform(-.5, .5) + rng.uniform(-.6, .6)*at + .2*at**2, -1 + rng.uniform(.8, 1.8)*at, .012)
+    return _lines(s, [letter]*lettered + [lead]*wired)
