@@ -1,4 +1,4 @@
-"""Read a radiograph: path, bytes, binary file or array in, upright 8-bit grey pixels out. The only decoder in the house.
+"""Read a radiograph: path, bytes, binary file or array in, upright 8-bit grey pixels out. The house's only decoder.
 
 Scanning, hashing, training, evaluation and prediction all call `read` or `decode`, so that they see the same pixels.
 It never trusts an extension, never opens a format off `FORMATS`, never salvages a damaged file, never keeps metadata,
@@ -9,20 +9,19 @@ from __future__ import annotations
 import io, os, re, stat, struct, threading, warnings, zlib
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 import numpy as np
 from PIL import (BmpImagePlugin, GifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin,
                  TiffImagePlugin, WebPImagePlugin)
 from cxr_fastai.core import ImageRejected, UsageError, one_line
 
-__all__ = ["REASONS", "MAX_PIXELS", "MAX_BYTES", "MIN_SIDE", "FORMATS", "DECODER_VERSION", "Radiograph", "read", "decode",
-           "resize", "write_png", "is_image_name"]
+__all__ = ["REASONS", "MAX_PIXELS", "MAX_BYTES", "MIN_SIDE", "FORMATS", "DECODER_VERSION", "Radiograph", "read",
+           "decode", "resize", "write_png", "is_image_name"]
 
 REASONS = {
     "missing_file": "There is no file of that name, or it is a link to nothing.",
     "unreadable": "The operating system does not let it be read: permission, a folder, a device, a failing disk.",
     "empty_file": "The file holds no bytes.",
-    "not_an_image": "The content is no picture: text, an HTML page, an archive, a side file, an array of another shape.",
+    "not_an_image": "The content is no picture: text, HTML, an archive, a side file, an array of another shape.",
     "format_not_allowed": "A picture in a format, or a variant of one, that is not read here.",
     "truncated": "The picture ends before its last row: a download or copy that stopped. Never filled up with grey.",
     "damaged": "The picture's bytes contradict themselves: a wrong checksum, a broken header, undecodable data.",
@@ -41,7 +40,7 @@ DECODER_VERSION = 1      # raise when any file's pixels change: what was compute
 @dataclass(eq=False)
 class Radiograph:
     "One decoded picture, and what had to be done to it."
-    pixels: np.ndarray = field(repr=False)  # (height, width) uint8, C-contiguous, writable, upright; 0 is black
+    pixels: np.ndarray = field(repr=False)  # (height, width) uint8, C-contiguous, upright, read-only; 0 is black
     format: str                  # one of FORMATS, or "array"
     mode: str                    # Pillow's mode of the file, or the array's dtype
     bits: int                    # meaningful depth found: 1, 8, 10, 12, 14, 16 or 32
@@ -56,7 +55,7 @@ def read(
     name:str|None=None,  # what messages call it; taken from the source if not given
 )->Radiograph:
     "Decode one picture. Raises `ImageRejected`, whose message starts with the name."
-    if isinstance(source, np.ndarray): return _read_array(source, _printable(name or "array"))
+    if isinstance(source, np.ndarray): return _read_array(source, name or "array")
     data, name = _bytes_of(source, name)
     if not data: raise _rejected("empty_file", name, "the file is empty (0 bytes)")
     if len(data) > MAX_BYTES: raise _too_many_bytes(len(data), name)
@@ -66,19 +65,19 @@ def read(
 
 def decode(
     source,  # as for `read`
-)->np.ndarray: # (h, w) uint8, upright
+)->np.ndarray: # (h, w) uint8, upright, read-only
     "The pixels alone."
     return read(source).pixels
 
 def resize(
     pixels:np.ndarray,  # (h, w) uint8, as from `decode`
     size:int,           # side of the square, pixels
-)->np.ndarray: # (size, size) uint8; `pixels` itself if it has that size
+)->np.ndarray: # (size, size) uint8, a new array that may be written to
     """Squash to a square with Pillow's antialiased bilinear filter, for training, evaluation and prediction alike.
-    No crop: the corners hold the costophrenic angles. No padding: bars would tell the source. Aspect is lost on purpose."""
+    No crop: the corners hold the costophrenic angles. No padding: bars would tell the source. So aspect is lost."""
     _check_pixels(pixels)
     if size < 1: raise UsageError(f"cannot resize to {size} pixels: expected a side of 1 or more")
-    if pixels.shape == (size, size): return pixels
+    if pixels.shape == (size, size): return pixels.copy()
     return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
 
 def write_png(
@@ -87,28 +86,30 @@ def write_png(
 ):
     "Save as 8-bit grey PNG without any metadata; the same pixels give the same bytes."
     _check_pixels(pixels)
-    Image.fromarray(pixels).save(path, "PNG", compress_level=1)  # level 1: a third of the time for about 10 % more bytes
+    Image.fromarray(pixels).save(path, "PNG", compress_level=1)
 
 def is_image_name(
     name,  # file name or path
 )->bool:
-    "Whether a listing should look at this file, by its extension alone. DICOM is listed, so that it is rejected by name."
-    return Path(name).suffix.lower() in _SUFFIXES
+    "Whether a listing should look at this file, by its extension alone. DICOM is, so that each is rejected by name."
+    return os.path.splitext(os.fspath(name))[1].lower() in _SUFFIXES
 
 
 # ---- errors
 
-# What Pillow raises for bad data, as seen and as fuzzed; programming errors of ours (NameError and the like) pass through.
-_BAD = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError, ArithmeticError, LookupError,
-        TypeError, AttributeError, AssertionError, RuntimeError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+# What Pillow raises for bad data.
+_BAD = (*_BOMB, OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError, ArithmeticError,
+        LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 _CUT = re.compile("truncated|unexpected end|not enough|end of file", re.I)
-_UNKNOWN_VARIANT = re.compile("unknown pixel mode|unknown data organi|unsupported|not supported|cannot handle|not yet", re.I)
+_VARIANT = re.compile("unknown pixel mode|unknown data organi|unsupported|not supported|cannot handle|not yet", re.I)
 
 def _printable(name)->str:
-    "A file name safe for one line of a terminal or csv: line breaks, escapes, bidi marks and broken Unicode spelled out."
+    "A file name fit for one line of a terminal: line breaks, escapes, bidi marks, broken Unicode spelled out."
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in one_line(name))
 
-def _rejected(reason:str, name:str, text)->ImageRejected: return ImageRejected(reason, f"{name}: {one_line(text)}")
+def _rejected(reason:str, name:str, text)->ImageRejected:
+    return ImageRejected(reason, f"{_printable(name)}: {one_line(text)}")
 
 def _too_many_bytes(n:int, name:str)->ImageRejected:
     return _rejected("too_large", name, f"{n:,} bytes, more than the limit of {MAX_BYTES:,}")
@@ -128,10 +129,9 @@ def _check_pixels(pixels):
 def _broken(e:BaseException, data:bytes, kind:str, name:str)->ImageRejected:
     "The rejection for whatever Pillow raised while it read `data`."
     text = str(e) or type(e).__name__
-    if isinstance(e, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return _rejected("too_large", name, f"{kind} too large: {text}")
+    if isinstance(e, _BOMB): return _rejected("too_large", name, f"{kind} too large: {text}")
     if isinstance(e, MemoryError): return _rejected("too_large", name, f"{kind} needs more memory than there is")
-    if _UNKNOWN_VARIANT.search(text): return _rejected("format_not_allowed", name, f"a {kind} of a kind not read: {text}")
+    if _VARIANT.search(text): return _rejected("format_not_allowed", name, f"a {kind} of a kind not read: {text}")
     if _CUT.search(text) or _is_cut(data, kind): return _rejected("truncated", name, f"truncated {kind}: {text}")
     return _rejected("damaged", name, f"damaged {kind}: {text}")
 
@@ -147,32 +147,36 @@ def _is_cut(data:bytes, kind:str)->bool:
 def _tiff_is_cut(data:bytes)->bool:
     "Whether the directory, or a strip or tile it lists, lies beyond the end."
     if int.from_bytes(data[4:8], "little" if data[:2] == b"II" else "big") >= len(data): return True
-    try: tags = TiffImagePlugin.TiffImageFile(io.BytesIO(data)).tag_v2
+    try:
+        with _strict():
+            tags = TiffImagePlugin.TiffImageFile(io.BytesIO(data)).tag_v2
+            starts, sizes = (tags.get(273) or tags.get(324) or ()), (tags.get(279) or tags.get(325) or ())
+            return any(a + n > len(data) for a, n in zip(starts, sizes))
     except _BAD: return False
-    starts, sizes = (tags.get(273) or tags.get(324) or ()), (tags.get(279) or tags.get(325) or ())
-    return any(a + n > len(data) for a, n in zip(starts, sizes))
 
 
 # ---- what is it
 
-_SUFFIXES = {".png": "PNG", ".apng": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".mpo": "JPEG",
-             ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".dib": "BMP", ".webp": "WEBP", ".gif": "GIF",
-             ".dcm": "DICOM", ".dicom": "DICOM"}
+_SUFFIXES = {
+    ".png": "PNG", ".apng": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".mpo": "JPEG",
+    ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".dib": "BMP", ".webp": "WEBP", ".gif": "GIF",
+    ".dcm": "DICOM", ".dicom": "DICOM"}
 _MAGIC = {"PNG": (b"\x89PNG\r\n\x1a\n",), "JPEG": (b"\xff\xd8\xff",), "GIF": (b"GIF87a", b"GIF89a"),
           "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")}
 _OTHER_PICTURES = {
-    "PSD": (b"8BPS",), "EPS": (b"%!PS", b"\xc5\xd0\xd3\xc6"), "PDF": (b"%PDF",), "ICO": (b"\0\0\1\0",), "CUR": (b"\0\0\2\0",),
-    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
-    "DDS": (b"DDS ",), "ICNS": (b"icns",), "PPM": tuple(b"P%d%c" % (n, c) for n in range(1, 7) for c in b" \t\r\n"),
-    "PFM": (b"PF\n", b"Pf\n"), "SGI": (b"\x01\xda",), "SUN": (b"\x59\xa6\x6a\x95",), "PCX": (b"\n\5\1",), "QOI": (b"qoif",),
-    "FITS": (b"SIMPLE  =",), "BLP": (b"BLP1", b"BLP2"), "FTEX": (b"FTEX",), "WMF": (b"\xd7\xcd\xc6\x9a",), "GRIB": (b"GRIB",),
-    "BUFR": (b"BUFR",), "MSP": (b"DanM", b"LinS"), "XPM": (b"/* XPM */",), "XBM": (b"#define ",), "NRRD": (b"NRRD000",),
-}
+    "PSD": (b"8BPS",), "EPS": (b"%!PS", b"\xc5\xd0\xd3\xc6"), "PDF": (b"%PDF",), "ICO": (b"\0\0\1\0",),
+    "CUR": (b"\0\0\2\0",), "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "), "DDS": (b"DDS ",), "ICNS": (b"icns",), "SGI": (b"\x01\xda",),
+    "PPM": tuple(b"P%d%c" % (n, c) for n in range(1, 7) for c in b" \t\r\n"), "PFM": (b"PF\n", b"Pf\n"),
+    "SUN": (b"\x59\xa6\x6a\x95",), "PCX": (b"\n\5\1",), "QOI": (b"qoif",), "FITS": (b"SIMPLE  =",),
+    "BLP": (b"BLP1", b"BLP2"), "FTEX": (b"FTEX",), "WMF": (b"\xd7\xcd\xc6\x9a",), "GRIB": (b"GRIB",),
+    "BUFR": (b"BUFR",), "MSP": (b"DanM", b"LinS"), "XPM": (b"/* XPM */",), "XBM": (b"#define ",), "NRRD": (b"NRRD000",)}
 _OTHER_FILES = {
-    "a Git LFS pointer, not the picture itself": (b"version https://git-lfs",), "a ZIP archive": (b"PK\3\4", b"PK\5\6"),
-    "a side file of macOS (AppleDouble)": (b"\0\5\x16\7",), "a gzip archive": (b"\x1f\x8b",), "a RAR archive": (b"Rar!",),
-    "a 7-Zip archive": (b"7z\xbc\xaf",), "a NumPy array file": (b"\x93NUMPY",), "an HDF5 file": (b"\x89HDF",),
-}
+    "a Git LFS pointer, not the picture itself": (b"version https://git-lfs",), "a gzip archive": (b"\x1f\x8b",),
+    "a ZIP archive": (b"PK\3\4", b"PK\5\6"), "a RAR archive": (b"Rar!",), "a 7-Zip archive": (b"7z\xbc\xaf",),
+    "a side file of macOS (AppleDouble)": (b"\0\5\x16\7",), "a NumPy array file": (b"\x93NUMPY",),
+    "an HDF5 file": (b"\x89HDF",)}
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes; "BM" alone also begins words
 
 def _sniff(data:bytes)->str|None:
     "The format by content, a key of `_READERS`; None for anything else."
@@ -180,17 +184,16 @@ def _sniff(data:bytes)->str|None:
     for kind, magics in _MAGIC.items():
         if data.startswith(magics): return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP": return "WEBP"
-    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124): return "BMP"
+    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADERS: return "BMP"
+    return None
 
 def _unwelcome(data:bytes, name:str)->ImageRejected:
     "The rejection of content that is on no list, named by its first bytes as far as these tell."
-    for what, magics in _OTHER_PICTURES.items():
-        if data.startswith(magics): return _rejected("format_not_allowed", name, f"a {what} file; {', '.join(FORMATS)} are read")
-    if data[4:8] == b"ftyp":
-        return _rejected("format_not_allowed", name, f"an AVIF, HEIC or video file; {', '.join(FORMATS)} are read")
-    for what, magics in _OTHER_FILES.items():
-        if data.startswith(magics): return _rejected("not_an_image", name, f"{what}, not an image")
-    return _rejected("not_an_image", name, f"{_text_kind(data)}, not an image")
+    picture = next((what for what, magics in _OTHER_PICTURES.items() if data.startswith(magics)), None)
+    if data[4:8] == b"ftyp": picture = "AVIF, HEIC or video"
+    if picture: return _rejected("format_not_allowed", name, f"{picture} is not read, only {', '.join(FORMATS)}")
+    other = next((what for what, magics in _OTHER_FILES.items() if data.startswith(magics)), None) or _text_kind(data)
+    return _rejected("not_an_image", name, f"{other}, not an image")
 
 def _text_kind(data:bytes)->str:
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -201,12 +204,13 @@ def _text_kind(data:bytes)->str:
 
 def _bytes_of(source, name:str|None)->tuple[bytes, str]:
     "All the bytes of a source, and the name it goes by."
-    if isinstance(source, (bytes, bytearray, memoryview)): return bytes(source), _printable(name or "image")
-    if isinstance(source, (str, os.PathLike)): return _file_bytes(source, _printable(name or os.fsdecode(source)))
+    if isinstance(source, (bytes, bytearray, memoryview)): return bytes(source), name or "image"
+    if isinstance(source, (str, os.PathLike)): return _file_bytes(source, name or os.fsdecode(source))
     if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
-        raise UsageError(f"expected a path, bytes, a file opened with 'rb', or a NumPy array, received {type(source).__name__}")
+        raise UsageError("expected a path, bytes, a file opened with 'rb', or a NumPy array, "
+                         f"received {type(source).__name__}")
     given = getattr(source, "name", None)
-    name = _printable(name or (given if isinstance(given, str) else "image"))
+    name = name or (given if isinstance(given, str) else "image")
     try:
         if getattr(source, "seekable", bool)(): source.seek(0)
         return source.read(), name
@@ -226,18 +230,21 @@ def _file_bytes(path, name:str)->tuple[bytes, str]:
 # ---- pictures, by Pillow
 
 # One constructor a format, not `Image.open`: nothing off the list can be opened, and a refusal keeps its cause.
-_OPENERS = {"PNG": PngImagePlugin.PngImageFile, "JPEG": JpegImagePlugin.jpeg_factory, "TIFF": TiffImagePlugin.TiffImageFile,
-            "BMP": BmpImagePlugin.BmpImageFile, "WEBP": WebPImagePlugin.WebPImageFile, "GIF": GifImagePlugin.GifImageFile}
+_OPENERS = {"PNG": PngImagePlugin.PngImageFile, "JPEG": JpegImagePlugin.jpeg_factory,
+            "TIFF": TiffImagePlugin.TiffImageFile, "BMP": BmpImagePlugin.BmpImageFile,
+            "WEBP": WebPImagePlugin.WebPImageFile, "GIF": GifImagePlugin.GifImageFile}
 _ORIENTATION = 0x0112  # the EXIF and TIFF tag
+_PHOTOMETRIC = 262     # the TIFF tag: 0 is WhiteIsZero, 1 is BlackIsZero
+# As in ImageOps.exif_transpose, which would also rewrite the EXIF, and so trip over a broken one.
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-          8: Image.Transpose.ROTATE_90}  # as in ImageOps.exif_transpose, which would also rewrite, and so trip over, the EXIF
-_HAS_EXIF = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # keys of info under which an orientation may stand
+          8: Image.Transpose.ROTATE_90}
+_HAS_EXIF = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # keys of info an orientation may stand under
 _LOCK = threading.Lock()  # warning filters and Pillow's switches belong to the whole process
 
 @contextmanager
 def _strict():
-    "Pillow without its warnings on stderr and, whatever the importing program has set, without filling up truncated files."
+    "Pillow without warnings on stderr and, whatever the importing program has set, without filling up truncated files."
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -247,7 +254,7 @@ def _strict():
 
 def _read_picture(data:bytes, kind:str, name:str)->Radiograph:
     "Decode bytes of one of the formats of `_OPENERS`."
-    notes = ["extension_mismatch"] if _SUFFIXES.get(Path(name).suffix.lower(), kind) != kind else []
+    notes = ["extension_mismatch"] if _SUFFIXES.get(os.path.splitext(name)[1].lower(), kind) != kind else []
     try:
         positive = _black_is_zero(data) if kind == "TIFF" else None
         im = _open(positive or data, kind, name, notes)
@@ -256,7 +263,11 @@ def _read_picture(data:bytes, kind:str, name:str)->Radiograph:
     except _BAD as e: raise _broken(e, data, kind, name) from e
     if positive:
         notes.append("white_is_zero")
-        np.subtract(255, pixels, out=pixels)
+        pixels = 255 - pixels
+    return _radiograph(pixels, form, mode, bits, notes)
+
+def _radiograph(pixels:np.ndarray, form:str, mode:str, bits:int, notes:list)->Radiograph:
+    pixels.flags.writeable = False  # Pillow's buffer is so already; a copy of it would cost as much as decoding a JPEG
     return Radiograph(pixels, form, mode, bits, pixels.shape[1], pixels.shape[0], tuple(notes))
 
 def _open(data:bytes, kind:str, name:str, notes:list)->ImageFile.ImageFile:
@@ -268,13 +279,14 @@ def _open(data:bytes, kind:str, name:str, notes:list)->ImageFile.ImageFile:
             im.verify()
             im = _OPENERS[kind](io.BytesIO(data))
         if getattr(im, "is_animated", False): notes.append("first_frame")
-        if im.mode[0] != "I" and ";16" in str(im.tile[:1]): notes.append("high_byte_only")  # 16-bit colour: Pillow keeps 8
-        if kind == "TIFF" and im.tag_v2.get(_ORIENTATION) in _TURNS: notes.append("exif_rotated")  # it turns as it loads
+        if im.mode[0] != "I" and ";16" in str(im.tile[:1]): notes.append("high_byte_only")  # 16-bit colour, by Pillow
+        if kind == "TIFF" and im.tag_v2.get(_ORIENTATION) in _TURNS: notes.append("exif_rotated")  # turns as it loads
     return im
 
 def _load(im:ImageFile.ImageFile, notes:list)->Image.Image:
     "Decode, and turn upright."
-    silent = im.format in ("PNG", "JPEG") and not ImageFile.LOAD_TRUNCATED_IMAGES  # so that threads can decode side by side
+    # PNG and JPEG decode without a warning, so without the lock: threads can do so side by side.
+    silent = im.format in ("PNG", "JPEG") and not ImageFile.LOAD_TRUNCATED_IMAGES
     with nullcontext() if silent else _strict(): im.load()
     if im.info.keys().isdisjoint(_HAS_EXIF): return im
     with _strict():
@@ -287,20 +299,22 @@ def _load(im:ImageFile.ImageFile, notes:list)->Image.Image:
     return turned
 
 def _black_is_zero(data:bytes)->bytes|None:
-    """A TIFF whose PhotometricInterpretation is WhiteIsZero, marked BlackIsZero; None for any other.
-    Pillow inverts 1- to 8-bit ones, not 16-bit ones, and refuses big-endian 16-bit ones; so marked it inverts none, we all."""
-    end, big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
-    offset, number, step, value = ("Q", "Q", 20, 12) if big else ("I", "H", 12, 8)
-    start, = struct.unpack_from(end + offset, data, value if big else 4)
-    entries, = struct.unpack_from(end + number, data, start)
-    first = start + struct.calcsize(end + number)
-    for at in range(first, first + entries * step, step):
-        tag, kind = struct.unpack_from(end + "HH", data, at)
-        if tag != 262: continue
-        code = end + {1: "B", 3: "H", 4: "I"}.get(kind, "H")
-        if struct.unpack_from(code, data, at + value)[0]: return None
-        one = struct.pack(code, 1)
-        return data[:at+value] + one + data[at+value+len(one):]
+    """A TIFF whose PhotometricInterpretation is WhiteIsZero, marked BlackIsZero; None for any other. As it is, Pillow
+    inverts 1 to 8 bits, leaves 16 and refuses big-endian 16; marked so it inverts none, and `_read_picture` all."""
+    order, big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
+    offset, number, step, value = ("Q", "Q", 20, 12) if big else ("I", "H", 12, 8)  # BigTIFF, or the usual
+    try:
+        start, = struct.unpack_from(order + offset, data, 8 if big else 4)
+        entries, = struct.unpack_from(order + number, data, start)
+        first = start + struct.calcsize(order + number)
+        for at in range(first, first + entries * step, step):
+            tag, kind = struct.unpack_from(order + "HH", data, at)
+            if tag != _PHOTOMETRIC: continue
+            code = order + ("I" if kind == 4 else "H")
+            if struct.unpack_from(code, data, at + value)[0] != 0: return None
+            one = struct.pack(code, 1)
+            return data[:at+value] + one + data[at+value+len(one):]
+    except struct.error: pass  # a broken directory is Pillow's to report
     return None
 
 
@@ -308,7 +322,7 @@ def _black_is_zero(data:bytes)->bytes|None:
 
 def _grey(im:Image.Image, name:str, notes:list)->tuple[np.ndarray, int]:
     "(h, w) uint8 pixels of a loaded picture in any mode, and its bits."
-    if im.mode == "L" and "transparency" not in im.info: return np.array(im), 8
+    if im.mode == "L" and "transparency" not in im.info: return np.asarray(im), 8
     if im.mode[0] not in "IF": return _flatten(im, notes), 1 if im.mode == "1" else 8
     levels = np.asarray(im)
     pixels, bits = _to_8bit(levels, name, notes)
@@ -327,11 +341,12 @@ def _flatten(im:Image.Image, notes:list)->np.ndarray:
     elif im.has_transparency_data:
         im = im.convert("RGBA")
         alpha = im.getchannel("A")
-    grey = im.convert("RGB").convert("L")  # by way of RGB: equal channels give exactly that channel
+    if im.mode not in ("RGB", "1"): im = im.convert("RGB")  # from RGB, equal channels give exactly that channel
+    grey = im.convert("L")
     if alpha is not None and alpha.getextrema()[0] < 255:
         notes.append("alpha_composited")
         grey = ImageChops.multiply(grey, alpha)
-    return np.array(grey)
+    return np.asarray(grey)
 
 def _to_8bit(levels:np.ndarray, name:str, notes:list)->tuple[np.ndarray, int]:
     "Levels of any number type as uint8 by their bit depth, and that depth. Never clips: Pillow's convert('L') would."
@@ -366,16 +381,16 @@ def _stretch(levels:np.ndarray, notes:list)->np.ndarray:
 def _read_array(a:np.ndarray, name:str)->Radiograph:
     "An array by the rules for files: 2-D grey; 3-D with 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA) channels last."
     if a.dtype.kind not in "buif" or not (a.ndim == 2 or a.ndim == 3 and a.shape[2] in (1, 2, 3, 4)):
-        raise _rejected("not_an_image", name, f"an array of {a.dtype} and shape {a.shape}; expected numbers in (height, width) "
-                                              "or (height, width, 1 to 4 channels)")
+        raise _rejected("not_an_image", name, f"an array of {a.dtype} and shape {a.shape}; expected numbers in "
+                                              "(height, width) or (height, width, 1 to 4 channels)")
     _check_size(a.shape[1], a.shape[0], f"an array of {a.dtype}", name)
     notes = []
     pixels, bits = _to_8bit(a[..., 0] if a.shape[2:] == (1,) else a, name, notes)
     if pixels.ndim == 3: pixels = _flatten(Image.fromarray(pixels), notes)
-    return Radiograph(np.ascontiguousarray(pixels), "array", str(a.dtype), bits, a.shape[1], a.shape[0], tuple(notes))
+    return _radiograph(np.ascontiguousarray(pixels), "array", str(a.dtype), bits, notes)
 
 def _read_dicom(data:bytes, kind:str, name:str)->Radiograph:
-    "The door where a DICOM reader goes: bytes in, Radiograph out (modality LUT, window, then MONOCHROME1 inverted last)."
+    "The door for a DICOM reader: bytes in, Radiograph out (modality LUT, then window, MONOCHROME1 inverted last)."
     raise _rejected("dicom", name, "DICOM is not read yet: export it as a 16-bit PNG or TIFF, or as 8-bit PNG")
 
 _READERS = {**dict.fromkeys(_OPENERS, _read_picture), "DICOM": _read_dicom}  # what `_sniff` finds -> who reads it

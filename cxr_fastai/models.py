@@ -1,4 +1,4 @@
-"""An architecture's name -> a plain torch network (body, head, parameter groups), so that a bundle loads without fastai.
+"""An architecture's name -> a plain torch network (body, head, groups), so that a bundle loads without fastai.
 
 Names and weight files in, `nn.Sequential(body, head)` out. Layers, their order and their state-dict keys are those of
 fastai's `vision_learner`, so weights travel both ways. Never imports fastai, never unpickles more than tensors, and
@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 import safetensors.torch, torch, torchvision
 from torch import nn
-from .core import IntegrityError, SourceUnavailable, StorageError, UnknownName, UsageError, one_line, sha256_file, unknown_name
+from .core import (IntegrityError, SourceUnavailable, StorageError, UnknownName, UsageError, one_line, sha256_file,
+                   unknown_name)
 
 __all__ = ["ARCHS", "Family", "AdaptiveConcatPool2d", "build_network", "param_groups", "load_weights"]
 
@@ -30,7 +31,7 @@ DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 @dataclass(frozen=True)
 class Family:
     "How the networks of one torchvision family are taken apart."
-    parts: Callable[[nn.Module], tuple[dict[str, nn.Module], int]]  # whole network -> body's children by name, its features
+    parts: Callable[[nn.Module], tuple[dict[str, nn.Module], int]]  # whole network -> body's children by name, features
     early: int  # body[:early] is the first parameter group, the one that learns slowest
 
 def _resnet_parts(whole:nn.Module)->tuple[dict[str, nn.Module], int]:
@@ -75,9 +76,10 @@ def _set_in_channels(body:nn.Sequential, n:int):
 
 def _head(nf:int, n_out:int)->nn.Sequential:
     "fastai's default vision head, layer by layer and with its initialisation (apply_init, kaiming_normal_)."
-    head = nn.Sequential(AdaptiveConcatPool2d(), nn.Flatten(),
-                         nn.BatchNorm1d(2*nf), nn.Dropout(0.25), nn.Linear(2*nf, HIDDEN, bias=False), nn.ReLU(inplace=True),
-                         nn.BatchNorm1d(HIDDEN), nn.Dropout(0.5), nn.Linear(HIDDEN, n_out, bias=False))
+    head = nn.Sequential(
+        AdaptiveConcatPool2d(), nn.Flatten(),
+        nn.BatchNorm1d(2*nf), nn.Dropout(0.25), nn.Linear(2*nf, HIDDEN, bias=False), nn.ReLU(inplace=True),
+        nn.BatchNorm1d(HIDDEN), nn.Dropout(0.5), nn.Linear(HIDDEN, n_out, bias=False))
     for m in head:
         if isinstance(m, nn.Linear): nn.init.kaiming_normal_(m.weight)
         if isinstance(m, nn.BatchNorm1d): nn.init.constant_(m.bias, 1e-3)  # fastai.layers.BatchNorm starts there
@@ -87,8 +89,8 @@ def build_network(
     arch:str,           # a name of ARCHS
     n_out:int,          # outputs, one a class
     in_channels:int=1,  # radiographs are gray
-)->nn.Sequential:       # body, head; maps (n, in_channels, h, w) to (n, n_out) logits. Weights are random: nothing is fetched
-    "Build an untrained network. Raises `UnknownName`."
+)->nn.Sequential:       # body, head; maps (n, in_channels, h, w) to (n, n_out) logits
+    "Build a network with random weights; nothing is fetched. Raises `UnknownName`."
     parts, nf = _parts(arch)
     if n_out < 1: raise UsageError(f"a network needs at least one class, not {n_out}")
     body = nn.Sequential(*parts.values())
@@ -99,8 +101,8 @@ def build_network(
 
 def param_groups(
     net:nn.Sequential,  # of build_network
-)->list[list[nn.Parameter]]:  # early body, late body, head: the order of fastai's learning rates. Usable as its `splitter`
-    "Split the parameters into groups that learn at their own rates."
+)->list[list[nn.Parameter]]:  # early body, late body, head
+    "Split the parameters into groups that learn at their own rates, slowest first. Usable as fastai's `splitter`."
     body, head = net
     early = _family(net.arch).early
     return [list(m.parameters()) for m in (body[:early], body[early:], head)]
@@ -115,10 +117,10 @@ def load_weights(
 )->str:                 # what was loaded, as in "imagenet: 216 of 216 body tensors"
     """Load the body; the head always starts fresh.
 
-    A three-channel first convolution is summed over its channels for a one-channel network: a gray image repeated three
-    times and the image itself then give the same activations. That holds exactly where all three channels are normalised
-    with one mean and deviation, as radiographs are here. ImageNet's own constants differ by channel (deviations 0.225 to
-    0.229, means 0.406 to 0.485), so such a network sees its inputs slightly shifted and scaled; training absorbs that.
+    A three-channel first convolution is summed over its channels for a one-channel network: a gray image repeated
+    three times and the image itself then give the same activations, exactly where all three channels are normalised
+    with one mean and deviation, as radiographs are here. ImageNet's own constants differ by channel (means 0.406 to
+    0.485, deviations 0.224 to 0.229), so its body sees inputs slightly shifted and scaled; training absorbs that.
 
     Raises `SourceUnavailable` (no network), `UsageError` (no such file), `IntegrityError` (not this network's weights).
     """
@@ -135,7 +137,7 @@ def load_weights(
 def _existing(weights)->Path:
     file = Path(weights)
     if file.is_file(): return file
-    raise UsageError(f"no weights file {str(weights)!r}: --weights takes imagenet, none, or a .pth or .safetensors file")
+    raise UsageError(f"no weights file {str(weights)!r}: expected imagenet, none, or a .pth or .safetensors file")
 
 def _read(file:Path):
     "What a weights file holds. Only tensors and plain containers are ever unpickled."
@@ -144,18 +146,18 @@ def _read(file:Path):
         return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as e: raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
     except Exception as e:  # a damaged or hostile file may fail in any way inside the parser
-        raise IntegrityError(f"{file} is no plain state dict ({type(e).__name__}: {one_line(e)[:120]}). It was not run. Save "
-                             "the network's state_dict() with safetensors or torch.save, and give that file.") from e
+        raise IntegrityError(f"{file} is no plain state dict ({type(e).__name__}: {one_line(e)[:120]}); nothing in it "
+                             "was run. Give the network's state_dict(), saved with safetensors or torch.save.") from e
 
 def _tensors(obj, source:str)->dict[str, torch.Tensor]:
-    "The tensors of a state dict, found under `state_dict` or `model` where a trainer wrapped it, wrapper prefixes removed."
+    "The tensors of a state dict, also of one that a trainer wrapped, without the wrappers' prefixes."
     for key in ("state_dict", "model"):
         if isinstance(obj, dict) and isinstance(obj.get(key), dict): obj = obj[key]
     tensors = {}
     for key, value in obj.items() if isinstance(obj, dict) else ():
         if not isinstance(value, torch.Tensor): continue
         bare = _bare(str(key))
-        if bare in tensors: raise IntegrityError(f"{source} holds {bare!r} twice, under different prefixes: which one is meant?")
+        if bare in tensors: raise IntegrityError(f"{source} holds {bare!r} twice, under different prefixes")
         tensors[bare] = value
     return tensors
 
@@ -196,9 +198,9 @@ def _match(
         why = _misfit(got, want)
         if why: problem = problem or f"{name} {why}"
         else: found[key] = got
-    if problem: raise IntegrityError(f"{source}: only {len(found)} of {wanted} body tensors of {arch} fit; the first that does "
-                                     f"not: {problem}. Nothing was loaded. Is it another architecture's file?")
-    return found
+    if not problem: return found
+    raise IntegrityError(f"{source}: {len(found)} of {wanted} body tensors of {arch} fit; the first that does not: "
+                         f"{problem}. Nothing was loaded. Is it another architecture's file?")
 
 def _fit_channels(weight, n:int):
     "A first convolution's weight (out, c, h, w) for `n` input channels where that loses nothing, else as it is."
@@ -218,7 +220,7 @@ def _misfit(got, want:torch.Tensor)->str:
 # ---- ImageNet weights
 
 def _imagenet_file(arch:str)->Path:
-    "torchvision's official weights of `arch`, from torch.hub's cache or fetched into it. Checks the hash in the file's name."
+    "torchvision's official weights, from torch.hub's cache or fetched into it. Checks the hash in the file's name."
     url = torchvision.models.get_model_weights(arch).DEFAULT.url
     file = Path(torch.hub.get_dir())/"checkpoints"/Path(urlparse(url).path).name
     tag = re.search(r"-([0-9a-f]{8,})\.", file.name)
@@ -229,10 +231,10 @@ def _imagenet_file(arch:str)->Path:
         with _stall_limit(STALL): torch.hub.download_url_to_file(url, str(file), prefix, progress=sys.stderr.isatty())
     except (OSError, HTTPException, RuntimeError) as e:
         if getattr(e, "errno", None) in DISK:
-            raise StorageError(f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to a folder with room.") from e
-        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({one_line(e)}). Either train from scratch "
-                                "(--weights none) or give a file (--weights FILE: a .pth or .safetensors state dict, or a "
-                                "bundle's model.safetensors).") from e
+            raise StorageError(f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to another folder.") from e
+        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({one_line(e)}). Train from scratch "
+                                "with `--weights none`, or give a .pth or .safetensors state dict, or a bundle's "
+                                "model.safetensors, with `--weights FILE`.") from e
     return file
 
 @contextmanager

@@ -144,7 +144,7 @@ def _check_choice(value:str, allowed, column:str, at:str, needed=True):
 def _check_how(r:Rule, at:str):
     for c in ("handle", "glob", "label_from"):
         if not getattr(r, c): raise CatalogError(f"{at}, column {c}: empty: a {r.transport} source needs it.")
-    if r.transport in ("kaggle", "github") and not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", r.handle):
+    if r.transport in ("kaggle", "github") and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?", r.handle):
         raise CatalogError(f"{at}, column handle: {r.handle!r}: expected owner/name, and @version to pin it.")
     if r.transport == "http" and not re.fullmatch(r"[\w-][\w.-]*", r.handle):
         raise CatalogError(f"{at}, column handle: {r.handle!r}: expected an id of letters, digits, dots and hyphens.")

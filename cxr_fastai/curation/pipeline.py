@@ -195,7 +195,7 @@ def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
     return kept, left
 
 def _warn(done:Curation, catalog, only)->list[str]:
-    out = [f"{s.id} is not in the mirror" for s in done.absent]
+    out = [f"not in the mirror: {', '.join(s.id for s in done.absent)}"] if done.absent else []
     have = {r.label for r in done.records}
     for c in done.recipe.vocab:
         if c not in have: out.append(f"no image for class {c}: sources that have it: {', '.join(_givers(catalog, done.recipe, c)) or 'none in the catalogue'}")

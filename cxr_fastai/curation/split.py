@@ -55,10 +55,10 @@ def connect(radiographs:list[Radiograph])->dict[str, list[Radiograph]]:
 
 def _fill(sizes:dict[str, int], locked:bool)->dict[str, str]:
     """Deal groups, in the order given, to the split that lacks most of its share. Where there are three groups or more, valid and
-    test get an image at least; a group too large for what they lack is trained on."""
+    test get room for the smallest at least; a group too large for what they lack is trained on."""
     n = sum(sizes.values())
     held_out = {"valid": 1/9} if locked else {s: FRACTIONS[s] for s in ("valid", "test")}
-    want = {s: max(1, round(n * f)) if len(sizes) > len(held_out) else 0 for s, f in held_out.items()}
+    want = {s: max(min(sizes.values()), round(n * f)) if len(sizes) > len(held_out) else 0 for s, f in held_out.items()}
     want["train"] = n - sum(want.values())
     have, out = Counter(), {}
     for g, k in sizes.items():

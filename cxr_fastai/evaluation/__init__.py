@@ -1,1 +1,1 @@
-"""Judge a trained bundle on a curated folder. Reads bundles and manifests, returns a Report; never trains, never curates."""
+"""Judge a trained bundle on a curated folder: bundle and manifest in, Report out; never trains, never curates."""

@@ -1,6 +1,6 @@
 """How good the answers are, and how good answers would be that never look at the lungs. Arrays -> plain dicts of Python
-numbers, None where a number is undefined. Single-label only; never reads files, never picks a threshold: the answer is the
-class of highest probability."""
+numbers, None where a number is undefined. Single-label only; never reads files, never picks a threshold: the answer is
+the class of highest probability."""
 from __future__ import annotations
 import numpy as np
 from sklearn.metrics import (accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score,
@@ -16,9 +16,10 @@ def classification_metrics(
     probs,       # (n, c) probability of each class, 0-1; on a tie the class earlier in vocab is the answer
     vocab,       # (c,) class slugs
 )->dict:         # strict JSON; `confusion` has one row a true class, one column an answered class, both in vocab order
-    """Metrics of single-label answers. `balanced_accuracy` and `macro_f1` are plain means over the classes that have images
-    in `targs`, `macro_auroc` over the classes whose one-vs-rest AUROC is defined. A class that was never answered has
-    precision 0; a class without images has recall and F1 None. Raises `UsageError` for arrays that do not fit together."""
+    """Metrics of single-label answers. `balanced_accuracy` and `macro_f1` are plain means over the classes that have
+    images in `targs`, `macro_auroc` over the classes whose one-vs-rest AUROC is defined: those with images in `targs`
+    and images beside them. A class that was never answered has precision 0; a class without images has recall and F1
+    None. Raises `UsageError` for arrays that do not fit together."""
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     preds, labels, present = probs.argmax(1), np.arange(len(vocab)), np.unique(targs)
     cols = precision_recall_fscore_support(targs, preds, labels=labels, zero_division=0)
@@ -35,15 +36,15 @@ def floors(
 )->dict:         # majority {label, accuracy, balanced_accuracy}, source_only {accuracy, balanced_accuracy, answers}
     """What can be had without reading a radiograph; an accuracy means something only above it.
 
-    `majority` always answers the commonest class of these images. `source_only` answers each source's own commonest class
-    (`answers`: {source: class}): the best accuracy that any model can reach which sees only where an image came from. Both
-    look the commonest class up in the evaluated images themselves, so this is the strictest form of the floor: rules learnt
-    on other images can only do worse here. A tie goes to the class earlier in vocab.
+    `majority` always answers the commonest class of these images. `source_only` answers each source's own commonest
+    class (`answers`: {source: class}): the best accuracy that any model can reach which sees only where an image came
+    from. Both look the commonest class up in the evaluated images themselves, so this is the strictest form of the
+    floor: rules learnt on other images can only do worse here. A tie goes to the class earlier in vocab.
 
     On the published six-folder set (11,276 images), whose classes come from different sources, it is 78.1 %: bacterial
-    pneumonia for every Kermany image (2,530 right), COVID-19 for the COVID sources (288), tuberculosis for the TB sets (394),
-    other findings for the NIH sample (5,597), against 49.6 % for the majority. Where every source holds one class it is
-    100 %, and accuracy on those images cannot tell reading a radiograph from recognising its source."""
+    pneumonia for every Kermany image (2,530 right), COVID-19 for the COVID sources (288), tuberculosis for the TB sets
+    (394), other findings for the NIH sample (5,597), against 49.6 % for the majority. Where every source holds one
+    class it is 100 %, and accuracy on those images cannot tell reading a radiograph from recognising its source."""
     targs, sources = _targs(targs, vocab), _sources(sources, len(targs))
     top = _commonest(targs, vocab)
     answers = {s: _commonest(targs[sources == s], vocab) for s in sorted(set(sources))}
@@ -57,8 +58,8 @@ def source_metrics(
     sources,     # (n,) the source that each image came from
     vocab,       # (c,) class slugs
 )->dict:         # {source: {n, classes, accuracy, commonest, floor}}, sources in alphabetical order
-    """Accuracy within each source, where knowing the source is of no help. `classes` counts the classes that it has images of;
-    `floor` is the accuracy of always answering its `commonest` class."""
+    """Accuracy within each source, where knowing the source is of no help. `classes` counts the classes that it has
+    images of; `floor` is the accuracy of always answering its `commonest` class."""
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     sources, preds = _sources(sources, len(targs)), probs.argmax(1)
     return {s: _one_source(targs[sources == s], preds[sources == s], vocab) for s in sorted(set(sources))}
@@ -91,13 +92,15 @@ def _targs(targs, vocab)->np.ndarray:
     targs = np.asarray(targs)
     if targs.ndim != 1 or not len(targs): raise UsageError(f"targs has shape {targs.shape}: expected (n,) with n > 0.")
     if not np.issubdtype(targs.dtype, np.integer) or targs.min() < 0 or targs.max() >= len(vocab):
-        raise UsageError(f"targs must be indices into vocab, whole numbers from 0 to {len(vocab)-1}; received {targs[:5].tolist()}, ..")
+        raise UsageError(f"targs must be indices into vocab, whole numbers from 0 to {len(vocab)-1}; "
+                         f"received {targs[:5].tolist()}, ..")
     return targs
 
 def _probs(probs, n:int, vocab)->np.ndarray:
     probs = np.asarray(probs)
     if probs.shape != (n, len(vocab)):
-        raise UsageError(f"probs has shape {probs.shape}: expected ({n}, {len(vocab)}), a row an image and a column a class.")
+        raise UsageError(f"probs has shape {probs.shape}: expected ({n}, {len(vocab)}), "
+                         "a row an image and a column a class.")
     bad = np.flatnonzero(~np.isfinite(probs).all(1))
     if len(bad): raise UsageError(f"probs: {len(bad)} of {n} rows are not finite numbers, the first is row {bad[0]}.")
     return probs

@@ -1,4 +1,5 @@
-"""Metrics and floors against hand-counted tables and scikit-learn. Run: python -m pytest tests/evaluation/test_metrics.py"""
+"""Metrics and floors against hand-counted tables and scikit-learn.
+Run: python -m pytest tests/evaluation/test_metrics.py"""
 import json, warnings
 import numpy as np, pytest
 from sklearn import metrics as sk

@@ -1,0 +1,322 @@
+"""The second door: save, verify, load a trained model without pickle.
+
+A network and its facts in, a folder out: `model.safetensors`, `bundle.json`, `README.md` (the model card). The folder
+in, a `Bundle` out, which turns radiographs into probabilities. Nothing is loaded that was not checked: keys and types,
+the SHA-256 of the weights, every tensor's shape. Never unpickles, never imports fastai or pandas, never fetches.
+A hash beside a file finds accidents, not forgers: whoever can change the weights can change bundle.json as well.
+"""
+from __future__ import annotations
+import hashlib, json, math, warnings
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+import numpy as np, safetensors.torch, torch
+from . import images, models
+from .core import (IntegrityError, NotTrained, Prediction, StorageError, UsageError, atomic_path, make_folder, one_line,
+                   write_json, write_text)
+
+__all__ = ["FORMAT_VERSION", "TASKS", "Bundle", "save_bundle", "load_bundle", "prepare", "normalise"]
+
+FORMAT_VERSION = 1
+TASKS = ("single_label", "multi_label")
+WEIGHTS, FACTS, CARD = "model.safetensors", "bundle.json", "README.md"
+MAX_SIZE = 4096   # px; more than any network here is trained at, and a bound on what a foreign bundle can allocate
+UNSET = 0.5       # a multi-label class without a threshold of its own counts as present from here
+LIBRARIES = ("cxr_fastai", "torch", "torchvision", "safetensors", "numpy", "pillow")
+
+
+# ---- bundle.json: each key, what it must be in words, and in code
+
+def _whole(v, least:int=0)->bool: return isinstance(v, int) and not isinstance(v, bool) and v >= least
+def _number(v)->bool: return isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)
+def _text(v)->bool: return isinstance(v, str)
+def _record(v)->bool: return isinstance(v, dict)
+def _texts(v)->bool: return _record(v) and all(map(_text, v.values()))
+def _hash(v)->bool: return _text(v) and len(v) == 64 and not set(v) - set("0123456789abcdef")
+def _slugs(v)->bool: return isinstance(v, list) and bool(v) and all(map(_text, v)) and len(set(v)) == len(v)
+def _shares(v)->bool: return _record(v) and all(_number(p) and 0 <= p <= 1 for p in v.values())
+
+KEYS = {
+    "format_version": (f"{FORMAT_VERSION}", lambda v: _whole(v) and v == FORMAT_VERSION),
+    "arch": (f"one of {', '.join(models.ARCHS)}", lambda v: _text(v) and v in models.ARCHS),
+    "in_channels": ("1 or 3", lambda v: _whole(v) and v in (1, 3)),
+    "vocab": ("a list of different class names", _slugs),
+    "display": ("display names by class", _texts),
+    "task": (f"one of {', '.join(TASKS)}", lambda v: _text(v) and v in TASKS),
+    "size": (f"pixels, {images.MIN_SIDE} to {MAX_SIZE}", lambda v: _whole(v, images.MIN_SIDE) and v <= MAX_SIZE),
+    "mean": ("a number", _number),
+    "std": ("a number above 0", lambda v: _number(v) and v > 0),
+    "decoder_version": ("a whole number", _whole),
+    "thresholds": ("probabilities, 0 to 1, by class", _shares),
+    "temperature": ("a number above 0", lambda v: _number(v) and v > 0),
+    "recipe": ("a record with a name", lambda v: _record(v) and _text(v.get("name"))),
+    "manifest_sha256": ("64 hex digits", _hash),
+    "trained": ("a record with epochs, a whole number", lambda v: _record(v) and _whole(v.get("epochs"))),
+    "metrics": ("a record", _record),
+    "libraries": ("versions by library", _texts),
+    "weights_sha256": ("64 hex digits", _hash),
+}
+
+def _check_facts(meta, where):
+    "Raise `IntegrityError` at the first key of `meta` that is missing or wrong."
+    if not _record(meta): raise IntegrityError(f"{where}: expected a JSON object, found {type(meta).__name__}")
+    for key, (expected, fits) in KEYS.items():
+        if key not in meta: raise IntegrityError(f"{where}: key {key!r} is missing, expected {expected}")
+        if not fits(meta[key]):
+            raise IntegrityError(f"{where}: key {key!r} is {one_line(repr(meta[key]))[:80]}, expected {expected}")
+    strange = sorted(set(meta["thresholds"]) - set(meta["vocab"]))
+    if strange: raise IntegrityError(f"{where}: key 'thresholds' names {strange[0]!r}, which is no class of its vocab")
+
+def _blank_network(meta:dict):
+    "The network that `meta` describes, without memory for its weights and without touching any random generator."
+    with torch.device("meta"): return models.build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"])
+
+def _check_tensors(tensors:dict, meta:dict, where):
+    "Raise `IntegrityError` unless `tensors` are those of the network that `meta` describes, one for one, and finite."
+    wanted, what = _blank_network(meta).state_dict(), f"a {meta['arch']} of {len(meta['vocab'])} classes"
+    for key in (*wanted, *tensors):
+        if key not in tensors: raise IntegrityError(f"{where}: tensor {key!r} of {what} is missing")
+        if key not in wanted: raise IntegrityError(f"{where}: tensor {key!r} does not belong to {what}")
+        got, want = tensors[key], wanted[key]
+        if (got.shape, got.dtype) != (want.shape, want.dtype):
+            raise IntegrityError(f"{where}: tensor {key!r} is {got.dtype} {tuple(got.shape)}, "
+                                 f"{what} has {want.dtype} {tuple(want.shape)}")
+        if not torch.isfinite(got).all(): raise IntegrityError(f"{where}: tensor {key!r} is not finite everywhere")
+
+
+# ---- save
+
+def save_bundle(
+    folder,     # created if need be; a bundle that lies there is replaced
+    net,        # network of models.build_network, on any device
+    meta:dict,  # arch, vocab, size, mean, std, recipe, manifest_sha256, trained; the other KEYS have defaults or are
+                # computed. Further keys are kept
+)->Path:        # the folder; the same network gives the same bytes of weights
+    "Write a bundle; bundle.json comes last, so that its existence means the rest is whole."
+    folder = Path(folder)
+    tensors = {k: _stored(v) for k, v in net.state_dict().items()}
+    data = safetensors.torch.save(tensors)
+    facts = _complete(meta, hashlib.sha256(data).hexdigest())
+    _check_facts(facts, folder/FACTS)
+    _check_tensors(tensors, facts, folder/WEIGHTS)
+    make_folder(folder)
+    (folder/FACTS).unlink(missing_ok=True)
+    with atomic_path(folder/WEIGHTS) as part: part.write_bytes(data)
+    write_text(folder/CARD, _card(facts))
+    write_json(folder/FACTS, facts)
+    return folder
+
+def _stored(t:torch.Tensor)->torch.Tensor:
+    "A copy in main memory, contiguous; floats as float32."
+    return t.detach().to("cpu", torch.float32 if t.is_floating_point() else t.dtype, copy=True).contiguous()
+
+def _complete(meta:dict, sha256:str)->dict:
+    "`meta` with what it may leave out, in the order of KEYS, as plain JSON values."
+    defaults = dict(in_channels=1, task="single_label", decoder_version=images.DECODER_VERSION, thresholds={},
+                    temperature=1.0, display={}, metrics={}, libraries=_libraries())
+    facts = _plain({**defaults, **meta, "format_version": FORMAT_VERSION, "weights_sha256": sha256})
+    if _slugs(facts.get("vocab")) and _record(facts["display"]):
+        facts["display"] = {c: facts["display"].get(c, c) for c in facts["vocab"]}
+    order = [*(k for k in KEYS if k in facts), *(k for k in facts if k not in KEYS)]
+    return {k: facts[k] for k in order}
+
+def _plain(v):
+    "numpy numbers as Python's, tuples as lists, and null for what is not finite: JSON has no word for it."
+    if isinstance(v, dict): return {str(k): _plain(x) for k, x in v.items()}
+    if isinstance(v, (list, tuple)): return [_plain(x) for x in v]
+    if isinstance(v, (np.generic, np.ndarray)): return _plain(v.tolist())
+    return None if isinstance(v, float) and not math.isfinite(v) else v
+
+def _libraries()->dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try: found[name] = version(name)
+        except PackageNotFoundError: pass  # a checkout that is not installed
+    return found
+
+def _card(meta:dict)->str:
+    "The model card: bundle.json for people."
+    trained, recipe, task = meta["trained"], meta["recipe"]["name"], meta["task"].replace("_", " ")
+    classes = "\n".join(f"- {meta['display'][c]} (`{c}`){_from(meta['thresholds'].get(c))}" for c in meta["vocab"])
+    metrics = "\n".join(f"- {k}: {v}" for k, v in _scalars(meta["metrics"])) or "- none recorded; run `cxr evaluate`"
+    seed = f", seed {trained['seed']}" if "seed" in trained else ""
+    return f"""# {recipe}: a chest radiograph model
+
+A {meta['arch']} for chest radiographs of {meta['size']} x {meta['size']} px in gray, {task}.
+
+    cxr predict THIS_FOLDER chest.png
+
+## Classes
+{classes}
+
+## Data and training
+Recipe `{recipe}`; data of the manifest with SHA-256 `{meta['manifest_sha256']}`.
+{trained['epochs']} epochs from weights "{trained.get('weights', 'not recorded')}"{seed}.
+
+## Metrics
+{metrics}
+
+## Limits
+For research only: not a medical device, and not for diagnosis or triage of patients. It knows the classes above and no
+others, and gives them probabilities even for pictures that are no chest radiographs. Numbers from the sources it was
+trained on do not carry over to other hospitals, machines or ages.
+
+Weights: `{WEIGHTS}`, SHA-256 `{meta['weights_sha256']}`. Loading it runs no code.
+"""
+
+def _from(threshold)->str: return "" if threshold is None else f", answered from {threshold:.2f}"
+
+def _scalars(metrics:dict, before:str=""):
+    "(name, value) of all numbers and texts in nested records."
+    for key, value in metrics.items():
+        if _record(value): yield from _scalars(value, f"{before}{key} ")
+        elif isinstance(value, float): yield f"{before}{key}", f"{value:.4g}"
+        elif isinstance(value, (int, str)): yield f"{before}{key}", value
+
+
+# ---- load
+
+def load_bundle(
+    path,         # a bundle's folder, or a run's folder that holds `bundle`
+    device=None,  # "cpu", "cuda", ..; None: a GPU if there is one
+)->Bundle:
+    """Load a trained model after checking all of it; never unpickles. Raises `UsageError` where there is no bundle,
+    `IntegrityError` where it is not what it claims to be, `NotTrained` where the network never learned."""
+    folder = _find(Path(path))
+    meta = _read_facts(folder/FACTS)
+    data = _read_weights(folder/WEIGHTS, meta["weights_sha256"])
+    try: tensors = safetensors.torch.load(data)
+    except Exception as e:  # the parser refuses foreign bytes with errors of several libraries
+        raise IntegrityError(f"{folder/WEIGHTS} is no safetensors file: {one_line(e)[:120]}") from e
+    _check_tensors(tensors, meta, folder/WEIGHTS)
+    net = _blank_network(meta)
+    net.load_state_dict(tensors, assign=True)
+    device = _device(device)
+    return Bundle(net.to(device).eval(), meta, folder, device)
+
+def _find(path:Path)->Path:
+    "The bundle's folder. Raises `UsageError`."
+    if path.suffix == ".pkl":
+        raise UsageError(f"{path} is a pickle: load_bundle never unpickles, as that runs whatever code the file holds. "
+                         "Give the bundle's folder; for a learner.pkl that you trust there is fastai's load_learner.")
+    for folder in (path, path/"bundle"):
+        if (folder/FACTS).is_file(): return folder
+    raise UsageError(f"no bundle at {path}: expected a folder with {FACTS} and {WEIGHTS}, as `cxr train` writes")
+
+def _refuse_constant(name:str): raise ValueError(f"{name} is no JSON number")
+
+def _read_bytes(file:Path)->bytes:
+    try: return file.read_bytes()
+    except FileNotFoundError as e: raise IntegrityError(f"{file} is missing: the bundle is not whole") from e
+    except OSError as e: raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
+
+def _read_facts(file:Path)->dict:
+    "bundle.json, checked. Raises `IntegrityError`, `NotTrained`."
+    try: meta = json.loads(_read_bytes(file), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as e:
+        raise IntegrityError(f"{file} is no readable JSON: {one_line(e)[:120]}") from e
+    _check_facts(meta, file)
+    if meta["trained"]["epochs"] < 1:
+        raise NotTrained(f"{file}: this network never learned (trained for 0 epochs); its answers would be chance. "
+                         "Run `cxr train`.")
+    if meta["decoder_version"] != images.DECODER_VERSION:
+        warnings.warn(f"{file}: trained on pixels of decoder {meta['decoder_version']}, this library has decoder "
+                      f"{images.DECODER_VERSION}: probabilities may differ. Train again, or use the library it names.",
+                      stacklevel=3)
+    return meta
+
+def _read_weights(file:Path, expected:str)->bytes:
+    "The weights' bytes; the same bytes are hashed and parsed, so none can change in between."
+    data = _read_bytes(file)
+    actual = hashlib.sha256(data).hexdigest()
+    if actual == expected: return data
+    raise IntegrityError(f"{file}: SHA-256 is {actual}, {FACTS} says {expected}. The weights were damaged or replaced "
+                         "after training: copy the bundle again from where it was made.")
+
+def _device(name)->torch.device:
+    try: device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as e: raise UsageError(f"unknown device {str(name)!r}: expected cpu, cuda or cuda:N") from e
+    if device.type == "cuda" and not torch.cuda.is_available(): raise UsageError(f"no GPU for device {name!r}: use cpu")
+    return device
+
+
+# ---- predict
+
+def normalise(
+    x:torch.Tensor,  # gray values 0-255, any shape
+    mean:float,      # of gray values scaled to 0-1
+    std:float,
+)->torch.Tensor:     # float32
+    return (x.to(torch.float32) / 255 - mean) / std
+
+def prepare(
+    pixels:np.ndarray,  # (h, w) uint8, as from images.decode
+    meta:dict,          # bundle.json: size, in_channels, mean, std
+)->torch.Tensor:        # (in_channels, size, size) float32
+    "Turn decoded pixels into the network's input. Training uses the same steps and constants."
+    gray = torch.tensor(images.resize(pixels, meta["size"]))
+    return normalise(gray, meta["mean"], meta["std"]).expand(meta["in_channels"], -1, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    "A trained network with all that turns a radiograph into an answer."
+    net: torch.nn.Module = field(repr=False)
+    meta: dict = field(repr=False)  # bundle.json
+    path: Path
+    device: torch.device
+
+    @property
+    def vocab(self)->list[str]: return self.meta["vocab"]
+    @property
+    def display(self)->dict[str, str]: return {c: self.meta["display"].get(c, c) for c in self.vocab}
+    @property
+    def size(self)->int: return self.meta["size"]
+
+    def tensor(self, source)->torch.Tensor:
+        "(in_channels, size, size) float32 of one path, bytes, file object or array. Raises `ImageRejected`."
+        return prepare(images.decode(source), self.meta)
+
+    def probs_of(
+        self,
+        batch,  # (n, in_channels, size, size) float32, of `tensor`
+    )->np.ndarray:  # (n, classes) float32, calibrated by the bundle's temperature
+        "Probabilities of prepared inputs. Raises `IntegrityError` where the network answers NaN or infinity."
+        self.net.eval()  # dropout and batch statistics off, whatever a caller did to the network in between
+        with torch.inference_mode(): logits = self.net(batch.to(self.device)).float() / self.meta["temperature"]
+        if not torch.isfinite(logits).all(): raise IntegrityError(f"{self.path}: the network's answers are not finite")
+        probs = logits.softmax(1) if self.meta["task"] == "single_label" else logits.sigmoid()
+        return probs.cpu().numpy()
+
+    def probs(
+        self,
+        sources,    # paths, bytes, file objects or arrays
+        bs:int=32,  # images at a time: bounds memory, does not change results
+    )->np.ndarray:  # (n, classes) float32, columns in the order of `vocab`
+        "Probabilities of many radiographs. Raises `ImageRejected` at the first that is none."
+        if isinstance(sources, (str, bytes, Path)): raise UsageError("probs takes a list; for one image call predict")
+        if bs < 1: raise UsageError(f"bs is {bs}, expected 1 or more")
+        found, sources = [np.empty((0, len(self.vocab)), np.float32)], iter(sources)
+        while batch := [self.tensor(s) for s in islice(sources, bs)]: found.append(self.probs_of(torch.stack(batch)))
+        return np.concatenate(found)
+
+    def predict(self, source)->Prediction:
+        "The answer for one radiograph: path, bytes, file object or array. Raises `ImageRejected`."
+        return self.decide(self.probs([source])[0])
+
+    def decide(
+        self,
+        probs:np.ndarray,  # (classes,), of `probs`
+    )->Prediction:
+        """Turn probabilities into an answer. Single label: the most probable class, if it reaches its threshold.
+        Multi-label: all that reach theirs (0.5 where none is set), joined by `|`. Otherwise it abstains and says why;
+        it never falls back on a second choice."""
+        single, thresholds = self.meta["task"] == "single_label", self.meta["thresholds"]
+        by_class = dict(zip(self.vocab, map(float, probs)))
+        best = max(by_class, key=by_class.get)
+        least = {c: thresholds.get(c, 0.0 if single else UNSET) for c in self.vocab}
+        answer = [c for c in ([best] if single else self.vocab) if by_class[c] >= least[c]]
+        if answer: return Prediction("|".join(answer), by_class, dict(thresholds))
+        reason = f"{self.display[best]} leads with {by_class[best]:.3f}, below its threshold of {least[best]:.3f}"
+        return Prediction(None, by_class, dict(thresholds), True, reason)

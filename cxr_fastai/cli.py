@@ -1,0 +1,186 @@
+"""The command `cxr`, one function a verb. Results go to stdout, progress and messages to stderr; a CxrError becomes one line and its
+exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
+from __future__ import annotations
+import argparse, errno, json, sys
+from pathlib import Path
+
+from .core import CxrError, StorageError, UsageError, one_line
+
+EXIT_CODES = "exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, 5 disk or permission, 130 interrupted"
+
+
+def sources(args)->int:
+    from .curation.catalog import load_catalog
+    catalog = load_catalog(args.manifest)
+    if args.json: return _json([s.to_dict() for s in catalog.values()])
+    for s in catalog.values(): print("\n".join(_source_lines(s)))
+    return 0
+
+def _source_lines(s)->list[str]:
+    from .curation.fetch import how_to_get
+    of = f"   copies of {', '.join(s.derived)}" if s.derived else ""
+    if s.transport == "reference": return [f"{s.id}   (named by others, never fetched)   {s.title}{of}", ""]
+    doubts = sorted({u for r in s.rules for u in r.unconfirmed.split("|") if u})
+    head = [f"{s.id}   {'on' if s.on == 'yes' else 'off'}   {s.title}",
+            f"    licence {s.licence}; may be shared on: {s.redistribute}; {s.expected_total or '?'} images; {s.age_group or 'unknown'}{of}",
+            f"    {how_to_get(s)}"]
+    if s.rules[0].notes: head.append(f"    {s.rules[0].notes}")
+    if doubts: head.append(f"    UNCONFIRMED: {', '.join(doubts)}")
+    return [*head, *(f"    {r.label_from} {r.label_value!r} -> {r.findings.replace('|', ', ') or 'left out'}{f' ({r.expected})' if r.expected else ''}" for r in s.rules), ""]
+
+
+def curate(args)->int:
+    from .curation.pipeline import curate
+    from .progress import bar, say
+    done = curate(args.out, args.recipe, args.manifest, args.mirror, _ids(args.only), args.layout, args.workers, args.quick, args.seed, args.check, bar)
+    for w in done.warnings: say(f"warning: {w}")
+    if done.foreign: say(f"warning: {len(done.foreign)} files in the class folders are not in the manifest and stay as they are: {done.foreign[0]} the first")
+    _json(done.to_dict()) if args.json else print(done)
+    if args.check: say("nothing written: --check")
+    elif not done.written and not done.removed: say(f"up to date: {args.out} holds all of it, nothing written")
+    else: say(f"wrote {done.written} files to {args.out}" + (f", removed {done.removed} images that no longer belong" if done.removed else ""))
+    if args.strict and done.faults:
+        say(f"--strict: {done.faults} sources or inputs are missing or broken: see {Path(args.out)/'rejects.csv'}")
+        return 1
+    return 0
+
+def _ids(text)->list[str]: return [t.strip() for t in (text or "").split(",") if t.strip()]
+
+
+def train(args)->int:
+    from .manifest import read_manifest
+    read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
+    from .training.run import train
+    own = {k: v for k in ("arch", "size", "epochs", "bs", "lr", "weights", "sampling", "unfreeze") if (v := getattr(args, k)) is not None}
+    print(train(args.data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers, allow_missing_classes=args.allow_missing_classes, **own))
+    return 0
+
+def evaluate(args)->int:
+    from .manifest import read_manifest
+    read_manifest(args.data)
+    from .evaluation.report import evaluate
+    from .progress import bar, say
+    report = evaluate(args.bundle, args.data, args.split, args.out, progress=bar)
+    _json(report.to_dict()) if args.json else print(report)
+    if args.out: say(f"report: {Path(args.out)/'report.html'}")
+    return 0
+
+def predict(args)->int:
+    from .bundle import load_bundle
+    from .progress import bar, say
+    from .serving.predict import find_images, format_rows, predict_paths, write_csv
+    files = find_images(args.paths)
+    rows = predict_paths(load_bundle(args.bundle), files, progress=bar)
+    if args.csv: write_csv(rows, args.csv); say(f"wrote {args.csv}")
+    elif args.json: _json(rows)
+    else: print(format_rows(rows))
+    bad = [r for r in rows if r["error"]]
+    if bad: say(f"{len(bad)} of {len(rows)} files could not be read: {bad[0]['error']}")
+    return 4 if len(bad) == len(rows) else 0
+
+def demo(args)->int:
+    from .demo import demo
+    return demo(Path(args.out))
+
+
+def _json(obj)->int:
+    print(json.dumps(obj, indent=2, ensure_ascii=False))
+    return 0
+
+
+# ---- the command line
+
+def parser()->argparse.ArgumentParser:
+    p = argparse.ArgumentParser("cxr", description="From a pile of public chest X-ray downloads to a model one can believe. "
+                                "Research only, not a medical device.", epilog=EXIT_CODES)
+    p.add_argument("--version", action="store_true", help="print the version")
+    verbs = p.add_subparsers(dest="verb", metavar="VERB")
+    def verb(fn, help): v = verbs.add_parser(fn.__name__, help=help, description=help, epilog=EXIT_CODES); v.set_defaults(fn=fn); return v
+    _demo(verb(demo, "the whole road on drawn radiographs: curate, train, evaluate, predict"))
+    _sources(verb(sources, "the catalogue: every source, its licence, its labels and how to get it"))
+    _curate(verb(curate, "raw sources to class folders and manifest.csv"))
+    _train(verb(train, "a curated folder to a trained bundle"))
+    _evaluate(verb(evaluate, "score a bundle on one split, beside the floors"))
+    _predict(verb(predict, "what a bundle says of image files"))
+    return p
+
+def _demo(v): v.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
+
+def _sources(v):
+    v.add_argument("--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns")
+    v.add_argument("--json", action="store_true", help="everything, as JSON")
+
+def _curate(v):
+    v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    v.add_argument("--recipe", default="six_class", metavar="NAME", help="six_class, pneumonia, or a recipe file (.toml)")
+    v.add_argument("--manifest", metavar="CSV", help="a catalogue of your own; a local handle may be a path relative to it")
+    v.add_argument("--mirror", metavar="DIR", help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID")
+    v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
+    v.add_argument("--layout", default="class", choices=("class", "split"), help="CLASS/image or SPLIT/CLASS/image")
+    v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
+    v.add_argument("--quick", action="store_true", help="a balanced random subset, patients kept whole")
+    v.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)")
+    v.add_argument("--strict", action="store_true", help="exit 1 where a source is missing or an input is broken")
+    v.add_argument("--check", action="store_true", help="decide and count, write nothing")
+    v.add_argument("--json", action="store_true", help="the result as JSON")
+
+def _train(v):
+    from .recipes import SAMPLING, UNFREEZE
+    v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
+    v.add_argument("--recipe", metavar="NAME", help="training settings of another recipe than the folder's")
+    v.add_argument("--arch", metavar="NAME", help="resnet18, resnet34 or resnet50")
+    v.add_argument("--size", type=_whole, metavar="PX", help="side of the square input")
+    v.add_argument("--epochs", type=_whole, metavar="N")
+    v.add_argument("--bs", type=_whole, metavar="N", help="images a batch")
+    v.add_argument("--lr", type=float, metavar="X", help="highest learning rate of one-cycle")
+    v.add_argument("--weights", metavar="imagenet|none|FILE", help="where the backbone starts")
+    v.add_argument("--sampling", choices=SAMPLING)
+    v.add_argument("--unfreeze", choices=UNFREEZE)
+    v.add_argument("--seed", type=int, default=0, metavar="N")
+    v.add_argument("--workers", type=_whole, metavar="N", help="processes that decode (default: one a core)")
+    v.add_argument("--allow-missing-classes", action="store_true", help="train although a class has no image")
+    v.add_argument("--out", metavar="DIR", help="run folder (default: runs/RECIPE, numbered)")
+
+def _evaluate(v):
+    v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
+    v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
+    v.add_argument("--split", default="test", metavar="NAME", help="train, valid or test (default: test)")
+    v.add_argument("--out", metavar="DIR", help="folder for metrics.json, predictions.csv, confusion.png, report.html")
+    v.add_argument("--json", action="store_true", help="the metrics as JSON")
+
+def _predict(v):
+    v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
+    v.add_argument("paths", metavar="PATH", nargs="+", help="image files, or folders of them")
+    v.add_argument("--json", action="store_true", help="a list of predictions as JSON")
+    v.add_argument("--csv", metavar="FILE", help="write a csv, a row an image")
+
+def _whole(text:str)->int:
+    if not text.isdigit() or int(text) < 1: raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
+    return int(text)
+
+def main(argv=None)->int:
+    "Run a verb; returns the exit code."
+    p = parser()
+    args = p.parse_args(argv)
+    if args.version:
+        from importlib.metadata import version
+        print(version("cxr_fastai"))
+        return 0
+    if not args.verb: p.print_help(); return 2
+    try: return args.fn(args)
+    except CxrError as e: return _fail(args.verb, e, e.exit_code)
+    except KeyboardInterrupt: return _fail(args.verb, "interrupted", 130)
+    except BrokenPipeError: sys.stderr.close(); return 0  # the reader, say `head`, had enough
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM): raise
+        return _fail(args.verb, f"{e.filename or 'disk'}: {e.strerror}. Free space or permission there, then run it again.", StorageError.exit_code)
+
+def _fail(verb:str, error, code:int)->int:
+    print(f"cxr {verb}: {one_line(error)}", file=sys.stderr)
+    return code
+
+def curate_main()->int:
+    "`curate-data`: the same as `cxr curate`."
+    return main(["curate", *sys.argv[1:]])
+
+if __name__ == "__main__": sys.exit(main())

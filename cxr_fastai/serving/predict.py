@@ -1,0 +1,116 @@
+"""Answer for many files: a bundle and paths in, one row a file out, as csv or as lines for a terminal.
+
+A file that cannot be read becomes a row that says why, and the others carry on: rows out = files in, always.
+Never writes beside the images, never imports fastai or pandas, never unpickles.
+"""
+from __future__ import annotations
+import csv, io, os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+import torch
+from ..core import CxrError, StorageError, UsageError, one_line, write_text
+from ..images import is_image_name
+
+__all__ = ["find_images", "predict_paths", "write_csv", "format_rows"]
+
+COLUMNS = ("path", "label", "abstained", "reason", "error")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes cells that start so (OWASP, CSV injection)
+
+
+# ---- find
+
+def find_images(
+    paths:Iterable,  # files, taken as given whatever their names; folders, searched to the bottom for image names
+)->list[Path]:       # in the order given, each folder's sorted
+    "List the files to predict. Raises `UsageError` where a path does not exist or nothing is found."
+    paths, found = [Path(p) for p in paths], []
+    for path in paths:
+        if path.is_dir(): found += _images_in(path)
+        elif os.path.lexists(path): found.append(path)
+        else: raise UsageError(f"no such file or folder: {_printable(path)}")
+    if found: return found
+    raise UsageError(f"no images in {', '.join(map(_printable, paths)) or 'an empty list of paths'}: "
+                     "expected image files, or folders that hold some")
+
+def _images_in(folder:Path)->list[Path]:
+    "Image files below `folder`, sorted. Links to folders are not followed, so loops end; hidden files are left out."
+    def refuse(e:OSError): raise StorageError(f"cannot read {_printable(e.filename)}: {e.strerror}") from e
+    walk = os.walk(folder, onerror=refuse)
+    found = (Path(at)/name for at, _, names in walk for name in names)
+    return sorted(p for p in found if is_image_name(p) and not p.name.startswith("."))
+
+
+# ---- predict
+
+def predict_paths(
+    bundle,           # of load_bundle
+    paths:Iterable,   # files, as find_images lists them
+    progress:Callable[[int, int], object]|None=None,  # called with (files done, files in all) after every batch
+    bs:int=32,        # images at a time
+)->list[dict]:        # a row a file, in order: path, label, probs, abstained, reason, error
+    "Predict every file. An unreadable one gets `error` and no label."
+    paths, rows = list(paths), []
+    for start in range(0, len(paths), bs):
+        rows += _predict_batch(bundle, paths[start:start + bs])
+        if progress: progress(len(rows), len(paths))
+    return rows
+
+def _predict_batch(bundle, paths:list)->list[dict]:
+    rows, tensors = [_row(path) for path in paths], []
+    for row, path in zip(rows, paths):
+        try: tensors.append(bundle.tensor(path))
+        except (CxrError, OSError) as e: row["error"] = one_line(e)
+    readable = [row for row in rows if not row["error"]]
+    probs = bundle.probs_of(torch.stack(tensors)) if tensors else ()
+    for row, p in zip(readable, probs):
+        answer = bundle.decide(p)
+        row.update(label=answer.label, probs=answer.probs, abstained=answer.abstained, reason=answer.reason)
+    return rows
+
+def _row(path)->dict: return dict(path=str(path), label=None, probs={}, abstained=False, reason="", error="")
+
+
+# ---- show
+
+def write_csv(
+    rows:list[dict],  # of predict_paths
+    file,             # a path, written whole or not at all, or an open text file
+):
+    "Write one line a row: path, label, abstained, reason, error, then prob_CLASS columns with 6 decimals."
+    classes = _classes(rows)
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow([*COLUMNS, *(f"prob_{c}" for c in classes)])
+    for row in rows:
+        out.writerow([*(_cell(row[k]) for k in COLUMNS), *(_share(row["probs"].get(c)) for c in classes)])
+    if hasattr(file, "write"): file.write(text.getvalue())
+    else: write_text(file, text.getvalue())
+
+def _classes(rows)->list[str]: return list(dict.fromkeys(c for row in rows for c in row["probs"]))
+def _share(p)->str: return "" if p is None else f"{p:.6f}"
+
+def _cell(value)->str:
+    "A csv cell that no spreadsheet takes for a formula; bytes of a file name that are no UTF-8 are spelled out."
+    if isinstance(value, bool): return str(value).lower()
+    text = str(value if value is not None else "").encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+def format_rows(
+    rows:list[dict],        # of predict_paths
+    display:dict|None=None, # class -> name for people, as Bundle.display; classes without one show as they are
+)->str:                     # one aligned line a row, no final newline
+    "Rows for a terminal: path, answer, its probability or why there is none."
+    lines = [_line(row, display or {}) for row in rows]
+    widths = [max((len(line[i]) for line in lines), default=0) for i in (0, 1)]
+    return "\n".join(f"{path:<{widths[0]}}  {answer:<{widths[1]}}  {why}".rstrip() for path, answer, why in lines)
+
+def _line(row:dict, display:dict)->tuple[str, str, str]:
+    path, probs = _printable(row["path"]), row["probs"]
+    if row["error"]: return path, "not read", _printable(row["error"])
+    if row["abstained"]: return path, "no answer", _printable(row["reason"])
+    classes = row["label"].split("|")
+    return path, ", ".join(display.get(c, c) for c in classes), ", ".join(f"{probs[c]:.3f}" for c in classes)
+
+def _printable(text)->str:
+    "One line that no terminal takes for commands: line breaks, escapes, bidi marks and broken Unicode spelled out."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

@@ -1,0 +1,67 @@
+"""A curated folder's pixels, decoded once. A manifest in, one (n, size, size) array out, kept in the user's cache folder.
+
+The file's name is a hash of the manifest, the size and the decoder's version: when one of them changes, it is made anew.
+Never writes into the curated folder, and never lets a file that has become unreadable pass.
+"""
+from __future__ import annotations
+import json, os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+import numpy as np
+
+from .. import images
+from ..core import ImageRejected, IntegrityError, StorageError, atomic_path, cache_dir, make_folder, sha256_text
+from ..manifest import Manifest
+from ..progress import say
+
+__all__ = ["pixel_cache"]
+
+
+def pixel_cache(
+    manifest:Manifest,
+    size:int,               # side of the square, px
+    workers:int|None=None,  # threads that decode; None: one a core
+    progress=None,          # as cxr_fastai.progress.bar; None: silence
+)->tuple[dict[str, int], np.ndarray]:  # path -> row, and (n, size, size) uint8; read-only where it lies on disk
+    "Every image of the manifest at one size. Raises `IntegrityError` naming a file that cannot be read any more."
+    paths = [str(manifest.root/r.path) for r in manifest.rows]
+    shape, file = (len(paths), size, size), cache_dir()/"pixels"/f"{_key(manifest, size)}.npy"
+    pixels = _open(file, shape)
+    if pixels is None:
+        try:
+            _write(file, shape, _decoded(paths, size, workers, progress))
+            pixels = _open(file, shape)
+        except StorageError: say(f"no pixel cache in {file.parent}: kept in memory. Set CXR_CACHE to a folder with room.")
+    if pixels is None: pixels = np.stack([*_decoded(paths, size, workers, progress)])
+    return {path: i for i, path in enumerate(paths)}, pixels
+
+def _key(manifest:Manifest, size:int)->str:
+    return sha256_text(json.dumps([manifest.sha256, size, images.DECODER_VERSION]))
+
+def _open(file:Path, shape:tuple):
+    "The array in `file`, mapped into memory; None where there is none of this shape."
+    try: pixels = np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError): return None
+    return pixels if (pixels.shape, pixels.dtype) == (shape, np.uint8) else None
+
+def _write(file:Path, shape:tuple, rows):
+    "Stream the rows into a .npy. Not through a memory map: on a full disk that kills the process, a write only raises."
+    make_folder(file.parent)
+    with atomic_path(file) as part, open(part, "wb") as f, closing(rows):
+        np.lib.format.write_array_header_1_0(f, dict(descr="|u1", fortran_order=False, shape=shape))
+        for row in rows: f.write(row.tobytes())
+
+def _decoded(paths:list[str], size:int, workers:int|None, progress):
+    """The images in order, each (size, size) uint8. Threads: decoding releases the GIL, and on two cores they were as quick
+    as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), without a process to start."""
+    with ThreadPoolExecutor(workers or _cores()) as pool, closing(pool.map(lambda p: _read(p, size), paths)) as rows:
+        yield from rows if progress is None else progress(rows, len(paths), f"decoding {len(paths)} images at {size} px")
+
+def _read(path:str, size:int)->np.ndarray:
+    try: return images.resize(images.decode(path), size)
+    except ImageRejected as e:
+        raise IntegrityError(f"{e}. It was readable when the folder was curated: curate the folder again.") from e
+
+def _cores()->int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,154 @@
+"""A curated folder -> fastai DataLoaders: pixels from the cache, augmentation and class balance inside train only.
+
+Never flips: a mirrored chest is another anatomy. Never draws from a global generator for the order of images, never lets
+a class be trained without an image unseen, and never puts a path or a pixel into an exported learner.
+"""
+import os
+from pathlib import Path
+import numpy as np, torch
+
+from .quiet import quietly  # noqa: F401  first: it imports fastai
+from fastai.data.core import DataLoaders, Datasets, TfmdDL
+from fastai.data.transforms import Categorize, IntToFloatTensor, ItemGetter, Normalize
+from fastai.vision.augment import aug_transforms
+from fastai.vision.core import TensorImageBW
+from fasttransform import Transform
+
+from .. import images
+from ..core import SPLITS, UsageError, unknown_name
+from ..manifest import Manifest, read_manifest
+from ..progress import say
+from ..recipes import SAMPLING
+from .cache import pixel_cache
+
+__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "SeededDL", "Draws", "MEAN", "STD"]
+
+# Of gray values scaled to 0-1. Round numbers near those of curated radiographs, and constants, so that no statistic of
+# one data set is baked into a network; they travel in the bundle.
+MEAN, STD = 0.5, 0.25
+
+
+class ReadRadiograph(Transform):
+    "Path -> (1, size, size) uint8: out of the cache where it lies there, else decoded as a bundle does it."
+    def __init__(self,
+        size:int,     # side of the square, px
+        rows=None,    # path -> row of `pixels`
+        pixels=None,  # (n, size, size) uint8
+    ):
+        super().__init__()
+        self.size, self.rows, self.pixels = size, rows or {}, pixels
+        self.input_types = (str, Path)  # where `Learner.predict` enters with a path
+
+    def encodes(self, path:(str, Path)):
+        row = self.rows.get(str(path))
+        gray = images.resize(images.decode(path), self.size) if row is None else self.pixels[row]
+        return TensorImageBW(torch.from_numpy(np.array(gray))[None])
+
+    def __getstate__(self): return {**self.__dict__, "rows": {}, "pixels": None}  # an exported learner holds no cache
+
+
+# ---- which images make up an epoch
+
+class Draws:
+    """Every group as often as the others, no image twice before all of its group were seen; the same for the same seed.
+
+    Each group is an endless row of its images, reshuffled at each turn; an epoch takes the next n/k of each of k groups.
+    So a small group comes round many times an epoch, and a large one is seen whole over several."""
+    def __init__(self,
+        groups:list,  # lists of indices, none empty
+        n:int,        # draws an epoch, at least one a group
+        seed:int,     # 0 or more
+    ): self.groups, self.n, self.seed = groups, n, seed
+
+    def epoch(self, e:int)->list[int]:
+        "The n indices of epoch `e`, counted from 0, in the order of training."
+        k = len(self.groups)
+        # the draws of all epochs are numbered through; number g belongs to group g % k and is its (g // k)-th
+        drawn = [self._stretch(c, *(-((c - g)//k) for g in (e*self.n, (e + 1)*self.n))) for c in range(k)]
+        return self._rng(k, e).permutation(np.concatenate(drawn)).tolist()
+
+    def _stretch(self, c:int, start:int, stop:int)->np.ndarray:
+        "Places start to stop-1 of group c's endless row."
+        m = len(self.groups[c])
+        turns = [self._rng(c, turn).permutation(self.groups[c]) for turn in range(start//m, -(-stop//m))]
+        return np.concatenate(turns)[start % m:][:stop - start]
+
+    def _rng(self, *key:int)->np.random.Generator: return np.random.default_rng([self.seed, *key])
+
+
+class SeededDL(TfmdDL):
+    "A train loader whose order follows from (seed, epoch) alone. Loaders made from it by `new` draw as any TfmdDL does."
+    def __init__(self, dataset, draws:Draws|None=None, **kwargs):
+        self.draws, self.epoch = draws, 0  # the epoch that comes next
+        super().__init__(dataset, **kwargs)
+
+    def get_idxs(self):
+        if self.draws is None or not self.shuffle: return super().get_idxs()
+        idxs, self.epoch = self.draws.epoch(self.epoch), self.epoch + 1
+        return idxs
+
+def _groups(labels, vocab:list[str], sampling:str)->list[list[int]]:
+    "Indices that take turns: those of each class, or all of them as one group."
+    if sampling not in SAMPLING: raise UsageError(unknown_name("sampling", sampling, SAMPLING))
+    if sampling == "none": return [[*range(len(labels))]]
+    by_class = {c: [i for i, label in enumerate(labels) if label == c] for c in vocab}
+    return [group for group in by_class.values() if group]
+
+
+# ---- loaders
+
+def check_classes(
+    manifest:Manifest,
+    allow_missing:bool=False,  # train although a class has no train image
+)->list[str]:                  # warnings
+    "Are there images to learn each class from, and to choose the best epoch by? Raises `UsageError`."
+    counts = {s: {c: 0 for c in manifest.vocab} for s in SPLITS}
+    for r in manifest.rows: counts[r.split][r.label] += 1
+    for split, least in (("train", 2), ("valid", 1)):
+        if (n := sum(counts[split].values())) < least:
+            raise UsageError(f"{manifest.root}: {n} {split} images, training needs {least} or more. Curate more sources into it.")
+    missing = {s: [c for c, n in counts[s].items() if not n] for s in SPLITS}
+    if missing["train"] and not allow_missing:
+        raise UsageError(f"{manifest.root}: no train image of {', '.join(missing['train'])} (train: {_listed(counts['train'])}). Curate "
+                         "sources that have some, curate for another recipe (--recipe), or accept it with --allow-missing-classes.")
+    warnings = [f"no train image of {c}: the model will never answer it" for c in missing["train"]]
+    unseen = [c for c in missing["valid"] if c not in missing["train"]]
+    return warnings + [f"no valid image of {c}: the choice of the best epoch does not look at it" for c in unseen]
+
+def _listed(counts:dict[str, int])->str: return ", ".join(f"{c} {n}" for c, n in counts.items())
+
+def build_dataloaders(
+    data,                   # a folder that `cxr curate` wrote, or a Manifest
+    size:int=224,           # side of the square input, px
+    bs:int=32,
+    sampling:str="oversample",  # of recipes.SAMPLING
+    seed:int=0,             # of the order of train images
+    workers:int|None=None,  # threads that decode; None: one a core
+    progress=None,          # as cxr_fastai.progress.bar; None: silence
+    device=None,            # None: a GPU if there is one
+    allow_missing_classes:bool=False,
+)->DataLoaders:             # batches: (bs, 1, size, size) float32 and class indices in the recipe's order
+    "Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`."
+    manifest = read_manifest(data)
+    for warning in check_classes(manifest, allow_missing_classes): say(f"warning: {warning}")
+    read = ReadRadiograph(size, *pixel_cache(manifest, size, workers, progress))
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    train, valid = (_dataset(manifest, split, read) for split in ("train", "valid"))
+    labels = [label for _, label in train.items]
+    draws = Draws(_groups(labels, manifest.vocab, sampling), len(labels), seed)
+    # num_workers=0: out of the cache a batch costs less than handing it between processes.
+    # A last batch of a single image is dropped: batch norm cannot train on it.
+    common = dict(bs=bs, num_workers=0, device=device)
+    return DataLoaders(SeededDL(train, draws, shuffle=True, drop_last=len(train) % bs == 1, after_batch=_batch_tfms(True), **common),
+                       TfmdDL(valid, after_batch=_batch_tfms(False), **common), device=device)
+
+def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
+    items = [(str(manifest.root/r.path), r.label) for r in manifest.rows if r.split == split]
+    label = Categorize(vocab=manifest.vocab, sort=False)
+    return Datasets(items, [[ItemGetter(0), read], [ItemGetter(1), label]], split_idx=int(split != "train"))
+
+def _batch_tfms(augment:bool)->list:
+    """uint8 -> normalised float, the arithmetic of `bundle.normalise`. Augmentation goes to the train loader only: fastai's
+    affine transform would resample validation images too, by an identity that is not quite one."""
+    turns = aug_transforms(do_flip=False, max_rotate=10, max_zoom=1.1, max_warp=0, max_lighting=0.2) if augment else []
+    return [IntToFloatTensor(), *turns, Normalize.from_stats([MEAN], [STD], cuda=False)]

@@ -1,0 +1,51 @@
+"""DataLoaders -> a fastai Learner over our own network, so that a bundle loads it without fastai. Trains nothing."""
+from __future__ import annotations
+from pathlib import Path
+import torch
+
+from .quiet import quietly  # noqa: F401  first: it imports fastai
+from fastai.data.core import DataLoaders
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastai.metrics import AccumMetric, accuracy
+from fastai.torch_core import set_seed
+
+from ..models import build_network, load_weights, param_groups
+
+__all__ = ["build_learner", "start_network", "balanced_accuracy"]
+
+WEIGHT_DECAY = 1e-2  # fastai's own for Adam with decoupled decay
+
+
+def balanced_accuracy(
+    preds:torch.Tensor,  # (n,) class indices
+    targs:torch.Tensor,  # (n,)
+)->torch.Tensor:
+    "Mean of the classes' recalls; a class without an image in `targs` has none and does not count."
+    return torch.stack([(preds[targs == c] == c).float().mean() for c in targs.unique()]).mean()
+
+def start_network(
+    arch:str,
+    n_out:int,    # classes
+    weights:str,  # imagenet | none | a file
+    seed:int,
+):                # models.build_network's network, `started` telling what was loaded
+    "An untrained network. Seeds Python's, NumPy's and torch's global generators. Raises `SourceUnavailable`, `UnknownName`."
+    set_seed(seed, reproducible=True)
+    net = build_network(arch, n_out, in_channels=1)
+    started = load_weights(net, weights, arch)
+    net.started = started.replace(str(weights), Path(weights).name)  # no folder of this machine's goes into a bundle
+    net.pretrained = str(weights) != "none"
+    return net
+
+def build_learner(
+    dls:DataLoaders,         # of build_dataloaders
+    arch:str="resnet34",     # a name of models.ARCHS
+    weights:str="imagenet",  # imagenet | none | a file
+    seed:int=0,              # of the head's weights and of all that follows
+    net=None,                # of start_network, where it was made before
+)->Learner:
+    "A Learner whose parameter groups are the network's own."
+    net = net or start_network(arch, len(dls.vocab), weights, seed)
+    metrics = [accuracy, AccumMetric(balanced_accuracy, dim_argmax=-1)]
+    return Learner(dls, net, loss_func=CrossEntropyLossFlat(), splitter=param_groups, metrics=metrics, wd=WEIGHT_DECAY)

@@ -1,0 +1,35 @@
+"""Tiny raw sources and catalogues for curation tests: what the tests say, nothing more."""
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cxr_fastai.curation.catalog import COLUMNS
+
+
+def gray(seed:int, size=(24, 20))->np.ndarray:
+    "(h, w) uint8 noise that differs by seed."
+    return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+
+def put(path:Path, seed:int, **kw)->Path:
+    "Save noise of `seed` at `path`, in the format of its extension."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(gray(seed)).save(path, **kw)
+    return path
+
+def rule(source="one", **cells)->dict:
+    "A catalogue row of a local source labelled by folder, but for `cells`."
+    base = dict(source=source, on="yes", transport="local", handle=source, title=source, glob="*/*.png", label_from="folder",
+                licence="CC0", redistribute="yes", age_group="adult") if cells.pop("first", True) else dict(source=source)
+    return {**base, **cells}
+
+def write_catalog(path:Path, *rows)->Path:
+    with open(path, "w", newline="") as f:
+        w = csv.DictWriter(f, COLUMNS)
+        w.writeheader()
+        w.writerows(rows)
+    return path
+
+def read_rows(path)->list[dict]:
+    with open(path, newline="", encoding="utf-8") as f: return list(csv.DictReader(f))
