@@ -244,12 +244,13 @@ _LOCK = threading.Lock()  # warning filters and Pillow's switches belong to the 
 
 @contextmanager
 def _strict():
-    "Pillow without warnings on stderr and, whatever the importing program has set, without filling up truncated files."
+    """Pillow without warnings on stderr (libtiff's own lines come from C and stay) and without filling up truncated
+    files. Yields whether the importing program had asked for such filling up."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-        try: yield
+        try: yield lenient
         finally: ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 
 def _read_picture(data:bytes, kind:str, name:str)->Radiograph:
@@ -257,9 +258,11 @@ def _read_picture(data:bytes, kind:str, name:str)->Radiograph:
     notes = ["extension_mismatch"] if _SUFFIXES.get(os.path.splitext(name)[1].lower(), kind) != kind else []
     try:
         positive = _black_is_zero(data) if kind == "TIFF" else None
-        im = _open(positive or data, kind, name, notes)
+        im, lenient = _open(positive or data, kind, name, notes)
         mode, form = im.mode, im.format
-        pixels, bits = _grey(_load(im, notes), name, notes)
+        # PNG and JPEG decode without a warning, so without the lock: threads can do so side by side.
+        with _strict() if lenient or kind not in ("PNG", "JPEG") else nullcontext(): im.load()
+        pixels, bits = _grey(_upright(im, notes), name, notes)
     except _BAD as e: raise _broken(e, data, kind, name) from e
     if positive:
         notes.append("white_is_zero")
@@ -270,9 +273,9 @@ def _radiograph(pixels:np.ndarray, form:str, mode:str, bits:int, notes:list)->Ra
     pixels.flags.writeable = False  # Pillow's buffer is so already; a copy of it would cost as much as decoding a JPEG
     return Radiograph(pixels, form, mode, bits, pixels.shape[1], pixels.shape[0], tuple(notes))
 
-def _open(data:bytes, kind:str, name:str, notes:list)->ImageFile.ImageFile:
-    "Read the header, hold its size against the limits, and check what `load` does not."
-    with _strict():
+def _open(data:bytes, kind:str, name:str, notes:list)->tuple[ImageFile.ImageFile, bool]:
+    "Read the header, hold its size against the limits, check what `load` does not. Also what `_strict` yields."
+    with _strict() as lenient:
         im = _OPENERS[kind](io.BytesIO(data))
         _check_size(*im.size, kind, name)
         if kind == "PNG":  # load() passes over a wrong IDAT checksum; verify() sees it, and uses the file up
@@ -281,22 +284,19 @@ def _open(data:bytes, kind:str, name:str, notes:list)->ImageFile.ImageFile:
         if getattr(im, "is_animated", False): notes.append("first_frame")
         if im.mode[0] != "I" and ";16" in str(im.tile[:1]): notes.append("high_byte_only")  # 16-bit colour, by Pillow
         if kind == "TIFF" and im.tag_v2.get(_ORIENTATION) in _TURNS: notes.append("exif_rotated")  # turns as it loads
-    return im
+    return im, lenient
 
-def _load(im:ImageFile.ImageFile, notes:list)->Image.Image:
-    "Decode, and turn upright."
-    # PNG and JPEG decode without a warning, so without the lock: threads can do so side by side.
-    silent = im.format in ("PNG", "JPEG") and not ImageFile.LOAD_TRUNCATED_IMAGES
-    with nullcontext() if silent else _strict(): im.load()
+def _upright(im:ImageFile.ImageFile, notes:list)->Image.Image:
+    "Turn a loaded picture as its EXIF or XMP says."
     if im.info.keys().isdisjoint(_HAS_EXIF): return im
     with _strict():
         try: turn = _TURNS.get(im.getexif().get(_ORIENTATION))
-        except _BAD: turn = notes.append("exif_unreadable")  # a broken side note is no broken picture
+        except _BAD:  # a broken side note is no broken picture
+            notes.append("exif_unreadable")
+            return im
     if turn is None: return im
     notes.append("exif_rotated")
-    turned = im.transpose(turn)
-    if "transparency" in im.info: turned.info["transparency"] = im.info["transparency"]
-    return turned
+    return im.transpose(turn)
 
 def _black_is_zero(data:bytes)->bytes|None:
     """A TIFF whose PhotometricInterpretation is WhiteIsZero, marked BlackIsZero; None for any other. As it is, Pillow

@@ -146,8 +146,13 @@ def _read(file:Path):
         return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as e: raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
     except Exception as e:  # a damaged or hostile file may fail in any way inside the parser
-        raise IntegrityError(f"{file} is no plain state dict ({type(e).__name__}: {one_line(e)[:120]}); nothing in it "
-                             "was run. Give the network's state_dict(), saved with safetensors or torch.save.") from e
+        raise IntegrityError(f"{file} is no plain state dict ({_why(e)}); nothing in it was run. Give the network's "
+                             "state_dict(), saved with safetensors or torch.save.") from e
+
+def _why(e:Exception)->str:
+    "torch's refusal in a few words; its own text goes on to advise loading the file without protection."
+    code = re.search(r"GLOBAL (\S+)", str(e))
+    return f"it asks for the Python object {code[1]}" if code else f"{type(e).__name__} while reading"
 
 def _tensors(obj, source:str)->dict[str, torch.Tensor]:
     "The tensors of a state dict, also of one that a trainer wrapped, without the wrappers' prefixes."
@@ -232,8 +237,9 @@ def _imagenet_file(arch:str)->Path:
     except (OSError, HTTPException, RuntimeError) as e:
         if getattr(e, "errno", None) in DISK:
             raise StorageError(f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to another folder.") from e
-        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({one_line(e)}). Train from scratch "
-                                "with `--weights none`, or give a .pth or .safetensors state dict, or a bundle's "
+        why = one_line(e).strip("<>")
+        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({why}). Train from scratch with "
+                                "`--weights none`, or give a .pth or .safetensors state dict, or a bundle's "
                                 "model.safetensors, with `--weights FILE`.") from e
     return file
 

@@ -106,8 +106,8 @@ def evaluate(
     bs:int=64,         # images a batch
     progress=None,     # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
 )->Report:
-    """Answer every image of one split with the class of highest probability, and count. Raises `UsageError` for a split
-    that is unknown or empty and for classes that the bundle does not know; an image that cannot be read ends the run."""
+    """Answer every image of one split with the class of highest probability, and count. Raises `UsageError` for a
+    split that is unknown or empty and for classes that the bundle does not know; an unreadable image ends the run."""
     data = read_manifest(data)
     rows = _rows(data, split)
     if out is not None: make_folder(out)  # an --out that cannot be written is told before the long part
@@ -137,8 +137,8 @@ def _check_classes(bundle, data, split:str, rows:list[dict]):
         raise UsageError(f"{bundle.path} is a {bundle.meta['task']} bundle: evaluate counts single_label answers only.")
     unknown = sorted({r["label"] for r in rows} - set(bundle.vocab))
     if not unknown: return
-    raise UsageError(f"{data.root}, split {split}: class {', '.join(map(repr, unknown))} is none of the bundle's, which knows "
-                     f"{', '.join(bundle.vocab)}. Curate the data for the bundle's recipe: "
+    raise UsageError(f"{data.root}, split {split}: class {', '.join(map(repr, unknown))} is none of the bundle's, which "
+                     f"knows {', '.join(bundle.vocab)}. Curate the data for the bundle's recipe: "
                      f"cxr curate --recipe {bundle.meta['recipe']['name']}.")
 
 def _report(bundle, data, split:str, rows:list[dict], probs, vocab:list[str])->Report:
@@ -166,9 +166,9 @@ def _notes(bundle, data, split:str, limits:dict)->list[str]:
 def _about(bundle, data)->dict[str, str]:
     "What was evaluated on what; identities, and no paths of this machine."
     meta = bundle.meta
-    facts = {"network": meta["arch"], "weights (SHA-256)": meta.get("weights_sha256"), "trained for recipe": meta["recipe"]["name"],
-             "trained on manifest (SHA-256)": meta["manifest_sha256"], "images curated for recipe": data.recipe.name,
-             "images of manifest (SHA-256)": data.sha256}
+    facts = {"network": meta["arch"], "weights (SHA-256)": meta.get("weights_sha256"),
+             "trained for recipe": meta["recipe"]["name"], "trained on manifest (SHA-256)": meta["manifest_sha256"],
+             "images curated for recipe": data.recipe.name, "images of manifest (SHA-256)": data.sha256}
     return {k: str(v) for k, v in facts.items() if v}
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 import numpy as np, torch
 
-from .quiet import quietly  # noqa: F401  first: it imports fastai
+from . import fastai_first  # noqa: F401
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
 from fastai.data.transforms import Categorize, IntToFloatTensor, ItemGetter, Normalize
 from fastai.vision.augment import aug_transforms

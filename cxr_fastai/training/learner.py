@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 import torch
 
-from .quiet import quietly  # noqa: F401  first: it imports fastai
+from . import fastai_first  # noqa: F401
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import safetensors.torch
 
-from .quiet import quietly  # first: it imports fastai
+from . import fastai_first  # noqa: F401
 from fastai.learner import Learner
 
 from ..bundle import LIBRARIES, save_bundle
@@ -65,7 +65,7 @@ def export(
     for metric in learn.metrics: metric.reset()  # they hold the last validation's predictions
     file = make_folder(folder)/LEARNER
     try:
-        with learn.no_bar(), quietly(), atomic_path(file) as part: learn.export(part.absolute())
+        with learn.no_bar(), atomic_path(file) as part: learn.export(part.absolute())
     except RuntimeError as e:  # torch's zip writer reports a full disk so
         raise StorageError(f"cannot write {file}: {one_line(e)[:120]}. Free space there and train again.") from e
     return file
@@ -121,7 +121,7 @@ def _settings(recipe:Recipe, own:dict, seed:int)->Train:
 def _told(s:Train, manifest:Manifest)->str:
     n = {split: sum(r.split == split for r in manifest.rows) for split in ("train", "valid")}
     return (f"{s.arch} at {s.size} px from weights {s.weights} on {n['train']} images of {len(manifest.vocab)} classes "
-            f"(valid {n['valid']}), {s.epochs} epochs")
+            f"(valid {n['valid']}), {s.epochs} epoch{'s'*(s.epochs > 1)}")
 
 def _facts(manifest:Manifest, s:Train, net, fitted:Fitted, seed:int)->dict:
     "bundle.json, as far as training knows it."

@@ -8,7 +8,7 @@ import csv, math, sys, time
 from pathlib import Path
 import safetensors.torch
 
-from .quiet import quietly  # noqa: F401  first: it imports fastai
+from . import fastai_first  # noqa: F401
 from fastai.callback.core import Callback, CancelFitException
 
 from ..core import CxrError, StorageError, atomic_path
