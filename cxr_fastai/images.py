@@ -10,9 +10,9 @@ import io, os, re, stat, struct, threading, warnings, zlib
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 import numpy as np
-from PIL import (BmpImagePlugin, GifImagePlugin, Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin,
+from PIL import (BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin,
                  TiffImagePlugin, WebPImagePlugin)
-from cxr_fastai.core import ImageRejected, UsageError, one_line
+from .core import ImageRejected, UsageError, one_line
 
 __all__ = ["REASONS", "MAX_PIXELS", "MAX_BYTES", "MIN_SIDE", "FORMATS", "DECODER_VERSION", "Radiograph", "read",
            "decode", "resize", "write_png", "is_image_name"]
@@ -145,13 +145,14 @@ def _is_cut(data:bytes, kind:str)->bool:
     return _tiff_is_cut(data)
 
 def _tiff_is_cut(data:bytes)->bool:
-    "Whether the directory, or a strip or tile it lists, lies beyond the end."
-    if int.from_bytes(data[4:8], "little" if data[:2] == b"II" else "big") >= len(data): return True
+    "Whether the directory, or a strip or tile it lists, runs beyond the end."
     try:
+        if _tiff_directory(data)[2].stop > len(data): return True
         with _strict():
             tags = TiffImagePlugin.TiffImageFile(io.BytesIO(data)).tag_v2
             starts, sizes = (tags.get(273) or tags.get(324) or ()), (tags.get(279) or tags.get(325) or ())
             return any(a + n > len(data) for a, n in zip(starts, sizes))
+    except struct.error: return True
     except _BAD: return False
 
 
@@ -239,7 +240,7 @@ _PHOTOMETRIC = 262     # the TIFF tag: 0 is WhiteIsZero, 1 is BlackIsZero
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}
-_HAS_EXIF = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # keys of info an orientation may stand under
+_HAS_EXIF = {"exif", "xmp", "Raw profile type exif"}  # keys of info under which an orientation may stand
 _LOCK = threading.Lock()  # warning filters and Pillow's switches belong to the whole process
 
 @contextmanager
@@ -298,22 +299,26 @@ def _upright(im:ImageFile.ImageFile, notes:list)->Image.Image:
     notes.append("exif_rotated")
     return im.transpose(turn)
 
+def _tiff_directory(data:bytes)->tuple[str, int, range]:
+    "A TIFF's byte order, where in an entry its value stands, and where the entries of its first directory start."
+    order, big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
+    offset, number, step, value = ("Q", "Q", 20, 12) if big else ("I", "H", 12, 8)  # BigTIFF, or the usual
+    start, = struct.unpack_from(order + offset, data, 8 if big else 4)
+    entries, = struct.unpack_from(order + number, data, start)
+    first = start + struct.calcsize(order + number)
+    return order, value, range(first, first + entries * step, step)
+
 def _black_is_zero(data:bytes)->bytes|None:
     """A TIFF whose PhotometricInterpretation is WhiteIsZero, marked BlackIsZero; None for any other. As it is, Pillow
     inverts 1 to 8 bits, leaves 16 and refuses big-endian 16; marked so it inverts none, and `_read_picture` all."""
-    order, big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
-    offset, number, step, value = ("Q", "Q", 20, 12) if big else ("I", "H", 12, 8)  # BigTIFF, or the usual
     try:
-        start, = struct.unpack_from(order + offset, data, 8 if big else 4)
-        entries, = struct.unpack_from(order + number, data, start)
-        first = start + struct.calcsize(order + number)
-        for at in range(first, first + entries * step, step):
+        order, value, entries = _tiff_directory(data)
+        for at in entries:
             tag, kind = struct.unpack_from(order + "HH", data, at)
             if tag != _PHOTOMETRIC: continue
-            code = order + ("I" if kind == 4 else "H")
-            if struct.unpack_from(code, data, at + value)[0] != 0: return None
-            one = struct.pack(code, 1)
-            return data[:at+value] + one + data[at+value+len(one):]
+            code, at = order + ("I" if kind == 4 else "H"), at + value
+            if struct.unpack_from(code, data, at)[0] != 0: return None
+            return data[:at] + struct.pack(code, 1) + data[at+struct.calcsize(code):]
     except struct.error: pass  # a broken directory is Pillow's to report
     return None
 
@@ -345,7 +350,7 @@ def _flatten(im:Image.Image, notes:list)->np.ndarray:
     grey = im.convert("L")
     if alpha is not None and alpha.getextrema()[0] < 255:
         notes.append("alpha_composited")
-        grey = ImageChops.multiply(grey, alpha)
+        return ((np.asarray(grey) * np.asarray(alpha, np.uint16) + 127) // 255).astype(np.uint8)
     return np.asarray(grey)
 
 def _to_8bit(levels:np.ndarray, name:str, notes:list)->tuple[np.ndarray, int]:
@@ -391,6 +396,6 @@ def _read_array(a:np.ndarray, name:str)->Radiograph:
 
 def _read_dicom(data:bytes, kind:str, name:str)->Radiograph:
     "The door for a DICOM reader: bytes in, Radiograph out (modality LUT, then window, MONOCHROME1 inverted last)."
-    raise _rejected("dicom", name, "DICOM is not read yet: export it as a 16-bit PNG or TIFF, or as 8-bit PNG")
+    raise _rejected("dicom", name, "DICOM is not read yet; export it as PNG or TIFF, 8 or 16 bits")
 
 _READERS = {**dict.fromkeys(_OPENERS, _read_picture), "DICOM": _read_dicom}  # what `_sniff` finds -> who reads it

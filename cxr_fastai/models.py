@@ -129,9 +129,9 @@ def load_weights(
     imagenet = str(weights) == "imagenet"
     file = _imagenet_file(arch) if imagenet else _existing(weights)
     source = "imagenet" if imagenet else str(file)
-    state = _body_state(_tensors(_read(file), source), arch, source)
+    state = _body_state(_tensors(_read(file), source), arch)
     found = _match(state, net[0], arch, source)
-    net[0].load_state_dict(found, strict=False)  # strict in _match; only step counters may be absent
+    net[0].load_state_dict(found, strict=False)  # _match was strict; only step counters may be absent
     return f"{source}: {len(found)} of {len(found)} body tensors"
 
 def _existing(weights)->Path:
@@ -142,7 +142,7 @@ def _existing(weights)->Path:
 def _read(file:Path):
     "What a weights file holds. Only tensors and plain containers are ever unpickled."
     try:
-        if file.suffix == ".safetensors": return safetensors.torch.load_file(file)
+        if file.suffix.lower() == ".safetensors": return safetensors.torch.load_file(file)
         return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as e: raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
     except Exception as e:  # a damaged or hostile file may fail in any way inside the parser
@@ -170,7 +170,7 @@ def _bare(key:str)->str:
     while key.startswith(WRAPPERS): key = key.split(".", 1)[1]
     return key
 
-def _body_state(tensors:dict, arch:str, source:str)->dict[str, torch.Tensor]:
+def _body_state(tensors:dict, arch:str)->dict[str, torch.Tensor]:
     "The body's tensors by the torchvision name of their layer, from torchvision's keys or our own."
     names = _body_names(arch)
     if not any(k.startswith("0.") for k in tensors): return tensors
@@ -231,17 +231,20 @@ def _imagenet_file(arch:str)->Path:
     tag = re.search(r"-([0-9a-f]{8,})\.", file.name)
     prefix = tag[1] if tag else None
     if file.is_file() and sha256_file(file).startswith(prefix or ""): return file
+    try: file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise _no_place(file, e) from e
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         with _stall_limit(STALL): torch.hub.download_url_to_file(url, str(file), prefix, progress=sys.stderr.isatty())
     except (OSError, HTTPException, RuntimeError) as e:
-        if getattr(e, "errno", None) in DISK:
-            raise StorageError(f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to another folder.") from e
+        if getattr(e, "errno", None) in DISK: raise _no_place(file, e) from e
         why = one_line(e).strip("<>")
         raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({why}). Train from scratch with "
                                 "`--weights none`, or give a .pth or .safetensors state dict, or a bundle's "
                                 "model.safetensors, with `--weights FILE`.") from e
     return file
+
+def _no_place(file:Path, e:OSError)->StorageError:
+    return StorageError(f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to another folder.")
 
 @contextmanager
 def _stall_limit(seconds:float):

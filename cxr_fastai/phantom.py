@@ -344,9 +344,9 @@ def _marker(s, rng)->np.ndarray:
 
 # ---- a mirror of fake sources
 
-COLUMNS = """source on transport handle title glob label_from label_key label_value findings name_regex patient radiograph
-table encoding table_key view view_keep modality modality_keep age sex split age_group derived_from licence redistribute
-citation url expected_total expected unconfirmed notes""".split()
+COLUMNS = """source on transport handle title glob label_from label_key label_value findings name_regex patient
+radiograph table encoding table_key view view_keep modality modality_keep age sex split age_group derived_from licence
+redistribute citation url expected_total expected unconfirmed notes""".split()
 FOLDERS = {"bacteria": "bacterial_pneumonia", "normal": "normal", "tb": "tuberculosis", "virus": "viral_pneumonia"}
 IMAGES_EACH = (2, 2, 1, 3, 4)  # how many a patient has, in turn; the second of five is in the official test folder
 CONTAINERS = ((".png", "L", {"compress_level": 1}), (".bmp", "L", {}), (".png", "RGB", {}), (".tif", "L", {}))
@@ -373,7 +373,7 @@ class Planted:
 class _Writer:
     "Draws and writes one mirror; every drawing has the next seed."
     def __init__(self, root:Path, size:int, seed:int):
-        self.root, self.size, self.base, self.count = root, size, seed*1_000_000, 0
+        self.size, self.base, self.count = size, seed*1_000_000, 0
         self.made, self.films = set(), []  # folders; names of images
         self.rng, self.planted = _rng(seed, 19), Planted(root, root/"mirror", root/"data_manifest.csv")
 
@@ -441,7 +441,8 @@ def _children(w:_Writer, n:int)->list[dict]:
     _leftovers(w)
     first = {"title": "Drawn children's clinic", "glob": "chest/train/**/*.jpeg ; chest/test/**/*.jpeg",
              "label_from": "name", "name_regex": r"(?P<kind>person)(?P<pid>\d+)_(?P<label>bacteria|virus)_",
-             "patient": "clinic:{kind}:{pid}", "view": "AP", "modality": "X-ray", "split": "path:(?P<test>^chest/test/)",
+             "patient": "clinic:{kind}:{pid}", "view": "AP", "modality": "X-ray",
+             "split": "path:(?P<test>^chest/test/)",
              "age_group": "child", "expected_total": len(w.films)}
     return _rules("phantom_children", first, [
         {"label_value": "bacteria", "findings": "bacterial_pneumonia", "expected": n},
@@ -600,6 +601,11 @@ def _merge(w:_Writer, n:int)->list[dict]:
         {"label_value": f, "findings": means[f], "expected": count[f]} for f in FOLDERS])
 
 
+def _made(sheet:Path):
+    "The arguments that an answer sheet was written with; None where it is none."
+    try: return json.loads(sheet.read_text(encoding="utf-8"))["made"]
+    except (ValueError, KeyError, TypeError): return None
+
 def write_sources(
     out:Path,             # folder to write; empty, or written before by the same call
     n_per_class:int=90,   # images a class, without copies and re-publications; at least LEAST
@@ -610,7 +616,7 @@ def write_sources(
     if n_per_class < LEAST: raise UsageError(f"n_per_class is {n_per_class}: give at least {LEAST}, to hide every flaw")
     out, made = make_folder(out), {"n_per_class": n_per_class, "size": size, "seed": seed}
     sheet = out/"planted.json"
-    if sheet.exists() and json.loads(sheet.read_text(encoding="utf-8")).get("made") != made:
+    if sheet.exists() and _made(sheet) != made:
         raise UsageError(f"{out} holds other phantoms: choose another folder, or remove it")
     w = _Writer(out, size, seed)
     rows = [row for source in (_children, _covid, _hospital, _clinic, _merge) for row in source(w, n_per_class)]

@@ -65,8 +65,8 @@ def test_the_same_arguments_give_the_same_pixels_and_others_do_not():
 def test_pixels_do_not_depend_on_the_processors_vector_units():
     core = pytest.importorskip("numpy._core._multiarray_umath")
     plain = {**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(core.__cpu_dispatch__)}
-    how = dict(cwd=Path(phantom.__file__).parents[1], capture_output=True, text=True, check=True)
-    said = [subprocess.run([sys.executable, "-W", "ignore", "-c", HASH], env=e, **how).stdout for e in (dict(os.environ), plain)]
+    run, how = [sys.executable, "-W", "ignore", "-c", HASH], dict(cwd=Path(phantom.__file__).parents[1], text=True)
+    said = [subprocess.check_output(run, env=env, **how) for env in (dict(os.environ), plain)]
     assert said[0] == said[1] != ""
 
 def test_a_patient_keeps_the_chest_from_film_to_film():
@@ -180,8 +180,9 @@ def test_the_damaged_file_starts_as_a_picture_and_fails_to_load(planted, open_fi
 
 def test_official_test_patients_have_no_training_images(planted):
     chest = planted.mirror/"local/phantom_children/chest"
-    of = {part: {p.name.split("_")[0].rsplit("-", 1)[0] for p in (chest/part).rglob("*.jpeg")} for part in ("train", "test")}
-    assert of["train"] and of["test"] and not of["train"] & of["test"]
+    train, test = ({p.name.split("_")[0].rsplit("-", 1)[0] for p in (chest/part).rglob("*.jpeg")}
+                   for part in ("train", "test"))
+    assert train and test and not train & test
 
 def test_some_patients_of_the_hospital_are_the_tuberculosis_clinics_too(planted, open_file):
     wards = {int(p.name.split("_")[0]) for p in open_file("phantom_hospital/images").glob("*.png")}

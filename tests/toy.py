@@ -7,8 +7,8 @@ from cxr_fastai.images import write_png
 from cxr_fastai.manifest import CURATION, Record, write_manifest
 from cxr_fastai.recipes import Recipe, Train
 
-CLASSES = {"covid_19": ["covid_19"], "normal": ["no_finding"], "tuberculosis": ["tuberculosis"]}
-COUNTS = {"covid_19": (4, 2, 1), "normal": (12, 3, 1), "tuberculosis": (6, 2, 1)}  # class -> images of train, valid, test
+CLASSES = {"tuberculosis": ["tuberculosis"], "covid_19": ["covid_19"], "normal": ["no_finding"]}  # an order that is not the alphabet's
+COUNTS = {"tuberculosis": (6, 2, 1), "covid_19": (4, 2, 1), "normal": (12, 3, 1)}  # class -> images of train, valid, test
 
 
 def recipe(**train)->Recipe:

@@ -35,7 +35,7 @@ class Report:
     split: str
     names: dict[str, str]   # class slug -> name to show, in vocab order
     title: str = ""         # of the folder's recipe
-    notes: list[str] = field(default_factory=list)     # what a reader must know beside the numbers
+    notes: list[str] = field(default_factory=list)       # what a reader must know beside the numbers
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
 
     @property
@@ -137,8 +137,9 @@ def _check_classes(bundle, data, split:str, rows:list[dict]):
         raise UsageError(f"{bundle.path} is a {bundle.meta['task']} bundle: evaluate counts single_label answers only.")
     unknown = sorted({r["label"] for r in rows} - set(bundle.vocab))
     if not unknown: return
-    raise UsageError(f"{data.root}, split {split}: class {', '.join(map(repr, unknown))} is none of the bundle's, which "
-                     f"knows {', '.join(bundle.vocab)}. Curate the data for the bundle's recipe: "
+    names = ", ".join(map(repr, unknown))
+    raise UsageError(f"{data.root}, split {split}: class {names} is none of the bundle's, which knows "
+                     f"{', '.join(bundle.vocab)}. Curate the data for the bundle's recipe: "
                      f"cxr curate --recipe {bundle.meta['recipe']['name']}.")
 
 def _report(bundle, data, split:str, rows:list[dict], probs, vocab:list[str])->Report:

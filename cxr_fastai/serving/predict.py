@@ -14,7 +14,7 @@ from ..images import is_image_name
 __all__ = ["find_images", "predict_paths", "write_csv", "format_rows"]
 
 COLUMNS = ("path", "label", "abstained", "reason", "error")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes cells that start so (OWASP, CSV injection)
+FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes cells that start so (OWASP, CSV injection)
 
 
 # ---- find
@@ -90,9 +90,10 @@ def _classes(rows)->list[str]: return list(dict.fromkeys(c for row in rows for c
 def _share(p)->str: return "" if p is None else f"{p:.6f}"
 
 def _cell(value)->str:
-    "A csv cell that no spreadsheet takes for a formula; bytes of a file name that are no UTF-8 are spelled out."
+    "A csv cell that no spreadsheet takes for a formula; carriage returns and bytes that are no UTF-8 are spelled out."
     if isinstance(value, bool): return str(value).lower()
     text = str(value if value is not None else "").encode("utf-8", "backslashreplace").decode()
+    text = text.replace("\r", "\\r")  # csv before Python 3.13 does not quote it, and readers end the line there
     return f"'{text}" if text.startswith(FORMULA) else text
 
 def format_rows(

@@ -1,0 +1,193 @@
+"""pytest tests/training/test_run.py"""
+import csv, json, os, subprocess, sys
+from pathlib import Path
+import pytest, safetensors.torch, torch
+
+from fastai.callback.core import Callback
+from cxr_fastai.bundle import load_bundle
+from cxr_fastai.core import CxrError, NotCurated, StorageError, UsageError
+from cxr_fastai.training import tracking
+from cxr_fastai.training.data import build_dataloaders
+from cxr_fastai.training.learner import build_learner, start_network
+from cxr_fastai.training.run import default_out, fit, train
+import toy
+
+torch.set_num_threads(1)  # images this small are quicker so, above all beside other work
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch): monkeypatch.setenv("CXR_CACHE", str(tmp_path_factory.getbasetemp()/"cache"))
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory): return toy.curated(tmp_path_factory.mktemp("data"))
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    "A run of its own process through a pipe, from weights of a file, so that all three stages happen."
+    out = tmp_path_factory.mktemp("run")
+    torch.save(start_network("resnet18", 2, "none", 1).state_dict(), out/"start.pth")
+    code = f"from cxr_fastai.training.run import train; train({str(folder)!r}, {str(out/'run')!r}, epochs=4, weights={str(out/'start.pth')!r})"
+    return out/"run", python(code, out/"cache")
+
+def python(code:str, cache)->subprocess.CompletedProcess:
+    "Run `code` in a fresh process, its streams in pipes."
+    env = {**os.environ, "CXR_CACHE": str(cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+
+def history(out)->list[dict]: return [*csv.DictReader(open(out/"history.csv"))]
+
+def same(a:dict, b:dict)->bool: return all(torch.equal(a[k], b[k]) for k in a)
+
+
+# ---- what a run leaves
+
+def test_a_run_tells_each_epoch_in_a_line_on_stderr_and_nothing_else(run):
+    out, process = run
+    lines = process.stderr.splitlines()
+    assert process.stdout == ""
+    assert [l.split(":")[0] if l.startswith("decoding") else l.split(" train ")[0] for l in lines[1:]] == [
+        "decoding 32 images at 32 px", "epoch 1/4 (head)", "epoch 2/4 (head and 1 of 2 body groups)", "epoch 3/4 (all layers)",
+        "epoch 4/4 (all layers)"]
+    assert "\r" not in process.stderr and "Warning" not in process.stderr
+
+def test_history_has_a_row_an_epoch_over_all_stages(run):
+    rows = history(run[0])
+    assert tuple(rows[0]) == tracking.COLUMNS
+    assert [(r["stage"], r["epoch"]) for r in rows] == [("head", "1"), ("head and 1 of 2 body groups", "2"), ("all layers", "3"), ("all layers", "4")]
+    for r in rows:
+        assert float(r["train_loss"]) > 0 and float(r["valid_loss"]) > 0 and float(r["seconds"]) >= 0
+        assert 0 <= float(r["accuracy"]) <= 1 and 0 <= float(r["balanced_accuracy"]) <= 1 and float(r["lr_max"]) == 1e-3
+
+def test_a_run_holds_history_checkpoint_and_bundle_and_no_leftovers(run):
+    out = run[0]
+    assert sorted(p.name for p in out.iterdir()) == ["best.safetensors", "bundle", "history.csv"]
+    assert sorted(p.name for p in (out/"bundle").iterdir()) == ["README.md", "bundle.json", "learner.pkl", "model.safetensors"]
+
+def test_the_bundle_tells_where_it_comes_from(run):
+    facts, rows = json.loads((run[0]/"bundle"/"bundle.json").read_text()), history(run[0])
+    best = min(rows, key=lambda r: float(r["valid_loss"]))
+    assert facts["vocab"] == list(toy.CLASSES) and facts["display"]["covid_19"] == "COVID-19"
+    assert facts["trained"] | {"seconds": 0} == dict(epochs=4, best_epoch=int(best["epoch"]), seconds=0, seed=0,
+                                                     weights=facts["trained"]["weights"])
+    assert facts["trained"]["weights"].startswith("start.pth: ") and facts["recipe"]["train"]["weights"] == "start.pth"
+    assert facts["metrics"]["valid"]["loss"] == pytest.approx(float(best["valid_loss"]), rel=1e-5)
+    assert facts["libraries"]["fastai"] and facts["manifest_sha256"]
+
+def test_the_exported_learner_gives_the_bundles_probabilities_in_a_fresh_process(run, folder):
+    paths = sorted(map(str, folder.glob("*/*-valid-*.png")))
+    code = ("import sys, json, warnings; warnings.simplefilter('ignore'); from fastai.learner import load_learner; "
+            f"learn = load_learner({str(run[0]/'bundle'/'learner.pkl')!r}); "
+            f"print(json.dumps([[str(a), b.tolist()] for a, _, b in map(learn.predict, {paths!r})]))")
+    process = python(code, run[0].parent/"cache")
+    found = json.loads(process.stdout)
+    bundle = load_bundle(run[0])
+    for (label, probs), path in zip(found, paths, strict=True):
+        wanted = bundle.predict(path)
+        assert probs == pytest.approx([*wanted.probs.values()], abs=1e-4) and label == wanted.label
+
+def test_the_exported_learner_holds_no_path_and_no_pixels(run, folder):
+    pickled = run[0]/"bundle"/"learner.pkl"
+    data = pickled.read_bytes()
+    for told in (str(folder), str(run[0].parent), str(Path(__file__).parents[2]), "normal-train", "site-packages"):
+        assert told.encode() not in data
+    assert len(data) < (run[0]/"bundle"/"model.safetensors").stat().st_size + 200_000
+
+def test_a_terminal_shows_a_bar_and_keeps_the_lines(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    fit(build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none"), toy.recipe(epochs=1).train, tmp_path/"run")
+    captured = capsys.readouterr()
+    assert "epoch 1/1:" in captured.err and "\nepoch 1/1 (all layers) train" in captured.err.replace("\r", "\n")
+    assert captured.out == ""
+
+
+# ---- what is promised of training
+
+class Vandal(Callback):
+    "Spoils the network in the second epoch, so that the first is the best."
+    def before_validate(self):
+        if self.learn.epoch == 1: torch.nn.init.constant_(self.learn.model[1][-1].weight, 50.)
+
+def test_the_best_epochs_weights_are_kept_and_exported_not_the_last_ones(folder, tmp_path):
+    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
+    learn.add_cb(Vandal())
+    fitted = fit(learn, toy.recipe().train, tmp_path/"run", quiet=True)
+    learn.remove_cb(Vandal)
+    assert fitted.best["epoch"] == 1 and fitted.history[1]["valid_loss"] > fitted.history[0]["valid_loss"]
+    best = safetensors.torch.load_file(tmp_path/"run"/"best.safetensors")
+    assert same(best, learn.model.state_dict()) and not (best["1.8.weight"] == 50).any()
+    with learn.no_bar(): assert learn.validate()[0] == pytest.approx(fitted.best["valid_loss"], abs=1e-4)
+
+def test_the_same_seed_gives_the_same_weights_in_an_absent_and_in_an_empty_folder(folder, tmp_path):
+    (tmp_path/"empty").mkdir()
+    bundles = [train(folder, tmp_path/name, epochs=1, seed=7, quiet=True) for name in ("absent", "empty")]
+    assert same(*(safetensors.torch.load_file(b/"model.safetensors") for b in bundles))
+
+def test_frozen_groups_keep_their_weights_while_the_head_learns(folder, tmp_path):
+    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
+    learn.model.pretrained = True
+    seen = []
+    class Look(Callback):
+        def before_fit(self): seen.append(state(learn))
+        def after_fit(self): seen.append(state(learn))
+    learn.add_cb(Look())
+    fit(learn, toy.recipe(epochs=3).train, tmp_path/"run", quiet=True)
+    moved = [[not torch.equal(a, b) for a, b in zip(before, after)] for before, after in zip(seen[::2], seen[1::2])]
+    assert moved == [[False, False, True], [False, True, True], [True, True, True]]
+
+def state(learn)->list: return [learn.model[0][0].weight.clone(), learn.model[0][7][0].conv1.weight.clone(), learn.model[1][-1].weight.clone()]
+
+def test_a_loss_that_is_no_number_stops_the_run_with_one_line(folder, tmp_path):
+    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
+    torch.nn.init.constant_(learn.model[1][-1].weight, float("nan"))
+    with pytest.raises(CxrError) as e: fit(learn, toy.recipe().train, tmp_path/"run", quiet=True)
+    assert str(e.value) == "the loss became nan in stage 'all layers', epoch 1 of 2, batch 1. Lower --lr (it is 0.001) and train again."
+
+def test_an_interrupt_passes_through_and_leaves_the_epochs_so_far(folder, tmp_path):
+    class Impatient(Callback):
+        def before_train(self):
+            if self.learn.epoch == 1: raise KeyboardInterrupt
+    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
+    learn.add_cb(Impatient())
+    with pytest.raises(KeyboardInterrupt): fit(learn, toy.recipe().train, tmp_path/"run", quiet=True)
+    assert len(history(tmp_path/"run")) == 1 and (tmp_path/"run"/"best.safetensors").is_file()
+
+def test_an_error_of_the_disk_reaches_people_as_it_was_said(folder, tmp_path, monkeypatch):
+    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
+    append = tracking._append
+    def full(file, cells):
+        if file.exists(): raise StorageError("the disk is full.")
+        append(file, cells)
+    monkeypatch.setattr(tracking, "_append", full)
+    with pytest.raises(StorageError) as e: fit(learn, toy.recipe().train, tmp_path/"run", quiet=True)
+    assert str(e.value) == "the disk is full."
+
+
+# ---- what is refused
+
+def test_a_folder_that_holds_something_is_not_written_into(folder, tmp_path):
+    (tmp_path/"run").mkdir()
+    (tmp_path/"run"/"mine.txt").write_text("keep")
+    with pytest.raises(UsageError, match="not empty.*--out"): train(folder, tmp_path/"run")
+    assert [p.name for p in (tmp_path/"run").iterdir()] == ["mine.txt"]
+
+def test_the_default_folder_is_the_first_that_is_free(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert default_out("toy") == Path("runs/toy")
+    for name in ("toy", "toy-2"):
+        (tmp_path/"runs"/name).mkdir(parents=True)
+        (tmp_path/"runs"/name/"x").touch()
+    assert default_out("toy") == Path("runs/toy-3")
+
+def test_a_missing_class_is_told_before_anything_is_written(tmp_path):
+    folder = toy.curated(tmp_path/"data", {"normal": (5, 2, 0), "tuberculosis": (4, 2, 0)})
+    with pytest.raises(UsageError, match="no train image of covid_19"): train(folder, tmp_path/"run")
+    assert not (tmp_path/"run").exists()
+
+@pytest.mark.parametrize("wrong, match", [(dict(arch="resnet35"), "resnet34"), (dict(bs=1), "bs = 1"), (dict(lr=0.), "lr = 0"),
+                                          (dict(sampling="some"), "oversample"), (dict(seed=-1), "seed"), (dict(recipe="sixclass"), "six_class"),
+                                          (dict(weights="no/such.pth"), "imagenet, none")])
+def test_a_wrong_setting_is_refused_before_anything_is_written(folder, tmp_path, wrong, match):
+    with pytest.raises(UsageError, match=match): train(folder, tmp_path/"run", **wrong)
+    assert not (tmp_path/"run").exists()
+
+def test_a_folder_that_is_not_curated_is_refused(tmp_path):
+    with pytest.raises(NotCurated): train(tmp_path, tmp_path/"run")

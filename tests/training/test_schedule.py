@@ -1,0 +1,43 @@
+"""pytest tests/training/test_schedule.py"""
+import pytest
+
+from cxr_fastai.models import ARCHS, build_network, param_groups
+from cxr_fastai.training.schedule import stages
+
+# groups, epochs, pretrained, unfreeze -> (freeze_to, epochs) of each stage
+TABLE = [
+    (3, 10, True, "progressive", [(-1, 1), (-2, 1), (0, 8)]),
+    (2, 10, True, "progressive", [(-1, 1), (0, 9)]),
+    (5, 10, True, "progressive", [(-1, 1), (-2, 1), (-3, 1), (-4, 1), (0, 6)]),
+    (3, 3, True, "progressive", [(-1, 1), (-2, 1), (0, 1)]),
+    (3, 2, True, "progressive", [(-1, 1), (0, 1)]),
+    (3, 1, True, "progressive", [(0, 1)]),
+    (1, 4, True, "progressive", [(0, 4)]),
+    (3, 10, True, "at_once", [(0, 10)]),
+    (3, 10, False, "progressive", [(0, 10)]),
+    (3, 10, False, "at_once", [(0, 10)]),
+]
+
+@pytest.mark.parametrize("groups, epochs, pretrained, unfreeze, expected", TABLE)
+def test_stages_follow_from_the_number_of_groups(groups, epochs, pretrained, unfreeze, expected):
+    found = stages(groups, epochs, 1e-3, pretrained, unfreeze)
+    assert [(s.freeze_to, s.epochs) for s in found] == expected
+    assert sum(s.epochs for s in found) == epochs
+    assert {s.top for s in found} == {1e-3}
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_every_architecture_thaws_from_its_head_to_all_its_groups(arch):
+    groups = param_groups(build_network(arch, 2))
+    found = stages(len(groups), 10, 1e-3, True, "progressive")
+    assert [s.freeze_to for s in found] == [*range(-1, -len(groups), -1), 0]
+
+def test_pretrained_groups_learn_slower_the_nearer_they_are_to_the_image():
+    head, _, whole = stages(3, 10, 1e-3, True, "progressive")
+    assert (whole.lr_max.start, whole.lr_max.stop) == (1e-5, 1e-3)
+    assert (head.lr_max.start, head.lr_max.stop) == (None, 1e-3)
+
+def test_a_network_from_scratch_learns_at_one_rate():
+    assert stages(3, 4, 1e-3, False, "progressive")[0].lr_max == 1e-3
+
+def test_stage_names_say_what_trains():
+    assert [s.name for s in stages(3, 10, 1e-3, True, "progressive")] == ["head", "head and 1 of 2 body groups", "all layers"]
