@@ -1,4 +1,4 @@
-"""Read a radiograph: path, bytes, binary file or array in, upright 8-bit grey pixels out. The house's only decoder.
+"""Read a radiograph: path, bytes, binary file or array in, upright 8-bit gray pixels out. The house's only decoder.
 
 Scanning, hashing, training, evaluation and prediction all call `read` or `decode`, so that they see the same pixels.
 It never trusts an extension, never opens a format off `FORMATS`, never salvages a damaged file, never keeps metadata,
@@ -23,7 +23,7 @@ REASONS = {
     "empty_file": "The file holds no bytes.",
     "not_an_image": "The content is no picture: text, HTML, an archive, a side file, an array of another shape.",
     "format_not_allowed": "A picture in a format, or a variant of one, that is not read here.",
-    "truncated": "The picture ends before its last row: a download or copy that stopped. Never filled up with grey.",
+    "truncated": "The picture ends before its last row: a download or copy that stopped. Never filled up with gray.",
     "damaged": "The picture's bytes contradict themselves: a wrong checksum, a broken header, undecodable data.",
     "too_large": "More pixels or bytes than any radiograph has, or than memory holds.",
     "too_small": "Fewer pixels than can show anything.",
@@ -84,7 +84,7 @@ def write_png(
     pixels:np.ndarray,  # (h, w) uint8
     path,               # any name: the content is PNG. `core.atomic_path` makes it whole or not at all
 ):
-    "Save as 8-bit grey PNG without any metadata; the same pixels give the same bytes."
+    "Save as 8-bit gray PNG without any metadata; the same pixels give the same bytes."
     _check_pixels(pixels)
     Image.fromarray(pixels).save(path, "PNG", compress_level=1)
 
@@ -263,7 +263,7 @@ def _read_picture(data:bytes, kind:str, name:str)->Radiograph:
         mode, form = im.mode, im.format
         # PNG and JPEG decode without a warning, so without the lock: threads can do so side by side.
         with _strict() if lenient or kind not in ("PNG", "JPEG") else nullcontext(): im.load()
-        pixels, bits = _grey(_upright(im, notes), name, notes)
+        pixels, bits = _gray(_upright(im, notes), name, notes)
     except _BAD as e: raise _broken(e, data, kind, name) from e
     if positive:
         notes.append("white_is_zero")
@@ -323,9 +323,9 @@ def _black_is_zero(data:bytes)->bytes|None:
     return None
 
 
-# ---- to 8-bit grey
+# ---- to 8-bit gray
 
-def _grey(im:Image.Image, name:str, notes:list)->tuple[np.ndarray, int]:
+def _gray(im:Image.Image, name:str, notes:list)->tuple[np.ndarray, int]:
     "(h, w) uint8 pixels of a loaded picture in any mode, and its bits."
     if im.mode == "L" and "transparency" not in im.info: return np.asarray(im), 8
     if im.mode[0] not in "IF": return _flatten(im, notes), 1 if im.mode == "1" else 8
@@ -338,7 +338,7 @@ def _grey(im:Image.Image, name:str, notes:list)->tuple[np.ndarray, int]:
     return pixels, bits
 
 def _flatten(im:Image.Image, notes:list)->np.ndarray:
-    "Grey of a picture of 8-bit channels or less, on black where it is transparent. Colour profiles are not applied."
+    "Gray of a picture of 8-bit channels or less, on black where it is transparent. Colour profiles are not applied."
     if im.mode == "CMYK": notes.append("cmyk")  # Pillow has undone Adobe's inversion by then
     alpha = None
     if im.mode in ("La", "RGBa"):  # premultiplied: these channels are already on black
@@ -347,11 +347,11 @@ def _flatten(im:Image.Image, notes:list)->np.ndarray:
         im = im.convert("RGBA")
         alpha = im.getchannel("A")
     if im.mode not in ("RGB", "1"): im = im.convert("RGB")  # from RGB, equal channels give exactly that channel
-    grey = im.convert("L")
+    gray = im.convert("L")
     if alpha is not None and alpha.getextrema()[0] < 255:
         notes.append("alpha_composited")
-        return ((np.asarray(grey) * np.asarray(alpha, np.uint16) + 127) // 255).astype(np.uint8)
-    return np.asarray(grey)
+        return ((np.asarray(gray) * np.asarray(alpha, np.uint16) + 127) // 255).astype(np.uint8)
+    return np.asarray(gray)
 
 def _to_8bit(levels:np.ndarray, name:str, notes:list)->tuple[np.ndarray, int]:
     "Levels of any number type as uint8 by their bit depth, and that depth. Never clips: Pillow's convert('L') would."
@@ -384,7 +384,7 @@ def _stretch(levels:np.ndarray, notes:list)->np.ndarray:
 # ---- arrays, and the door for DICOM
 
 def _read_array(a:np.ndarray, name:str)->Radiograph:
-    "An array by the rules for files: 2-D grey; 3-D with 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA) channels last."
+    "An array by the rules for files: 2-D gray; 3-D with 1 (gray), 2 (gray + alpha), 3 (RGB) or 4 (RGBA) channels last."
     if a.dtype.kind not in "buif" or not (a.ndim == 2 or a.ndim == 3 and a.shape[2] in (1, 2, 3, 4)):
         raise _rejected("not_an_image", name, f"an array of {a.dtype} and shape {a.shape}; expected numbers in "
                                               "(height, width) or (height, width, 1 to 4 channels)")

@@ -119,7 +119,8 @@ def test_the_model_card_says_what_it_is_and_its_limits(net, tmp_path):
 @pytest.mark.parametrize("change, message", [
     ({"vocab": VOCAB[:2]}, "tensor '1.8.weight' is .*a resnet18 of 2 classes has"),
     ({"arch": "resnet34"}, "of a resnet34 .* missing"), ({"vocab": ["a", "a", "b"]}, "'vocab'"),
-    ({"size": 0}, "'size'"), ({"std": 0}, "'std'"), ({"recipe": "toy"}, "'recipe'"), ({"thresholds": {"flu": 0.5}}, "'flu'")])
+    ({"size": 0}, "'size'"), ({"std": 0}, "'std'"), ({"recipe": "toy"}, "'recipe'"),
+    ({"thresholds": {"flu": 0.5}}, "'flu'")])
 def test_a_network_that_is_not_what_its_facts_say_is_not_saved(net, tmp_path, change, message):
     with pytest.raises(core.IntegrityError, match=message): save_bundle(tmp_path/"b", net, {**META, **change})
     assert not (tmp_path/"b").exists()

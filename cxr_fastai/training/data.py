@@ -39,7 +39,7 @@ class ReadRadiograph(Transform):
         self.size, self.rows, self.pixels = size, rows or {}, pixels
         self.input_types = (str, Path)  # where `Learner.predict` enters with a path
 
-    def encodes(self, path:(str, Path)):
+    def encodes(self, path:(str, Path)):  # fasttransform dispatches on this: no `from __future__ import annotations` here
         row = self.rows.get(str(path))
         gray = images.resize(images.decode(path), self.size) if row is None else self.pixels[row]
         return TensorImageBW(torch.from_numpy(np.array(gray))[None])
@@ -83,7 +83,7 @@ class SeededDL(TfmdDL):
         super().__init__(dataset, **kwargs)
 
     def get_idxs(self):
-        if self.draws is None or not self.shuffle: return super().get_idxs()
+        if self.draws is None: return super().get_idxs()
         idxs, self.epoch = self.draws.epoch(self.epoch), self.epoch + 1
         return idxs
 

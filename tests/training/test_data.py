@@ -138,7 +138,7 @@ def test_the_seed_alone_makes_the_order(folder, sampling):
     random.seed(99), np.random.seed(99), torch.manual_seed(99)
     again = loaders(folder, sampling=sampling, seed=5)
     assert a == [drawn(again), drawn(again)]
-    assert a[0] != a[1] != drawn(loaders(folder, sampling=sampling, seed=6))
+    assert a[0] != a[1] and a[0] != drawn(loaders(folder, sampling=sampling, seed=6))
     again.train.epoch = 1
     assert drawn(again) == a[1], "an epoch's order follows from its number"
 

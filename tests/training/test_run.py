@@ -7,7 +7,7 @@ from fastai.callback.core import Callback
 from cxr_fastai.bundle import load_bundle
 from cxr_fastai.core import CxrError, NotCurated, StorageError, UsageError
 from cxr_fastai.training import tracking
-from cxr_fastai.training.data import build_dataloaders
+from cxr_fastai.training.data import Draws, build_dataloaders
 from cxr_fastai.training.learner import build_learner, start_network
 from cxr_fastai.training.run import default_out, fit, train
 import toy
@@ -120,6 +120,14 @@ def test_the_same_seed_gives_the_same_weights_in_an_absent_and_in_an_empty_folde
     (tmp_path/"empty").mkdir()
     bundles = [train(folder, tmp_path/name, epochs=1, seed=7, quiet=True) for name in ("absent", "empty")]
     assert same(*(safetensors.torch.load_file(b/"model.safetensors") for b in bundles))
+
+def test_each_epoch_of_all_stages_draws_its_own_images_whatever_was_looked_at_before(folder, tmp_path, monkeypatch):
+    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
+    learn.model.pretrained, draw, drawn = True, Draws.epoch, []
+    learn.dls.train.one_batch()
+    monkeypatch.setattr(Draws, "epoch", lambda self, e: drawn.append(e) or draw(self, e))
+    fit(learn, toy.recipe(epochs=3).train, tmp_path/"run", quiet=True)
+    assert drawn == [0, 1, 2]
 
 def test_frozen_groups_keep_their_weights_while_the_head_learns(folder, tmp_path):
     learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
