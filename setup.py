@@ -17,7 +17,7 @@ setup(
     long_description_content_type="text/markdown",
     author=meta["author"],
     keywords=meta["keywords"],
-    license=meta["license"],
+    license_expression=meta["license"],
     license_files=["LICENSE"],
     python_requires=f">={meta['min_python']}",
     packages=find_packages(include=["cxr_fastai*"]),

@@ -43,7 +43,7 @@ def fit(
     quiet:bool=False,
 )->Fitted:
     "One-cycle a stage; the network ends with the weights of its best epoch. Raises `CxrError` where the loss is no number."
-    out, begun = _new_folder(out), time.monotonic()
+    out, begun = make_folder(_refuse_full(out)), time.monotonic()
     watch = Watch(out, settings.epochs, quiet)
     groups = len(learn.splitter(learn.model))
     try:
@@ -84,9 +84,9 @@ def train(
     manifest = read_manifest(data)
     own = dict(arch=arch, size=size, epochs=epochs, bs=bs, lr=lr, weights=weights, sampling=sampling, unfreeze=unfreeze)
     settings = _settings(load_recipe(recipe) if recipe else manifest.recipe, own, seed)
+    out = _refuse_full(out or default_out(manifest.recipe.name))
     check_classes(manifest, allow_missing_classes)  # all that can be refused is, before the pixels are decoded
     net = start_network(settings.arch, len(manifest.vocab), settings.weights, seed)
-    out = _new_folder(out or default_out(manifest.recipe.name))
     if not quiet: say(f"training {_told(settings, manifest)} into {out}")
     dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers, None if quiet else bar,
                             allow_missing_classes=allow_missing_classes)
@@ -106,9 +106,9 @@ def default_out(name:str)->Path: # runs/NAME, or the first of runs/NAME-2, runs/
 
 def _free(folder:Path)->bool: return not folder.exists() or folder.is_dir() and not any(folder.iterdir())
 
-def _new_folder(out)->Path:
+def _refuse_full(out)->Path:
     out = Path(out)
-    if _free(out): return make_folder(out)
+    if _free(out): return out
     raise UsageError(f"{out} is not empty: nothing is overwritten. Choose another --out, or remove it first.")
 
 def _settings(recipe:Recipe, own:dict, seed:int)->Train:

@@ -174,7 +174,8 @@ def test_an_error_of_the_disk_reaches_people_as_it_was_said(folder, tmp_path, mo
 def test_a_folder_that_holds_something_is_not_written_into(folder, tmp_path):
     (tmp_path/"run").mkdir()
     (tmp_path/"run"/"mine.txt").write_text("keep")
-    with pytest.raises(UsageError, match="not empty.*--out"): train(folder, tmp_path/"run")
+    with pytest.raises(UsageError, match="not empty.*--out"): train(folder, tmp_path/"run", weights="no/such.pth")
+    with pytest.raises(UsageError, match="not empty"): fit(None, toy.recipe().train, tmp_path/"run")
     assert [p.name for p in (tmp_path/"run").iterdir()] == ["mine.txt"]
 
 def test_the_default_folder_is_the_first_that_is_free(tmp_path, monkeypatch):
