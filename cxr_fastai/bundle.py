@@ -16,7 +16,8 @@ from . import images, models
 from .core import (IntegrityError, NotTrained, Prediction, StorageError, UsageError, atomic_path, make_folder, one_line,
                    write_json, write_text)
 
-__all__ = ["FORMAT_VERSION", "TASKS", "Bundle", "save_bundle", "load_bundle", "prepare", "normalise"]
+__all__ = ["FORMAT_VERSION", "TASKS", "Bundle", "save_bundle", "load_bundle", "prepare", "normalise",
+           "libraries"]
 
 FORMAT_VERSION = 1
 TASKS = ("single_label", "multi_label")
@@ -114,7 +115,7 @@ def _stored(t:torch.Tensor)->torch.Tensor:
 def _complete(meta:dict, sha256:str)->dict:
     "`meta` with what it may leave out, in the order of KEYS, as plain JSON values."
     defaults = dict(in_channels=1, task="single_label", decoder_version=images.DECODER_VERSION, thresholds={},
-                    temperature=1.0, display={}, metrics={}, libraries=_libraries())
+                    temperature=1.0, display={}, metrics={}, libraries=libraries())
     facts = _plain({**defaults, **meta, "format_version": FORMAT_VERSION, "weights_sha256": sha256})
     if _slugs(facts.get("vocab")) and _record(facts["display"]):
         facts["display"] = {c: facts["display"].get(c, c) for c in facts["vocab"]}
@@ -128,9 +129,12 @@ def _plain(v):
     if isinstance(v, (np.generic, np.ndarray)): return _plain(v.tolist())
     return None if isinstance(v, float) and not math.isfinite(v) else v
 
-def _libraries()->dict[str, str]:
+def libraries(
+    *more:str, # names beside LIBRARIES
+)->dict[str, str]:
+    "Installed versions, for bundle.json."
     found = {}
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *more):
         try: found[name] = version(name)
         except PackageNotFoundError: pass  # a checkout that is not installed
     return found

@@ -1,7 +1,7 @@
 """The curation road: list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and writes one
 curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest lists."""
 from __future__ import annotations
-import os
+import html, json, os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,9 +73,7 @@ class Curation:
         lines += [f"    {n:6}  {stage}: {reason}" for (stage, reason), n in sorted(left.items())]
         return "\n".join(lines)
 
-    def _repr_html_(self)->str:
-        import html
-        return f"<pre>{html.escape(str(self))}</pre>"
+    def _repr_html_(self)->str: return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def curate(
@@ -115,7 +113,6 @@ def _check_out(out:Path, request:dict):
     if not out.exists() or not any(out.iterdir()): return
     if not (out/CURATION).is_file():
         raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. Choose an empty folder for --out.")
-    import json
     try: before = json.loads((out/CURATION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise NotCurated(f"{out/CURATION}: {e}. Choose an empty folder for --out.") from e
     for key, now in request.items():

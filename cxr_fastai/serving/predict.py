@@ -5,7 +5,7 @@ Never writes beside the images, never imports fastai or pandas, never unpickles.
 """
 from __future__ import annotations
 import csv, io, os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 import torch
 from ..core import CxrError, StorageError, UsageError, one_line, write_text
@@ -45,15 +45,14 @@ def _images_in(folder:Path)->list[Path]:
 def predict_paths(
     bundle,           # of load_bundle
     paths:Iterable,   # files, as find_images lists them
-    progress:Callable[[int, int], object]|None=None,  # called with (files done, files in all) after every batch
+    progress=None,    # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
     bs:int=32,        # images at a time
 )->list[dict]:        # a row a file, in order: path, label, probs, abstained, reason, error
     "Predict every file. An unreadable one gets `error` and no label."
-    paths, rows = list(paths), []
-    for start in range(0, len(paths), bs):
-        rows += _predict_batch(bundle, paths[start:start + bs])
-        if progress: progress(len(rows), len(paths))
-    return rows
+    paths = list(paths)
+    batches = [paths[i:i + bs] for i in range(0, len(paths), bs)]
+    shown = progress(batches, len(batches), f"predicting {len(paths)} images") if progress else batches
+    return [row for batch in shown for row in _predict_batch(bundle, batch)]
 
 def _predict_batch(bundle, paths:list)->list[dict]:
     rows, tensors = [_row(path) for path in paths], []

@@ -6,14 +6,13 @@ keeps a later epoch because it is the last, and leaves no half-written bundle: b
 from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import safetensors.torch
 
 from . import fastai_first  # noqa: F401
 from fastai.learner import Learner
 
-from ..bundle import LIBRARIES, save_bundle
+from ..bundle import libraries, save_bundle
 from ..core import CxrError, StorageError, UsageError, atomic_path, make_folder, one_line
 from ..manifest import Manifest, read_manifest
 from ..progress import bar, say
@@ -87,6 +86,7 @@ def train(
     out = _refuse_full(out or default_out(manifest.recipe.name))
     check_classes(manifest, allow_missing_classes)  # all that can be refused is, before the pixels are decoded
     net = start_network(settings.arch, len(manifest.vocab), settings.weights, seed)
+    make_folder(out)
     if not quiet: say(f"training {_told(settings, manifest)} into {out}")
     dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers, None if quiet else bar,
                             allow_missing_classes=allow_missing_classes)
@@ -131,11 +131,4 @@ def _facts(manifest:Manifest, s:Train, net, fitted:Fitted, seed:int)->dict:
                 trained=dict(epochs=len(fitted.history), best_epoch=best["epoch"], seconds=round(fitted.seconds, 1),
                              weights=net.started, seed=seed),
                 metrics={"valid": {"loss": best["valid_loss"], **{k: best[k] for k in ("accuracy", "balanced_accuracy")}}},
-                libraries=_libraries())
-
-def _libraries()->dict[str, str]:
-    found = {}
-    for name in (*LIBRARIES, "fastai"):
-        try: found[name] = version(name)
-        except PackageNotFoundError: pass  # a checkout that is not installed
-    return found
+                libraries=libraries("fastai"))

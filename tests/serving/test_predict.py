@@ -97,10 +97,10 @@ def test_rows_say_what_predict_says_and_batches_do_not_matter(bundle, folder):
 def test_a_batch_without_a_readable_file_is_no_problem(bundle, folder):
     assert [r["label"] for r in predict_paths(bundle, [folder/"notes.txt"] * 2)] == [None, None]
 
-def test_progress_counts_files(bundle, folder):
+def test_progress_wraps_the_batches(bundle, folder):
     seen = []
-    predict_paths(bundle, iter(find_images([folder])), progress=lambda done, of: seen.append((done, of)), bs=2)
-    assert seen == [(2, 3), (3, 3)]
+    rows = predict_paths(bundle, iter(find_images([folder])), progress=lambda items, total, what: seen.append((total, what)) or items, bs=2)
+    assert seen == [(2, "predicting 3 images")] and len(rows) == 3
 
 def test_rows_are_plain_json(bundle, folder):
     rows = predict_paths(bundle, find_images([folder]))
