@@ -70,10 +70,11 @@ def predict(args)->int:
     from .progress import bar, say
     from .serving.predict import find_images, format_rows, predict_paths, write_csv
     files = find_images(args.paths)
-    rows = predict_paths(load_bundle(args.bundle), files, progress=bar)
+    bundle = load_bundle(args.bundle)
+    rows = predict_paths(bundle, files, progress=bar)
     if args.csv: write_csv(rows, args.csv); say(f"wrote {args.csv}")
     elif args.json: _json(rows)
-    else: print(format_rows(rows))
+    else: print(format_rows(rows, bundle.display))
     bad = [r for r in rows if r["error"]]
     if bad: say(f"{len(bad)} of {len(rows)} files could not be read: {bad[0]['error']}")
     return 4 if len(bad) == len(rows) else 0

@@ -10,7 +10,7 @@ from .progress import bar, say
 __all__ = ["demo", "check_planted"]
 
 # Small enough for three minutes on two cores; chosen on the validation split.
-PER_CLASS, DRAWN, TRAIN = 90, 128, dict(arch="resnet18", size=64, epochs=12, bs=32, lr=3e-3, weights="none")
+PER_CLASS, DRAWN, TRAIN = 90, 128, dict(arch="resnet18", size=64, epochs=24, bs=32, lr=3e-3, weights="none")
 
 
 def demo(
@@ -53,7 +53,8 @@ def _predict(bundle:Path, out:Path)->str:
     from .serving.predict import format_rows, predict_paths
     rows = read_manifest(out/"curated").part("test").drop_duplicates("label")
     say(f"5/5 asking it about an image of each class: cxr predict {bundle} IMAGE..")
-    return format_rows(predict_paths(load_bundle(bundle), [out/"curated"/p for p in rows["path"]]))
+    bundle = load_bundle(bundle)
+    return format_rows(predict_paths(bundle, [out/"curated"/p for p in rows["path"]]), bundle.display)
 
 
 def check_planted(

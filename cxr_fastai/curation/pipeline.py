@@ -1,7 +1,7 @@
 """The curation road: list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and writes one
 curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest lists."""
 from __future__ import annotations
-import html, json, os
+import html, json, os, re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from .split import FRACTIONS, Radiograph, assign_splits
 __all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
 
 LAYOUTS = ("class", "split")
+HALF = re.compile(r"\.[0-9a-f]{32}\.png\.\d+\.part")  # as core.atomic_path names the half of an image
 QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken, not inputs that are left out on purpose
 
@@ -220,7 +221,7 @@ def _write(done:Curation, request:dict, roots, workers, progress):
     if not stands and (done.out/MANIFEST).exists(): os.unlink(done.out/MANIFEST)  # the folder is not whole until it is written again
     make_folder(done.out)
     done.written += write_json(done.out/CURATION, request)
-    for folder in sorted({os.path.dirname(p) for p in paths}): make_folder(done.out/folder)
+    for folder in sorted({os.path.dirname(p) for p in paths}): _clear(make_folder(done.out/folder))
     todo = [r for r in done.records if not (done.out/r.path).is_file()]
     done.written += len(parallel(_write_many, [(*_origin(r, roots), r.pixel_sha256, str(done.out/r.path)) for r in todo], workers, progress, "writing images")) if todo else 0
     for gone in sorted(before - paths):
@@ -228,6 +229,11 @@ def _write(done:Curation, request:dict, roots, workers, progress):
     done.foreign = _foreign(done, paths)
     done.written += _write_tables(done)
     done.written += write_manifest(done.out, done.records, done.recipe.vocab)
+
+def _clear(folder:Path):
+    "Take away what a run that was killed left half-written: our own temporary names, nothing else."
+    for part in folder.glob(".*.png.*.part"):
+        if HALF.fullmatch(part.name): part.unlink()
 
 def _origin(r:Record, roots)->tuple[str, tuple|None]:
     path, _, inner = r.original_path.partition("#")

@@ -1,6 +1,6 @@
-"""A curated folder's pixels, decoded once. A manifest in, one (n, size, size) array out, kept in the user's cache folder.
+"""A curated folder's pixels, decoded once. A manifest in, one (n, size, size) array out, kept in the cache folder.
 
-The file's name is a hash of the manifest, the size and the decoder's version: when one of them changes, it is made anew.
+The file's name is a hash of manifest, size and decoder version: when one of them changes, it is made anew.
 Never writes into the curated folder, and never lets a file that has become unreadable pass.
 """
 from __future__ import annotations
@@ -32,7 +32,8 @@ def pixel_cache(
         try:
             _write(file, shape, _decoded(paths, size, workers, progress))
             pixels = _open(file, shape)
-        except StorageError: say(f"no pixel cache in {file.parent}: kept in memory. Set CXR_CACHE to a folder with room.")
+        except StorageError:
+            say(f"no cache in {file.parent}: pixels stay in memory. Set CXR_CACHE to a folder with room.")
     if pixels is None: pixels = np.stack([*_decoded(paths, size, workers, progress)])
     return {path: i for i, path in enumerate(paths)}, pixels
 
@@ -46,17 +47,18 @@ def _open(file:Path, shape:tuple):
     return pixels if (pixels.shape, pixels.dtype) == (shape, np.uint8) else None
 
 def _write(file:Path, shape:tuple, rows):
-    "Stream the rows into a .npy. Not through a memory map: on a full disk that kills the process, a write only raises."
+    "Stream the rows into a .npy. Not through a memory map: a full disk kills a process that writes to one."
     make_folder(file.parent)
     with atomic_path(file) as part, open(part, "wb") as f, closing(rows):
         np.lib.format.write_array_header_1_0(f, dict(descr="|u1", fortran_order=False, shape=shape))
         for row in rows: f.write(row.tobytes())
 
 def _decoded(paths:list[str], size:int, workers:int|None, progress):
-    """The images in order, each (size, size) uint8. Threads: decoding releases the GIL, and on two cores they were as quick
-    as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), without a process to start."""
+    """The images in order, each (size, size) uint8. Threads: decoding releases the GIL, and on two cores they were as
+    quick as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start."""
+    what = f"decoding {len(paths)} images at {size} px"
     with ThreadPoolExecutor(workers or _cores()) as pool, closing(pool.map(lambda p: _read(p, size), paths)) as rows:
-        yield from rows if progress is None else progress(rows, len(paths), f"decoding {len(paths)} images at {size} px")
+        yield from rows if progress is None else progress(rows, len(paths), what)
 
 def _read(path:str, size:int)->np.ndarray:
     try: return images.resize(images.decode(path), size)

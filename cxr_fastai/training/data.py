@@ -1,7 +1,7 @@
 """A curated folder -> fastai DataLoaders: pixels from the cache, augmentation and class balance inside train only.
 
-Never flips: a mirrored chest is another anatomy. Never draws from a global generator for the order of images, never lets
-a class be trained without an image unseen, and never puts a path or a pixel into an exported learner.
+Never flips: a mirrored chest is another anatomy. Never draws from a global generator for the order of images, never
+trains a class without images unasked, and never puts a path or a pixel into an exported learner.
 """
 import os
 from pathlib import Path
@@ -39,12 +39,12 @@ class ReadRadiograph(Transform):
         self.size, self.rows, self.pixels = size, rows or {}, pixels
         self.input_types = (str, Path)  # where `Learner.predict` enters with a path
 
-    def encodes(self, path:(str, Path)):  # fasttransform dispatches on this: no `from __future__ import annotations` here
+    def encodes(self, path:(str, Path)):  # dispatched on: no `from __future__ import annotations` in this file
         row = self.rows.get(str(path))
         gray = images.resize(images.decode(path), self.size) if row is None else self.pixels[row]
         return TensorImageBW(torch.from_numpy(np.array(gray))[None])
 
-    def __getstate__(self): return {**self.__dict__, "rows": {}, "pixels": None}  # an exported learner holds no cache
+    def __getstate__(self): return {**self.__dict__, "rows": {}, "pixels": None}  # a pickle holds no cache
 
 
 # ---- which images make up an epoch
@@ -52,7 +52,7 @@ class ReadRadiograph(Transform):
 class Draws:
     """Every group as often as the others, no image twice before all of its group were seen; the same for the same seed.
 
-    Each group is an endless row of its images, reshuffled at each turn; an epoch takes the next n/k of each of k groups.
+    Each group is an endless row of its images, reshuffled at each turn; an epoch takes the next n/k of each of k.
     So a small group comes round many times an epoch, and a large one is seen whole over several."""
     def __init__(self,
         groups:list,  # lists of indices, none empty
@@ -77,7 +77,7 @@ class Draws:
 
 
 class SeededDL(TfmdDL):
-    "A train loader whose order follows from (seed, epoch) alone. Loaders made from it by `new` draw as any TfmdDL does."
+    "A train loader whose order follows from (seed, epoch) alone. What `new` makes of it draws as any TfmdDL does."
     def __init__(self, dataset, draws:Draws|None=None, **kwargs):
         self.draws, self.epoch = draws, 0  # the epoch that comes next
         super().__init__(dataset, **kwargs)
@@ -106,16 +106,16 @@ def check_classes(
     for r in manifest.rows: counts[r.split][r.label] += 1
     for split, least in (("train", 2), ("valid", 1)):
         if (n := sum(counts[split].values())) < least:
-            raise UsageError(f"{manifest.root}: {n} {split} images, training needs {least} or more. Curate more sources into it.")
+            raise UsageError(f"{manifest.root}: {n} {split} images, training needs {least}. Curate more sources.")
     missing = {s: [c for c, n in counts[s].items() if not n] for s in SPLITS}
     if missing["train"] and not allow_missing:
-        raise UsageError(f"{manifest.root}: no train image of {', '.join(missing['train'])} (train: {_listed(counts['train'])}). Curate "
-                         "sources that have some, curate for another recipe (--recipe), or accept it with --allow-missing-classes.")
+        found = ", ".join(f"{c} {n}" for c, n in counts["train"].items())
+        raise UsageError(f"{manifest.root}: no train image of {', '.join(missing['train'])} (train: {found}). Curate "
+                         "sources that have some, curate for another recipe (--recipe), or accept it with "
+                         "--allow-missing-classes.")
     warnings = [f"no train image of {c}: the model will never answer it" for c in missing["train"]]
     unseen = [c for c in missing["valid"] if c not in missing["train"]]
     return warnings + [f"no valid image of {c}: the choice of the best epoch does not look at it" for c in unseen]
-
-def _listed(counts:dict[str, int])->str: return ", ".join(f"{c} {n}" for c, n in counts.items())
 
 def build_dataloaders(
     data,                   # a folder that `cxr curate` wrote, or a Manifest
@@ -139,7 +139,8 @@ def build_dataloaders(
     # num_workers=0: out of the cache a batch costs less than handing it between processes.
     # A last batch of a single image is dropped: batch norm cannot train on it.
     common = dict(bs=bs, num_workers=0, device=device)
-    return DataLoaders(SeededDL(train, draws, shuffle=True, drop_last=len(train) % bs == 1, after_batch=_batch_tfms(True), **common),
+    single = len(train) % bs == 1
+    return DataLoaders(SeededDL(train, draws, shuffle=True, drop_last=single, after_batch=_batch_tfms(True), **common),
                        TfmdDL(valid, after_batch=_batch_tfms(False), **common), device=device)
 
 def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
@@ -148,7 +149,7 @@ def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
     return Datasets(items, [[ItemGetter(0), read], [ItemGetter(1), label]], split_idx=int(split != "train"))
 
 def _batch_tfms(augment:bool)->list:
-    """uint8 -> normalised float, the arithmetic of `bundle.normalise`. Augmentation goes to the train loader only: fastai's
-    affine transform would resample validation images too, by an identity that is not quite one."""
-    turns = aug_transforms(do_flip=False, max_rotate=10, max_zoom=1.1, max_warp=0, max_lighting=0.2) if augment else []
-    return [IntToFloatTensor(), *turns, Normalize.from_stats([MEAN], [STD], cuda=False)]
+    """uint8 -> normalised float, the arithmetic of `bundle.normalise`. Augmentation goes to the train loader only:
+    fastai's affine transform would resample validation images too, by an identity that is not quite one."""
+    augmentations = aug_transforms(do_flip=False, max_rotate=10, max_zoom=1.1, max_warp=0, max_lighting=0.2)
+    return [IntToFloatTensor(), *(augmentations if augment else []), Normalize.from_stats([MEAN], [STD], cuda=False)]

@@ -30,7 +30,7 @@ def start_network(
     weights:str,  # imagenet | none | a file
     seed:int,
 ):                # models.build_network's network, `started` telling what was loaded
-    "An untrained network. Seeds Python's, NumPy's and torch's global generators. Raises `SourceUnavailable`, `UnknownName`."
+    "An untrained network. Seeds Python's, NumPy's and torch's global generators. Raises as `models.load_weights` does."
     set_seed(seed, reproducible=True)
     net = build_network(arch, n_out, in_channels=1)
     started = load_weights(net, weights, arch)

@@ -1,7 +1,7 @@
 """A curated folder -> a run's folder: history.csv, best.safetensors and bundle/ with the best epoch's network.
 
-`train` does it all; `fit` and `export` are its parts for notebooks. Never writes into a folder that holds anything, never
-keeps a later epoch because it is the last, and leaves no half-written bundle: bundle.json comes at the end.
+`train` does it all; `fit` and `export` are its parts for notebooks. Never writes into a folder that holds anything,
+never keeps an epoch because it is the last, and leaves no half-written bundle: bundle.json comes at the end.
 """
 from __future__ import annotations
 import time
@@ -41,7 +41,7 @@ def fit(
     out,             # folder for history.csv and best.safetensors, empty or absent
     quiet:bool=False,
 )->Fitted:
-    "One-cycle a stage; the network ends with the weights of its best epoch. Raises `CxrError` where the loss is no number."
+    "One-cycle a stage; the network ends with its best epoch's weights. Raises `CxrError` where the loss is no number."
     out, begun = make_folder(_refuse_full(out)), time.monotonic()
     watch = Watch(out, settings.epochs, quiet)
     groups = len(learn.splitter(learn.model))
@@ -72,14 +72,14 @@ def export(
 def train(
     data,              # a folder that `cxr curate` wrote, or a Manifest
     out=None,          # absent or empty folder; None: default_out of the folder's recipe
-    arch=None, size=None, epochs=None, bs=None, lr=None, weights=None, sampling=None, unfreeze=None,  # None: the recipe's
+    arch=None, size=None, epochs=None, bs=None, lr=None, weights=None, sampling=None, unfreeze=None,  # None: recipe's
     seed:int=0,        # 0 or more; the same seed gives the same weights on the same CPU
     workers:int|None=None,     # threads that decode; None: one a core
     recipe:str|None=None,      # name or file of the recipe whose [train] settings to use; None: the folder's
     allow_missing_classes:bool=False,
     quiet:bool=False,  # no bar, no lines; warnings still
 )->Path:               # the bundle
-    "Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, `StorageError`."
+    "Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, .."
     manifest = read_manifest(data)
     own = dict(arch=arch, size=size, epochs=epochs, bs=bs, lr=lr, weights=weights, sampling=sampling, unfreeze=unfreeze)
     settings = _settings(load_recipe(recipe) if recipe else manifest.recipe, own, seed)
@@ -88,8 +88,8 @@ def train(
     net = start_network(settings.arch, len(manifest.vocab), settings.weights, seed)
     make_folder(out)
     if not quiet: say(f"training {_told(settings, manifest)} into {out}")
-    dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers, None if quiet else bar,
-                            allow_missing_classes=allow_missing_classes)
+    dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers,
+                            None if quiet else bar, allow_missing_classes=allow_missing_classes)
     learn = build_learner(dls, net=net)
     fitted = fit(learn, settings, out, quiet)
     export(learn, out/"bundle")
@@ -126,9 +126,10 @@ def _told(s:Train, manifest:Manifest)->str:
 def _facts(manifest:Manifest, s:Train, net, fitted:Fitted, seed:int)->dict:
     "bundle.json, as far as training knows it."
     best, s = fitted.best, replace(s, weights=Path(s.weights).name)  # no folder of this machine's
-    return dict(arch=s.arch, vocab=manifest.vocab, display=manifest.recipe.display, task=manifest.recipe.task, size=s.size,
-                mean=MEAN, std=STD, recipe=replace(manifest.recipe, train=s).to_dict(), manifest_sha256=manifest.sha256,
+    recipe, scores = replace(manifest.recipe, train=s), {k: best[k] for k in ("accuracy", "balanced_accuracy")}
+    return dict(arch=s.arch, vocab=manifest.vocab, display=recipe.display, task=recipe.task, size=s.size,
+                mean=MEAN, std=STD, recipe=recipe.to_dict(), manifest_sha256=manifest.sha256,
                 trained=dict(epochs=len(fitted.history), best_epoch=best["epoch"], seconds=round(fitted.seconds, 1),
                              weights=net.started, seed=seed),
-                metrics={"valid": {"loss": best["valid_loss"], **{k: best[k] for k in ("accuracy", "balanced_accuracy")}}},
+                metrics={"valid": {"loss": best["valid_loss"], **scores}},
                 libraries=libraries("fastai"))

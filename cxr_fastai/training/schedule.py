@@ -1,4 +1,4 @@
-"""Which layers learn when, and how fast. A number of parameter groups and of epochs in, a list of Stages out; trains nothing.
+"""Which layers learn when, and how fast. Numbers of parameter groups and epochs in, Stages out; trains nothing.
 
 Groups run from the one nearest the image to the head, as a network's own `param_groups` lists them: the stages follow
 from their number, whatever the architecture.
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 __all__ = ["Stage", "stages"]
 
-# The first group's rate is a hundredth of the head's, those between follow evenly in the logarithm: fastai's `fine_tune`
-# (lr_mult=100). With lr = 1e-3 a thawed stage is that of fine_tune's default, slice(1e-5, 1e-3). Discriminative rates and
-# gradual unfreezing are of ULMFiT (Howard & Ruder 2018, arXiv 1801.06146).
+# The first group's rate is a hundredth of the head's, those between follow evenly in the logarithm: fastai's
+# `fine_tune` (lr_mult=100). With lr = 1e-3 a thawed stage is that of fine_tune's default, slice(1e-5, 1e-3).
+# Discriminative rates and gradual unfreezing are of ULMFiT (Howard & Ruder 2018, arXiv 1801.06146).
 SPREAD = 100
 
 
@@ -33,8 +33,8 @@ def stages(
     pretrained:bool,  # does the body hold something worth keeping?
     unfreeze:str,     # progressive | at_once
 )->list[Stage]:       # their epochs add up to `epochs`, and the last trains all layers
-    """Thaw a pretrained network one group at a time, an epoch each, the head first; the epochs that are left train the whole.
-    With fewer epochs than groups the stages between drop out. A network from scratch has nothing to protect: one stage."""
+    """Thaw a pretrained network one group at a time, an epoch each, the head first; the epochs left train the whole.
+    With fewer epochs than groups, stages between drop out. A network from scratch has nothing to protect: one stage."""
     if not pretrained: return [Stage("all layers", 0, epochs, lr)]
     frozen = min(n_groups, epochs) - 1 if unfreeze == "progressive" else 0
     partly = [Stage(_name(i, n_groups - 1), -1 - i, 1, slice(lr/SPREAD, lr) if i else slice(lr)) for i in range(frozen)]

@@ -51,8 +51,9 @@ class Watch(Callback):
 
     def after_loss(self):
         if math.isfinite(self.learn.loss.item()): return
-        self._stop(CxrError(f"the loss became {self.learn.loss.item()} in stage {self.stage.name!r}, epoch {self.now} of {self.total}, "
-                            f"batch {self.learn.iter + 1}. Lower --lr (it is {self.stage.top:g}) and train again."))
+        where = f"stage {self.stage.name!r}, epoch {self.now} of {self.total}, batch {self.learn.iter + 1}"
+        self._stop(CxrError(f"the loss became {self.learn.loss.item()} in {where}. "
+                            f"Lower --lr (it is {self.stage.top:g}) and train again."))
 
     def after_batch(self):
         if self.meter: self.meter.update()
@@ -78,14 +79,15 @@ class Watch(Callback):
         with atomic_path(self.out/BEST) as part: part.write_bytes(safetensors.torch.save(state))
 
     def _stop(self, error:CxrError):
-        "End the fit. Raised from here, `error` would get fastai's own words put before its own: whoever called fit raises it."
+        "End the fit, whose caller raises `error`: raised from here, fastai would put words of its own before it."
         self.error = error
         raise CancelFitException
 
     def _bar(self):
         from tqdm import tqdm
         batches = len(self.learn.dls.train) + len(self.learn.dls.valid)
-        return tqdm(total=batches, desc=f"epoch {self.now}/{self.total}", file=sys.stderr, dynamic_ncols=True, leave=False)
+        what = f"epoch {self.now}/{self.total}"
+        return tqdm(total=batches, desc=what, file=sys.stderr, dynamic_ncols=True, leave=False)
 
     def close(self):
         "Take the bar away; also after an interrupted epoch."
@@ -96,10 +98,12 @@ class Watch(Callback):
 def _append(file:Path, cells):
     try:
         with open(file, "a", newline="", encoding="utf-8") as f: csv.writer(f, lineterminator="\n").writerow(cells)
-    except OSError as e: raise StorageError(f"cannot write {file}: {e.strerror or e}. Free space or permission there.") from e
+    except OSError as e:
+        raise StorageError(f"cannot write {file}: {e.strerror or e}. Free space or permission there.") from e
 
 def _cell(value): return f"{value:.6g}" if isinstance(value, float) else value
 
 def _line(row:dict, total:int)->str:
-    return (f"epoch {row['epoch']}/{total} ({row['stage']}) train {row['train_loss']:.3f} valid {row['valid_loss']:.3f} "
-            f"accuracy {row['accuracy']:.3f} balanced {row['balanced_accuracy']:.3f} {row['seconds']:.0f} s")
+    r = row
+    return (f"epoch {r['epoch']}/{total} ({r['stage']}) train {r['train_loss']:.3f} valid {r['valid_loss']:.3f} "
+            f"accuracy {r['accuracy']:.3f} balanced {r['balanced_accuracy']:.3f} {r['seconds']:.0f} s")

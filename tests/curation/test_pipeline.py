@@ -192,6 +192,7 @@ def test_an_interrupted_run_leaves_no_manifest_and_the_next_one_completes_it(tmp
     with pytest.raises(KeyboardInterrupt): curate(tmp_path/"out", manifest=c, workers=1)
     assert not (tmp_path/"out/manifest.csv").exists() and not list((tmp_path/"out").rglob("*.part"))
     with pytest.raises(NotCurated): read_manifest(tmp_path/"out")
+    (tmp_path/"out/normal"/f".{'0' * 32}.png.77.part").write_bytes(b"half")  # as after kill -9
     monkeypatch.undo()
     monkeypatch.setenv("CXR_CACHE", str(tmp_path/"cache"))
     assert curate(tmp_path/"out", manifest=c, workers=1).written < 78

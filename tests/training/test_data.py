@@ -49,7 +49,8 @@ def test_another_size_or_decoder_makes_another_cache(folder, tmp_path, monkeypat
     pixel_cache(read_manifest(folder), SIZE)
     assert len([*(tmp_path/"cache"/"pixels").iterdir()]) == 3
 
-@pytest.mark.parametrize("damage", [lambda b: b[:200], lambda b: b"", lambda b: b"\0"*len(b), lambda b: b.replace(b"32, 32", b"16, 64")])
+@pytest.mark.parametrize("damage", [lambda b: b[:200], lambda b: b"", lambda b: b"\0"*len(b),
+                                    lambda b: b.replace(b"32, 32", b"16, 64")])
 def test_a_damaged_cache_is_made_again(folder, tmp_path, damage):
     _, first = pixel_cache(read_manifest(folder), SIZE)
     file = next((tmp_path/"cache"/"pixels").iterdir())
@@ -67,7 +68,8 @@ def test_a_cache_that_cannot_be_kept_stays_in_memory(folder, tmp_path, monkeypat
 
 def test_a_file_that_became_unreadable_is_named(folder, tmp_path):
     (folder/"normal"/"normal-train-03.png").write_bytes(b"no picture")
-    with pytest.raises(IntegrityError, match="normal-train-03.png.*curate the folder again"): pixel_cache(read_manifest(folder), SIZE)
+    with pytest.raises(IntegrityError, match="normal-train-03.png.*curate the folder again"):
+        pixel_cache(read_manifest(folder), SIZE)
     assert not [*(tmp_path/"cache"/"pixels").iterdir()], "a part of a cache was left"
 
 def test_a_pickled_reader_carries_no_cache_and_reads_the_file(folder):
@@ -93,7 +95,8 @@ def test_labels_are_in_the_recipes_order_also_where_valid_lacks_a_class(tmp_path
     counts = {"tuberculosis": (4, 2, 0), "normal": (4, 2, 0), "covid_19": (4, 0, 0)}
     dls = loaders(toy.curated(tmp_path/"data", counts))
     assert list(dls.vocab) == list(toy.CLASSES)
-    assert capsys.readouterr().err == "warning: no valid image of covid_19: the choice of the best epoch does not look at it\n"
+    said = capsys.readouterr().err
+    assert said == "warning: no valid image of covid_19: the choice of the best epoch does not look at it\n"
 
 def test_no_image_is_ever_mirrored(folder):
     gray = torch.full((64, 1, SIZE, SIZE), 60, dtype=torch.uint8)
@@ -104,7 +107,8 @@ def test_no_image_is_ever_mirrored(folder):
     for _ in range(8):
         moved = torch.Tensor(augment(TensorImageBW(gray.clone())))
         assert moved.std(0).max() > 0.05, "nothing was augmented"
-        for one in moved: assert likeness(one, upright) > max(likeness(one, upright.flip(-1)), likeness(one, upright.flip(-2)))
+        for one in moved:
+            assert likeness(one, upright) > max(likeness(one, upright.flip(d)) for d in (-1, -2))
 
 def test_train_images_are_augmented_and_stay_gray_images(folder):
     x, _ = loaders(folder).train.one_batch()

@@ -17,7 +17,8 @@ def dls(tmp_path, monkeypatch):
 
 def frozen(group)->bool: return not any(p.requires_grad for p in group)
 
-def norms(net)->set: return {id(p) for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) for p in m.parameters()}
+def norms(net)->set:
+    return {id(p) for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)) for p in m.parameters()}
 
 def test_the_learner_trains_the_bundles_network_on_one_channel(dls):
     learn = build_learner(dls, arch="resnet18", weights="none")
@@ -25,7 +26,8 @@ def test_the_learner_trains_the_bundles_network_on_one_channel(dls):
     assert [m.name for m in learn.metrics] == ["accuracy", "balanced_accuracy"]
     assert learn.wd == 1e-2
 
-@pytest.mark.parametrize("freeze_to, expected", [(-1, [True, True, False]), (-2, [True, False, False]), (0, [False, False, False])])
+@pytest.mark.parametrize("freeze_to, expected", [(-1, [True, True, False]), (-2, [True, False, False]),
+                                                 (0, [False, False, False])])
 def test_freezing_stops_whole_groups_from_learning_but_for_their_batch_norms(dls, freeze_to, expected):
     learn = build_learner(dls, arch="resnet18", weights="none")
     learn.freeze_to(freeze_to)

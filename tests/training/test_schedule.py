@@ -40,4 +40,5 @@ def test_a_network_from_scratch_learns_at_one_rate():
     assert stages(3, 4, 1e-3, False, "progressive")[0].lr_max == 1e-3
 
 def test_stage_names_say_what_trains():
-    assert [s.name for s in stages(3, 10, 1e-3, True, "progressive")] == ["head", "head and 1 of 2 body groups", "all layers"]
+    names = [s.name for s in stages(3, 10, 1e-3, True, "progressive")]
+    assert names == ["head", "head and 1 of 2 body groups", "all layers"]
