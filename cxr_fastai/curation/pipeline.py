@@ -28,7 +28,7 @@ QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the publis
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken, not inputs that are left out on purpose
 
 
-@dataclass
+@dataclass(repr=False)
 class Curation:
     "What a curation found, and what it wrote."
     out: Path
@@ -74,6 +74,7 @@ class Curation:
         lines += [f"    {n:6}  {stage}: {reason}" for (stage, reason), n in sorted(left.items())]
         return "\n".join(lines)
 
+    def __repr__(self)->str: return f"<Curation of {len(self.records)} radiographs for recipe {self.recipe.name}>"
     def _repr_html_(self)->str: return f"<pre>{html.escape(str(self))}</pre>"
 
 
