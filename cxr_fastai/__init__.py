@@ -1,4 +1,5 @@
-"""From a pile of public chest X-ray downloads to a model one can believe. Names are imported when first used: this import is light."""
+"""From a pile of public chest X-ray downloads to a model one can believe.
+Names are imported when first used: this import is light."""
 from importlib import import_module
 
 _HOME = {"curate": "curation.pipeline", "build_dataloaders": "training.data", "build_learner": "training.learner",

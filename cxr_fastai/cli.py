@@ -1,12 +1,13 @@
-"""The command `cxr`, one function a verb. Results go to stdout, progress and messages to stderr; a CxrError becomes one line and its
-exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
+"""The command `cxr`, one function a verb. Results go to stdout, progress and messages to stderr; a CxrError becomes one
+line and its exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
 from __future__ import annotations
 import argparse, errno, json, sys
 from pathlib import Path
 
 from .core import CxrError, StorageError, UsageError, one_line
 
-EXIT_CODES = "exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, 5 disk or permission, 130 interrupted"
+EXIT_CODES = ("exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, "
+              "5 disk or permission, 130 interrupted")
 
 
 def sources(args)->int:
@@ -21,24 +22,34 @@ def _source_lines(s)->list[str]:
     of = f"   copies of {', '.join(s.derived)}" if s.derived else ""
     if s.transport == "reference": return [f"{s.id}   (named by others, never fetched)   {s.title}{of}", ""]
     doubts = sorted({u for r in s.rules for u in r.unconfirmed.split("|") if u})
+    shared = f"licence {s.licence}; may be shared on: {s.redistribute}"
     head = [f"{s.id}   {'on' if s.on == 'yes' else 'off'}   {s.title}",
-            f"    licence {s.licence}; may be shared on: {s.redistribute}; {s.expected_total or '?'} images; {s.age_group or 'unknown'}{of}",
+            f"    {shared}; {s.expected_total or '?'} images; {s.age_group or 'unknown'}{of}",
             f"    {how_to_get(s)}"]
     if s.rules[0].notes: head.append(f"    {s.rules[0].notes}")
     if doubts: head.append(f"    UNCONFIRMED: {', '.join(doubts)}")
-    return [*head, *(f"    {r.label_from} {r.label_value!r} -> {r.findings.replace('|', ', ') or 'left out'}{f' ({r.expected})' if r.expected else ''}" for r in s.rules), ""]
+    return [*head, *map(_rule_line, s.rules), ""]
+
+def _rule_line(r)->str:
+    findings = r.findings.replace("|", ", ") or "left out"
+    return f"    {r.label_from} {r.label_value!r} -> {findings}{f' ({r.expected})' if r.expected else ''}"
 
 
 def curate(args)->int:
     from .curation.pipeline import curate
     from .progress import bar, say
-    done = curate(args.out, args.recipe, args.manifest, args.mirror, _ids(args.only), args.layout, args.workers, args.quick, args.seed, args.check, bar)
+    done = curate(args.out, args.recipe, args.manifest, args.mirror, _ids(args.only), args.layout, args.workers,
+                  args.quick, args.seed, args.check, bar)
     for w in done.warnings: say(f"warning: {w}")
-    if done.foreign: say(f"warning: {len(done.foreign)} files in the class folders are not in the manifest and stay as they are: {done.foreign[0]} the first")
+    if done.foreign:
+        say(f"warning: {len(done.foreign)} files in the class folders are not in the manifest and stay as they are: "
+            f"{done.foreign[0]} the first")
     _json(done.to_dict()) if args.json else print(done)
     if args.check: say("nothing written: --check")
     elif not done.written and not done.removed: say(f"up to date: {args.out} holds all of it, nothing written")
-    else: say(f"wrote {done.written} files to {args.out}" + (f", removed {done.removed} images that no longer belong" if done.removed else ""))
+    else:
+        removed = f", removed {done.removed} images that no longer belong" if done.removed else ""
+        say(f"wrote {done.written} files to {args.out}{removed}")
     if args.strict and done.faults:
         say(f"--strict: {done.faults} sources or inputs are missing or broken: see {Path(args.out)/'rejects.csv'}")
         return 1
@@ -51,8 +62,10 @@ def train(args)->int:
     from .manifest import read_manifest
     read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
     from .training.run import train
-    own = {k: v for k in ("arch", "size", "epochs", "bs", "lr", "weights", "sampling", "unfreeze") if (v := getattr(args, k)) is not None}
-    print(train(args.data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers, allow_missing_classes=args.allow_missing_classes, **own))
+    flags = ("arch", "size", "epochs", "bs", "lr", "weights", "sampling", "unfreeze")
+    own = {k: v for k in flags if (v := getattr(args, k)) is not None}
+    print(train(args.data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers,
+                allow_missing_classes=args.allow_missing_classes, **own))
     return 0
 
 def evaluate(args)->int:
@@ -92,11 +105,15 @@ def _json(obj)->int:
 # ---- the command line
 
 def parser()->argparse.ArgumentParser:
-    p = argparse.ArgumentParser("cxr", description="From a pile of public chest X-ray downloads to a model one can believe. "
-                                "Research only, not a medical device.", epilog=EXIT_CODES)
+    p = argparse.ArgumentParser("cxr", epilog=EXIT_CODES,
+                                description="From a pile of public chest X-ray downloads to a model one can believe. "
+                                            "Research only, not a medical device.")
     p.add_argument("--version", action="store_true", help="print the version")
     verbs = p.add_subparsers(dest="verb", metavar="VERB")
-    def verb(fn, help): v = verbs.add_parser(fn.__name__, help=help, description=help, epilog=EXIT_CODES); v.set_defaults(fn=fn); return v
+    def verb(fn, help):
+        v = verbs.add_parser(fn.__name__, help=help, description=help, epilog=EXIT_CODES)
+        v.set_defaults(fn=fn)
+        return v
     _demo(verb(demo, "the whole road on drawn radiographs: curate, train, evaluate, predict"))
     _sources(verb(sources, "the catalogue: every source, its licence, its labels and how to get it"))
     _curate(verb(curate, "raw sources to class folders and manifest.csv"))
@@ -105,7 +122,8 @@ def parser()->argparse.ArgumentParser:
     _predict(verb(predict, "what a bundle says of image files"))
     return p
 
-def _demo(v): v.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
+def _demo(v):
+    v.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
 
 def _sources(v):
     v.add_argument("--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns")
@@ -113,9 +131,12 @@ def _sources(v):
 
 def _curate(v):
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    v.add_argument("--recipe", default="six_class", metavar="NAME", help="six_class, pneumonia, or a recipe file (.toml)")
-    v.add_argument("--manifest", metavar="CSV", help="a catalogue of your own; a local handle may be a path relative to it")
-    v.add_argument("--mirror", metavar="DIR", help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID")
+    v.add_argument("--recipe", default="six_class", metavar="NAME",
+                   help="six_class, pneumonia, or a recipe file (.toml)")
+    v.add_argument("--manifest", metavar="CSV",
+                   help="a catalogue of your own; a local handle may be a path relative to it")
+    v.add_argument("--mirror", metavar="DIR",
+                   help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID")
     v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
     v.add_argument("--layout", default="class", choices=("class", "split"), help="CLASS/image or SPLIT/CLASS/image")
     v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
@@ -156,7 +177,8 @@ def _predict(v):
     v.add_argument("--csv", metavar="FILE", help="write a csv, a row an image")
 
 def _whole(text:str)->int:
-    if not text.isdigit() or int(text) < 1: raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
     return int(text)
 
 def main(argv=None)->int:
@@ -174,7 +196,8 @@ def main(argv=None)->int:
     except BrokenPipeError: sys.stderr.close(); return 0  # the reader, say `head`, had enough
     except OSError as e:
         if e.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM): raise
-        return _fail(args.verb, f"{e.filename or 'disk'}: {e.strerror}. Free space or permission there, then run it again.", StorageError.exit_code)
+        said = f"{e.filename or 'disk'}: {e.strerror}. Free space or permission there, then run it again."
+        return _fail(args.verb, said, StorageError.exit_code)
 
 def _fail(verb:str, error, code:int)->int:
     print(f"cxr {verb}: {one_line(error)}", file=sys.stderr)

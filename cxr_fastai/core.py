@@ -20,8 +20,8 @@ from pathlib import Path
 
 __all__ = ["CxrError", "UsageError", "UnknownName", "CatalogError", "RecipeError", "NotCurated", "SourceUnavailable",
            "IntegrityError", "ImageRejected", "NotTrained", "StorageError", "FINDINGS", "SPLITS", "Prediction",
-           "atomic_path", "write_text", "write_json", "make_folder", "check_writable", "sha256_file", "sha256_text", "unknown_name",
-           "cache_dir", "package_file", "one_line"]
+           "atomic_path", "write_text", "write_json", "make_folder", "check_writable", "sha256_file", "sha256_text",
+           "unknown_name", "cache_dir", "package_file", "one_line"]
 
 
 class CxrError(Exception):
@@ -49,11 +49,12 @@ class ImageRejected(IntegrityError):
 # ---- vocabulary
 
 # What a radiograph shows, in one vocabulary for all sources; recipes map these to classes.
-# NIH's fourteen are those of ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315); `pneumonia` is pneumonia of unknown cause.
+# NIH's fourteen are those of ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315);
+# `pneumonia` is pneumonia of unknown cause.
 NIH_FINDINGS = ("atelectasis", "cardiomegaly", "consolidation", "edema", "effusion", "emphysema", "fibrosis", "hernia",
                 "infiltration", "mass", "nodule", "pleural_thickening", "pneumonia", "pneumothorax")
-FINDINGS = ("no_finding", *NIH_FINDINGS, "bacterial_pneumonia", "viral_pneumonia", "fungal_pneumonia", "lipoid_pneumonia",
-            "covid_19", "ards", "tuberculosis", "lung_opacity", "abnormal")
+FINDINGS = ("no_finding", *NIH_FINDINGS, "bacterial_pneumonia", "viral_pneumonia", "fungal_pneumonia",
+            "lipoid_pneumonia", "covid_19", "ards", "tuberculosis", "lung_opacity", "abnormal")
 SPLITS = ("train", "valid", "test")
 
 
@@ -62,7 +63,8 @@ class Prediction:
     "What a bundle says of one radiograph."
     label: str | None           # the class, or None where it abstained
     probs: dict[str, float]     # class -> probability, 0-1; sums to 1 for a single-label task
-    thresholds: dict[str, float] = field(default_factory=dict)  # class -> least probability to answer it; empty: highest wins
+    thresholds: dict[str, float] = field(default_factory=dict)  # class -> least probability to answer it;
+                                                                # empty: highest wins
     abstained: bool = False
     reason: str = ""            # why it abstained
 
@@ -88,7 +90,8 @@ def one_line(text)->str:
 # ---- files
 
 def _storage_error(path, e:OSError)->StorageError:
-    return StorageError(f"cannot write {path}: {e.strerror or e}. Choose another --out, or free space or permission there.")
+    why = e.strerror or e
+    return StorageError(f"cannot write {path}: {why}. Choose another --out, or free space or permission there.")
 
 def check_writable(path):
     "Raise `StorageError` where a folder `path` could not be made or written to; changes nothing."
@@ -96,7 +99,8 @@ def check_writable(path):
     while not at.exists() and at != at.parent: at = at.parent
     if not at.is_dir(): raise StorageError(f"cannot write {path}: {at} is a file. Choose another --out.")
     if not os.access(at, os.W_OK | os.X_OK):
-        raise StorageError(f"cannot write {path}: permission denied in {at}. Choose another --out, or change its permission.")
+        raise StorageError(f"cannot write {path}: permission denied in {at}. "
+                           "Choose another --out, or change its permission.")
 
 def make_folder(path)->Path:
     "Create `path` and its parents. Raises `StorageError` where that cannot be done or written to."
@@ -111,7 +115,8 @@ def atomic_path(
     path,
     sync=True, # also against power loss; False where thousands of files can be written again
 ):
-    "Yield a temporary path beside `path`; on success it becomes `path`, on failure nothing is left. Raises `StorageError`."
+    """Yield a temporary path beside `path`; on success it becomes `path`, on failure nothing is left.
+    Raises `StorageError`."""
     path = Path(path)
     part = path.with_name(f".{path.name[:80]}.{os.getpid()}.part")
     try:

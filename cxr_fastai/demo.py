@@ -1,5 +1,5 @@
-"""`cxr demo`: the whole road on drawn radiographs, curate -> train -> evaluate -> predict, and the check that curation found
-everything that was planted. Writes one folder; needs no download."""
+"""`cxr demo`: the whole road on drawn radiographs, curate -> train -> evaluate -> predict, and the check that curation
+found everything that was planted. Writes one folder; needs no download."""
 from __future__ import annotations
 import csv, time
 from pathlib import Path
@@ -25,7 +25,7 @@ def demo(
     begun = time.monotonic()
     say(f"1/5 drawing radiographs of five sources into {out/'mirror'}")
     planted = write_sources(out, PER_CLASS, DRAWN, seed)
-    say("2/5 curating them: cxr curate --manifest " f"{planted.catalog} --mirror {planted.mirror} --out {out/'curated'}")
+    say(f"2/5 curating them: cxr curate --manifest {planted.catalog} --mirror {planted.mirror} --out {out/'curated'}")
     done = curate(out/"curated", manifest=planted.catalog, mirror=planted.mirror, seed=seed, progress=bar)
     print(done)
     for line in check_planted(planted, out/"curated"): print(line)
@@ -62,24 +62,31 @@ def check_planted(
     curated:Path,
 )->list[str]:
     "A line for each kind of planted flaw. Raises `IntegrityError` where one was missed."
-    copies, conflicts, rejects = ({(r["source"], r["path"]): r for r in _rows(curated/f"{f}.csv")} for f in ("duplicates", "conflicts", "rejects"))
+    copies, conflicts, rejects = (_by_path(curated/f"{f}.csv") for f in ("duplicates", "conflicts", "rejects"))
     kept = {(r["source"], r["original_path"]) for r in _rows(curated/"manifest.csv")}
     found = {
-        "copies": [(a, b) for a, b, _ in planted.copies if _same_group(copies, _id(a), _id(b)) and not {_id(a), _id(b)} <= kept],
-        "label conflicts": [(a, b) for a, b in planted.conflicts if {_id(a), _id(b)} <= set(conflicts) and not {_id(a), _id(b)} & kept],
+        "copies": [(a, b) for a, b, _ in planted.copies
+                   if _same_group(copies, _id(a), _id(b)) and not {_id(a), _id(b)} <= kept],
+        "label conflicts": [(a, b) for a, b in planted.conflicts
+                            if {_id(a), _id(b)} <= set(conflicts) and not {_id(a), _id(b)} & kept],
         "damaged files": [p for p in planted.damaged if rejects.get(_id(p), {}).get("stage") == "scan"],
         "CT and lateral images": [p for p in planted.filtered if rejects.get(_id(p), {}).get("stage") == "filter"],
     }
-    wanted = {"copies": planted.copies, "label conflicts": planted.conflicts, "damaged files": planted.damaged, "CT and lateral images": planted.filtered}
+    wanted = {"copies": planted.copies, "label conflicts": planted.conflicts,
+              "damaged files": planted.damaged, "CT and lateral images": planted.filtered}
     for what, got in found.items():
-        if len(got) != len(wanted[what]): raise IntegrityError(f"curation missed {what}: found {len(got)} of {len(wanted[what])} planted.")
+        if len(got) != len(wanted[what]):
+            raise IntegrityError(f"curation missed {what}: found {len(got)} of {len(wanted[what])} planted.")
     return [f"planted {what} found: {len(got)} of {len(wanted[what])}" for what, got in found.items()]
 
 def _id(planted:str)->tuple[str, str]:
     source, _, path = planted.partition("/")
     return source, path
 
-def _same_group(copies:dict, a, b)->bool: return a in copies and b in copies and copies[a]["group"] == copies[b]["group"]
+def _same_group(copies:dict, a, b)->bool:
+    return a in copies and b in copies and copies[a]["group"] == copies[b]["group"]
+
+def _by_path(file:Path)->dict[tuple[str, str], dict]: return {(r["source"], r["path"]): r for r in _rows(file)}
 
 def _rows(file:Path)->list[dict]:
     with open(file, newline="", encoding="utf-8") as f: return list(csv.DictReader(f))

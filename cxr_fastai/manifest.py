@@ -1,5 +1,5 @@
-"""The first door, curation to training and evaluation: manifest.csv, one row an image. Reads and writes a curated folder's
-manifest and checks it; never reads pixels."""
+"""The first door, curation to training and evaluation: manifest.csv, one row an image. Reads and writes a curated
+folder's manifest and checks it; never reads pixels."""
 from __future__ import annotations
 import csv, io, json
 from dataclasses import dataclass, field, fields
@@ -71,7 +71,8 @@ class Manifest:
         for r in self.rows: out[r.label, r.source, r.split] = out.get((r.label, r.source, r.split), 0) + 1
         return out
 
-    def _repr_html_(self)->str: return f"<p>{len(self.rows)} images, recipe {self.recipe.name}</p>{self.df.head(8).to_html()}"
+    def _repr_html_(self)->str:
+        return f"<p>{len(self.rows)} images, recipe {self.recipe.name}</p>{self.df.head(8).to_html()}"
 
 
 def to_csv(rows:list[dict], columns)->str:
@@ -109,8 +110,8 @@ def check_rows(rows:list[Record], vocab:list[str], where:str):
         seen.add(r.path)
         for key in (("group", r.group), ("patient", r.patient)):
             if key[1] and home.setdefault(key, r.split) != r.split:
-                raise NotCurated(f"{at}: {key[0]} {key[1]!r} is in {home[key]} and in {r.split}: a model would be tested "
-                                 "on what it was trained on. Curate the folder again.")
+                raise NotCurated(f"{at}: {key[0]} {key[1]!r} is in {home[key]} and in {r.split}: a model would be "
+                                 "tested on what it was trained on. Curate the folder again.")
 
 def read_manifest(
     data, # a folder that `cxr curate` wrote, or a Manifest
@@ -131,12 +132,14 @@ def read_manifest(
 
 def _not_curated(root:Path)->str:
     if not root.exists(): return f"no folder {root}: give one that `cxr curate --out {root}` wrote."
-    return f"{root} holds no {MANIFEST}: it is not a curated folder. Curate it first: cxr curate --mirror DIR --out FOLDER."
+    return (f"{root} holds no {MANIFEST}: it is not a curated folder. "
+            "Curate it first: cxr curate --mirror DIR --out FOLDER.")
 
 def _parse(text:str, file:Path)->list[Record]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(surplus)")
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise NotCurated(f"{file}, row 1: columns are {','.join(reader.fieldnames or ()) or 'missing'}; expected {','.join(COLUMNS)}.")
+        have = ",".join(reader.fieldnames or ()) or "missing"
+        raise NotCurated(f"{file}, row 1: columns are {have}; expected {','.join(COLUMNS)}.")
     rows = []
     for i, d in enumerate(reader, 2):
         if len(d) != len(COLUMNS) or None in d.values():

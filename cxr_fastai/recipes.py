@@ -13,7 +13,8 @@ except ModuleNotFoundError: import tomli as tomllib  # Python 3.10
 __all__ = ["Recipe", "Train", "load_recipe", "recipe_names", "SAMPLING", "UNFREEZE", "TASKS"]
 
 TASKS = ("single_label",)
-SAMPLING = ("oversample", "none")      # how train batches are drawn: every class as often as the others, or as they come
+SAMPLING = ("oversample", "none")      # how train batches are drawn: every class as often as the others,
+                                       # or as they come
 UNFREEZE = ("progressive", "at_once")  # pretrained backbones thaw group by group, or train whole from the first step
 
 
@@ -48,7 +49,8 @@ class Recipe:
     def label(self, source:str, findings)->tuple[str, str]:
         "(class slug, '') of a record, or ('', why it has none)."
         if not findings: return "", "the source states no finding"
-        if set(findings) & set(self.exclude.get(source, ())): return "", f"{'|'.join(findings)} of {source} is excluded by recipe {self.name}"
+        if set(findings) & set(self.exclude.get(source, ())):
+            return "", f"{'|'.join(findings)} of {source} is excluded by recipe {self.name}"
         hit = [c for c, of in self.classes.items() if set(of) & set(findings)]
         if len(hit) > 1: hit = [c for c in hit if c != self.yields]
         if len(hit) == 1: return hit[0], ""
@@ -59,10 +61,13 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, d:dict, where:str)->"Recipe":
-        "Check `d`, as a recipe file or curation.json holds it. Raises `RecipeError` naming `where`, key and allowed values."
+        """Check `d`, as a recipe file or curation.json holds it.
+        Raises `RecipeError` naming `where`, key and allowed values."""
         _keys(d, cls.__dataclass_fields__, where)
         for key in ("name", "title", "classes"):
-            if not d.get(key): raise RecipeError(f"{where}: key {key!r} is missing or empty: a recipe needs name, title and [classes].")
+            if not d.get(key):
+                raise RecipeError(f"{where}: key {key!r} is missing or empty: "
+                                  "a recipe needs name, title and [classes].")
         train = d.get("train", {})
         _keys(train, Train.__dataclass_fields__, f"{where} [train]")
         recipe = cls(**{**d, "train": Train(**train)})
@@ -80,7 +85,8 @@ def _one_of(value, allowed, key:str, where:str):
 def _check(r:Recipe, where:str):
     for slug, findings in r.classes.items():
         if not slug.replace("_", "").isalnum() or slug != slug.lower():
-            raise RecipeError(f"{where}: class {slug!r} is no folder name: use lower-case letters, digits and underscores.")
+            raise RecipeError(f"{where}: class {slug!r} is no folder name: "
+                              "use lower-case letters, digits and underscores.")
         for f in findings: _one_of(f, FINDINGS, f"finding (class {slug})", where)
     for source, findings in r.exclude.items():
         for f in findings: _one_of(f, FINDINGS, f"finding (exclude {source})", where)
@@ -107,7 +113,8 @@ def load_recipe(
     "Read a recipe. Raises `UnknownName` for no such recipe, `RecipeError` for a wrong key or value."
     path = Path(name) if str(name).endswith(".toml") else package_file("recipes", f"{name}.toml")
     if not path.is_file():
-        raise UnknownName(f"{unknown_name('recipe', str(name), recipe_names())} A recipe file of your own ends in .toml.")
+        unknown = unknown_name("recipe", str(name), recipe_names())
+        raise UnknownName(f"{unknown} A recipe file of your own ends in .toml.")
     try: d = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e: raise RecipeError(f"{path}: not a TOML file: {e}") from e
     return Recipe.from_dict({"name": path.stem, **d}, path.name)

@@ -9,15 +9,18 @@ from toy_sources import put, rule, write_catalog
 
 def cxr(*args, cwd=None, cache=None, code="from cxr_fastai.cli import main; import sys; sys.exit(main())"):
     env = {**os.environ, "CXR_CACHE": str(cache or cwd or "/nonexistent")}
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, cwd=cwd, env=env, stdin=subprocess.DEVNULL)
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True,
+                          cwd=cwd, env=env, stdin=subprocess.DEVNULL)
 
-LABELS = dict(bac="bacterial_pneumonia", cov="covid_19", norm="no_finding", mass="mass", tb="tuberculosis", vir="viral_pneumonia")
+LABELS = dict(bac="bacterial_pneumonia", cov="covid_19", norm="no_finding",
+              mass="mass", tb="tuberculosis", vir="viral_pneumonia")
 
 @pytest.fixture
 def toy(tmp_path):
     for k, label in enumerate(LABELS):
         for i in range(6): put(tmp_path/"one"/label/f"{i}.png", 10 * k + i)
-    write_catalog(tmp_path/"c.csv", *[rule(first=i == 0, label_value=l, findings=f) for i, (l, f) in enumerate(LABELS.items())])
+    rows = [rule(first=i == 0, label_value=l, findings=f) for i, (l, f) in enumerate(LABELS.items())]
+    write_catalog(tmp_path/"c.csv", *rows)
     return tmp_path
 
 
@@ -25,16 +28,19 @@ def test_sources_prints_every_source_and_the_same_as_json():
     text, data = cxr("sources"), json.loads(cxr("sources", "--json").stdout)
     assert text.returncode == 0 and all(s["source"] in text.stdout for s in data) and len(data) > 20
     nih = next(s for s in data if s["source"] == "nih_sample")
-    assert nih["derived_from"] == ["nih_full"] and {r["label_value"]: r["findings"] for r in nih["rules"]}["No Finding"] == "no_finding"
+    assert nih["derived_from"] == ["nih_full"]
+    assert {r["label_value"]: r["findings"] for r in nih["rules"]}["No Finding"] == "no_finding"
 
 def test_curate_prints_the_table_on_stdout_and_the_rest_on_stderr_and_a_second_run_says_so(toy):
     first = cxr("curate", "--manifest", "c.csv", "--out", "out", "--workers", 1, cwd=toy)
-    assert first.returncode == 0 and "tuberculosis" in first.stdout and "wrote 42 files to out" in first.stderr, first.stderr
+    assert first.returncode == 0 and "tuberculosis" in first.stdout, first.stderr
+    assert "wrote 42 files to out" in first.stderr, first.stderr
     again = cxr("curate", "--manifest", "c.csv", "--out", "out", "--workers", 1, "--json", cwd=toy)
     assert "up to date" in again.stderr and json.loads(again.stdout)["written"] == 0
 
 def test_curate_data_is_the_same_command(toy):
-    done = cxr("--manifest", "c.csv", "--out", "out", "--check", cwd=toy, code="from cxr_fastai.cli import curate_main; import sys; sys.exit(curate_main())")
+    code = "from cxr_fastai.cli import curate_main; import sys; sys.exit(curate_main())"
+    done = cxr("--manifest", "c.csv", "--out", "out", "--check", cwd=toy, code=code)
     assert done.returncode == 0 and "nothing written" in done.stderr and not (toy/"out").exists()
 
 def test_strict_exits_1_when_an_input_is_broken_and_0_without_it(toy):
@@ -58,7 +64,10 @@ def test_strict_exits_1_when_an_input_is_broken_and_0_without_it(toy):
     (["evaluate", "gone", "one"], 2, "not a curated folder"),
     (["predict", "gone", "one/bac/0.png"], 2, "no bundle at gone"),
     (["predict", "gone", "gone.png"], 2, "gone.png"),
-    (["curate"], 2, "--out"), (["curate", "--out", "x", "--workers", "0"], 2, "above 0"), (["paint"], 2, "invalid choice"), ([], 2, ""),
+    (["curate"], 2, "--out"),
+    (["curate", "--out", "x", "--workers", "0"], 2, "above 0"),
+    (["paint"], 2, "invalid choice"),
+    ([], 2, ""),
 ], ids=lambda v: " ".join(map(str, v)) if isinstance(v, list) else None)
 def test_bad_input_is_one_line_with_the_remedy_and_the_documented_code(toy, args, code, said):
     (toy/"empty").mkdir()
@@ -66,7 +75,8 @@ def test_bad_input_is_one_line_with_the_remedy_and_the_documented_code(toy, args
     got = cxr(*args, cwd=toy, cache=toy/"../cache")
     assert got.returncode == code and said in got.stderr, got.stderr
     assert "Traceback" not in got.stderr and sorted(toy.rglob("*")) == before
-    if args and "usage:" not in got.stderr: assert len(got.stderr.strip().splitlines()) == 1 and got.stderr.startswith(f"cxr {args[0]}: ")
+    if args and "usage:" not in got.stderr:
+        assert len(got.stderr.strip().splitlines()) == 1 and got.stderr.startswith(f"cxr {args[0]}: ")
 
 def test_a_class_that_no_rule_knows_is_warned_of_and_listed(toy):
     put(toy/"one/flu/0.png", 99)

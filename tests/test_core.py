@@ -4,11 +4,13 @@ import os, pickle, subprocess, sys
 import pytest
 
 from cxr_fastai import core
-from cxr_fastai.core import ImageRejected, StorageError, atomic_path, check_writable, make_folder, unknown_name, write_json, write_text
+from cxr_fastai.core import (ImageRejected, StorageError, atomic_path, check_writable, make_folder, unknown_name,
+                             write_json, write_text)
 
 
-@pytest.mark.parametrize("name,code", [("UsageError", 2), ("UnknownName", 2), ("CatalogError", 2), ("RecipeError", 2), ("NotCurated", 2),
-                                       ("SourceUnavailable", 3), ("IntegrityError", 4), ("NotTrained", 4), ("StorageError", 5)])
+@pytest.mark.parametrize("name,code", [
+    ("UsageError", 2), ("UnknownName", 2), ("CatalogError", 2), ("RecipeError", 2), ("NotCurated", 2),
+    ("SourceUnavailable", 3), ("IntegrityError", 4), ("NotTrained", 4), ("StorageError", 5)])
 def test_exit_codes_are_the_documented_ones(name, code): assert getattr(core, name)("x").exit_code == code
 
 def test_a_rejected_image_crosses_processes_with_its_reason():
@@ -16,7 +18,9 @@ def test_a_rejected_image_crosses_processes_with_its_reason():
     assert (e.reason, str(e), e.exit_code) == ("truncated", "a.png: cut", 4)
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    assert unknown_name("class", "Covid", ["covid_19", "normal"], "row 14") == "unknown class 'Covid' in row 14: expected one of covid_19, normal. Did you mean 'covid_19'?"
+    said = unknown_name("class", "Covid", ["covid_19", "normal"], "row 14")
+    assert said == ("unknown class 'Covid' in row 14: expected one of covid_19, normal. "
+                    "Did you mean 'covid_19'?")
     assert "Did you" not in unknown_name("class", "zzz", ["covid_19"])
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -41,10 +45,13 @@ def test_a_folder_below_a_file_is_a_storage_error_before_anything_is_made(tmp_pa
 
 HEAVY = {"torch", "fastai", "pandas", "torchvision", "matplotlib", "sklearn", "numpy", "PIL"}
 
-@pytest.mark.parametrize("code", ["import cxr_fastai", "import cxr_fastai.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
-                                  "import cxr_fastai.cli as c; c.main(['sources'])"])
+@pytest.mark.parametrize("code", [
+    "import cxr_fastai",
+    "import cxr_fastai.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
+    "import cxr_fastai.cli as c; c.main(['sources'])"])
 def test_importing_and_help_are_light(code):
-    out = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; sys.stderr.write(','.join(sys.modules))"], capture_output=True, text=True, check=True)
+    code_and_modules = f"{code}\nimport sys; sys.stderr.write(','.join(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code_and_modules], capture_output=True, text=True, check=True)
     allowed = {"numpy", "PIL"} if "sources" in code else set()
     assert not (HEAVY - allowed) & set(out.stderr.split(","))
 

@@ -15,8 +15,9 @@ def test_a_notebook_runs(path, tmp_path):
     (tmp_path/"nbs").mkdir()
     shutil.copy(path, tmp_path/"nbs"/path.name)
     runner = Path(sys.executable).with_name("nbdev-test")
-    done = subprocess.run([str(runner), f"nbs/{path.name}", "--n-workers", "0"], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, "CXR_CACHE": str(tmp_path/"cache"), "PATH": f"{runner.parent}:{os.environ['PATH']}"})
+    env = {**os.environ, "CXR_CACHE": str(tmp_path/"cache"), "PATH": f"{runner.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([str(runner), f"nbs/{path.name}", "--n-workers", "0"], cwd=tmp_path, env=env,
+                          capture_output=True, text=True)
     assert done.returncode == 0 and "Success" in done.stdout + done.stderr, done.stdout + done.stderr
 
 @pytest.mark.parametrize("path", NBS, ids=lambda p: p.stem)

@@ -20,8 +20,10 @@ def put(path:Path, seed:int, **kw)->Path:
 
 def rule(source="one", **cells)->dict:
     "A catalogue row of a local source labelled by folder, but for `cells`."
-    base = dict(source=source, on="yes", transport="local", handle=source, title=source, glob="*/*.png", label_from="folder",
-                licence="CC0", redistribute="yes", age_group="adult") if cells.pop("first", True) else dict(source=source)
+    base = dict(source=source)
+    if cells.pop("first", True):
+        base |= dict(on="yes", transport="local", handle=source, title=source, glob="*/*.png", label_from="folder",
+                     licence="CC0", redistribute="yes", age_group="adult")
     return {**base, **cells}
 
 def write_catalog(path:Path, *rows)->Path:

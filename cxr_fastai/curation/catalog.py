@@ -1,5 +1,6 @@
-"""data_manifest.csv: which sources exist and what each of their labels means. Reads the csv, returns Sources made of Rules;
-never looks at an image. One row is one rule; a cell left blank takes the source's first row's, but for OWN; `-` is none."""
+"""data_manifest.csv: which sources exist and what each of their labels means. Reads the csv, returns Sources made of
+Rules; never looks at an image. One row is one rule; a cell left blank takes the source's first row's, but for OWN;
+`-` is none."""
 from __future__ import annotations
 import csv, io, re
 from dataclasses import dataclass, fields
@@ -26,7 +27,8 @@ class Rule:
     handle: str          # owner/name; http: an id without host; local: a folder
     title: str
     glob: str            # of the images, relative to the source; several joined by " ; "
-    label_from: str      # folder: the parent's name | name: group `label` of name_regex | column | source | array | shard
+    label_from: str      # folder: the parent's name | name: group `label` of name_regex
+                         # | column | source | array | shard
     label_key: str       # the column's name
     label_value: str     # exactly; `blank` for an empty cell
     findings: str        # pipe-joined; blank = unknown
@@ -42,7 +44,8 @@ class Rule:
     modality_keep: str
     age: str
     sex: str
-    split: str           # official: path:REGEX with groups test|valid|train, list:FILE, array; or train: never tested on
+    split: str           # official: path:REGEX with groups test|valid|train, list:FILE, array;
+                         # or train: never tested on
     age_group: str
     derived_from: str    # pipe-joined source ids; * = may copy any
     licence: str
@@ -87,21 +90,24 @@ def split_globs(text:str)->list[str]: return [g.strip() for g in text.split(";")
 def load_catalog(
     path=None, # a csv like data_manifest.csv; None: the library's own
 )->dict[str, Source]:
-    "Read and check the catalogue: id -> Source, in file order. Raises `CatalogError` naming row, column, value and what is allowed."
+    """Read and check the catalogue: id -> Source, in file order.
+    Raises `CatalogError` naming row, column, value and what is allowed."""
     path = Path(path) if path else package_file("data_manifest.csv")
     rows = _read(path)
     rules: dict[str, list[Rule]] = {}
     for i, row in enumerate(rows, 2):
         first = rules[row["source"]][0] if row["source"] in rules else None
         rules.setdefault(row["source"], []).append(_rule(row, first, i, path.name))
-    if not rules: raise CatalogError(f"{path.name}: no rows. Start from the library's own: cxr sources --json shows it.")
+    if not rules:
+        raise CatalogError(f"{path.name}: no rows. Start from the library's own: cxr sources --json shows it.")
     catalog = {id: Source(id, tuple(rs)) for id, rs in rules.items()}
     for source in catalog.values(): _check_graph(source, catalog, path.name)
     return catalog
 
 def _read(path:Path)->list[dict]:
     try: text = path.read_bytes().decode("utf-8-sig")
-    except OSError as e: raise CatalogError(f"cannot read the catalogue {path}: {e.strerror}. Give --manifest a csv file.") from e
+    except OSError as e:
+        raise CatalogError(f"cannot read the catalogue {path}: {e.strerror}. Give --manifest a csv file.") from e
     except UnicodeDecodeError as e: raise CatalogError(f"{path}: not UTF-8: {e}. Save it as UTF-8.") from e
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(surplus)", restval="")
     for col in reader.fieldnames or ():
@@ -109,7 +115,8 @@ def _read(path:Path)->list[dict]:
     if "source" not in (reader.fieldnames or ()): raise CatalogError(f"{path.name}, row 1: no column source.")
     rows = list(reader)
     for i, row in enumerate(rows, 2):
-        if "(surplus)" in row: raise CatalogError(f"{path.name}, row {i}: more cells than columns: quote a cell that holds a comma.")
+        if "(surplus)" in row:
+            raise CatalogError(f"{path.name}, row {i}: more cells than columns: quote a cell that holds a comma.")
     return rows
 
 def _rule(row:dict, first:Rule|None, i:int, where:str)->Rule:
@@ -120,15 +127,17 @@ def _rule(row:dict, first:Rule|None, i:int, where:str)->Rule:
     _check_rule(rule, first, f"{where}, row {i}")
     return rule
 
-SOURCE_WIDE = ("on", "transport", "handle", "title", "age_group", "derived_from", "licence", "redistribute", "citation", "url",
-               "expected_total")
+SOURCE_WIDE = ("on", "transport", "handle", "title", "age_group", "derived_from", "licence", "redistribute",
+               "citation", "url", "expected_total")
 
 def _check_rule(r:Rule, first:Rule|None, at:str):
     if not re.fullmatch(r"[a-z0-9_]+", r.source):
-        raise CatalogError(f"{at}, column source: {r.source!r} is no id: use lower-case letters, digits and underscores.")
+        raise CatalogError(f"{at}, column source: {r.source!r} is no id: "
+                           "use lower-case letters, digits and underscores.")
     for c in SOURCE_WIDE if first else ():
-        if getattr(r, c) != getattr(first, c):
-            raise CatalogError(f"{at}, column {c}: {getattr(r, c)!r} differs from row {first.row}'s {getattr(first, c)!r}: "
+        mine, its = getattr(r, c), getattr(first, c)
+        if mine != its:
+            raise CatalogError(f"{at}, column {c}: {mine!r} differs from row {first.row}'s {its!r}: "
                                "it belongs to the whole source. Leave it blank here.")
     for c, allowed in CHOICES.items(): _check_choice(getattr(r, c), allowed, c, at, needed=c in ("on", "transport"))
     for c in ("findings", "unconfirmed"):
@@ -139,7 +148,8 @@ def _check_rule(r:Rule, first:Rule|None, at:str):
     if r.transport != "reference": _check_how(r, at)
 
 def _check_choice(value:str, allowed, column:str, at:str, needed=True):
-    if (value or needed) and value not in allowed: raise CatalogError(unknown_name(f"{column}", value, allowed, f"{at}, column {column}"))
+    if (value or needed) and value not in allowed:
+        raise CatalogError(unknown_name(f"{column}", value, allowed, f"{at}, column {column}"))
 
 def _check_how(r:Rule, at:str):
     for c in ("handle", "glob", "label_from"):
@@ -151,7 +161,8 @@ def _check_how(r:Rule, at:str):
     for c in ("table_key", "label_key"):
         if (r.table if c == "table_key" else r.label_from == "column") and not getattr(r, c):
             raise CatalogError(f"{at}, column {c}: empty: label_from {r.label_from} with table {r.table!r} needs it.")
-    if r.label_from == "column" and not r.table: raise CatalogError(f"{at}, column table: empty: label_from column needs the glob of a csv.")
+    if r.label_from == "column" and not r.table:
+        raise CatalogError(f"{at}, column table: empty: label_from column needs the glob of a csv.")
     _check_regex(r.name_regex, ("label",) if r.label_from == "name" else (), "name_regex", at)
     _check_split(r.split, at)
 
@@ -159,12 +170,14 @@ def _check_regex(regex:str, groups, column:str, at:str):
     try: have = re.compile(regex).groupindex
     except re.error as e: raise CatalogError(f"{at}, column {column}: {regex!r} is no regular expression: {e}.") from e
     if groups and not set(groups) & set(have):
-        raise CatalogError(f"{at}, column {column}: {regex!r} has no group named {' or '.join(groups)}: write (?P<{groups[0]}>...).")
+        raise CatalogError(f"{at}, column {column}: {regex!r} has no group named {' or '.join(groups)}: "
+                           f"write (?P<{groups[0]}>...).")
 
 def _check_split(split:str, at:str):
     if split.startswith("path:"): return _check_regex(split[5:], ("test", "valid", "train"), "split", at)
     if split not in ("", "array", "train") and not split.startswith("list:"):
-        raise CatalogError(f"{at}, column split: {split!r}: expected one of path:REGEX, list:FILE, array, train, or blank.")
+        raise CatalogError(f"{at}, column split: {split!r}: "
+                           "expected one of path:REGEX, list:FILE, array, train, or blank.")
 
 def _check_graph(source:Source, catalog:dict, where:str):
     at = f"{where}, row {source.rules[0].row}, column derived_from"
@@ -173,13 +186,15 @@ def _check_graph(source:Source, catalog:dict, where:str):
         if up != "*": _check_choice(up, catalog, "source id", at)
 
 def depths(catalog:dict[str, Source])->dict[str, int]:
-    "How far each source stands from an original: 0 is one, a copy of copies has more. Raises `CatalogError` on a cycle."
+    """How far each source stands from an original: 0 is one, a copy of copies has more.
+    Raises `CatalogError` on a cycle."""
     out: dict[str, int] = {}
     def depth(id, seen):
         if id in seen: raise CatalogError(f"derived_from runs in a circle: {' -> '.join([*seen, id])}.")
         if id not in out:
             ups = [u for u in catalog[id].derived if u != "*"]
-            out[id] = len(catalog) if "*" in catalog[id].derived else max((depth(u, (*seen, id)) + 1 for u in ups), default=0)
+            if "*" in catalog[id].derived: out[id] = len(catalog)
+            else: out[id] = max((depth(u, (*seen, id)) + 1 for u in ups), default=0)
         return out[id]
     for id in catalog: depth(id, ())
     return out

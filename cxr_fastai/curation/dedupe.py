@@ -19,7 +19,8 @@ class Seen:
     print: Fingerprint
     label: str   # class slug, or ''
     why: str     # it has none
-    rank: tuple  # the least is kept: a class, an official test image, the nearest to the original, catalogue order, path
+    rank: tuple  # the least is kept: a class, an official test image, the nearest to the original,
+                 # catalogue order, path
 
 @dataclass(frozen=True)
 class DuplicateGroup:
@@ -42,12 +43,14 @@ class DuplicateGroup:
                      kept="yes" if m is self.kept and not self.conflict else "no") for m in self.members]
 
     def conflict_rows(self)->list[dict]:
-        return [dict(group=self.id, path=m.item.path, source=m.item.source, label=m.label, findings="|".join(m.item.findings),
-                     source_label=m.item.source_label, patient="|".join(m.item.patients)) for m in self.members]
+        return [dict(group=self.id, path=m.item.path, source=m.item.source, label=m.label,
+                     findings="|".join(m.item.findings), source_label=m.item.source_label,
+                     patient="|".join(m.item.patients)) for m in self.members]
 
 
 def group_copies(seen:list[Seen])->list[DuplicateGroup]:
-    "One group a radiograph, singletons included, in the order of their pixels' hash; the order of `seen` does not matter."
+    """One group a radiograph, singletons included, in the order of their pixels' hash;
+    the order of `seen` does not matter."""
     by: dict[str, list[Seen]] = {}
     for s in seen: by.setdefault(s.print.pixel_sha256, []).append(s)
     return [DuplicateGroup(k[:16], sorted(v, key=lambda s: s.rank)) for k, v in sorted(by.items())]

@@ -25,15 +25,18 @@ def locate(
     beside,      # the catalogue's folder: a local handle may be a path relative to it
     must:bool,   # every source was named by the user: one that is absent is an error
 )->tuple[dict[str, Path], list[Source]]:
-    "(source id -> root, sources that are absent). Raises `UsageError` for a missing mirror, `SourceUnavailable` for a missing source."
+    """(source id -> root, sources that are absent).
+    Raises `UsageError` for a missing mirror, `SourceUnavailable` for a missing source."""
     if mirror is not None and not Path(mirror).is_dir():
-        raise UsageError(f"no mirror folder {mirror}: give --mirror a folder that holds kaggle/, github/, http/ or local/.")
+        raise UsageError(f"no mirror folder {mirror}: "
+                         "give --mirror a folder that holds kaggle/, github/, http/ or local/.")
     roots = {s.id: root for s in sources if (root := _root(s, mirror, beside))}
     absent = [s for s in sources if s.id not in roots]
     if absent and (must or not roots):
         where = f"in {mirror}" if mirror else "here: no --mirror was given"
         names = ", ".join(s.id for s in absent)
-        raise SourceUnavailable(f"not {where}: {names}. To have {absent[0].id}: {how_to_get(absent[0])}, then --mirror MIRROR.")
+        how = f"To have {absent[0].id}: {how_to_get(absent[0])}, then --mirror MIRROR."
+        raise SourceUnavailable(f"not {where}: {names}. {how}")
     return roots, absent
 
 def _root(source:Source, mirror, beside)->Path|None:

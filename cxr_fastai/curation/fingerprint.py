@@ -1,4 +1,5 @@
-"""What makes a radiograph recognisable: hashes of its bytes, its pixels and its look. Reads files, returns Fingerprints."""
+"""What makes a radiograph recognisable: hashes of its bytes, its pixels and its look.
+Reads files, returns Fingerprints."""
 from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
@@ -72,8 +73,10 @@ def fingerprint(file:str, array=None)->Fingerprint|Unreadable:
     "Fingerprint of one image; an image that cannot be read gives `Unreadable`, never an error."
     try: data = source_bytes(file, array)
     except OSError as e:
-        return Unreadable("", "missing_file" if isinstance(e, FileNotFoundError) else "unreadable", one_line(e.strerror or e))
+        reason = "missing_file" if isinstance(e, FileNotFoundError) else "unreadable"
+        return Unreadable("", reason, one_line(e.strerror or e))
     sha = hashlib.sha256(data if array is None else data.tobytes()).hexdigest()
     try: image = read(data)
     except ImageRejected as e: return Unreadable(sha, e.reason, one_line(e))
-    return Fingerprint(sha, pixel_sha256(image.pixels), phash(image.pixels), image.width, image.height, f"{image.mode}/{image.bits}")
+    return Fingerprint(sha, pixel_sha256(image.pixels), phash(image.pixels), image.width, image.height,
+                       f"{image.mode}/{image.bits}")

@@ -1,5 +1,5 @@
-"""Which images a source holds and what it says of each. Reads folder names, file names, csv tables and npz labels by the
-source's rules, returns Items and Rejects; decodes no image and changes no file."""
+"""Which images a source holds and what it says of each. Reads folder names, file names, csv tables and npz labels by
+the source's rules, returns Items and Rejects; decodes no image and changes no file."""
 from __future__ import annotations
 import csv, io, os, re
 from dataclasses import dataclass, replace
@@ -89,13 +89,16 @@ def read_table(root:Path, rule:Rule, paths:list[str])->dict[str, list[dict]]:
     file = root/found[0]
     try: text = file.read_bytes().decode({"utf-8": "utf-8-sig"}.get(rule.encoding, rule.encoding) or "utf-8-sig")
     except UnicodeDecodeError as e:
-        raise IntegrityError(f"{file}: not {rule.encoding or 'utf-8'}: {e.reason} at byte {e.start}. Set column encoding of row {rule.row}.") from e
+        raise IntegrityError(f"{file}: not {rule.encoding or 'utf-8'}: {e.reason} at byte {e.start}. "
+                             f"Set column encoding of row {rule.row}.") from e
     rows: dict[str, list[dict]] = {}
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(surplus)", restval="")
     _check_columns(rule, reader.fieldnames or (), file)
     for row in reader:
         key = fill(rule.table_key, row)
-        if key: rows.setdefault(key, []).append({k: (v or "").strip() for k, v in row.items() if isinstance(v, str) or v is None})
+        if not key: continue
+        cells = {k: (v or "").strip() for k, v in row.items() if isinstance(v, str) or v is None}
+        rows.setdefault(key, []).append(cells)
     return rows
 
 def _check_columns(rule:Rule, have, file:Path):
@@ -115,19 +118,23 @@ def fill(template:str, fields:dict)->str:
 # ---- one source
 
 def list_source(source:Source, root:Path)->Listing:
-    "All images of a source. Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe."
+    """All images of a source.
+    Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe."""
     every = walk(root)
     paths = [p for p in every if not is_junk(p)]
-    rejects = [_reject(source, p, "list", "junk", "left by an operating system in the archive") for p in every if is_junk(p)]
+    rejects = [_reject(source, p, "list", "junk", "left by an operating system in the archive")
+               for p in every if is_junk(p)]
     for g in source.globs:
         if not match([g], paths):
             seen = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"
             row = next(r.row for r in source.rules if g in split_globs(r.glob))
-            raise IntegrityError(f"{source.id}: nothing below {root} meets the glob {g!r} (data_manifest.csv row {row}); there is {seen}. "
+            raise IntegrityError(f"{source.id}: nothing below {root} meets the glob {g!r} "
+                                 f"(data_manifest.csv row {row}); there is {seen}. "
                                  "Fetch the source whole, or mend the row.")
     met = match(source.globs, paths)
     outside = set(paths) - set(met)
-    rejects += [_reject(source, p, "list", "outside_globs", "no glob of the catalogue meets it") for p in sorted(outside) if is_image_name(p)]
+    rejects += [_reject(source, p, "list", "outside_globs", "no glob of the catalogue meets it")
+                for p in sorted(outside) if is_image_name(p)]
     if source.label_from == "shard":
         raise IntegrityError(f"{source.id}: TFRecord shards cannot be read yet. Curate nih_sample or nih_full instead.")
     pairs = _array_pairs(source, root, met) if source.label_from == "array" else _file_pairs(source, root, met, paths)
@@ -151,14 +158,17 @@ def _file_pairs(source:Source, root:Path, met:list[str], paths:list[str]):
         yield _label(source, root, path, rows, official)
     for t, rows in tables.items():
         for key in rows:
-            if (t, key) not in used: yield _reject(source, key, "table", "missing_file", f"{t} has a row for it, but there is no such file")
+            if (t, key) not in used:
+                yield _reject(source, key, "table", "missing_file", f"{t} has a row for it, but there is no such file")
 
 def _official_lists(source:Source, root:Path, paths:list[str])->dict[str, set]:
     out = {}
     for r in source.rules:
         if not r.split.startswith("list:") or r.split in out: continue
         found = match(["**/" + r.split[5:]], paths)
-        if not found: raise IntegrityError(f"{source.id}: no {r.split[5:]} below {root}: it names the official test set (row {r.row}). Fetch it too.")
+        if not found:
+            raise IntegrityError(f"{source.id}: no {r.split[5:]} below {root}: "
+                                 f"it names the official test set (row {r.row}). Fetch it too.")
         out[r.split] = set((root/found[0]).read_text(encoding="utf-8").split())
     return out
 
@@ -175,12 +185,16 @@ def _label(source:Source, root:Path, path:str, rows:dict, official:dict)->Item|R
         groups = {k: v or "" for k, v in m.groupdict().items()} if m else {}
         fields = [{**row, **groups, "name": p.name, "stem": p.stem} for row in table_rows]
         labels = {_said(rule, f, p) for f in fields}
-        if len(labels) > 1: return _reject(source, path, "table", "ambiguous_row", f"rows of {rule.table} call it {' and '.join(sorted(labels))}")
+        if len(labels) > 1:
+            return _reject(source, path, "table", "ambiguous_row",
+                           f"rows of {rule.table} call it {' and '.join(sorted(labels))}")
         said.append(labels.pop())
         if (findings := _findings(source, rule, said[-1])) is not None:
-            return _item(source, rule, root/path, path, None, said[-1], findings, fields, _official(rule, path, official))
+            split = _official(rule, path, official)
+            return _item(source, rule, root/path, path, None, said[-1], findings, fields, split)
     if missing: return _reject(source, path, "table", "no_row", f"{source.table} has no row for it")
-    return _reject(source, path, "label", "unknown_label", f"no rule of {source.id} for the label {said[0]!r}" if said else f"no rule of {source.id} fits its name")
+    why = f"for the label {said[0]!r}" if said else "fits its name"
+    return _reject(source, path, "label", "unknown_label", f"no rule of {source.id} {why}")
 
 def _said(rule:Rule, fields:dict, p:PurePosixPath)->str:
     if rule.label_from == "folder": return p.parent.name
@@ -212,9 +226,11 @@ def _item(source, rule, file, path, array, said, findings, fields:list[dict], of
     for what in ("modality", "view"):
         value, keep = _value(getattr(rule, what), f), getattr(rule, f"{what}_keep")
         if keep and (value or "blank").lower() not in keep.lower().split("|"):
-            return _reject(source, path, "filter", what, f"{what} {value or 'blank'!r} is none of {keep.replace('|', ', ')}")
-    return Item(source.id, file, path, array, said, findings, patients, fill(rule.radiograph, f), view_of(_value(rule.view, f)),
-                years(_value(rule.age, f)), sex_of(_value(rule.sex, f)), official, rule)
+            return _reject(source, path, "filter", what,
+                           f"{what} {value or 'blank'!r} is none of {keep.replace('|', ', ')}")
+    view, age, sex = (_value(template, f) for template in (rule.view, rule.age, rule.sex))
+    return Item(source.id, file, path, array, said, findings, patients, fill(rule.radiograph, f),
+                view_of(view), years(age), sex_of(sex), official, rule)
 
 def _value(template:str, fields:dict)->str: return fill(template, fields)
 
@@ -223,7 +239,8 @@ def _array_pairs(source:Source, root:Path, met:list[str]):
     import numpy as np
     for path in met:
         try: npz = np.load(root/path, allow_pickle=False)
-        except Exception as e: raise IntegrityError(f"{root/path}: no readable npz file: {one_line(e)}. Fetch it again.") from e  # zipfile, numpy and OS errors
+        except Exception as e:  # zipfile, numpy and OS errors
+            raise IntegrityError(f"{root/path}: no readable npz file: {one_line(e)}. Fetch it again.") from e
         for part, split in (("train", "train"), ("val", "valid"), ("test", "test")):
             if f"{part}_labels" not in npz or f"{part}_images" not in npz: continue
             for i, label in enumerate(npz[f"{part}_labels"].reshape(-1)):
@@ -234,7 +251,9 @@ def _array_item(source, file, path, part, split, i, said)->Item|Reject:
     for rule in source.rules:
         if rule.label_value == said:
             fields = [{"name": at, "stem": at}]
-            return _item(source, rule, file, at, (f"{part}_images", i), said, split_bar(rule.findings), fields, split if rule.split == "array" else "")
+            official = split if rule.split == "array" else ""
+            return _item(source, rule, file, at, (f"{part}_images", i), said, split_bar(rule.findings), fields,
+                         official)
     return _reject(source, at, "label", "unknown_label", f"no rule of {source.id} for the label {said!r}")
 
 def _count_warnings(source:Source, found:list)->list[str]:
@@ -245,11 +264,15 @@ def _count_warnings(source:Source, found:list)->list[str]:
         if isinstance(x, Item):
             for part in split_bar(x.source_label) or ("blank",): said[part] = said.get(part, 0) + 1
     counts = [("images", images, source.expected_total, "expected_total" in split_bar(source.unconfirmed))]
-    counts += [(repr(r.label_value), said.get(r.label_value, 0), r.expected, "expected" in split_bar(r.unconfirmed)) for r in source.rules]
-    off = [f"{what} {have} of {want}{' (unconfirmed)' if doubt else ''}" for what, have, want, doubt in counts if want and have != int(want)]
+    counts += [(repr(r.label_value), said.get(r.label_value, 0), r.expected, "expected" in split_bar(r.unconfirmed))
+               for r in source.rules]
+    off = [f"{what} {have} of {want}{' (unconfirmed)' if doubt else ''}"
+           for what, have, want, doubt in counts if want and have != int(want)]
     out = [f"{source.id}: found, of what the catalogue expects: {', '.join(off)}"] if off else []
     unknown = [x for x in found if isinstance(x, Reject) and x.reason == "unknown_label"]
-    if unknown: out.append(f"{source.id}: {len(unknown)} images left out: {unknown[0].message} ({unknown[0].path} the first)")
+    if unknown:
+        first = unknown[0]
+        out.append(f"{source.id}: {len(unknown)} images left out: {first.message} ({first.path} the first)")
     return out
 
 

@@ -1,13 +1,14 @@
-"""The curation road: list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and writes one
-curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest lists."""
+"""The curation road: list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and writes
+one curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest
+lists."""
 from __future__ import annotations
 import html, json, os, re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core import (IntegrityError, NotCurated, UnknownName, UsageError, atomic_path, check_writable, make_folder, package_file,
-                    sha256_file, sha256_text, unknown_name, write_json, write_text)
+from ..core import (IntegrityError, NotCurated, UnknownName, UsageError, atomic_path, check_writable, make_folder,
+                    package_file, sha256_file, sha256_text, unknown_name, write_json, write_text)
 from ..images import decode, write_png
 from ..manifest import CURATION, MANIFEST, Record, read_manifest, to_csv, write_manifest, write_rows
 from ..recipes import Recipe, load_recipe
@@ -25,7 +26,8 @@ __all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
 LAYOUTS = ("class", "split")
 HALF = re.compile(r"\.[0-9a-f]{32}\.png\.\d+\.part")  # as core.atomic_path names the half of an image
 QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
-STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken, not inputs that are left out on purpose
+STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
+                                            # not inputs that are left out on purpose
 
 
 @dataclass(repr=False)
@@ -52,22 +54,26 @@ class Curation:
         "Copies left out, by kind, and how many of them came from another source than the kept one."
         dup = [(g, m) for g in self.groups if not g.conflict for m in g.members[1:]]
         kinds = Counter(g.kind(m) for g, m in dup)
-        return {"bytes": kinds["bytes"], "pixels": kinds["pixels"], "across_sources": sum(m.item.source != g.kept.item.source for g, m in dup)}
+        across = sum(m.item.source != g.kept.item.source for g, m in dup)
+        return {"bytes": kinds["bytes"], "pixels": kinds["pixels"], "across_sources": across}
 
     def to_dict(self)->dict:
         counts = Counter((r.label, r.source, r.split) for r in self.records)
+        left = Counter((x.stage, x.reason) for x in self.rejects)
         return {"out": str(self.out), "recipe": self.recipe.name, "images": len(self.records),
-                "counts": [{"class": c, "source": s, "split": p, "images": n} for (c, s, p), n in sorted(counts.items())],
+                "counts": [{"class": c, "source": s, "split": p, "images": n}
+                           for (c, s, p), n in sorted(counts.items())],
                 "duplicates": self.duplicates(), "conflicts": len(self.conflicts),
-                "rejects": {f"{s}/{r}": n for (s, r), n in sorted(Counter((x.stage, x.reason) for x in self.rejects).items())},
-                "sources": [s.id for s in self.sources], "absent": [s.id for s in self.absent], "warnings": self.warnings,
-                "foreign": self.foreign, "written": self.written, "removed": self.removed}
+                "rejects": {f"{s}/{r}": n for (s, r), n in sorted(left.items())},
+                "sources": [s.id for s in self.sources], "absent": [s.id for s in self.absent],
+                "warnings": self.warnings, "foreign": self.foreign, "written": self.written, "removed": self.removed}
 
     def __str__(self)->str:
         d = self.duplicates()
         left = Counter((x.stage, x.reason) for x in self.rejects)
+        copies = sum(v for k, v in d.items() if k != "across_sources")
         lines = [summary_table(self.records, self.recipe), "",
-                 f"exact copies left out: {sum(v for k, v in d.items() if k != 'across_sources')} ({d['bytes']} equal bytes, {d['pixels']} equal pixels; "
+                 f"exact copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels; "
                  f"{d['across_sources']} across sources) -> duplicates.csv",
                  f"label conflicts left out: {len(self.conflicts)} radiographs -> conflicts.csv",
                  f"left out or not read: {len(self.rejects)} -> rejects.csv"]
@@ -91,7 +97,8 @@ def curate(
     check=False,         # list, scan and decide, but write nothing
     progress=None,       # wraps an iterable: progress(iterable, total, what)
 )->Curation:
-    "Sources -> class folders and manifest.csv. Raises a `CxrError` for what a person can mend; the same input gives the same bytes."
+    """Sources -> class folders and manifest.csv.
+    Raises a `CxrError` for what a person can mend; the same input gives the same bytes."""
     if layout not in LAYOUTS: raise UnknownName(unknown_name("layout", layout, LAYOUTS))
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     catalog = load_catalog(manifest)
@@ -114,9 +121,11 @@ def _check_out(out:Path, request:dict):
     check_writable(out)
     if not out.exists() or not any(out.iterdir()): return
     if not (out/CURATION).is_file():
-        raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. Choose an empty folder for --out.")
+        raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
+                         "Choose an empty folder for --out.")
     try: before = json.loads((out/CURATION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e: raise NotCurated(f"{out/CURATION}: {e}. Choose an empty folder for --out.") from e
+    except (OSError, ValueError) as e:
+        raise NotCurated(f"{out/CURATION}: {e}. Choose an empty folder for --out.") from e
     for key, now in request.items():
         if before.get(key) != now:
             was, now = (x.get("name") if isinstance(x, dict) else x for x in (before.get(key), now))
@@ -132,7 +141,7 @@ def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progr
     warnings = [w for x in listings for w in x.warnings]
     items = [it for x in listings for it in x.items]
     silent = [it for it in items if not it.findings]
-    rejects += [_reject(it, "label", "no_finding_stated", f"the source says {it.source_label or 'nothing'!r}: {it.rule.notes or 'no known finding'}") for it in silent]
+    rejects += [_reject(it, "label", "no_finding_stated", _why_silent(it)) for it in silent]
     items = [it for it in items if it.findings]
     prints = scan(items, workers, progress)
     bad = [(it, p) for it, p in zip(items, prints) if isinstance(p, Unreadable)]
@@ -155,10 +164,14 @@ def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progr
 
 def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
 
+def _why_silent(it)->str:
+    return f"the source says {it.source_label or 'nothing'!r}: {it.rule.notes or 'no known finding'}"
+
 def _nothing(rejects, recipe)->str:
     common = Counter(r.reason for r in rejects).most_common(1)
     why = f": {common[0][1]} files left out for {common[0][0]!r}" if common else ": the sources hold no images"
-    return f"no image has a class of recipe {recipe.name}{why}. Check --only, --recipe and the catalogue's rules (cxr sources)."
+    return (f"no image has a class of recipe {recipe.name}{why}. "
+            "Check --only, --recipe and the catalogue's rules (cxr sources).")
 
 def _ranker(catalog):
     depth, order = depths(catalog), {id: i for i, id in enumerate(catalog)}
@@ -169,46 +182,56 @@ def _radiograph(g:DuplicateGroup)->Radiograph:
     kept = g.kept.item
     said = kept.findings[0] if len(kept.findings) == 1 else "several"
     official = {m.item.official for m in g.members if m.item.official}
-    return Radiograph(g.kept.print.pixel_sha256, frozenset(links), f"{kept.source}|{said}", kept.source, frozenset(official))
+    return Radiograph(g.kept.print.pixel_sha256, frozenset(links), f"{kept.source}|{said}", kept.source,
+                      frozenset(official))
 
 def _record(g:DuplicateGroup, group:str, split:str, catalog, recipe, layout)->Record|Reject:
     kept, it, p = g.kept, g.kept.item, g.kept.print
     if not kept.label: return _reject(it, "recipe", "no_class", kept.why, p.sha256)
     if it.rule.split == "train" and split != "train":
-        return _reject(it, "split", "train_only", f"{it.source} is for training only, but its patient or a copy is in {split}", p.sha256)
+        why = f"{it.source} is for training only, but its patient or a copy is in {split}"
+        return _reject(it, "split", "train_only", why, p.sha256)
     parts = ([split] if layout == "split" else []) + [kept.label, f"{p.pixel_sha256[:32]}.png"]
     return Record(path="/".join(parts), sha256=p.sha256, pixel_sha256=p.pixel_sha256, phash=p.phash, source=it.source,
-                  upstream=catalog[it.source].derived_from, original_path=it.path, source_label=it.source_label, label=kept.label,
-                  findings="|".join(it.findings), patient=it.patients[0] if it.patients else "", group=group, split=split, view=it.view,
-                  age=it.age, sex=it.sex, width=str(p.width), height=str(p.height), mode=p.mode, licence=it.rule.licence)
+                  upstream=catalog[it.source].derived_from, original_path=it.path, source_label=it.source_label,
+                  label=kept.label, findings="|".join(it.findings), patient=it.patients[0] if it.patients else "",
+                  group=group, split=split, view=it.view, age=it.age, sex=it.sex, width=str(p.width),
+                  height=str(p.height), mode=p.mode, licence=it.rule.licence)
 
 def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
-    "At most QUICK_PER_CLASS images a class, each split its share: whole groups in random order, so patients stay together."
+    """At most QUICK_PER_CLASS images a class, each split its share:
+    whole groups in random order, so patients stay together."""
     room = {(r.label, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split]) for r in records}
     kept, left = [], []
     for r in sorted(records, key=lambda r: (sha256_text(f"quick|{seed}|{r.group}"), r.path)):
         if room[r.label, r.split] > 0:
             room[r.label, r.split] -= 1
             kept.append(r)
-        else: left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
+        else:
+            left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
     return kept, left
 
 def _warn(done:Curation, catalog, only)->list[str]:
     out = [f"not in the mirror: {', '.join(s.id for s in done.absent)}"] if done.absent else []
     have = {r.label for r in done.records}
     for c in done.recipe.vocab:
-        if c not in have: out.append(f"no image for class {c}: sources that have it: {', '.join(_givers(catalog, done.recipe, c)) or 'none in the catalogue'}")
+        if c in have: continue
+        givers = ", ".join(_givers(catalog, done.recipe, c)) or "none in the catalogue"
+        out.append(f"no image for class {c}: sources that have it: {givers}")
     used = {r.source for r in done.records}
     for s in done.sources:
         ups = sorted(used & set(catalog if "*" in s.derived else _ancestors(catalog, s.id)) - {s.id})
         if s.id in used and ups:
-            out.append(f"{s.id} re-publishes {', '.join(ups)}: exact copies are found, copies that were resized or cropped are not")
+            out.append(f"{s.id} re-publishes {', '.join(ups)}: "
+                       "exact copies are found, copies that were resized or cropped are not")
     return out
 
-def _ancestors(catalog, id)->set: return {a for u in catalog[id].derived if u != "*" for a in ({u} | _ancestors(catalog, u))}
+def _ancestors(catalog, id)->set:
+    return {a for u in catalog[id].derived if u != "*" for a in ({u} | _ancestors(catalog, u))}
 
 def _givers(catalog, recipe, label)->list[str]:
-    return [s.id for s in catalog.values() if any(recipe.label(s.id, r.findings.split("|") if r.findings else ())[0] == label for r in s.rules)]
+    def gives(s, r): return recipe.label(s.id, r.findings.split("|") if r.findings else ())[0] == label
+    return [s.id for s in catalog.values() if any(gives(s, r) for r in s.rules)]
 
 
 # ---- write
@@ -219,12 +242,15 @@ def _write(done:Curation, request:dict, roots, workers, progress):
     paths = {r.path for r in done.records}
     text = to_csv([vars(r) for r in done.records], Record.__dataclass_fields__)
     stands = (done.out/MANIFEST).is_file() and (done.out/MANIFEST).read_bytes() == text.encode()
-    if not stands and (done.out/MANIFEST).exists(): os.unlink(done.out/MANIFEST)  # the folder is not whole until it is written again
+    if not stands and (done.out/MANIFEST).exists():
+        os.unlink(done.out/MANIFEST)  # the folder is not whole until it is written again
     make_folder(done.out)
     done.written += write_json(done.out/CURATION, request)
     for folder in sorted({os.path.dirname(p) for p in paths}): _clear(make_folder(done.out/folder))
     todo = [r for r in done.records if not (done.out/r.path).is_file()]
-    done.written += len(parallel(_write_many, [(*_origin(r, roots), r.pixel_sha256, str(done.out/r.path)) for r in todo], workers, progress, "writing images")) if todo else 0
+    if todo:
+        jobs = [(*_origin(r, roots), r.pixel_sha256, str(done.out/r.path)) for r in todo]
+        done.written += len(parallel(_write_many, jobs, workers, progress, "writing images"))
     for gone in sorted(before - paths):
         if (done.out/gone).is_file(): os.unlink(done.out/gone); done.removed += 1
     done.foreign = _foreign(done, paths)
@@ -244,7 +270,8 @@ def _origin(r:Record, roots)->tuple[str, tuple|None]:
 def _write_many(todo:list)->list:
     for file, array, sha, to in todo:
         pixels = decode(source_bytes(file, array))
-        if pixel_sha256(pixels) != sha: raise IntegrityError(f"{file} changed while it was curated. Run the same command again.")
+        if pixel_sha256(pixels) != sha:
+            raise IntegrityError(f"{file} changed while it was curated. Run the same command again.")
         with atomic_path(to, sync=False) as part: write_png(pixels, part)
     return todo
 

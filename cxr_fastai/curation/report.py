@@ -20,7 +20,10 @@ def summary_table(records, recipe)->str:
     "Class x source x split, aligned for a terminal."
     rows = [HEADER, *summary_rows(records)]
     wide = [max(len(str(r[i])) for r in rows) for i in range(len(HEADER))]
-    return "\n".join("  ".join(f"{v:<{w}}" if i < 2 else f"{v:>{w}}" for i, (v, w) in enumerate(zip(r, wide))).rstrip() for r in rows)
+    def line(row):
+        cells = (f"{v:<{w}}" if i < 2 else f"{v:>{w}}" for i, (v, w) in enumerate(zip(row, wide)))
+        return "  ".join(cells).rstrip()
+    return "\n".join(map(line, rows))
 
 def markdown_table(header, rows)->str:
     cell = lambda v: str(v).replace("|", "\\|").replace("\n", " ")
@@ -33,17 +36,21 @@ def dataset_card(done)->str:
     licences = [(s.id, s.title, s.licence, s.redistribute, s.citation, s.url) for s in sources]
     ages = Counter((r.label, next(s.age_group for s in sources if s.id == r.source) or "unknown") for r in done.records)
     d = done.duplicates()
+    copies = f"{d['bytes'] + d['pixels']} exact copies ({d['bytes']} equal bytes, {d['pixels']} equal pixels)"
     return f"""# {done.recipe.title}
 
-Curated by cxr_fastai for recipe `{done.recipe.name}`: {len(done.records)} radiographs. Research only, not a medical device.
-Images are upright 8-bit gray PNG without metadata, named by the SHA-256 of their pixels; manifest.csv has a row for each.
+Curated by cxr_fastai for recipe `{done.recipe.name}`: {len(done.records)} radiographs. \
+Research only, not a medical device.
+Images are upright 8-bit gray PNG without metadata, named by the SHA-256 of their pixels; \
+manifest.csv has a row for each.
 
 ## Images by class, source and split
 
 {markdown_table(HEADER, summary_rows(done.records))}
 
-{d['bytes'] + d['pixels']} exact copies ({d['bytes']} equal bytes, {d['pixels']} equal pixels) are left out (duplicates.csv), {len(done.conflicts)} radiographs
-whose copies have labels of two classes (conflicts.csv), and {len(done.rejects)} files or table rows for the reasons in rejects.csv.
+{copies} are left out (duplicates.csv), {len(done.conflicts)} radiographs
+whose copies have labels of two classes (conflicts.csv), and {len(done.rejects)} files or table rows \
+for the reasons in rejects.csv.
 No patient, and no radiograph, is in two splits. Official test sets are kept as test.
 
 ## Licences
@@ -64,7 +71,10 @@ def _confounds(done, ages)->list[str]:
         sources = {r.source for r in done.records if r.label == c}
         groups = {a for (label, a) in ages if label == c}
         if len(sources) == 1: out.append(f"Every image of class {c} comes from {sources.pop()}.")
-        if groups == {"child"}: out.append(f"Every image of class {c} is of a child; a model may learn age instead of disease.")
+        if groups == {"child"}:
+            out.append(f"Every image of class {c} is of a child; a model may learn age instead of disease.")
     return out
 
-def _bullets(lines)->str: return "\n".join(f"- {x}" for x in lines) or "- Nothing found by these checks: no class of one source, no class of children only."
+def _bullets(lines)->str:
+    nothing = "- Nothing found by these checks: no class of one source, no class of children only."
+    return "\n".join(f"- {x}" for x in lines) or nothing

@@ -1,5 +1,5 @@
-"""Fingerprint many images in parallel, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for each;
-the memory is a cache that may be deleted at any time."""
+"""Fingerprint many images in parallel, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for
+each; the memory is a cache that may be deleted at any time."""
 from __future__ import annotations
 import json, os, sqlite3
 from contextlib import closing
@@ -35,12 +35,14 @@ def scan(
     workers=None,
     progress=None,
 )->list[Fingerprint|Unreadable]:
-    "A result an item, in the order of `items`. A file whose size and time of change are those of an earlier scan is not read again."
+    """A result an item, in the order of `items`.
+    A file whose size and time of change are those of an earlier scan is not read again."""
     keys = [_key(it) for it in items]
     with closing(_open_memory()) as db:
         known = _recall(db, keys)
         todo = [i for i, k in enumerate(keys) if k not in known]
-        fresh = parallel(_many, [(str(items[i].file), items[i].array) for i in todo], workers, progress, "scanning images")
+        jobs = [(str(items[i].file), items[i].array) for i in todo]
+        fresh = parallel(_many, jobs, workers, progress, "scanning images")
         known.update((keys[i], r) for i, r in zip(todo, fresh))
         _remember(db, [(keys[i], r) for i, r in zip(todo, fresh)])
     return [known[k] for k in keys]

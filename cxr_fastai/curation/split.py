@@ -1,5 +1,6 @@
-"""Train, valid, test by group: images linked by patient or radiograph stay together. Takes radiographs with their links,
-returns each one's group and split. The split hangs on the group and what its source says of it, never on a recipe."""
+"""Train, valid, test by group: images linked by patient or radiograph stay together. Takes radiographs with their
+links, returns each one's group and split. The split hangs on the group and what its source says of it, never on a
+recipe."""
 from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ def assign_splits(
     radiographs:list[Radiograph],
     seed=0,
 )->dict[str, tuple[str, str]]:
-    "id -> (group, split): 80/10/10 in every stratum, by images; a source with an official test set has no other test images."
+    """id -> (group, split): 80/10/10 in every stratum, by images;
+    a source with an official test set has no other test images."""
     groups = connect(radiographs)
     tested = {r.source for r in radiographs if "test" in r.official}
     size = Counter(r.stratum for r in radiographs)
@@ -54,8 +56,8 @@ def connect(radiographs:list[Radiograph])->dict[str, list[Radiograph]]:
     return {members[0].id[:16]: members for members in by.values()}
 
 def _fill(sizes:dict[str, int], locked:bool)->dict[str, str]:
-    """Deal groups, in the order given, to the split that lacks most of its share. Where there are three groups or more, valid and
-    test get room for the smallest at least; a group too large for what they lack is trained on."""
+    """Deal groups, in the order given, to the split that lacks most of its share. Where there are three groups or
+    more, valid and test get room for the smallest at least; a group too large for what they lack is trained on."""
     n = sum(sizes.values())
     held_out = {"valid": 1/9} if locked else {s: FRACTIONS[s] for s in ("valid", "test")}
     want = {s: max(min(sizes.values()), round(n * f)) if len(sizes) > len(held_out) else 0 for s, f in held_out.items()}

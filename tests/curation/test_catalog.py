@@ -6,8 +6,9 @@ from cxr_fastai.curation.catalog import choose, depths, load_catalog
 from cxr_fastai.recipes import load_recipe
 from toy_sources import rule, write_catalog
 
-NAMED = ["kermany_kaggle", "kermany_mendeley", "figure1", "covid_radiography", "nabeelsajid", "kmader", "shenzhen", "montgomery",
-         "belarus", "nih_sample", "nih_full", "nih_tfrecords", "ieee8023", "actualmed", "hannover", "pneumoniamnist"]
+NAMED = ["kermany_kaggle", "kermany_mendeley", "figure1", "covid_radiography", "nabeelsajid", "kmader", "shenzhen",
+         "montgomery", "belarus", "nih_sample", "nih_full", "nih_tfrecords", "ieee8023", "actualmed", "hannover",
+         "pneumoniamnist"]
 
 @pytest.fixture(scope="module")
 def catalog(): return load_catalog()
@@ -27,23 +28,35 @@ def test_nih_no_finding_goes_to_normal_and_all_fourteen_findings_to_other(catalo
     assert len(got) == 14 and set(got.values()) == {"other_findings"}
 
 @pytest.mark.parametrize("id,label,recipe,expected", [
-    ("kermany_kaggle", "bacteria", "six_class", "bacterial_pneumonia"), ("kermany_kaggle", "virus", "six_class", "viral_pneumonia"),
-    ("kermany_kaggle", "virus", "pneumonia", "pneumonia"), ("kermany_kaggle", "NORMAL", "pneumonia", "normal"),
-    ("pneumoniamnist", "1", "pneumonia", "pneumonia"), ("pneumoniamnist", "1", "six_class", ""), ("pneumoniamnist", "0", "six_class", "normal"),
-    ("figure1", "COVID-19", "six_class", "covid_19"), ("figure1", "blank", "six_class", ""), ("figure1", "Pneumonia", "six_class", ""),
-    ("kmader", "1", "six_class", "tuberculosis"), ("shenzhen", "0", "six_class", "normal"), ("belarus", "tuberculosis", "six_class", "tuberculosis"),
-    ("covid_radiography", "COVID", "six_class", "covid_19"), ("covid_radiography", "Lung_Opacity", "six_class", "other_findings"),
-    ("covid_radiography", "Viral Pneumonia", "six_class", ""), ("ieee8023", "COVID-19, ARDS", "six_class", "covid_19")])
+    ("kermany_kaggle", "bacteria", "six_class", "bacterial_pneumonia"),
+    ("kermany_kaggle", "virus", "six_class", "viral_pneumonia"),
+    ("kermany_kaggle", "virus", "pneumonia", "pneumonia"),
+    ("kermany_kaggle", "NORMAL", "pneumonia", "normal"),
+    ("pneumoniamnist", "1", "pneumonia", "pneumonia"),
+    ("pneumoniamnist", "1", "six_class", ""),
+    ("pneumoniamnist", "0", "six_class", "normal"),
+    ("figure1", "COVID-19", "six_class", "covid_19"),
+    ("figure1", "blank", "six_class", ""),
+    ("figure1", "Pneumonia", "six_class", ""),
+    ("kmader", "1", "six_class", "tuberculosis"),
+    ("shenzhen", "0", "six_class", "normal"),
+    ("belarus", "tuberculosis", "six_class", "tuberculosis"),
+    ("covid_radiography", "COVID", "six_class", "covid_19"),
+    ("covid_radiography", "Lung_Opacity", "six_class", "other_findings"),
+    ("covid_radiography", "Viral Pneumonia", "six_class", ""),
+    ("ieee8023", "COVID-19, ARDS", "six_class", "covid_19")])
 def test_label_map(catalog, id, label, recipe, expected):
     r = next(r for r in catalog[id].rules if r.label_value == label)
     assert load_recipe(recipe).label(id, tuple(r.findings.split("|")) if r.findings else ())[0] == expected
 
 def test_expected_counts_of_rules_add_up_to_the_source(catalog):
-    for id in ("kermany_kaggle", "kermany_mendeley", "pneumoniamnist", "figure1", "actualmed", "covid_radiography", "shenzhen"):
+    for id in ("kermany_kaggle", "kermany_mendeley", "pneumoniamnist", "figure1", "actualmed", "covid_radiography",
+               "shenzhen"):
         assert sum(int(r.expected) for r in catalog[id].rules) == int(catalog[id].expected_total), id
 
 def test_what_the_facts_leave_open_is_marked(catalog):
-    for id in ("kermany_mendeley3", "covid_radiography", "nabeelsajid", "kmader", "belarus", "nih_tfrecords", "nih_full"):
+    for id in ("kermany_mendeley3", "covid_radiography", "nabeelsajid", "kmader", "belarus", "nih_tfrecords",
+               "nih_full"):
         assert any(r.unconfirmed for r in catalog[id].rules), id
 
 def test_sources_of_doubtful_origin_are_off_and_never_tested_on(catalog):
@@ -51,12 +64,14 @@ def test_sources_of_doubtful_origin_are_off_and_never_tested_on(catalog):
 
 def test_originals_stand_above_their_copies(catalog):
     d = depths(catalog)
-    for up, copy in [("kermany_mendeley", "kermany_kaggle"), ("nih_full", "nih_sample"), ("hannover", "ieee8023"), ("shenzhen", "kmader"),
-                     ("rsna", "covid_radiography"), ("covid_radiography", "nabeelsajid")]: assert d[up] < d[copy]
+    pairs = [("kermany_mendeley", "kermany_kaggle"), ("nih_full", "nih_sample"), ("hannover", "ieee8023"),
+             ("shenzhen", "kmader"), ("rsna", "covid_radiography"), ("covid_radiography", "nabeelsajid")]
+    for up, copy in pairs: assert d[up] < d[copy]
 
 def test_a_blank_cell_takes_the_first_row_and_a_dash_is_none(tmp_path):
-    c = load_catalog(write_catalog(tmp_path/"c.csv", rule(label_value="a", findings="no_finding", patient="x:{stem}", notes="mine"),
-                                   rule(first=False, label_value="b"), rule(first=False, label_value="c", patient="-")))
+    first = rule(label_value="a", findings="no_finding", patient="x:{stem}", notes="mine")
+    c = load_catalog(write_catalog(tmp_path/"c.csv", first, rule(first=False, label_value="b"),
+                                   rule(first=False, label_value="c", patient="-")))
     a, b, d = c["one"].rules
     assert b.patient == a.patient and b.glob == a.glob and d.patient == ""
     assert b.findings == b.notes == ""
@@ -81,13 +96,15 @@ def test_a_blank_cell_takes_the_first_row_and_a_dash_is_none(tmp_path):
     (dict(source="One Two"), ["source", "'One Two'"]),
 ])
 def test_a_wrong_cell_is_named_with_row_column_value_and_what_is_allowed(tmp_path, cells, said):
-    with pytest.raises(CatalogError) as e: load_catalog(write_catalog(tmp_path/"c.csv", {**rule(label_value="a"), **cells}))
+    file = write_catalog(tmp_path/"c.csv", {**rule(label_value="a"), **cells})
+    with pytest.raises(CatalogError) as e: load_catalog(file)
     for part in ["c.csv, row 2", *said]: assert part in str(e.value)
     assert "\n" not in str(e.value)
 
 def test_rows_of_one_source_may_not_disagree_about_the_source(tmp_path):
+    file = write_catalog(tmp_path/"c.csv", rule(label_value="a"), rule(first=False, label_value="b", licence="MIT"))
     with pytest.raises(CatalogError, match="row 3, column licence: 'MIT' differs from row 2's 'CC0'"):
-        load_catalog(write_catalog(tmp_path/"c.csv", rule(label_value="a"), rule(first=False, label_value="b", licence="MIT")))
+        load_catalog(file)
 
 def test_a_circle_of_copies_is_refused(tmp_path):
     c = load_catalog(write_catalog(tmp_path/"c.csv", rule("one", derived_from="two"), rule("two", derived_from="one")))
@@ -101,7 +118,8 @@ def test_choosing_sources(catalog):
     assert [s.id for s in choose(catalog, ["figure1", "kermany_kaggle"])] == ["kermany_kaggle", "figure1"]
     assert [s.id for s in choose(catalog, (), ["kermany_kaggle"])] == ["kermany_kaggle"]
     assert all(s.on == "yes" for s in choose(catalog))
-    with pytest.raises(UnknownName, match="unknown source id 'figure2'.*Did you mean 'figure1'"): choose(catalog, ["figure2"])
+    with pytest.raises(UnknownName, match="unknown source id 'figure2'.*Did you mean 'figure1'"):
+        choose(catalog, ["figure2"])
 
 def test_every_finding_of_the_catalogue_is_in_the_vocabulary(catalog):
     assert {f for s in catalog.values() for r in s.rules for f in r.findings.split("|") if f} <= set(FINDINGS)

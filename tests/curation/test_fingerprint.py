@@ -20,9 +20,11 @@ def bits(a, b): return bin(int(a, 16) ^ int(b, 16)).count("1")
 
 def test_the_same_picture_in_any_container_has_the_same_pixel_hash(tmp_path):
     a, seen = smooth(1), set()
-    for name, im in [("a.png", Image.fromarray(a)), ("b.bmp", Image.fromarray(a)), ("c.tif", Image.fromarray(a)), ("d.png", Image.fromarray(a).convert("RGB")),
-                     ("e.png", Image.fromarray(a.astype(np.uint16) * 257)), ("f.png", Image.fromarray(a).convert("RGBA"))]:
-        im.save(tmp_path/name)
+    im = Image.fromarray(a)
+    same = {"a.png": im, "b.bmp": im, "c.tif": im, "d.png": im.convert("RGB"), "f.png": im.convert("RGBA"),
+            "e.png": Image.fromarray(a.astype(np.uint16) * 257)}
+    for name, picture in same.items():
+        picture.save(tmp_path/name)
         seen.add(fingerprint(str(tmp_path/name)).pixel_sha256)
     assert seen == {pixel_sha256(a)}
 
@@ -32,7 +34,8 @@ def test_shape_is_part_of_the_pixel_hash():
 def test_phash_is_the_published_one():
     for seed in range(5):
         a = smooth(seed)
-        low = dctn(np.asarray(Image.fromarray(a).resize((32, 32), Image.Resampling.LANCZOS), float), norm="ortho")[:8, :8]
+        small = Image.fromarray(a).resize((32, 32), Image.Resampling.LANCZOS)
+        low = dctn(np.asarray(small, float), norm="ortho")[:8, :8]
         assert phash(a) == np.packbits(low > np.median(low)).tobytes().hex()
 
 def test_phash_survives_resizing_and_jpeg_and_tells_other_pictures_apart():
@@ -43,7 +46,8 @@ def test_phash_survives_resizing_and_jpeg_and_tells_other_pictures_apart():
     assert bits(phash(a), phash(small)) <= 4 and bits(phash(a), phash(np.asarray(Image.open(buf)))) <= 4
     assert min(bits(phash(a), phash(smooth(s, 200))) for s in range(2, 12)) > 10
 
-@pytest.mark.parametrize("data,reason", [(b"", "empty_file"), (b"<html>sign in</html>", "not_an_image"), (None, "missing_file")])
+@pytest.mark.parametrize("data,reason", [
+    (b"", "empty_file"), (b"<html>sign in</html>", "not_an_image"), (None, "missing_file")])
 def test_what_cannot_be_read_is_told_not_raised(tmp_path, data, reason):
     file = tmp_path/"x.png"
     if data is not None: file.write_bytes(data)

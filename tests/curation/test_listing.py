@@ -19,32 +19,49 @@ def reasons(l): return Counter((r.stage, r.reason) for r in l.rejects)
 
 
 @pytest.mark.parametrize("glob,path,met", [
-    ("a/*.png", "a/x.png", True), ("a/*.png", "a/b/x.png", False), ("**/x/*.png", "x/y.png", True), ("**/x/*.png", "a/b/x/y.png", True),
-    ("a/*/*.png", "a/a/b/x.png", False), ("a?.png", "ab.png", True), ("a?.png", "a/.png", False), ("*.png", "x.PNG", False), ("[a].png", "a.png", False)])
-def test_globs_stay_within_a_folder_but_for_two_stars(glob, path, met): assert bool(glob_regex(glob).fullmatch(path)) == met
+    ("a/*.png", "a/x.png", True),
+    ("a/*.png", "a/b/x.png", False),
+    ("**/x/*.png", "x/y.png", True),
+    ("**/x/*.png", "a/b/x/y.png", True),
+    ("a/*/*.png", "a/a/b/x.png", False),
+    ("a?.png", "ab.png", True),
+    ("a?.png", "a/.png", False),
+    ("*.png", "x.PNG", False),
+    ("[a].png", "a.png", False)])
+def test_globs_stay_within_a_folder_but_for_two_stars(glob, path, met):
+    assert bool(glob_regex(glob).fullmatch(path)) == met
 
-@pytest.mark.parametrize("path,junk", [("__MACOSX/a/x.png", True), ("a/._x.png", True), ("a/.DS_Store", True), ("Thumbs.db", True), ("a/x.png", False), ("a/MACOSX.png", False)])
+@pytest.mark.parametrize("path,junk", [
+    ("__MACOSX/a/x.png", True), ("a/._x.png", True), ("a/.DS_Store", True), ("Thumbs.db", True),
+    ("a/x.png", False), ("a/MACOSX.png", False)])
 def test_what_archives_leave_is_junk(path, junk): assert is_junk(path) == junk
 
 def test_folder_labels_junk_and_a_nested_second_copy(tmp_path):
-    for p in ("sick/a.png", "well/b.png", "__MACOSX/sick/._a.png", "one/sick/a.png", "odd/c.png"): put(tmp_path/"one"/p, 1)
+    for p in ("sick/a.png", "well/b.png", "__MACOSX/sick/._a.png", "one/sick/a.png", "odd/c.png"):
+        put(tmp_path/"one"/p, 1)
     (tmp_path/"one/notes.txt").write_text("not an image: of no interest")
-    l = listing(tmp_path, rule(label_value="sick", findings="tuberculosis"), rule(first=False, label_value="well", findings="no_finding"))
+    l = listing(tmp_path, rule(label_value="sick", findings="tuberculosis"),
+                rule(first=False, label_value="well", findings="no_finding"))
     assert labels(l) == {"sick/a.png": ("tuberculosis",), "well/b.png": ("no_finding",)}
     assert reasons(l) == {("list", "junk"): 1, ("list", "outside_globs"): 1, ("label", "unknown_label"): 1}
     assert "'odd'" in next(r.message for r in l.rejects if r.reason == "unknown_label")
     assert any("1 images left out" in w and "'odd'" in w for w in l.warnings)
 
 def test_name_labels_patients_and_the_official_test_set(tmp_path):
-    for p in ("train/person1_virus_5.png", "train/person1_bacteria_6.png", "test/person2_virus_7.png"): put(tmp_path/"one"/p, 1)
-    l = listing(tmp_path, rule(label_from="name", label_value="virus", findings="viral_pneumonia", name_regex=r"person(?P<pid>\d+)_(?P<label>virus|bacteria)",
-                               patient="k:{label}:{pid}", split="path:^(?P<test>test)/"), rule(first=False, label_value="bacteria", findings="bacterial_pneumonia"))
+    for p in ("train/person1_virus_5.png", "train/person1_bacteria_6.png", "test/person2_virus_7.png"):
+        put(tmp_path/"one"/p, 1)
+    virus = rule(label_from="name", label_value="virus", findings="viral_pneumonia", patient="k:{label}:{pid}",
+                 name_regex=r"person(?P<pid>\d+)_(?P<label>virus|bacteria)", split="path:^(?P<test>test)/")
+    l = listing(tmp_path, virus, rule(first=False, label_value="bacteria", findings="bacterial_pneumonia"))
     assert {it.path: (it.findings, it.patients, it.official) for it in l.items} == {
-        "train/person1_virus_5.png": (("viral_pneumonia",), ("k:virus:1",), ""), "train/person1_bacteria_6.png": (("bacterial_pneumonia",), ("k:bacteria:1",), ""),
+        "train/person1_virus_5.png": (("viral_pneumonia",), ("k:virus:1",), ""),
+        "train/person1_bacteria_6.png": (("bacterial_pneumonia",), ("k:bacteria:1",), ""),
         "test/person2_virus_7.png": (("viral_pneumonia",), ("k:virus:2",), "test")}
 
-TABLE = dict(glob="images/*.png", label_from="column", label_key="finding", table="m.csv", table_key="{id}", encoding="latin-1", patient="h:{patient}",
-             view="{view}", view_keep="PA|AP|blank", modality="{modality}", modality_keep="X-ray", age="{age}", sex="{sex}")
+TABLE = dict(glob="images/*.png", label_from="column", label_key="finding",
+             table="m.csv", table_key="{id}", encoding="latin-1",
+             patient="h:{patient}", age="{age}", sex="{sex}",
+             view="{view}", view_keep="PA|AP|blank", modality="{modality}", modality_keep="X-ray")
 
 def table(tmp_path, *rows):
     head = "id,patient,finding,view,modality,age,sex"
@@ -53,17 +70,22 @@ def table(tmp_path, *rows):
 
 def test_a_latin_1_table_gives_labels_patient_age_sex_and_filters(tmp_path):
     for s in "abcdef": put(tmp_path/f"one/images/{s}.png", 1)
-    table(tmp_path, "a,Müller,Covid,PA,X-ray,065Y,male", "b,2,Mass|Edema,AP,X-ray,50+,F", "c,3,Covid,L,X-ray,,", "d,4,Covid,Axial,CT,,", "e,5,,,X-ray,,", "gone,6,Covid,PA,X-ray,,")
-    l = listing(tmp_path, rule(**TABLE, label_value="Covid", findings="covid_19"), rule(first=False, label_value="Mass", findings="mass"),
-                rule(first=False, label_value="Edema", findings="edema"), rule(first=False, label_value="blank", notes="unknown"))
+    table(tmp_path, "a,Müller,Covid,PA,X-ray,065Y,male", "b,2,Mass|Edema,AP,X-ray,50+,F", "c,3,Covid,L,X-ray,,",
+          "d,4,Covid,Axial,CT,,", "e,5,,,X-ray,,", "gone,6,Covid,PA,X-ray,,")
+    l = listing(tmp_path, rule(**TABLE, label_value="Covid", findings="covid_19"),
+                rule(first=False, label_value="Mass", findings="mass"),
+                rule(first=False, label_value="Edema", findings="edema"),
+                rule(first=False, label_value="blank", notes="unknown"))
     assert labels(l) == {"images/a.png": ("covid_19",), "images/b.png": ("edema", "mass"), "images/e.png": ()}
     assert (l.items[0].patients, l.items[0].age, l.items[0].sex) == (("h:Müller",), "65", "M")
-    assert reasons(l) == {("filter", "view"): 1, ("filter", "modality"): 1, ("table", "no_row"): 1, ("table", "missing_file"): 1}
+    assert reasons(l) == {
+        ("filter", "view"): 1, ("filter", "modality"): 1, ("table", "no_row"): 1, ("table", "missing_file"): 1}
 
 def test_rows_that_repeat_a_file_link_its_patients_or_are_refused_when_they_disagree(tmp_path):
     for s in "ab": put(tmp_path/f"one/images/{s}.png", 1)
     table(tmp_path, "a,1,Covid,PA,X-ray,,", "a,2,Covid,PA,X-ray,,", "b,3,Covid,PA,X-ray,,", "b,3,Normal,PA,X-ray,,")
-    l = listing(tmp_path, rule(**TABLE, label_value="Covid", findings="covid_19"), rule(first=False, label_value="Normal", findings="no_finding"))
+    l = listing(tmp_path, rule(**TABLE, label_value="Covid", findings="covid_19"),
+                rule(first=False, label_value="Normal", findings="no_finding"))
     assert [it.patients for it in l.items] == [("h:1", "h:2")]
     assert reasons(l) == {("table", "ambiguous_row"): 1}
 
@@ -75,7 +97,8 @@ def test_a_label_of_which_one_part_is_unknown_is_not_guessed(tmp_path):
 
 def test_counts_that_differ_are_a_warning_with_both_numbers(tmp_path):
     put(tmp_path/"one/sick/a.png", 1)
-    l = listing(tmp_path, rule(label_value="sick", findings="tuberculosis", expected="7", expected_total="9", unconfirmed="expected"))
+    l = listing(tmp_path, rule(label_value="sick", findings="tuberculosis", expected="7", expected_total="9",
+                               unconfirmed="expected"))
     assert l.warnings == ["one: found, of what the catalogue expects: images 1 of 9, 'sick' 1 of 7 (unconfirmed)"]
 
 @pytest.mark.parametrize("rows,said", [
@@ -94,7 +117,8 @@ def test_files_that_are_not_what_the_rows_describe_are_an_error(tmp_path, rows, 
 def test_a_table_without_the_column_names_those_it_has(tmp_path):
     put(tmp_path/"one/images/a.png", 1)
     (tmp_path/"one/m.csv").write_text("id,label\na,x\n")
-    with pytest.raises(IntegrityError, match="no column 'finding'.*it has id, label"): listing(tmp_path, rule(**TABLE, label_value="x"))
+    with pytest.raises(IntegrityError, match="no column 'finding'.*it has id, label"):
+        listing(tmp_path, rule(**TABLE, label_value="x"))
 
 def test_arrays_keep_their_own_splits(tmp_path):
     (tmp_path/"one").mkdir()
@@ -103,7 +127,8 @@ def test_arrays_keep_their_own_splits(tmp_path):
     l = listing(tmp_path, rule(glob="a.npz", label_from="array", split="array", label_value="0", findings="no_finding"),
                 rule(first=False, label_value="1", findings="pneumonia"))
     assert [(it.path, it.findings, it.official, it.array) for it in l.items] == [
-        ("a.npz#train/0", ("no_finding",), "train", ("train_images", 0)), ("a.npz#train/1", ("pneumonia",), "train", ("train_images", 1))]
+        ("a.npz#train/0", ("no_finding",), "train", ("train_images", 0)),
+        ("a.npz#train/1", ("pneumonia",), "train", ("train_images", 1))]
     assert [(r.path, r.reason) for r in l.rejects] == [("a.npz#val/0", "unknown_label")]
 
 def test_an_official_list_names_the_test_images(tmp_path):
@@ -112,10 +137,12 @@ def test_an_official_list_names_the_test_images(tmp_path):
     l = listing(tmp_path, rule(label_value="sick", findings="mass", split="list:test_list.txt"))
     assert {it.path: it.official for it in l.items} == {"sick/1.png": "", "sick/2.png": "test"}
 
-@pytest.mark.parametrize("said,want", [("060Y", "60"), ("001D", "0"), ("018M", "1.5"), ("411Y", ""), ("50+", "50"), ("65", "65"), ("", ""), ("n/a", "")])
+@pytest.mark.parametrize("said,want", [
+    ("060Y", "60"), ("001D", "0"), ("018M", "1.5"), ("411Y", ""), ("50+", "50"), ("65", "65"), ("", ""), ("n/a", "")])
 def test_ages_in_years(said, want): assert years(said) == want
 
-@pytest.mark.parametrize("said,want", [("AP erect", "AP"), ("pa", "PA"), ("LL", "L"), ("lordotic", "lordotic"), ("", "")])
+@pytest.mark.parametrize("said,want", [
+    ("AP erect", "AP"), ("pa", "PA"), ("LL", "L"), ("lordotic", "lordotic"), ("", "")])
 def test_views_in_one_form(said, want): assert view_of(said) == want
 
 def test_sex_and_templates():

@@ -6,20 +6,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr_fastai.core import CxrError, IntegrityError, NotCurated, SourceUnavailable, StorageError, UnknownName, UsageError
+from cxr_fastai.core import (CxrError, IntegrityError, NotCurated, SourceUnavailable, StorageError, UnknownName,
+                             UsageError)
 from cxr_fastai.curation import pipeline
 from cxr_fastai.curation.pipeline import QUICK_PER_CLASS, curate
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import read_manifest
 from toy_sources import gray, put, read_rows, rule, write_catalog
 
-LABELS = dict(bac="bacterial_pneumonia", cov="covid_19", norm="no_finding", mass="mass", tb="tuberculosis", vir="viral_pneumonia")
+LABELS = dict(bac="bacterial_pneumonia", cov="covid_19", norm="no_finding",
+              mass="mass", tb="tuberculosis", vir="viral_pneumonia")
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch): monkeypatch.setenv("CXR_CACHE", str(tmp_path/"cache"))
 
 def rules(source="one", **cells):
-    return [rule(source, first=i == 0, label_value=l, findings=f, **(cells if i == 0 else {})) for i, (l, f) in enumerate(LABELS.items())]
+    return [rule(source, first=i == 0, label_value=l, findings=f, **(cells if i == 0 else {}))
+            for i, (l, f) in enumerate(LABELS.items())]
 
 def fill(root, n=12, first=0):
     "n images in each label's folder, two of a patient; the name carries the patient."
@@ -30,7 +33,9 @@ def toy(tmp_path, *more, **cells):
     fill(tmp_path/"one")
     return write_catalog(tmp_path/"c.csv", *rules(name_regex=r"p(?P<pid>\d+)_", patient="one:{pid}", **cells), *more)
 
-def tree(root): return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*")) if p.is_file()}
+def tree(root):
+    files = [p for p in sorted(root.rglob("*")) if p.is_file()]
+    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_path):
@@ -44,7 +49,8 @@ def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_pa
         assert np.array_equal(decode(tmp_path/"out"/r.path), decode(src))
         assert r.patient == f"one:{src.name[1:4]}" and LABELS[r.source_label] == r.findings
     assert {len({r.split for r in m.rows if r.patient == p}) for p in {r.patient for r in m.rows}} == {1}
-    assert set(tree(tmp_path/"out")) == {r.path for r in m.rows} | {"manifest.csv", "rejects.csv", "duplicates.csv", "conflicts.csv", "curation.json", "README.md"}
+    assert set(tree(tmp_path/"out")) == {r.path for r in m.rows} | {
+        "manifest.csv", "rejects.csv", "duplicates.csv", "conflicts.csv", "curation.json", "README.md"}
     assert done.written == 78
 
 def test_same_input_same_bytes_whatever_the_order_and_the_workers(tmp_path, monkeypatch):
@@ -72,14 +78,15 @@ def test_copies_are_kept_once_within_and_across_sources_and_the_original_wins(tm
     fill(tmp_path/"two", n=2, first=900)
     c = toy(tmp_path, *rules("two", derived_from="one"), derived_from="")
     one, two = tmp_path/"one", tmp_path/"two"
-    shutil.copy(one/"bac/p000_0.png", one/"bac/again.png")                     # bytes, within; matches no patient pattern, so no rule
-    shutil.copy(one/"cov/p006_0.png", two/"cov/a_copy.png")                    # bytes, across
+    shutil.copy(one/"bac/p000_0.png", one/"bac/again.png")  # bytes, within; matches no patient pattern, so no rule
+    shutil.copy(one/"cov/p006_0.png", two/"cov/a_copy.png")  # bytes, across
     Image.fromarray(decode(one/"tb/p024_0.png")).convert("RGB").save(two/"tb/other.png")  # pixels, across
     done = curate(tmp_path/"out", manifest=c, workers=1)
     assert done.duplicates() == {"bytes": 1, "pixels": 1, "across_sources": 2}
     rows = read_rows(tmp_path/"out/duplicates.csv")
     assert {(r["source"], r["path"], r["kind"], r["kept"]) for r in rows} == {
-        ("one", "cov/p006_0.png", "bytes", "yes"), ("two", "cov/a_copy.png", "bytes", "no"), ("one", "tb/p024_0.png", "bytes", "yes"), ("two", "tb/other.png", "pixels", "no")}
+        ("one", "cov/p006_0.png", "bytes", "yes"), ("two", "cov/a_copy.png", "bytes", "no"),
+        ("one", "tb/p024_0.png", "bytes", "yes"), ("two", "tb/other.png", "pixels", "no")}
     assert any("two re-publishes one" in w for w in done.warnings)
 
 def test_a_radiograph_with_two_labels_is_recorded_and_left_out(tmp_path):
@@ -87,7 +94,8 @@ def test_a_radiograph_with_two_labels_is_recorded_and_left_out(tmp_path):
     shutil.copy(tmp_path/"one/bac/p000_0.png", tmp_path/"one/vir/p700_0.png")
     done = curate(tmp_path/"out", manifest=c, workers=1)
     rows = read_rows(tmp_path/"out/conflicts.csv")
-    assert {(r["label"], r["path"], r["patient"]) for r in rows} == {("bacterial_pneumonia", "bac/p000_0.png", "one:000"), ("viral_pneumonia", "vir/p700_0.png", "one:700")}
+    assert {(r["label"], r["path"], r["patient"]) for r in rows} == {
+        ("bacterial_pneumonia", "bac/p000_0.png", "one:000"), ("viral_pneumonia", "vir/p700_0.png", "one:700")}
     assert not {r["path"] for r in rows} & {r.original_path for r in done.records} and len(done.records) == 71
     assert {r["kept"] for r in read_rows(tmp_path/"out/duplicates.csv")} == {"no"}
 
@@ -100,7 +108,8 @@ def test_the_same_two_labels_are_no_conflict_where_the_recipe_gives_them_one_cla
 def test_an_image_has_the_same_split_under_every_recipe(tmp_path):
     c = toy(tmp_path)
     six = {r.pixel_sha256: r.split for r in curate(tmp_path/"six", manifest=c, workers=1).records}
-    two = {r.pixel_sha256: r.split for r in curate(tmp_path/"two", "pneumonia", manifest=c, only=["one"], workers=1).records}
+    pneumonia = curate(tmp_path/"two", "pneumonia", manifest=c, only=["one"], workers=1)
+    two = {r.pixel_sha256: r.split for r in pneumonia.records}
     assert two and two.items() <= six.items()
 
 def test_patients_in_common_stay_together_across_sources(tmp_path):
@@ -110,21 +119,25 @@ def test_patients_in_common_stay_together_across_sources(tmp_path):
     rows = curate(tmp_path/"out", manifest=c, workers=1).records
     for p in {r.patient for r in rows}:
         mine = [r for r in rows if r.patient == p]
-        assert {r.source for r in mine} == {"one", "two"} and len({r.split for r in mine}) == len({r.group for r in mine}) == 1
+        assert {r.source for r in mine} == {"one", "two"}
+        assert len({r.split for r in mine}) == len({r.group for r in mine}) == 1
 
 def test_official_test_images_stay_test_even_when_a_copy_is_trained_on_elsewhere(tmp_path):
     fill(tmp_path/"two", n=4, first=800)
-    c = toy(tmp_path, *rules("two", name_regex=r"(?P<pid>\d+)_", patient="two:{pid}"), split=r"path:/(?P<test>p(?:000|006|012|018|024|030)_)")
+    c = toy(tmp_path, *rules("two", name_regex=r"(?P<pid>\d+)_", patient="two:{pid}"),
+            split=r"path:/(?P<test>p(?:000|006|012|018|024|030)_)")
     shutil.copy(tmp_path/"one/bac/p000_0.png", tmp_path/"two/bac/000_9.png")
     rows = curate(tmp_path/"out", manifest=c, workers=1).records
-    assert {r.patient for r in rows if r.split == "test" and r.source == "one"} == {f"one:{p}" for p in ("000", "006", "012", "018", "024", "030")}
+    tested = {r.patient for r in rows if r.split == "test" and r.source == "one"}
+    assert tested == {f"one:{p}" for p in ("000", "006", "012", "018", "024", "030")}
     kept = next(r for r in rows if r.original_path.endswith("p000_0.png"))
     assert kept.split == "test" and not any(r.original_path == "bac/000_9.png" for r in rows)
 
 def test_sources_for_training_only_are_never_in_valid_or_test(tmp_path):
     fill(tmp_path/"two", n=6, first=800)
     rows = curate(tmp_path/"out", manifest=toy(tmp_path, *rules("two", split="train")), workers=1).records
-    assert {r.split for r in rows if r.source == "two"} == {"train"} and {r.split for r in rows if r.source == "one"} == {"train", "valid", "test"}
+    assert {r.split for r in rows if r.source == "two"} == {"train"}
+    assert {r.split for r in rows if r.source == "one"} == {"train", "valid", "test"}
 
 def test_damaged_files_are_rejected_with_a_reason_and_the_rest_goes_on(tmp_path):
     c = toy(tmp_path)
@@ -132,19 +145,23 @@ def test_damaged_files_are_rejected_with_a_reason_and_the_rest_goes_on(tmp_path)
     bad.write_bytes((tmp_path/"one/bac/p000_0.png").read_bytes()[:200])
     done = curate(tmp_path/"out", manifest=c, workers=1)
     row = next(r for r in read_rows(tmp_path/"out/rejects.csv") if r["path"] == "bac/p900_0.png")
-    assert row["stage"] == "scan" and row["reason"] == "truncated" and row["sha256"] == hashlib.sha256(bad.read_bytes()).hexdigest() and row["message"]
+    assert row["stage"] == "scan" and row["reason"] == "truncated" and row["message"]
+    assert row["sha256"] == hashlib.sha256(bad.read_bytes()).hexdigest()
     assert len(done.records) == 72 and done.faults == 1
 
 def test_arrays_are_curated_like_files(tmp_path):
     (tmp_path/"arr").mkdir()
     images = np.stack([gray(i, (28, 28)) for i in range(12)])
     labels = np.array([[i % 2] for i in range(12)])
-    np.savez(tmp_path/"arr/a.npz", train_images=images[:8], train_labels=labels[:8], val_images=images[8:10], val_labels=labels[8:10], test_images=images[10:], test_labels=labels[10:])
-    c = write_catalog(tmp_path/"c.csv", rule("arr", glob="a.npz", label_from="array", split="array", label_value="0", findings="no_finding"),
-                      rule("arr", first=False, label_value="1", findings="pneumonia"))
+    np.savez(tmp_path/"arr/a.npz", train_images=images[:8], train_labels=labels[:8], val_images=images[8:10],
+             val_labels=labels[8:10], test_images=images[10:], test_labels=labels[10:])
+    zero = rule("arr", glob="a.npz", label_from="array", split="array", label_value="0", findings="no_finding")
+    c = write_catalog(tmp_path/"c.csv", zero, rule("arr", first=False, label_value="1", findings="pneumonia"))
     curate(tmp_path/"out", "pneumonia", manifest=c, only=["arr"], workers=1)
     m = read_manifest(tmp_path/"out")
-    assert Counter((r.split, r.label) for r in m.rows) == {("train", "normal"): 4, ("train", "pneumonia"): 4, ("valid", "normal"): 1, ("valid", "pneumonia"): 1, ("test", "normal"): 1, ("test", "pneumonia"): 1}
+    assert Counter((r.split, r.label) for r in m.rows) == {
+        ("train", "normal"): 4, ("train", "pneumonia"): 4, ("valid", "normal"): 1, ("valid", "pneumonia"): 1,
+        ("test", "normal"): 1, ("test", "pneumonia"): 1}
     r = next(r for r in m.rows if r.original_path == "a.npz#val/1")
     assert np.array_equal(decode(tmp_path/"out"/r.path), images[9])
 
@@ -217,12 +234,14 @@ def test_bad_requests_are_told_in_one_line_before_anything_is_written(tmp_path, 
 
 def test_an_empty_mirror_is_a_source_that_is_not_there(tmp_path):
     (tmp_path/"empty").mkdir()
-    with pytest.raises(SourceUnavailable, match="kermany_kaggle.*kaggle datasets download"): curate(tmp_path/"out", mirror=tmp_path/"empty", workers=1)
+    with pytest.raises(SourceUnavailable, match="kermany_kaggle.*kaggle datasets download"):
+        curate(tmp_path/"out", mirror=tmp_path/"empty", workers=1)
     assert not (tmp_path/"out").exists()
 
 def test_a_source_folder_without_images_is_told(tmp_path):
     (tmp_path/"one").mkdir()
-    with pytest.raises(IntegrityError, match="no file at all"): curate(tmp_path/"out", manifest=write_catalog(tmp_path/"c.csv", *rules()), workers=1)
+    c = write_catalog(tmp_path/"c.csv", *rules())
+    with pytest.raises(IntegrityError, match="no file at all"): curate(tmp_path/"out", manifest=c, workers=1)
 
 def test_an_output_that_is_not_ours_is_not_touched(tmp_path):
     put(tmp_path/"out/holiday.png", 1)
@@ -234,7 +253,9 @@ def test_an_output_of_another_request_is_not_mixed(tmp_path):
     c = toy(tmp_path)
     curate(tmp_path/"out", manifest=c, workers=1)
     before = tree(tmp_path/"out")
-    for kw, said in ((dict(seed=1), "another seed"), (dict(recipe="pneumonia", only=["one"]), "another recipe .six_class, now pneumonia")):
+    others = ((dict(seed=1), "another seed"),
+              (dict(recipe="pneumonia", only=["one"]), "another recipe .six_class, now pneumonia"))
+    for kw, said in others:
         with pytest.raises(UsageError, match=said): curate(tmp_path/"out", manifest=c, workers=1, **kw)
     assert tree(tmp_path/"out") == before
 
@@ -257,7 +278,8 @@ def test_classes_without_images_are_named_with_the_sources_that_have_them(tmp_pa
 def test_no_image_with_a_class_is_an_error_that_says_why(tmp_path):
     put(tmp_path/"one/x/a.png", 1)
     c = write_catalog(tmp_path/"c.csv", rule(label_value="x", findings="abnormal"))
-    with pytest.raises(UsageError, match="1 files left out for 'no_class'"): curate(tmp_path/"out", "pneumonia", manifest=c, only=["one"], workers=1)
+    with pytest.raises(UsageError, match="1 files left out for 'no_class'"):
+        curate(tmp_path/"out", "pneumonia", manifest=c, only=["one"], workers=1)
     assert not (tmp_path/"out").exists()
 
 def test_the_result_as_json_and_text(tmp_path):
@@ -266,5 +288,6 @@ def test_the_result_as_json_and_text(tmp_path):
     assert d["images"] == 72 == sum(x["images"] for x in d["counts"])
     assert "tuberculosis" in str(done) and "72" in str(done).splitlines()[7]
     card = (tmp_path/"out/README.md").read_text()
-    assert "CC0" in card and "not a medical device" in card and "Every image of class tuberculosis comes from one" in card
+    assert "CC0" in card and "not a medical device" in card
+    assert "Every image of class tuberculosis comes from one" in card
     assert issubclass(NotCurated, CxrError)

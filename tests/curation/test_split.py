@@ -9,7 +9,9 @@ from cxr_fastai.curation.split import Radiograph, assign_splits, connect
 def one(i, links=(), stratum="s|a", source="s", official=()):
     return Radiograph(sha256_text(str(i)), frozenset(links), stratum, source, frozenset(official))
 
-radiographs = st.lists(st.tuples(st.integers(0, 30), st.sampled_from("ab"), st.sampled_from(["", "", "", "test", "train"])), min_size=1, max_size=120).map(
+draws = st.lists(st.tuples(st.integers(0, 30), st.sampled_from("ab"), st.sampled_from(["", "", "", "test", "train"])),
+                 min_size=1, max_size=120)
+radiographs = draws.map(
     lambda xs: [one(i, [f"p{p}"], f"s|{a}", "s", [o] if o else []) for i, (p, a, o) in enumerate(xs)])
 
 
@@ -48,7 +50,8 @@ def test_two_groups_are_trained_on():
     assert {s for _, s in assign_splits([one(0), one(1)]).values()} == {"train"}
 
 def test_links_reach_across_sources_and_chains():
-    rs = [one(0, ["nih:1"], source="a"), one(1, ["nih:1", "x"], source="b"), one(2, ["x"], source="c"), one(3, ["nih:2"], source="a")]
+    rs = [one(0, ["nih:1"], source="a"), one(1, ["nih:1", "x"], source="b"), one(2, ["x"], source="c"),
+          one(3, ["nih:2"], source="a")]
     assert sorted(len(m) for m in connect(rs).values()) == [1, 3]
 
 def test_train_only_images_give_way_to_an_official_test_image_of_their_patient():
