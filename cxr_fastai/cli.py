@@ -140,7 +140,7 @@ def _curate(v):
     v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
     v.add_argument("--layout", default="class", choices=("class", "split"), help="CLASS/image or SPLIT/CLASS/image")
     v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
-    v.add_argument("--quick", action="store_true", help="a balanced random subset, patients kept whole")
+    v.add_argument("--quick", action="store_true", help="a balanced random subset; no patient on two sides")
     v.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)")
     v.add_argument("--strict", action="store_true", help="exit 1 where a source is missing or an input is broken")
     v.add_argument("--check", action="store_true", help="decide and count, write nothing")

@@ -35,7 +35,7 @@ class Record:
     sex: str             # F | M
     width: str           # px, upright
     height: str          # px, upright
-    mode: str            # of the source file: Pillow's mode and bit depth, as L8, I;16/12
+    mode: str            # of the source file: Pillow's mode and bit depth, as L/8, I;16/12
     licence: str
 
 COLUMNS = tuple(f.name for f in fields(Record))

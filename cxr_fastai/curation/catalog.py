@@ -149,7 +149,7 @@ def _check_rule(r:Rule, first:Rule|None, at:str):
 
 def _check_choice(value:str, allowed, column:str, at:str, needed=True):
     if (value or needed) and value not in allowed:
-        raise CatalogError(unknown_name(f"{column}", value, allowed, f"{at}, column {column}"))
+        raise CatalogError(unknown_name(column, value, allowed, f"{at}, column {column}"))
 
 def _check_how(r:Rule, at:str):
     for c in ("handle", "glob", "label_from"):
@@ -192,9 +192,8 @@ def depths(catalog:dict[str, Source])->dict[str, int]:
     def depth(id, seen):
         if id in seen: raise CatalogError(f"derived_from runs in a circle: {' -> '.join([*seen, id])}.")
         if id not in out:
-            ups = [u for u in catalog[id].derived if u != "*"]
-            if "*" in catalog[id].derived: out[id] = len(catalog)
-            else: out[id] = max((depth(u, (*seen, id)) + 1 for u in ups), default=0)
+            ups = [depth(u, (*seen, id)) + 1 for u in catalog[id].derived if u != "*"]
+            out[id] = len(catalog) if "*" in catalog[id].derived else max(ups, default=0)
         return out[id]
     for id in catalog: depth(id, ())
     return out

@@ -14,9 +14,9 @@ def mirror_path(source:Source)->Path:
 
 def how_to_get(source:Source)->str:
     "One sentence: what a person does to have the source in a mirror."
-    to = f"MIRROR/{mirror_path(source)}"
-    if source.transport == "kaggle": return f"kaggle datasets download {source.handle} --unzip -p {to}"
-    if source.transport == "github": return f"git clone https://github.com/{source.handle} {to}"
+    to, handle = f"MIRROR/{mirror_path(source)}", source.handle.split("@")[0]
+    if source.transport == "kaggle": return f"kaggle datasets download {handle} --unzip -p {to}"
+    if source.transport == "github": return f"git clone https://github.com/{handle} {to}"
     return f"put the files of {source.url or source.handle} into {to}"
 
 def locate(

@@ -224,15 +224,13 @@ def _item(source, rule, file, path, array, said, findings, fields:list[dict], of
     f = fields[0]
     patients = tuple(dict.fromkeys(p for x in fields if (p := fill(rule.patient, x))))
     for what in ("modality", "view"):
-        value, keep = _value(getattr(rule, what), f), getattr(rule, f"{what}_keep")
+        value, keep = fill(getattr(rule, what), f), getattr(rule, f"{what}_keep")
         if keep and (value or "blank").lower() not in keep.lower().split("|"):
             return _reject(source, path, "filter", what,
                            f"{what} {value or 'blank'!r} is none of {keep.replace('|', ', ')}")
-    view, age, sex = (_value(template, f) for template in (rule.view, rule.age, rule.sex))
+    view, age, sex = (fill(template, f) for template in (rule.view, rule.age, rule.sex))
     return Item(source.id, file, path, array, said, findings, patients, fill(rule.radiograph, f),
                 view_of(view), years(age), sex_of(sex), official, rule)
-
-def _value(template:str, fields:dict)->str: return fill(template, fields)
 
 def _array_pairs(source:Source, root:Path, met:list[str]):
     "Items of PneumoniaMNIST-style files: arrays train_images, train_labels, val_..., test_...; any may be absent."

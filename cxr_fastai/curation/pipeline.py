@@ -72,7 +72,7 @@ class Curation:
         d = self.duplicates()
         left = Counter((x.stage, x.reason) for x in self.rejects)
         copies = sum(v for k, v in d.items() if k != "across_sources")
-        lines = [summary_table(self.records, self.recipe), "",
+        lines = [summary_table(self.records), "",
                  f"exact copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels; "
                  f"{d['across_sources']} across sources) -> duplicates.csv",
                  f"label conflicts left out: {len(self.conflicts)} radiographs -> conflicts.csv",
@@ -110,7 +110,7 @@ def curate(
     present = [s for s in sources if s.id in roots]
     found = _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress)
     done = Curation(out, recipe, *found, present, absent)
-    done.warnings += _warn(done, catalog, only)
+    done.warnings += _warn(done, catalog)
     if not check: _write(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, roots, workers, progress)
     return done
 
@@ -199,8 +199,8 @@ def _record(g:DuplicateGroup, group:str, split:str, catalog, recipe, layout)->Re
                   height=str(p.height), mode=p.mode, licence=it.rule.licence)
 
 def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
-    """At most QUICK_PER_CLASS images a class, each split its share:
-    whole groups in random order, so patients stay together."""
+    """At most QUICK_PER_CLASS images a class, each split its share, by the random order of their groups.
+    Every image stays in the split it has, so no patient comes to stand on two sides."""
     room = {(r.label, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split]) for r in records}
     kept, left = [], []
     for r in sorted(records, key=lambda r: (sha256_text(f"quick|{seed}|{r.group}"), r.path)):
@@ -211,7 +211,7 @@ def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
             left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
     return kept, left
 
-def _warn(done:Curation, catalog, only)->list[str]:
+def _warn(done:Curation, catalog)->list[str]:
     out = [f"not in the mirror: {', '.join(s.id for s in done.absent)}"] if done.absent else []
     have = {r.label for r in done.records}
     for c in done.recipe.vocab:

@@ -16,7 +16,7 @@ def summary_rows(records)->list[tuple]:
 
 HEADER = ("class", "source", *SPLITS, "all")
 
-def summary_table(records, recipe)->str:
+def summary_table(records)->str:
     "Class x source x split, aligned for a terminal."
     rows = [HEADER, *summary_rows(records)]
     wide = [max(len(str(r[i])) for r in rows) for i in range(len(HEADER))]

@@ -56,8 +56,8 @@ def connect(radiographs:list[Radiograph])->dict[str, list[Radiograph]]:
     return {members[0].id[:16]: members for members in by.values()}
 
 def _fill(sizes:dict[str, int], locked:bool)->dict[str, str]:
-    """Deal groups, in the order given, to the split that lacks most of its share. Where there are three groups or
-    more, valid and test get room for the smallest at least; a group too large for what they lack is trained on."""
+    """Deal groups, in the order given, to the split that lacks most of its share. Where there are more groups than
+    held-out splits, each of these has room for the smallest; a group too large for what they lack is trained on."""
     n = sum(sizes.values())
     held_out = {"valid": 1/9} if locked else {s: FRACTIONS[s] for s in ("valid", "test")}
     want = {s: max(min(sizes.values()), round(n * f)) if len(sizes) > len(held_out) else 0 for s, f in held_out.items()}
