@@ -13,15 +13,15 @@
     └── StorageError         5   disk or permission
 """
 from __future__ import annotations
-import difflib, hashlib, json, os
+import csv, difflib, hashlib, io, json, os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["CxrError", "UsageError", "UnknownName", "CatalogError", "RecipeError", "NotCurated", "SourceUnavailable",
            "IntegrityError", "ImageRejected", "NotTrained", "StorageError", "FINDINGS", "SPLITS", "Prediction",
-           "atomic_path", "write_text", "write_json", "make_folder", "check_writable", "sha256_file", "sha256_text",
-           "unknown_name", "cache_dir", "package_file", "one_line"]
+           "atomic_path", "write_text", "write_json", "make_folder", "check_writable", "csv_rows", "SURPLUS",
+           "sha256_file", "sha256_text", "unknown_name", "cache_dir", "package_file", "one_line"]
 
 
 class CxrError(Exception):
@@ -56,6 +56,7 @@ NIH_FINDINGS = ("atelectasis", "cardiomegaly", "consolidation", "edema", "effusi
 FINDINGS = ("no_finding", *NIH_FINDINGS, "bacterial_pneumonia", "viral_pneumonia", "fungal_pneumonia",
             "lipoid_pneumonia", "covid_19", "ards", "tuberculosis", "lung_opacity", "abnormal")
 SPLITS = ("train", "valid", "test")
+SURPLUS = "(surplus)"  # csv_rows: cells beyond the columns
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,20 @@ def write_text(path, text:str)->bool:
 def write_json(path, obj)->bool:
     "Write `obj` as indented JSON with a final newline, whole or not at all."
     return write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+def csv_rows(
+    data:bytes,             # of a csv file
+    where,                  # names it in errors
+    encoding="utf-8-sig",
+    error=IntegrityError,   # what a file that is no csv raises
+)->tuple[list[str], list[dict]]:
+    "(columns, rows) of a csv; a row's missing cells are None, surplus ones stand under `SURPLUS`."
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode(encoding), newline=""), restkey=SURPLUS)
+        return list(reader.fieldnames or ()), list(reader)
+    except UnicodeDecodeError as e:
+        raise error(f"{where}: not {encoding.removesuffix('-sig')}: {e.reason} at byte {e.start}.") from e
+    except csv.Error as e: raise error(f"{where}: no readable csv: {e}.") from e
 
 def sha256_text(text:str)->str: return hashlib.sha256(text.encode()).hexdigest()
 

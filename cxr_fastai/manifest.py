@@ -1,12 +1,12 @@
 """The first door, curation to training and evaluation: manifest.csv, one row an image. Reads and writes a curated
 folder's manifest and checks it; never reads pixels."""
 from __future__ import annotations
-import csv, io, json
+import csv, hashlib, io, json
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
-from .core import SPLITS, NotCurated, UnknownName, sha256_text, unknown_name, write_text
+from .core import SPLITS, NotCurated, UnknownName, csv_rows, unknown_name, write_text
 from .recipes import Recipe
 
 __all__ = ["Record", "Manifest", "read_manifest", "write_manifest", "write_rows", "COLUMNS", "MANIFEST", "CURATION"]
@@ -123,25 +123,25 @@ def read_manifest(
     if not file.is_file(): raise NotCurated(_not_curated(root))
     try: curation = json.loads((root/CURATION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise NotCurated(f"{root/CURATION}: {e}. Curate the folder again.") from e
+    if not isinstance(curation, dict): raise NotCurated(f"{root/CURATION}: no JSON object. Curate the folder again.")
     recipe = Recipe.from_dict(curation.get("recipe") or {}, f"{root/CURATION} [recipe]")
-    try: text = file.read_bytes().decode()
-    except UnicodeDecodeError as e: raise NotCurated(f"{file}: not UTF-8 ({e}). Curate the folder again.") from e
-    rows = _parse(text, file)
+    data = file.read_bytes()
+    rows = _parse(data, file)
     check_rows(rows, recipe.vocab, str(file))
-    return Manifest(root, rows, recipe, sha256_text(text), curation)
+    return Manifest(root, rows, recipe, hashlib.sha256(data).hexdigest(), curation)
 
 def _not_curated(root:Path)->str:
     if not root.exists(): return f"no folder {root}: give one that `cxr curate --out {root}` wrote."
     return (f"{root} holds no {MANIFEST}: it is not a curated folder. "
             "Curate it first: cxr curate --mirror DIR --out FOLDER.")
 
-def _parse(text:str, file:Path)->list[Record]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(surplus)")
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        have = ",".join(reader.fieldnames or ()) or "missing"
+def _parse(data:bytes, file:Path)->list[Record]:
+    columns, table = csv_rows(data, file, error=NotCurated)
+    if tuple(columns) != COLUMNS:
+        have = ",".join(columns) or "missing"
         raise NotCurated(f"{file}, row 1: columns are {have}; expected {','.join(COLUMNS)}.")
     rows = []
-    for i, d in enumerate(reader, 2):
+    for i, d in enumerate(table, 2):
         if len(d) != len(COLUMNS) or None in d.values():
             raise NotCurated(f"{file}, row {i}: expected {len(COLUMNS)} cells. Curate the folder again.")
         rows.append(Record(**d))

@@ -68,12 +68,26 @@ class Recipe:
             if not d.get(key):
                 raise RecipeError(f"{where}: key {key!r} is missing or empty: "
                                   "a recipe needs name, title and [classes].")
+        _shapes(d, where)
         train = d.get("train", {})
         _keys(train, Train.__dataclass_fields__, f"{where} [train]")
         recipe = cls(**{**d, "train": Train(**train)})
         _check(recipe, where)
         return recipe
 
+
+def _texts(v)->bool: return isinstance(v, list) and all(isinstance(x, str) for x in v)
+def _table(v, of)->bool: return isinstance(v, dict) and all(map(of, v.values()))
+
+SHAPES = {"classes": ("a table of lists of findings", lambda v: _table(v, _texts)),
+          "exclude": ("a table of lists of findings", lambda v: _table(v, _texts)),
+          "display": ("a table of names", lambda v: _table(v, lambda x: isinstance(x, str))),
+          "sources": ("a list of source ids", _texts), "train": ("a table", lambda v: isinstance(v, dict)),
+          **{k: ("a text", lambda v: isinstance(v, str)) for k in ("name", "title", "task", "yields")}}
+
+def _shapes(d:dict, where:str):
+    for key, (expected, fits) in SHAPES.items():
+        if key in d and not fits(d[key]): raise RecipeError(f"{where}: key {key!r} is {d[key]!r}: expected {expected}.")
 
 def _keys(d:dict, allowed, where:str):
     for key in d:

@@ -50,7 +50,7 @@ def test_a_broken_promise_is_named_when_written_and_when_read(folder, change, sa
 @pytest.mark.parametrize("damage,said", [
     (lambda t: t.replace("phash", "hash", 1), "row 1: columns are"),
     (lambda t: t + "one,cell\n", "expected 20 cells"),
-    (lambda t: "", "row 1")])
+    (lambda t: "", "row 1"), (lambda t: t + "\"" + "x" * 200_000, "no readable csv")])
 def test_damage_is_named(folder, damage, said):
     file = folder/"manifest.csv"
     file.write_text(damage(file.read_text()))
@@ -60,4 +60,7 @@ def test_a_folder_that_was_not_curated_is_told_how_to_be(tmp_path):
     with pytest.raises(NotCurated, match="cxr curate"): read_manifest(tmp_path)
     with pytest.raises(NotCurated, match="no folder"): read_manifest(tmp_path/"gone")
     (tmp_path/"manifest.csv").write_text("x")
+    (tmp_path/"curation.json").write_text("[]")
+    with pytest.raises(NotCurated, match="no JSON object"): read_manifest(tmp_path)
+    (tmp_path/"curation.json").unlink()
     with pytest.raises(NotCurated, match="curation.json"): read_manifest(tmp_path)

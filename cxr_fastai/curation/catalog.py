@@ -2,11 +2,11 @@
 Rules; never looks at an image. One row is one rule; a cell left blank takes the source's first row's, but for OWN;
 `-` is none."""
 from __future__ import annotations
-import csv, io, re
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ..core import FINDINGS, CatalogError, UnknownName, package_file, unknown_name
+from ..core import FINDINGS, SURPLUS, CatalogError, UnknownName, csv_rows, package_file, unknown_name
 
 __all__ = ["Rule", "Source", "load_catalog", "depths", "LABEL_FROM", "TRANSPORTS"]
 
@@ -105,17 +105,15 @@ def load_catalog(
     return catalog
 
 def _read(path:Path)->list[dict]:
-    try: text = path.read_bytes().decode("utf-8-sig")
+    try: data = path.read_bytes()
     except OSError as e:
         raise CatalogError(f"cannot read the catalogue {path}: {e.strerror}. Give --manifest a csv file.") from e
-    except UnicodeDecodeError as e: raise CatalogError(f"{path}: not UTF-8: {e}. Save it as UTF-8.") from e
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(surplus)", restval="")
-    for col in reader.fieldnames or ():
+    columns, rows = csv_rows(data, path, error=CatalogError)
+    for col in columns:
         if col not in COLUMNS: raise CatalogError(unknown_name("column", col, COLUMNS, f"{path.name}, row 1"))
-    if "source" not in (reader.fieldnames or ()): raise CatalogError(f"{path.name}, row 1: no column source.")
-    rows = list(reader)
+    if "source" not in columns: raise CatalogError(f"{path.name}, row 1: no column source.")
     for i, row in enumerate(rows, 2):
-        if "(surplus)" in row:
+        if SURPLUS in row:
             raise CatalogError(f"{path.name}, row {i}: more cells than columns: quote a cell that holds a comma.")
     return rows
 

@@ -1,12 +1,12 @@
 """Which images a source holds and what it says of each. Reads folder names, file names, csv tables and npz labels by
 the source's rules, returns Items and Rejects; decodes no image and changes no file."""
 from __future__ import annotations
-import csv, io, os, re
+import os, re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from ..core import FINDINGS, IntegrityError, one_line
+from ..core import FINDINGS, IntegrityError, csv_rows, one_line
 from ..images import is_image_name
 from .catalog import Rule, Source, split_bar, split_globs
 
@@ -84,17 +84,14 @@ def read_table(root:Path, rule:Rule, paths:list[str])->dict[str, list[dict]]:
     "File name, or stem, -> the rows that speak of it. The shallowest file that meets `rule.table` is read."
     found = sorted(match([rule.table], paths), key=lambda p: (p.count("/"), p))
     if not found:
-        raise IntegrityError(f"{rule.source}: no table {rule.table!r} below {root} (data_manifest.csv row {rule.row}). "
+        raise IntegrityError(f"{rule.source}: no table {rule.table!r} below {root} (catalogue row {rule.row}). "
                              "Fetch the source whole, or mend the row.")
     file = root/found[0]
-    try: text = file.read_bytes().decode({"utf-8": "utf-8-sig"}.get(rule.encoding, rule.encoding) or "utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise IntegrityError(f"{file}: not {rule.encoding or 'utf-8'}: {e.reason} at byte {e.start}. "
-                             f"Set column encoding of row {rule.row}.") from e
+    encoding = rule.encoding if rule.encoding == "latin-1" else "utf-8-sig"
+    columns, table = csv_rows(file.read_bytes(), f"{file} (catalogue row {rule.row}, column encoding)", encoding)
     rows: dict[str, list[dict]] = {}
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(surplus)", restval="")
-    _check_columns(rule, reader.fieldnames or (), file)
-    for row in reader:
+    _check_columns(rule, columns, file)
+    for row in table:
         key = fill(rule.table_key, row)
         if not key: continue
         cells = {k: (v or "").strip() for k, v in row.items() if isinstance(v, str) or v is None}
@@ -104,7 +101,7 @@ def read_table(root:Path, rule:Rule, paths:list[str])->dict[str, list[dict]]:
 def _check_columns(rule:Rule, have, file:Path):
     named = set(FIELD.findall(rule.table_key)) | ({rule.label_key} if rule.label_from == "column" else set())
     for col in sorted(named - set(have)):
-        raise IntegrityError(f"{file}: no column {col!r} (data_manifest.csv row {rule.row}); it has {', '.join(have)}.")
+        raise IntegrityError(f"{file}: no column {col!r} (catalogue row {rule.row}); it has {', '.join(have)}.")
 
 FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -129,7 +126,7 @@ def list_source(source:Source, root:Path)->Listing:
             seen = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"
             row = next(r.row for r in source.rules if g in split_globs(r.glob))
             raise IntegrityError(f"{source.id}: nothing below {root} meets the glob {g!r} "
-                                 f"(data_manifest.csv row {row}); there is {seen}. "
+                                 f"(catalogue row {row}); there is {seen}. "
                                  "Fetch the source whole, or mend the row.")
     met = match(source.globs, paths)
     outside = set(paths) - set(met)

@@ -120,6 +120,12 @@ def test_a_table_without_the_column_names_those_it_has(tmp_path):
     with pytest.raises(IntegrityError, match="no column 'finding'.*it has id, label"):
         listing(tmp_path, rule(**TABLE, label_value="x"))
 
+def test_a_table_in_another_encoding_is_named_with_the_row_to_mend(tmp_path):
+    put(tmp_path/"one/images/a.png", 1)
+    table(tmp_path, "a,Müller,Covid,PA,X-ray,,")
+    with pytest.raises(IntegrityError, match="catalogue row 2, column encoding.*not utf-8"):
+        listing(tmp_path, rule(**{**TABLE, "encoding": "utf-8"}, label_value="Covid", findings="covid_19"))
+
 def test_arrays_keep_their_own_splits(tmp_path):
     (tmp_path/"one").mkdir()
     np.savez(tmp_path/"one/a.npz", train_images=np.zeros((2, 28, 28), np.uint8), train_labels=np.array([[0], [1]]),
