@@ -39,8 +39,10 @@ def test_findings_of_two_classes(findings, label):
     (dict(train=dict(sampling="twice")), "oversample, none"),
     (dict(train=dict(epochs=0)), "at least 1"),
     (dict(train=dict(lr=-1)), "between 0 and 10"),
-    (dict(classes=["mass"]), "a table of lists"), (dict(classes={"sick": "mass"}), "a table of lists"), (dict(train=3), "a table"),
-    (dict(sources="one"), "a list of source ids"), (dict(title=5), "a text"), (dict(train=dict(size="big")), "whole number"),
+    (dict(classes=["mass"]), "a table of lists"),
+    (dict(classes={"sick": "mass"}), "a table of lists"), (dict(train=3), "a table"),
+    (dict(sources="one"), "a list of source ids"), (dict(title=5), "a text"),
+    (dict(train=dict(size="big")), "whole number"),
     (dict(train=dict(warmup=1)), "unknown key 'warmup'"),
     (dict(display={"x": "X"}), "unknown class 'x'")])
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(change, said):

@@ -109,7 +109,8 @@ def test_rows_of_one_source_may_not_disagree_about_the_source(tmp_path):
 def test_a_circle_of_copies_is_refused(tmp_path):
     c = load_catalog(write_catalog(tmp_path/"c.csv", rule("one", derived_from="two"), rule("two", derived_from="one")))
     with pytest.raises(CatalogError, match="circle"): depths(c)
-    c = load_catalog(write_catalog(tmp_path/"c.csv", rule("one", derived_from="*|two"), rule("two", derived_from="one")))
+    rows = rule("one", derived_from="*|two"), rule("two", derived_from="one")
+    c = load_catalog(write_catalog(tmp_path/"c.csv", *rows))
     with pytest.raises(CatalogError, match="circle"): depths(c)
 
 def test_an_unknown_column_is_named(tmp_path):

@@ -99,7 +99,10 @@ def test_a_batch_without_a_readable_file_is_no_problem(bundle, folder):
 
 def test_progress_wraps_the_batches(bundle, folder):
     seen = []
-    rows = predict_paths(bundle, iter(find_images([folder])), progress=lambda items, total, what: seen.append((total, what)) or items, bs=2)
+    def show(items, total, what):
+        seen.append((total, what))
+        return items
+    rows = predict_paths(bundle, iter(find_images([folder])), progress=show, bs=2)
     assert seen == [(2, "predicting 3 images")] and len(rows) == 3
 
 def test_rows_are_plain_json(bundle, folder):
