@@ -78,9 +78,11 @@ class Manifest:
 def to_csv(rows:list[dict], columns)->str:
     "Rows as csv text: \\n line ends, quotes where needed."
     out = io.StringIO()
-    w = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="raise")
+    w = csv.DictWriter(out, columns, lineterminator="\n")
+    quoted = csv.DictWriter(out, columns, lineterminator="\n", quoting=csv.QUOTE_ALL)
     w.writeheader()
-    w.writerows(rows)
+    for row in rows:  # csv before Python 3.13 does not quote a carriage return, and readers end the line there
+        (quoted if any("\r" in v for v in row.values()) else w).writerow(row)
     return out.getvalue()
 
 def write_rows(path, rows:list[dict], columns)->bool:

@@ -75,6 +75,11 @@ def is_junk(path:str)->bool:
     p = PurePosixPath(path)
     return bool(JUNK_FOLDERS & set(p.parts)) or p.name in JUNK_NAMES or p.name.startswith("._")
 
+def is_text(path:str)->bool:
+    "Whether a name is valid UTF-8, so that a manifest can hold it."
+    try: return bool(path.encode())
+    except UnicodeEncodeError: return False
+
 def match(globs, paths)->list[str]: return [p for p in paths if any(glob_regex(g).fullmatch(p) for g in globs)]
 
 
@@ -118,9 +123,11 @@ def list_source(source:Source, root:Path)->Listing:
     """All images of a source.
     Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe."""
     every = walk(root)
-    paths = [p for p in every if not is_junk(p)]
+    paths = [p for p in every if not is_junk(p) and is_text(p)]
     rejects = [_reject(source, p, "list", "junk", "left by an operating system in the archive")
                for p in every if is_junk(p)]
+    rejects += [_reject(source, ascii(p)[1:-1], "list", "name_not_utf8", "its name is no UTF-8: rename it")
+                for p in every if not is_text(p)]
     for g in source.globs:
         if not match([g], paths):
             seen = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"

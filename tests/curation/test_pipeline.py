@@ -1,5 +1,5 @@
 """pytest tests/curation/test_pipeline.py"""
-import hashlib, json, os, random, shutil
+import hashlib, json, os, random, shutil, sys
 from collections import Counter
 
 import numpy as np
@@ -148,6 +148,19 @@ def test_damaged_files_are_rejected_with_a_reason_and_the_rest_goes_on(tmp_path)
     assert row["stage"] == "scan" and row["reason"] == "truncated" and row["message"]
     assert row["sha256"] == hashlib.sha256(bad.read_bytes()).hexdigest()
     assert len(done.records) == 72 and done.faults == 1
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this file system holds UTF-8 names only")
+def test_odd_names_are_kept_and_one_that_is_no_utf8_is_named(tmp_path):
+    c = toy(tmp_path)
+    odd = ["p901_a,b.png", 'p902_"q".png', "p903_\r.png", "p904_\n.png", "p905_=1+1.png", "p906_é😀.png",
+           "-p907_.png"]
+    for i, name in enumerate(odd): put(tmp_path/"one/norm"/name, 7000 + i)
+    (tmp_path/"one/norm"/os.fsdecode(b"p908_\xff.png")).write_bytes(b"x")
+    curate(tmp_path/"out", manifest=c, workers=1)
+    m = read_manifest(tmp_path/"out")
+    assert {f"norm/{n}" for n in odd} <= {r.original_path for r in m.rows} and len(m.rows) == 79
+    assert ["name_not_utf8"] == [r["reason"] for r in read_rows(tmp_path/"out/rejects.csv") if "p908" in r["path"]]
+    assert curate(tmp_path/"out", manifest=c, workers=1).written == 0
 
 def test_arrays_are_curated_like_files(tmp_path):
     (tmp_path/"arr").mkdir()
