@@ -4,7 +4,7 @@ from __future__ import annotations
 import argparse, errno, json, sys
 from pathlib import Path
 
-from .core import CxrError, StorageError, UsageError, one_line
+from .core import CxrError, StorageError, one_line
 
 EXIT_CODES = ("exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, "
               "5 disk or permission, 130 interrupted")
@@ -60,20 +60,20 @@ def _ids(text)->list[str]: return [t.strip() for t in (text or "").split(",") if
 
 def train(args)->int:
     from .manifest import read_manifest
-    read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
+    data = read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
     from .training.run import train
     flags = ("arch", "size", "epochs", "bs", "lr", "weights", "sampling", "unfreeze")
     own = {k: v for k in flags if (v := getattr(args, k)) is not None}
-    print(train(args.data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers,
+    print(train(data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers,
                 allow_missing_classes=args.allow_missing_classes, **own))
     return 0
 
 def evaluate(args)->int:
     from .manifest import read_manifest
-    read_manifest(args.data)
+    data = read_manifest(args.data)
     from .evaluation.report import evaluate
     from .progress import bar, say
-    report = evaluate(args.bundle, args.data, args.split, args.out, progress=bar)
+    report = evaluate(args.bundle, data, args.split, args.out, progress=bar)
     _json(report.to_dict()) if args.json else print(report)
     if args.out: say(f"report: {Path(args.out)/'report.html'}")
     return 0

@@ -21,7 +21,8 @@ from pathlib import Path
 __all__ = ["CxrError", "UsageError", "UnknownName", "CatalogError", "RecipeError", "NotCurated", "SourceUnavailable",
            "IntegrityError", "ImageRejected", "NotTrained", "StorageError", "FINDINGS", "SPLITS", "Prediction",
            "atomic_path", "write_text", "write_json", "make_folder", "check_writable", "csv_rows", "SURPLUS",
-           "sha256_file", "sha256_text", "unknown_name", "cache_dir", "package_file", "one_line"]
+           "sha256_file", "sha256_text", "unknown_name", "cache_dir", "package_file", "one_line",
+           "printable"]
 
 
 class CxrError(Exception):
@@ -86,6 +87,11 @@ def unknown_name(
 def one_line(text)->str:
     "`text` with line breaks and runs of blanks folded, for an error or a csv cell."
     return " ".join(str(text).split())
+
+
+def printable(text)->str:
+    "One line that no terminal takes for commands: line breaks, escapes, bidi marks, broken Unicode spelled out."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
 # ---- files

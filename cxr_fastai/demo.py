@@ -1,10 +1,10 @@
 """`cxr demo`: the whole road on drawn radiographs, curate -> train -> evaluate -> predict, and the check that curation
 found everything that was planted. Writes one folder; needs no download."""
 from __future__ import annotations
-import csv, time
+import time
 from pathlib import Path
 
-from .core import IntegrityError, UsageError
+from .core import IntegrityError, UsageError, csv_rows
 from .progress import bar, say
 
 __all__ = ["demo", "check_planted"]
@@ -87,6 +87,4 @@ def _same_group(copies:dict, a, b)->bool:
     return a in copies and b in copies and copies[a]["group"] == copies[b]["group"]
 
 def _by_path(file:Path)->dict[tuple[str, str], dict]: return {(r["source"], r["path"]): r for r in _rows(file)}
-
-def _rows(file:Path)->list[dict]:
-    with open(file, newline="", encoding="utf-8") as f: return list(csv.DictReader(f))
+def _rows(file:Path)->list[dict]: return csv_rows(file.read_bytes(), file)[1]

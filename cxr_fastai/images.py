@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import (BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin,
                  TiffImagePlugin, WebPImagePlugin)
-from .core import ImageRejected, UsageError, one_line
+from .core import ImageRejected, UsageError, one_line, printable
 
 __all__ = ["REASONS", "MAX_PIXELS", "MAX_BYTES", "MIN_SIDE", "FORMATS", "DECODER_VERSION", "Radiograph", "read",
            "decode", "resize", "write_png", "is_image_name"]
@@ -104,12 +104,8 @@ _BAD = (*_BOMB, OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.e
 _CUT = re.compile("truncated|unexpected end|not enough|end of file", re.I)
 _VARIANT = re.compile("unknown pixel mode|unknown data organi|unsupported|not supported|cannot handle|not yet", re.I)
 
-def _printable(name)->str:
-    "A file name fit for one line of a terminal: line breaks, escapes, bidi marks, broken Unicode spelled out."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in one_line(name))
-
 def _rejected(reason:str, name:str, text)->ImageRejected:
-    return ImageRejected(reason, f"{_printable(name)}: {one_line(text)}")
+    return ImageRejected(reason, f"{printable(one_line(name))}: {one_line(text)}")
 
 def _too_many_bytes(n:int, name:str)->ImageRejected:
     return _rejected("too_large", name, f"{n:,} bytes, more than the limit of {MAX_BYTES:,}")

@@ -9,7 +9,8 @@ from pathlib import Path
 from .core import SPLITS, NotCurated, UnknownName, csv_rows, unknown_name, write_text
 from .recipes import Recipe
 
-__all__ = ["Record", "Manifest", "read_manifest", "write_manifest", "write_rows", "COLUMNS", "MANIFEST", "CURATION"]
+__all__ = ["Record", "Manifest", "read_manifest", "read_curation", "manifest_text", "write_manifest",
+           "write_rows", "COLUMNS", "MANIFEST", "CURATION"]
 
 MANIFEST, CURATION = "manifest.csv", "curation.json"
 
@@ -89,15 +90,18 @@ def write_rows(path, rows:list[dict], columns)->bool:
     "Write a csv, whole or not at all; False where it stands already."
     return write_text(path, to_csv(rows, columns))
 
-def write_manifest(
-    root:Path,          # the curated folder
-    rows:list[Record],  # written in the order of their paths
+def manifest_text(
+    rows:list[Record],  # in any order; they stand in that of their paths
     vocab:list[str],    # the classes that a label may be
-)->bool:
-    "Check and write manifest.csv. False where it stands already. Raises `NotCurated` for a row that breaks a promise."
+)->str:
+    "manifest.csv of checked rows. Raises `NotCurated` for a row that breaks a promise."
     rows = sorted(rows, key=lambda r: r.path)
     check_rows(rows, vocab, "the manifest to write")
-    return write_rows(Path(root)/MANIFEST, [vars(r) for r in rows], COLUMNS)
+    return to_csv([vars(r) for r in rows], COLUMNS)
+
+def write_manifest(root:Path, rows:list[Record], vocab:list[str])->bool:
+    "Check and write a folder's manifest.csv. False where it stands already. Raises `NotCurated`."
+    return write_text(Path(root)/MANIFEST, manifest_text(rows, vocab))
 
 def check_rows(rows:list[Record], vocab:list[str], where:str):
     "The promises of a manifest: cells filled, names known, paths unique, no group or patient in two splits."
@@ -123,14 +127,21 @@ def read_manifest(
     root = Path(data)
     file = root/MANIFEST
     if not file.is_file(): raise NotCurated(_not_curated(root))
-    try: curation = json.loads((root/CURATION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e: raise NotCurated(f"{root/CURATION}: {e}. Curate the folder again.") from e
-    if not isinstance(curation, dict): raise NotCurated(f"{root/CURATION}: no JSON object. Curate the folder again.")
+    curation = read_curation(root)
     recipe = Recipe.from_dict(curation.get("recipe") or {}, f"{root/CURATION} [recipe]")
     data = file.read_bytes()
     rows = _parse(data, file)
     check_rows(rows, recipe.vocab, str(file))
     return Manifest(root, rows, recipe, hashlib.sha256(data).hexdigest(), curation)
+
+def read_curation(root:Path)->dict:
+    "curation.json of a folder: what it was curated for. Raises `NotCurated`."
+    file = Path(root)/CURATION
+    try: curation = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise NotCurated(f"{file}: {e}. Curate the folder again, into an empty one.") from e
+    if isinstance(curation, dict): return curation
+    raise NotCurated(f"{file}: no JSON object. Curate the folder again, into an empty one.")
 
 def _not_curated(root:Path)->str:
     if not root.exists(): return f"no folder {root}: give one that `cxr curate --out {root}` wrote."

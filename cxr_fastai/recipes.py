@@ -1,7 +1,6 @@
 """A task as data: which findings make which class, and how to train for it. Reads recipes/*.toml or a user's own file,
 returns a Recipe; never touches images."""
 from __future__ import annotations
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 

@@ -15,14 +15,6 @@ META = dict(arch="resnet18", vocab=VOCAB, display={"covid_19": "COVID-19"}, size
             trained=dict(epochs=2, best_epoch=1, seconds=3.5, weights="none", seed=1))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    "Small networks are faster without the coordination of threads, much faster on a busy machine."
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
 @pytest.fixture(scope="module")
 def net():
     "A network whose answers differ between pictures without saturating."

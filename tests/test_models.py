@@ -6,14 +6,6 @@ import copy, functools, hashlib, http.server, pickle, socket, threading
 import pytest, safetensors.torch, torch, torchvision
 from cxr_fastai import core, models
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    "Small networks are faster without the coordination of threads, much faster on a busy machine."
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
 @functools.cache
 def whole(arch="resnet18", seed=0):
     "torchvision's own network with random weights, the same one at every call."

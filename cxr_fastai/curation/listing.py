@@ -2,7 +2,7 @@
 the source's rules, returns Items and Rejects; decodes no image and changes no file."""
 from __future__ import annotations
 import os, re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 

@@ -2,7 +2,7 @@
 one curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest
 lists."""
 from __future__ import annotations
-import html, json, os, re
+import html, os, re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core import (IntegrityError, NotCurated, UnknownName, UsageError, atomic_path, check_writable, make_folder,
                     package_file, sha256_file, sha256_text, unknown_name, write_json, write_text)
 from ..images import decode, write_png
-from ..manifest import CURATION, MANIFEST, Record, read_manifest, to_csv, write_manifest, write_rows
+from ..manifest import CURATION, MANIFEST, Record, manifest_text, read_curation, read_manifest, write_rows
 from ..recipes import Recipe, load_recipe
 from .catalog import Source, choose, depths, load_catalog
 from .dedupe import CONFLICT_COLUMNS, DUPLICATE_COLUMNS, DuplicateGroup, Seen, group_copies
@@ -108,10 +108,10 @@ def curate(
     _check_out(out, request)
     roots, absent = locate(sources, mirror, beside, must=bool(only))
     present = [s for s in sources if s.id in roots]
-    found = _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress)
+    *found, origins = _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress)
     done = Curation(out, recipe, *found, present, absent)
     done.warnings += _warn(done, catalog)
-    if not check: _write(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, roots, workers, progress)
+    if not check: _write(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, origins, workers, progress)
     return done
 
 def _catalog_sha(manifest)->str: return sha256_file(manifest or package_file("data_manifest.csv"))
@@ -123,9 +123,7 @@ def _check_out(out:Path, request:dict):
     if not (out/CURATION).is_file():
         raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
                          "Choose an empty folder for --out.")
-    try: before = json.loads((out/CURATION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise NotCurated(f"{out/CURATION}: {e}. Choose an empty folder for --out.") from e
+    before = read_curation(out)
     for key, now in request.items():
         if before.get(key) != now:
             was, now = (x.get("name") if isinstance(x, dict) else x for x in (before.get(key), now))
@@ -135,7 +133,8 @@ def _check_out(out:Path, request:dict):
 # ---- decide
 
 def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress):
-    "(records, groups of copies, rejects, warnings): everything that is to be written, and nothing is."
+    """(records, groups of copies, rejects, warnings, origins): everything that is to be written, and nothing is.
+    An origin is where the pixels of a pixel_sha256 are read again: (file, array)."""
     listings = [list_source(s, roots[s.id]) for s in present]
     rejects = [r for x in listings for r in x.rejects]
     warnings = [w for x in listings for w in x.warnings]
@@ -160,7 +159,8 @@ def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progr
     records.sort(key=lambda r: r.path)
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records: raise UsageError(_nothing(rejects, recipe))
-    return records, [g for g in groups if len(g.members) > 1], rejects, warnings
+    origins = {s.print.pixel_sha256: (str(s.item.file), s.item.array) for s in (g.kept for g in groups)}
+    return records, [g for g in groups if len(g.members) > 1], rejects, warnings, origins
 
 def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
 
@@ -236,11 +236,11 @@ def _givers(catalog, recipe, label)->list[str]:
 
 # ---- write
 
-def _write(done:Curation, request:dict, roots, workers, progress):
+def _write(done:Curation, request:dict, origins, workers, progress):
     "Images, tables, card, then the manifest: its presence says that the folder is whole."
     before = _before(done.out)
     paths = {r.path for r in done.records}
-    text = to_csv([vars(r) for r in done.records], Record.__dataclass_fields__)
+    text = manifest_text(done.records, done.recipe.vocab)
     stands = (done.out/MANIFEST).is_file() and (done.out/MANIFEST).read_bytes() == text.encode()
     if not stands and (done.out/MANIFEST).exists():
         os.unlink(done.out/MANIFEST)  # the folder is not whole until it is written again
@@ -249,23 +249,18 @@ def _write(done:Curation, request:dict, roots, workers, progress):
     for folder in sorted({os.path.dirname(p) for p in paths}): _clear(make_folder(done.out/folder))
     todo = [r for r in done.records if not (done.out/r.path).is_file()]
     if todo:
-        jobs = [(*_origin(r, roots), r.pixel_sha256, str(done.out/r.path)) for r in todo]
+        jobs = [(*origins[r.pixel_sha256], r.pixel_sha256, str(done.out/r.path)) for r in todo]
         done.written += len(parallel(_write_many, jobs, workers, progress, "writing images"))
     for gone in sorted(before - paths):
         if (done.out/gone).is_file(): os.unlink(done.out/gone); done.removed += 1
     done.foreign = _foreign(done, paths)
     done.written += _write_tables(done)
-    done.written += write_manifest(done.out, done.records, done.recipe.vocab)
+    done.written += write_text(done.out/MANIFEST, text)
 
 def _clear(folder:Path):
     "Take away what a run that was killed left half-written: our own temporary names, nothing else."
     for part in folder.glob(".*.png.*.part"):
         if HALF.fullmatch(part.name): part.unlink()
-
-def _origin(r:Record, roots)->tuple[str, tuple|None]:
-    path, _, inner = r.original_path.partition("#")
-    part, _, row = inner.partition("/")
-    return (str(roots[r.source]/path), (f"{part}_images", int(row))) if inner else (str(roots[r.source]/path), None)
 
 def _write_many(todo:list)->list:
     for file, array, sha, to in todo:

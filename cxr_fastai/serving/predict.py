@@ -8,7 +8,7 @@ import csv, io, os
 from collections.abc import Iterable
 from pathlib import Path
 import torch
-from ..core import CxrError, StorageError, UsageError, one_line, write_text
+from ..core import CxrError, StorageError, UsageError, one_line, printable, write_text
 from ..images import is_image_name
 
 __all__ = ["find_images", "predict_paths", "write_csv", "format_rows"]
@@ -27,14 +27,14 @@ def find_images(
     for path in paths:
         if path.is_dir(): found += _images_in(path)
         elif os.path.lexists(path): found.append(path)
-        else: raise UsageError(f"no such file or folder: {_printable(path)}")
+        else: raise UsageError(f"no such file or folder: {printable(path)}")
     if found: return found
-    raise UsageError(f"no images in {', '.join(map(_printable, paths)) or 'an empty list of paths'}: "
+    raise UsageError(f"no images in {', '.join(map(printable, paths)) or 'an empty list of paths'}: "
                      "expected image files, or folders that hold some")
 
 def _images_in(folder:Path)->list[Path]:
     "Image files below `folder`, sorted. Links to folders are not followed, so loops end; hidden files are left out."
-    def refuse(e:OSError): raise StorageError(f"cannot read {_printable(e.filename)}: {e.strerror}") from e
+    def refuse(e:OSError): raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
     walk = os.walk(folder, onerror=refuse)
     found = (Path(at)/name for at, _, names in walk for name in names)
     return sorted(p for p in found if is_image_name(p) and not p.name.startswith("."))
@@ -105,12 +105,8 @@ def format_rows(
     return "\n".join(f"{path:<{widths[0]}}  {answer:<{widths[1]}}  {why}".rstrip() for path, answer, why in lines)
 
 def _line(row:dict, display:dict)->tuple[str, str, str]:
-    path, probs = _printable(row["path"]), row["probs"]
-    if row["error"]: return path, "not read", _printable(row["error"])
-    if row["abstained"]: return path, "no answer", _printable(row["reason"])
+    path, probs = printable(row["path"]), row["probs"]
+    if row["error"]: return path, "not read", printable(row["error"])
+    if row["abstained"]: return path, "no answer", printable(row["reason"])
     classes = row["label"].split("|")
     return path, ", ".join(display.get(c, c) for c in classes), ", ".join(f"{probs[c]:.3f}" for c in classes)
-
-def _printable(text)->str:
-    "One line that no terminal takes for commands: line breaks, escapes, bidi marks and broken Unicode spelled out."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

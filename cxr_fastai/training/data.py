@@ -3,7 +3,6 @@
 Never flips: a mirrored chest is another anatomy. Never draws from a global generator for the order of images, never
 trains a class without images unasked, and never puts a path or a pixel into an exported learner.
 """
-import os
 from pathlib import Path
 import numpy as np, torch
 

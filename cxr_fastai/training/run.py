@@ -13,7 +13,7 @@ from . import fastai_first  # noqa: F401
 from fastai.learner import Learner
 
 from ..bundle import libraries, save_bundle
-from ..core import CxrError, StorageError, UsageError, atomic_path, make_folder, one_line
+from ..core import StorageError, UsageError, atomic_path, make_folder, one_line
 from ..manifest import Manifest, read_manifest
 from ..progress import bar, say
 from ..recipes import Recipe, Train, check_train, load_recipe

@@ -153,12 +153,12 @@ def test_damaged_files_are_rejected_with_a_reason_and_the_rest_goes_on(tmp_path)
 def test_odd_names_are_kept_and_one_that_is_no_utf8_is_named(tmp_path):
     c = toy(tmp_path)
     odd = ["p901_a,b.png", 'p902_"q".png', "p903_\r.png", "p904_\n.png", "p905_=1+1.png", "p906_é😀.png",
-           "-p907_.png"]
+           "p909_#1.png",            "-p907_.png"]
     for i, name in enumerate(odd): put(tmp_path/"one/norm"/name, 7000 + i)
     (tmp_path/"one/norm"/os.fsdecode(b"p908_\xff.png")).write_bytes(b"x")
     curate(tmp_path/"out", manifest=c, workers=1)
     m = read_manifest(tmp_path/"out")
-    assert {f"norm/{n}" for n in odd} <= {r.original_path for r in m.rows} and len(m.rows) == 79
+    assert {f"norm/{n}" for n in odd} <= {r.original_path for r in m.rows} and len(m.rows) == 80
     assert ["name_not_utf8"] == [r["reason"] for r in read_rows(tmp_path/"out/rejects.csv") if "p908" in r["path"]]
     assert curate(tmp_path/"out", manifest=c, workers=1).written == 0
 
@@ -261,6 +261,12 @@ def test_an_output_that_is_not_ours_is_not_touched(tmp_path):
     before = tree(tmp_path/"out")
     with pytest.raises(UsageError, match="not empty"): curate(tmp_path/"out", manifest=toy(tmp_path), workers=1)
     assert tree(tmp_path/"out") == before
+
+def test_a_damaged_request_of_the_output_is_named(tmp_path):
+    (tmp_path/"out").mkdir()
+    for text, said in (("[]", "no JSON object"), ("{", "curation.json")):
+        (tmp_path/"out/curation.json").write_text(text)
+        with pytest.raises(NotCurated, match=said): curate(tmp_path/"out", manifest=toy(tmp_path), workers=1)
 
 def test_an_output_of_another_request_is_not_mixed(tmp_path):
     c = toy(tmp_path)

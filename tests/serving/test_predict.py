@@ -15,14 +15,6 @@ META = dict(arch="resnet18", vocab=VOCAB, display={"covid_19": "COVID-19", "norm
             std=0.25, recipe={"name": "toy"}, manifest_sha256="0" * 64, trained={"epochs": 1})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    "Small networks are faster without the coordination of threads, much faster on a busy machine."
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     torch.manual_seed(0)

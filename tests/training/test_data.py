@@ -12,7 +12,6 @@ from cxr_fastai.training.cache import pixel_cache
 from cxr_fastai.training.data import MEAN, STD, Draws, ReadRadiograph, build_dataloaders, check_classes
 import toy
 
-torch.set_num_threads(1)  # images this small are quicker so, above all beside other work
 SIZE = 32
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.learner import balanced_accuracy, build_learner, start_network
 import toy
 
-torch.set_num_threads(1)  # images this small are quicker so, above all beside other work
 
 @pytest.fixture
 def dls(tmp_path, monkeypatch):

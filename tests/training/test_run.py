@@ -12,7 +12,6 @@ from cxr_fastai.training.learner import build_learner, start_network
 from cxr_fastai.training.run import default_out, fit, train
 import toy
 
-torch.set_num_threads(1)  # images this small are quicker so, above all beside other work
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
