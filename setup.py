@@ -23,6 +23,6 @@ setup(
     packages=find_packages(include=["cxr_fastai*"]),
     package_data={"cxr_fastai": ["data_manifest.csv", "recipes/*.toml"], "cxr_fastai.evaluation": ["*.html"]},
     install_requires=lines("requirements"),
-    extras_require={"dev": lines("dev_requirements")},
+    extras_require={"dev": lines("dev_requirements"), "ray": lines("ray_requirements")},
     entry_points={"console_scripts": lines("console_scripts")},
 )

@@ -2,6 +2,7 @@
 line and its exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
 from __future__ import annotations
 import argparse, errno, json, sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from .core import CxrError, StorageError, one_line
@@ -12,13 +13,47 @@ EXIT_CODES = ("exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 
 
 def sources(args)->int:
     from .curation.catalog import load_catalog
+    if args.check and args.manifest and _is_curated(Path(args.manifest)): return _check_curated(args.manifest)
     catalog = load_catalog(args.manifest)
+    if args.check: return _check_sources(args, catalog)
     if args.json: return _json([s.to_dict() for s in catalog.values()])
     for s in catalog.values(): print("\n".join(_source_lines(s)))
     return 0
 
+def _is_curated(path:Path)->bool:
+    from .manifest import MANIFEST
+    return path.is_dir() or path.name == MANIFEST
+
+def _check_curated(path)->int:
+    from .manifest import check_manifest
+    faults = check_manifest(path)
+    for line in faults or [f"{path}: sound"]: print(line)
+    return 2 if faults else 0
+
+def _check_sources(args, catalog)->int:
+    "A line for each source: what is missing to have it; 3 where one that is on cannot be had."
+    from .curation.catalog import choose
+    from .curation.fetch import survey
+    chosen = choose(catalog, _ids(args.only), [s.id for s in catalog.values() if s.transport != "reference"])
+    found = survey(chosen, args.mirror, Path(args.manifest).parent if args.manifest else Path())
+    needed = [s.id for s in chosen if s.on == "yes" or args.only]
+    missing = [id for id in needed if found[id].state not in ("ready", "here")]
+    rows = [dict(source=s.id, on=s.on, **vars(found[s.id]), licence=s.licence, redistribute=s.redistribute)
+            for s in chosen]
+    if args.json: _json(rows)
+    else: print("\n".join(map(_check_line, rows)))
+    if missing: print(f"cxr sources: {len(missing)} of {len(needed)} sources cannot be had: {', '.join(missing)}",
+                      file=sys.stderr)
+    return 3 if missing else 0
+
+def _check_line(row)->str:
+    size = f", {row['size'] / 1e6:,.0f} MB" if row["size"] else ""
+    shared = "" if row["redistribute"] == "yes" else f"; for local use only (licence: {row['licence']})"
+    remedy = f"\n{'':24}{row['remedy']}" if row["remedy"] else ""
+    return f"{row['source']:<24}{row['on']:<5}{row['state']:<12} {row['message']}{size}{shared}{remedy}"
+
 def _source_lines(s)->list[str]:
-    from .curation.fetch import how_to_get
+    from .curation.fetch.transports import how_to_get
     of = f"   copies of {', '.join(s.derived)}" if s.derived else ""
     if s.transport == "reference": return [f"{s.id}   (named by others, never fetched)   {s.title}{of}", ""]
     doubts = sorted({u for r in s.rules for u in r.unconfirmed.split("|") if u})
@@ -36,10 +71,13 @@ def _rule_line(r)->str:
 
 
 def curate(args)->int:
+    from . import progress
     from .curation.pipeline import curate
-    from .progress import bar, say
-    done = curate(args.out, args.recipe, args.manifest, args.mirror, _ids(args.only), args.layout, args.workers,
-                  args.quick, args.seed, args.check, bar)
+    say = progress.say
+    with redirect_stdout(sys.stderr):  # Ray tells of dead workers on stdout, which is the result's
+        done = curate(args.out, args.recipe, args.manifest, args.mirror, _ids(args.only), args.layout, args.workers,
+                      args.quick, args.seed, args.check, args.strict, args.engine, args.wait, args.update_pins,
+                      progress)
     for w in done.warnings: say(f"warning: {w}")
     if done.foreign:
         say(f"warning: {len(done.foreign)} files in the class folders are not in the manifest and stay as they are: "
@@ -50,8 +88,9 @@ def curate(args)->int:
     else:
         removed = f", removed {done.removed} images that no longer belong" if done.removed else ""
         say(f"wrote {done.written} files to {args.out}{removed}")
+    if done.incomplete: say(f"INCOMPLETE: without {', '.join(done.incomplete)} (cxr sources --check)")
     if args.strict and done.faults:
-        say(f"--strict: {done.faults} sources or inputs are missing or broken: see {Path(args.out)/'rejects.csv'}")
+        say(f"--strict: {done.faults} inputs are broken: see {Path(args.out)/'rejects.csv'}")
         return 1
     return 0
 
@@ -127,6 +166,10 @@ def _demo(v):
 
 def _sources(v):
     v.add_argument("--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns")
+    v.add_argument("--check", action="store_true",
+                   help="ask every source what is missing to have it; with --manifest FOLDER, check a curated folder")
+    v.add_argument("--only", metavar="ID,..", help="with --check: these sources")
+    v.add_argument("--mirror", metavar="DIR", help="with --check: look for them in this mirror")
     v.add_argument("--json", action="store_true", help="everything, as JSON")
 
 def _curate(v):
@@ -136,13 +179,18 @@ def _curate(v):
     v.add_argument("--manifest", metavar="CSV",
                    help="a catalogue of your own; a local handle may be a path relative to it")
     v.add_argument("--mirror", metavar="DIR",
-                   help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID")
+                   help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID; then no download")
     v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
     v.add_argument("--layout", default="class", choices=("class", "split"), help="CLASS/image or SPLIT/CLASS/image")
     v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
+    v.add_argument("--engine", default="local", choices=("local", "ray"),
+                   help="ray: on a new Ray here, or on the cluster of $RAY_ADDRESS")
+    v.add_argument("--wait", action="store_true", help="wait for another run in the same folder")
+    v.add_argument("--update-pins", action="store_true", help="accept downloads that differ from sources.lock.json")
     v.add_argument("--quick", action="store_true", help="a balanced random subset; no patient on two sides")
     v.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)")
-    v.add_argument("--strict", action="store_true", help="exit 1 where a source is missing or an input is broken")
+    v.add_argument("--strict", action="store_true",
+                   help="stop where a source cannot be had; exit 1 where an input is broken")
     v.add_argument("--check", action="store_true", help="decide and count, write nothing")
     v.add_argument("--json", action="store_true", help="the result as JSON")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .core import IntegrityError, UsageError, csv_rows
+from . import progress
+from .core import IntegrityError, UsageError
+from .manifest import read_manifest, read_rows
 from .progress import bar, say
 
 __all__ = ["demo", "check_planted"]
@@ -26,7 +28,7 @@ def demo(
     say(f"1/5 drawing radiographs of five sources into {out/'mirror'}")
     planted = write_sources(out, PER_CLASS, DRAWN, seed)
     say(f"2/5 curating them: cxr curate --manifest {planted.catalog} --mirror {planted.mirror} --out {out/'curated'}")
-    done = curate(out/"curated", manifest=planted.catalog, mirror=planted.mirror, seed=seed, progress=bar)
+    done = curate(out/"curated", manifest=planted.catalog, mirror=planted.mirror, seed=seed, progress=progress)
     print(done)
     for line in check_planted(planted, out/"curated"): print(line)
     bundle = _train(out, seed)
@@ -49,7 +51,6 @@ def _train(out:Path, seed:int)->Path:
 
 def _predict(bundle:Path, out:Path)->str:
     from .bundle import load_bundle
-    from .manifest import read_manifest
     from .serving.predict import format_rows, predict_paths
     rows = read_manifest(out/"curated").part("test").drop_duplicates("label")
     say(f"5/5 asking it about an image of each class: cxr predict {bundle} IMAGE..")
@@ -87,4 +88,4 @@ def _same_group(copies:dict, a, b)->bool:
     return a in copies and b in copies and copies[a]["group"] == copies[b]["group"]
 
 def _by_path(file:Path)->dict[tuple[str, str], dict]: return {(r["source"], r["path"]): r for r in _rows(file)}
-def _rows(file:Path)->list[dict]: return csv_rows(file.read_bytes(), file)[1]
+def _rows(file:Path)->list[dict]: return read_rows(file)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 import sys, time
 
-__all__ = ["bar", "say"]
+__all__ = ["bar", "meter", "say"]
 
 
 def say(text:str): print(text, file=sys.stderr, flush=True)
@@ -20,3 +20,29 @@ def bar(
     begun = time.monotonic()
     yield from items
     say(f"{what}: {time.monotonic() - begun:.1f} s")
+
+
+class meter:
+    "Bytes that arrive: a tqdm bar with size, rate and time left in a terminal, else a line at the start and at the end."
+    def __init__(self,
+        total,      # bytes, or None where nobody says
+        done:int,   # bytes that stand already
+        what:str,   # "kermany_kaggle: chest-xray-pneumonia.zip"
+    ):
+        self.what, self.done, self.came, self.begun, self.bar = what, done, 0, time.monotonic(), None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+            self.bar = tqdm(total=total, initial=done, desc=what, unit="B", unit_scale=True, unit_divisor=1000,
+                            file=sys.stderr, dynamic_ncols=True)
+        else:
+            size = f"{total / 1e6:.1f} MB" if total else "of unknown size"
+            say(f"{what}: {size}{f', going on from {done / 1e6:.1f} MB' if done else ''}")
+
+    def update(self, n:int):
+        self.came += n
+        if self.bar: self.bar.update(n)
+
+    def close(self):
+        if self.bar: return self.bar.close()
+        seconds = time.monotonic() - self.begun
+        say(f"{self.what}: {self.came / 1e6:.1f} MB in {seconds:.1f} s ({self.came / 1e6 / max(seconds, .1):.1f} MB/s)")

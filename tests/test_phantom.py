@@ -238,6 +238,7 @@ def test_the_catalogue_speaks_the_houses_vocabulary(planted):
 def test_the_curation_reads_the_catalogue_and_finds_what_it_expects(planted):
     from cxr_fastai.curation.catalog import load_catalog
     from cxr_fastai.curation.listing import list_source
+    from cxr_fastai.curation.tree import folder_tree
     for source in load_catalog(planted.catalog).values():
-        listing = list_source(source, planted.mirror/"local"/source.handle)
+        listing = list_source(source, folder_tree(planted.mirror/"local"/source.handle))
         assert not [w for w in listing.warnings if "expects" in w], source.id

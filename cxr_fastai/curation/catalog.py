@@ -24,7 +24,9 @@ class Rule:
     source: str          # id
     on: str              # yes | no: curated when nobody names sources
     transport: str
-    handle: str          # owner/name; http: an id without host; local: a folder
+    handle: str          # owner/name, pinned by @version or @commit; http: an id without host; local: a folder
+    download: str        # http: the URLs of its files and archives, joined by " ; "
+    pin: str             # SHA-256 of each file to download, in the order of `download`, joined by " ; "
     title: str
     glob: str            # of the images, relative to the source; several joined by " ; "
     label_from: str      # folder: the parent's name | name: group `label` of name_regex
@@ -85,7 +87,7 @@ class Source:
 
 
 def split_bar(text:str)->tuple[str, ...]: return tuple(t for t in text.split("|") if t)
-def split_globs(text:str)->list[str]: return [g.strip() for g in text.split(";") if g.strip()]
+def split_globs(text:str)->list[str]: return [g.strip() for g in text.split(" ; ") if g.strip()]
 
 def load_catalog(
     path=None, # a csv like data_manifest.csv; None: the library's own
@@ -125,8 +127,8 @@ def _rule(row:dict, first:Rule|None, i:int, where:str)->Rule:
     _check_rule(rule, first, f"{where}, row {i}")
     return rule
 
-SOURCE_WIDE = ("on", "transport", "handle", "title", "age_group", "derived_from", "licence", "redistribute",
-               "citation", "url", "expected_total")
+SOURCE_WIDE = ("on", "transport", "handle", "download", "pin", "title", "age_group", "derived_from", "licence",
+               "redistribute", "citation", "url", "expected_total")
 
 def _check_rule(r:Rule, first:Rule|None, at:str):
     if not re.fullmatch(r"[a-z0-9_]+", r.source):
@@ -156,6 +158,7 @@ def _check_how(r:Rule, at:str):
         raise CatalogError(f"{at}, column handle: {r.handle!r}: expected owner/name, and @version to pin it.")
     if r.transport == "http" and not re.fullmatch(r"[\w-][\w.-]*", r.handle):
         raise CatalogError(f"{at}, column handle: {r.handle!r}: expected an id of letters, digits, dots and hyphens.")
+    _check_downloads(r, at)
     for c in ("table_key", "label_key"):
         if (r.table if c == "table_key" else r.label_from == "column") and not getattr(r, c):
             raise CatalogError(f"{at}, column {c}: empty: label_from {r.label_from} with table {r.table!r} needs it.")
@@ -163,6 +166,19 @@ def _check_how(r:Rule, at:str):
         raise CatalogError(f"{at}, column table: empty: label_from column needs the glob of a csv.")
     _check_regex(r.name_regex, ("label",) if r.label_from == "name" else (), "name_regex", at)
     _check_split(r.split, at)
+
+def _check_downloads(r:Rule, at:str):
+    urls, pins = split_globs(r.download), split_globs(r.pin)
+    for u in urls:
+        if not re.match(r"https?://[^/\s]+/", u):
+            raise CatalogError(f"{at}, column download: {u!r}: expected an http or https URL of a file.")
+    if urls and r.transport != "http":
+        raise CatalogError(f"{at}, column download: a {r.transport} source is fetched by its handle; leave it blank.")
+    for p in pins:
+        if not re.fullmatch("[0-9a-f]{64}", p):
+            raise CatalogError(f"{at}, column pin: {p!r}: expected a SHA-256 of 64 hex digits.")
+    if pins and len(pins) != max(len(urls), 1):
+        raise CatalogError(f"{at}, column pin: {len(pins)} of them for {max(len(urls), 1)} files: give each its own.")
 
 def _check_regex(regex:str, groups, column:str, at:str):
     try: have = re.compile(regex).groupindex

@@ -1,14 +1,15 @@
 """Which images a source holds and what it says of each. Reads folder names, file names, csv tables and npz labels by
 the source's rules, returns Items and Rejects; decodes no image and changes no file."""
 from __future__ import annotations
-import os, re
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ..core import FINDINGS, IntegrityError, csv_rows, one_line
 from ..images import is_image_name
 from .catalog import Rule, Source, split_bar, split_globs
+from .tree import Tree
 
 __all__ = ["Item", "Reject", "Listing", "list_source"]
 
@@ -16,11 +17,11 @@ JUNK_FOLDERS = {"__MACOSX"}
 JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     "An image of a source, with what the source says of it."
     source: str
-    file: Path               # on disk
+    file: str                # on disk; its name may be a hash
     path: str                # relative to the source, with /; arrays: file.npz#train/0
     array: tuple[str, int]|None  # (key of the npz, row)
     source_label: str
@@ -33,7 +34,7 @@ class Item:
     official: str            # split that the source fixes, or ''
     rule: Rule
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reject:
     "A file, or a table's row, that does not reach the folder: a row of rejects.csv."
     path: str
@@ -61,15 +62,6 @@ def glob_regex(glob:str)->re.Pattern:
     parts = re.split(r"(\*\*/|\*|\?)", glob)
     return re.compile("".join({"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(p, re.escape(p)) for p in parts))
 
-def walk(root:Path)->list[str]:
-    "Relative / paths of all regular files below `root`, sorted; links to folders are not followed."
-    out = []
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        here = Path(folder).relative_to(root).as_posix()
-        out += [n if here == "." else f"{here}/{n}" for n in names if os.path.isfile(os.path.join(folder, n))]
-    return sorted(out)
-
 def is_junk(path:str)->bool:
     "What an operating system leaves in archives."
     p = PurePosixPath(path)
@@ -85,13 +77,13 @@ def match(globs, paths)->list[str]: return [p for p in paths if any(glob_regex(g
 
 # ---- tables
 
-def read_table(root:Path, rule:Rule, paths:list[str])->dict[str, list[dict]]:
+def read_table(tree:Tree, rule:Rule, paths:list[str])->dict[str, list[dict]]:
     "File name, or stem, -> the rows that speak of it. The shallowest file that meets `rule.table` is read."
     found = sorted(match([rule.table], paths), key=lambda p: (p.count("/"), p))
     if not found:
-        raise IntegrityError(f"{rule.source}: no table {rule.table!r} below {root} (catalogue row {rule.row}). "
+        raise IntegrityError(f"{rule.source}: no table {rule.table!r} in {tree.where} (catalogue row {rule.row}). "
                              "Fetch the source whole, or mend the row.")
-    file = root/found[0]
+    file = tree.file(found[0])
     encoding = rule.encoding if rule.encoding == "latin-1" else "utf-8-sig"
     columns, table = csv_rows(file.read_bytes(), f"{file} (catalogue row {rule.row}, column encoding)", encoding)
     rows: dict[str, list[dict]] = {}
@@ -103,7 +95,7 @@ def read_table(root:Path, rule:Rule, paths:list[str])->dict[str, list[dict]]:
         rows.setdefault(key, []).append(cells)
     return rows
 
-def _check_columns(rule:Rule, have, file:Path):
+def _check_columns(rule:Rule, have, file):
     named = set(FIELD.findall(rule.table_key)) | ({rule.label_key} if rule.label_from == "column" else set())
     for col in sorted(named - set(have)):
         raise IntegrityError(f"{file}: no column {col!r} (catalogue row {rule.row}); it has {', '.join(have)}.")
@@ -119,20 +111,22 @@ def fill(template:str, fields:dict)->str:
 
 # ---- one source
 
-def list_source(source:Source, root:Path)->Listing:
+def list_source(source:Source, tree:Tree)->Listing:
     """All images of a source.
     Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe."""
-    every = walk(root)
+    every = list(tree.files)
     paths = [p for p in every if not is_junk(p) and is_text(p)]
     rejects = [_reject(source, p, "list", "junk", "left by an operating system in the archive")
                for p in every if is_junk(p)]
     rejects += [_reject(source, ascii(p)[1:-1], "list", "name_not_utf8", "its name is no UTF-8: rename it")
                 for p in every if not is_text(p)]
+    rejects += [_reject(source, p if is_text(p) else ascii(p)[1:-1], "list", reason, message)
+                for p, reason, message in tree.dropped]
     for g in source.globs:
         if not match([g], paths):
             seen = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"
             row = next(r.row for r in source.rules if g in split_globs(r.glob))
-            raise IntegrityError(f"{source.id}: nothing below {root} meets the glob {g!r} "
+            raise IntegrityError(f"{source.id}: nothing in {tree.where} meets the glob {g!r} "
                                  f"(catalogue row {row}); there is {seen}. "
                                  "Fetch the source whole, or mend the row.")
     met = match(source.globs, paths)
@@ -141,7 +135,7 @@ def list_source(source:Source, root:Path)->Listing:
                 for p in sorted(outside) if is_image_name(p)]
     if source.label_from == "shard":
         raise IntegrityError(f"{source.id}: TFRecord shards cannot be read yet. Curate nih_sample or nih_full instead.")
-    pairs = _array_pairs(source, root, met) if source.label_from == "array" else _file_pairs(source, root, met, paths)
+    pairs = _array_pairs(source, tree, met) if source.label_from == "array" else _file_pairs(source, tree, met, paths)
     found = list(pairs)
     items = [x for x in found if isinstance(x, Item)]
     rejects += [x for x in found if isinstance(x, Reject)]
@@ -150,33 +144,33 @@ def list_source(source:Source, root:Path)->Listing:
 def _reject(source:Source, path:str, stage:str, reason:str, message:str)->Reject:
     return Reject(path, "", source.id, stage, reason, one_line(message))
 
-def _file_pairs(source:Source, root:Path, met:list[str], paths:list[str]):
-    tables = {r.table: read_table(root, r, paths) for r in {r.table: r for r in source.rules if r.table}.values()}
-    official = _official_lists(source, root, paths)
+def _file_pairs(source:Source, tree:Tree, met:list[str], paths:list[str]):
+    tables = {r.table: read_table(tree, r, paths) for r in {r.table: r for r in source.rules if r.table}.values()}
+    official = _official_lists(source, tree, paths)
     used = set()
     for path in met:
         name, stem = PurePosixPath(path).name, PurePosixPath(path).stem
         keys = {t: next((k for k in (name, stem, path) if k in rows), None) for t, rows in tables.items()}
         used |= set(keys.items())
         rows = {t: tables[t].get(k, []) for t, k in keys.items()}
-        yield _label(source, root, path, rows, official)
+        yield _label(source, tree, path, rows, official)
     for t, rows in tables.items():
         for key in rows:
             if (t, key) not in used:
                 yield _reject(source, key, "table", "missing_file", f"{t} has a row for it, but there is no such file")
 
-def _official_lists(source:Source, root:Path, paths:list[str])->dict[str, set]:
+def _official_lists(source:Source, tree:Tree, paths:list[str])->dict[str, set]:
     out = {}
     for r in source.rules:
         if not r.split.startswith("list:") or r.split in out: continue
         found = match(["**/" + r.split[5:]], paths)
         if not found:
-            raise IntegrityError(f"{source.id}: no {r.split[5:]} below {root}: "
+            raise IntegrityError(f"{source.id}: no {r.split[5:]} in {tree.where}: "
                                  f"it names the official test set (row {r.row}). Fetch it too.")
-        out[r.split] = set((root/found[0]).read_text(encoding="utf-8").split())
+        out[r.split] = set(tree.file(found[0]).read_text(encoding="utf-8").split())
     return out
 
-def _label(source:Source, root:Path, path:str, rows:dict, official:dict)->Item|Reject:
+def _label(source:Source, tree:Tree, path:str, rows:dict, official:dict)->Item|Reject:
     "The first rule that applies to the file makes it an Item; where none does, a Reject says what label was found."
     p = PurePosixPath(path)
     said, missing = [], False
@@ -195,7 +189,7 @@ def _label(source:Source, root:Path, path:str, rows:dict, official:dict)->Item|R
         said.append(labels.pop())
         if (findings := _findings(source, rule, said[-1])) is not None:
             split = _official(rule, path, official)
-            return _item(source, rule, root/path, path, None, said[-1], findings, fields, split)
+            return _item(source, rule, tree.files[path], path, None, said[-1], findings, fields, split)
     if missing: return _reject(source, path, "table", "no_row", f"{source.table} has no row for it")
     why = f"for the label {said[0]!r}" if said else "fits its name"
     return _reject(source, path, "label", "unknown_label", f"no rule of {source.id} {why}")
@@ -236,17 +230,17 @@ def _item(source, rule, file, path, array, said, findings, fields:list[dict], of
     return Item(source.id, file, path, array, said, findings, patients, fill(rule.radiograph, f),
                 view_of(view), years(age), sex_of(sex), official, rule)
 
-def _array_pairs(source:Source, root:Path, met:list[str]):
+def _array_pairs(source:Source, tree:Tree, met:list[str]):
     "Items of PneumoniaMNIST-style files: arrays train_images, train_labels, val_..., test_...; any may be absent."
     import numpy as np
     for path in met:
-        try: npz = np.load(root/path, allow_pickle=False)
+        try: npz = np.load(tree.file(path), allow_pickle=False)
         except Exception as e:  # zipfile, numpy and OS errors
-            raise IntegrityError(f"{root/path}: no readable npz file: {one_line(e)}. Fetch it again.") from e
+            raise IntegrityError(f"{path} in {tree.where}: no readable npz file: {one_line(e)}. Fetch it again.") from e
         for part, split in (("train", "train"), ("val", "valid"), ("test", "test")):
             if f"{part}_labels" not in npz or f"{part}_images" not in npz: continue
             for i, label in enumerate(npz[f"{part}_labels"].reshape(-1)):
-                yield _array_item(source, root/path, path, part, split, i, str(int(label)))
+                yield _array_item(source, tree.files[path], path, part, split, i, str(int(label)))
 
 def _array_item(source, file, path, part, split, i, said)->Item|Reject:
     at = f"{path}#{part}/{i}"

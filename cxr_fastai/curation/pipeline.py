@@ -1,30 +1,31 @@
-"""The curation road: list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and writes
-one curated folder, its manifest last. It changes nothing in a source and deletes only images that its own manifest
-lists."""
+"""The curation road: fetch, list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and
+has one curated folder written. It changes nothing in a source."""
 from __future__ import annotations
-import html, os, re
+import html
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core import (IntegrityError, NotCurated, UnknownName, UsageError, atomic_path, check_writable, make_folder,
-                    package_file, sha256_file, sha256_text, unknown_name, write_json, write_text)
-from ..images import decode, write_png
-from ..manifest import CURATION, MANIFEST, Record, manifest_text, read_curation, read_manifest, write_rows
+from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, make_folder, package_file,
+                    sha256_file, sha256_text, unknown_name)
+from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
 from ..recipes import Recipe, load_recipe
 from .catalog import Source, choose, depths, load_catalog
-from .dedupe import CONFLICT_COLUMNS, DUPLICATE_COLUMNS, DuplicateGroup, Seen, group_copies
-from .fetch import locate
-from .fingerprint import Unreadable, pixel_sha256, source_bytes
-from .listing import REJECT_COLUMNS, Reject, list_source
-from .report import dataset_card, summary_table
-from .scan import parallel, scan
+from .dedupe import DuplicateGroup, Seen, group_copies
+from .engines import open_engine
+from .fetch import Fetched, fetch
+from .fingerprint import Unreadable
+from .listing import Reject, list_source
+from .lock import one_run
+from .report import summary_table
+from .scan import scan
 from .split import FRACTIONS, Radiograph, assign_splits
+from .writing import is_ours, write_folder
 
 __all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
 
 LAYOUTS = ("class", "split")
-HALF = re.compile(r"\.[0-9a-f]{32}\.png\.\d+\.part")  # as core.atomic_path names the half of an image
 QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
                                             # not inputs that are left out on purpose
@@ -40,7 +41,10 @@ class Curation:
     rejects: list[Reject]
     warnings: list[str]
     sources: list[Source]         # that were there
-    absent: list[Source]
+    failed: dict[str, CxrError]   # source id -> why it is absent; with any, the folder is incomplete
+    notes: dict[str, int]         # a note of images.NOTES -> images of the folder that carry it
+    noted: list[dict]             # rows of quality.csv
+    versions: dict[str, dict]     # source id -> version, SHA-256 of its downloads
     written: int = 0              # files; 0: everything stood already
     removed: int = 0              # images of an earlier run that no longer belong
     foreign: list[str] = field(default_factory=list)  # files in the class folders that are not ours
@@ -48,7 +52,9 @@ class Curation:
     @property
     def conflicts(self)->list[DuplicateGroup]: return [g for g in self.groups if g.conflict]
     @property
-    def faults(self)->int: return sum(r.stage in STRICT_STAGES for r in self.rejects) + len(self.absent)
+    def incomplete(self)->tuple[str, ...]: return tuple(self.failed)
+    @property
+    def faults(self)->int: return sum(r.stage in STRICT_STAGES for r in self.rejects) + len(self.failed)
 
     def duplicates(self)->dict[str, int]:
         "Copies left out, by kind, and how many of them came from another source than the kept one."
@@ -65,8 +71,8 @@ class Curation:
                            for (c, s, p), n in sorted(counts.items())],
                 "duplicates": self.duplicates(), "conflicts": len(self.conflicts),
                 "rejects": {f"{s}/{r}": n for (s, r), n in sorted(left.items())},
-                "sources": [s.id for s in self.sources], "absent": [s.id for s in self.absent],
-                "warnings": self.warnings, "foreign": self.foreign, "written": self.written, "removed": self.removed}
+                "sources": [s.id for s in self.sources], "incomplete": {id: str(e) for id, e in self.failed.items()},
+                "versions": self.versions, "notes": self.notes, "warnings": self.warnings, "foreign": self.foreign, "written": self.written, "removed": self.removed}
 
     def __str__(self)->str:
         d = self.duplicates()
@@ -88,14 +94,18 @@ def curate(
     out,                 # folder to write; absent, empty, or written by the same request before
     recipe="six_class",  # a recipe's name or file
     manifest=None,       # a catalogue like data_manifest.csv; None: the library's own
-    mirror=None,         # folder that holds kaggle/, github/, http/, local/
+    mirror=None,         # folder that holds kaggle/, github/, http/, local/; None: download
     only=(),             # source ids; empty: the recipe's, or those that are on
     layout="class",      # class: CLASS/image | split: SPLIT/CLASS/image
     workers=None,        # processes; None: one a core
     quick=False,         # a balanced random subset: at most QUICK_PER_CLASS images a class
     seed=0,
-    check=False,         # list, scan and decide, but write nothing
-    progress=None,       # wraps an iterable: progress(iterable, total, what)
+    check=False,         # fetch, list, scan and decide, but write nothing
+    strict=False,        # stop where a source cannot be had
+    engine="local",      # local | ray
+    wait=False,          # for another run in the same folder, instead of an error
+    update_pins=False,   # accept downloads that differ from the lock file
+    progress=None,       # an object with bar, meter and say, as the module cxr_fastai.progress; None: silence
 )->Curation:
     """Sources -> class folders and manifest.csv.
     Raises a `CxrError` for what a person can mend; the same input gives the same bytes."""
@@ -104,14 +114,17 @@ def curate(
     catalog = load_catalog(manifest)
     out, beside = Path(out), Path(manifest).parent if manifest else Path()
     sources = choose(catalog, only, recipe.sources)
-    request = dict(format=1, recipe=recipe.to_dict(), layout=layout, quick=bool(quick), seed=seed)
+    request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
+                   seed=seed)
     _check_out(out, request)
-    roots, absent = locate(sources, mirror, beside, must=bool(only))
-    present = [s for s in sources if s.id in roots]
-    *found, origins = _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress)
-    done = Curation(out, recipe, *found, present, absent)
-    done.warnings += _warn(done, catalog)
-    if not check: _write(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, origins, workers, progress)
+    with nullcontext() if check else one_run(out, wait, getattr(progress, "say", None)):
+        _check_out(out, request)  # again: another run may have written it meanwhile
+        got = fetch(sources, None if check else out, mirror, beside, bool(only) or strict, update_pins,
+                    getattr(progress, "meter", None))
+        with open_engine(engine, workers) as workers:
+            done, origins = _decide(out, sources, got, catalog, recipe, layout, quick, seed, workers, progress)
+            if not check: write_folder(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, origins, workers,
+                                       getattr(progress, "bar", None))
     return done
 
 def _catalog_sha(manifest)->str: return sha256_file(manifest or package_file("data_manifest.csv"))
@@ -119,11 +132,11 @@ def _catalog_sha(manifest)->str: return sha256_file(manifest or package_file("da
 def _check_out(out:Path, request:dict):
     "Refuse a folder that is not ours to write in, before anything is read."
     check_writable(out)
-    if not out.exists() or not any(out.iterdir()): return
+    if not out.exists() or all(is_ours(f.name) for f in out.iterdir()): return
     if not (out/CURATION).is_file():
         raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
                          "Choose an empty folder for --out.")
-    before = read_curation(out)
+    before = {"manifest_version": 1, **read_curation(out)}
     for key, now in request.items():
         if before.get(key) != now:
             was, now = (x.get("name") if isinstance(x, dict) else x for x in (before.get(key), now))
@@ -132,17 +145,21 @@ def _check_out(out:Path, request:dict):
 
 # ---- decide
 
-def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progress):
-    """(records, groups of copies, rejects, warnings, origins): everything that is to be written, and nothing is.
+def _decide(out, sources, got:Fetched, catalog, recipe, layout, quick, seed, engine, progress):
+    """(Curation, origins): everything that is to be written, and nothing is.
     An origin is where the pixels of a pixel_sha256 are read again: (file, array)."""
-    listings = [list_source(s, roots[s.id]) for s in present]
+    present, listings = [], []
+    for s in sources:
+        if s.id not in got.trees: continue
+        listings.append(list_source(s, got.trees[s.id]))
+        present.append(s)
     rejects = [r for x in listings for r in x.rejects]
     warnings = [w for x in listings for w in x.warnings]
     items = [it for x in listings for it in x.items]
     silent = [it for it in items if not it.findings]
     rejects += [_reject(it, "label", "no_finding_stated", _why_silent(it)) for it in silent]
     items = [it for it in items if it.findings]
-    prints = scan(items, workers, progress)
+    prints = scan(items, engine, getattr(progress, "bar", None))
     bad = [(it, p) for it, p in zip(items, prints) if isinstance(p, Unreadable)]
     rejects += [Reject(it.path, p.sha256, it.source, "scan", p.reason, p.message) for it, p in bad]
     rank = _ranker(catalog)
@@ -159,8 +176,14 @@ def _decide(present, roots, catalog, recipe, layout, quick, seed, workers, progr
     records.sort(key=lambda r: r.path)
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records: raise UsageError(_nothing(rejects, recipe))
-    origins = {s.print.pixel_sha256: (str(s.item.file), s.item.array) for s in (g.kept for g in groups)}
-    return records, [g for g in groups if len(g.members) > 1], rejects, warnings, origins
+    kept = {s.print.pixel_sha256: s for s in (g.kept for g in groups)}
+    noted = [dict(path=r.path, source=r.source, original_path=r.original_path, notes="|".join(notes))
+             for r in records if (notes := kept[r.pixel_sha256].print.notes)]
+    counts = Counter(n for row in noted for n in row["notes"].split("|"))
+    done = Curation(out, recipe, records, [g for g in groups if len(g.members) > 1], rejects, warnings, present,
+                    got.failed, dict(sorted(counts.items())), noted, got.versions)
+    done.warnings[:] = [*_warn_failed(got), *warnings, *_warn(done, catalog)]
+    return done, {sha: (s.item.file, s.item.array) for sha, s in kept.items()}
 
 def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
 
@@ -211,8 +234,11 @@ def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
             left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
     return kept, left
 
+def _warn_failed(got:Fetched)->list[str]:
+    return [f"incomplete: {error}" for error in got.failed.values()]
+
 def _warn(done:Curation, catalog)->list[str]:
-    out = [f"not in the mirror: {', '.join(s.id for s in done.absent)}"] if done.absent else []
+    out = []
     have = {r.label for r in done.records}
     for c in done.recipe.vocab:
         if c in have: continue
@@ -232,58 +258,3 @@ def _ancestors(catalog, id)->set:
 def _givers(catalog, recipe, label)->list[str]:
     def gives(s, r): return recipe.label(s.id, r.findings.split("|") if r.findings else ())[0] == label
     return [s.id for s in catalog.values() if any(gives(s, r) for r in s.rules)]
-
-
-# ---- write
-
-def _write(done:Curation, request:dict, origins, workers, progress):
-    "Images, tables, card, then the manifest: its presence says that the folder is whole."
-    before = _before(done.out)
-    paths = {r.path for r in done.records}
-    text = manifest_text(done.records, done.recipe.vocab)
-    stands = (done.out/MANIFEST).is_file() and (done.out/MANIFEST).read_bytes() == text.encode()
-    if not stands and (done.out/MANIFEST).exists():
-        os.unlink(done.out/MANIFEST)  # the folder is not whole until it is written again
-    make_folder(done.out)
-    done.written += write_json(done.out/CURATION, request)
-    for folder in sorted({os.path.dirname(p) for p in paths}): _clear(make_folder(done.out/folder))
-    todo = [r for r in done.records if not (done.out/r.path).is_file()]
-    if todo:
-        jobs = [(*origins[r.pixel_sha256], r.pixel_sha256, str(done.out/r.path)) for r in todo]
-        done.written += len(parallel(_write_many, jobs, workers, progress, "writing images"))
-    for gone in sorted(before - paths):
-        if (done.out/gone).is_file(): os.unlink(done.out/gone); done.removed += 1
-    done.foreign = _foreign(done, paths)
-    done.written += _write_tables(done)
-    done.written += write_text(done.out/MANIFEST, text)
-
-def _clear(folder:Path):
-    "Take away what a run that was killed left half-written: our own temporary names, nothing else."
-    for part in folder.glob(".*.png.*.part"):
-        if HALF.fullmatch(part.name): part.unlink()
-
-def _write_many(todo:list)->list:
-    for file, array, sha, to in todo:
-        pixels = decode(source_bytes(file, array))
-        if pixel_sha256(pixels) != sha:
-            raise IntegrityError(f"{file} changed while it was curated. Run the same command again.")
-        with atomic_path(to, sync=False) as part: write_png(pixels, part)
-    return todo
-
-def _before(out:Path)->set[str]:
-    "The images of an earlier run's manifest."
-    try: return {r.path for r in read_manifest(out).rows}
-    except NotCurated: return set()
-
-def _foreign(done:Curation, paths:set[str])->list[str]:
-    tops = sorted({p.split("/")[0] for p in paths})
-    files = [f.relative_to(done.out).as_posix() for top in tops for f in (done.out/top).rglob("*") if f.is_file()]
-    return sorted(set(files) - paths)
-
-def _write_tables(done:Curation)->int:
-    conflicts = [row for g in done.conflicts for row in g.conflict_rows()]
-    copies = [row for g in done.groups for row in g.rows()]
-    return sum([write_rows(done.out/"rejects.csv", [vars(r) for r in done.rejects], REJECT_COLUMNS),
-                write_rows(done.out/"duplicates.csv", copies, DUPLICATE_COLUMNS),
-                write_rows(done.out/"conflicts.csv", conflicts, CONFLICT_COLUMNS),
-                write_text(done.out/"README.md", dataset_card(done))])

@@ -1,53 +1,59 @@
-"""Fingerprint many images in parallel, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for
-each; the memory is a cache that may be deleted at any time."""
+"""Fingerprint many images at once, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for each;
+the memory is a cache that may be deleted at any time."""
 from __future__ import annotations
-import json, os, sqlite3
+import json, os, sqlite3, time
 from contextlib import closing
-from dataclasses import asdict
 
-from ..core import cache_dir
+from ..core import cache_dir, one_line, sha256_file
 from ..images import DECODER_VERSION
+from .engines import Lost, spread
 from .fingerprint import Fingerprint, Unreadable, fingerprint
 from .listing import Item
 
-__all__ = ["scan", "parallel"]
+__all__ = ["scan"]
 
-CHUNK = 64  # images a task: about a second of decoding
+UNSURE = ("crashed", "timed_out", "decoder_failed", "unreadable")  # asked again by the next run
+EVERY = 2.0  # seconds between writes to the journal: what a killed run may lose
 
-
-def parallel(
-    fn,                # importable function of a list, returns a list
-    things:list,
-    workers=None,      # processes; None: one a core
-    progress=None,     # wraps an iterable: progress(iterable, total, what)
-    what="images",
-)->list:
-    "fn over chunks of `things` in worker processes; results in the order of `things`, whatever the number of workers."
-    from joblib import Parallel, cpu_count, delayed
-    chunks = [things[i:i + CHUNK] for i in range(0, len(things), CHUNK)]
-    workers = min(workers or cpu_count(), max(len(chunks), 1))
-    results = Parallel(n_jobs=workers, return_as="generator")(delayed(fn)(c) for c in chunks)
-    if progress: results = progress(results, len(chunks), f"{what}: {len(things)}")
-    return [r for chunk in results for r in chunk]
 
 def scan(
     items:list[Item],
-    workers=None,
-    progress=None,
+    engine,         # as `engines.open_engine` yields
+    progress=None,  # wraps an iterable: progress(iterable, total, what)
 )->list[Fingerprint|Unreadable]:
-    """A result an item, in the order of `items`.
-    A file whose size and time of change are those of an earlier scan is not read again."""
+    """A result an item, in the order of `items`. Every result is journaled as it comes, so that a run that was killed,
+    or whose machine was lost, goes on from there; a file whose size and time of change are those of an earlier scan is
+    not read again."""
     keys = [_key(it) for it in items]
     with closing(_open_memory()) as db:
         known = _recall(db, keys)
         todo = [i for i, k in enumerate(keys) if k not in known]
-        jobs = [(str(items[i].file), items[i].array) for i in todo]
-        fresh = parallel(_many, jobs, workers, progress, "scanning images")
-        known.update((keys[i], r) for i, r in zip(todo, fresh))
-        _remember(db, [(keys[i], r) for i, r in zip(todo, fresh)])
+        results = spread(engine, fingerprint_many, [(items[i].file, items[i].array) for i in todo])
+        if progress: results = progress(results, len(todo), f"scanning images: {len(todo)}")
+        fresh, written = [], time.monotonic()
+        try:
+            for at, result in results:
+                key = keys[todo[at]]
+                known[key] = _unreadable(items[todo[at]], result) if isinstance(result, Lost) else result
+                fresh.append((key, known[key]))
+                if time.monotonic() - written >= EVERY:
+                    _remember(db, fresh)
+                    fresh, written = [], time.monotonic()
+        finally: _remember(db, fresh)
     return [known[k] for k in keys]
 
-def _many(todo:list)->list: return [fingerprint(file, array) for file, array in todo]
+def fingerprint_many(todo:list)->list:
+    "In a worker. What no decoder should raise costs its image, not the run."
+    out = []
+    for file, array in todo:
+        try: out.append(fingerprint(file, array))
+        except Exception as e: out.append(Unreadable("", "decoder_failed", one_line(f"{type(e).__name__}: {e}")))
+    return out
+
+def _unreadable(it:Item, lost:Lost)->Unreadable:
+    try: sha = sha256_file(it.file) if it.array is None else ""
+    except OSError: sha = ""
+    return Unreadable(sha, lost.reason, f"{it.path}: {lost.message}")
 
 def _key(it:Item)->str:
     try: s = os.stat(it.file)
@@ -55,15 +61,19 @@ def _key(it:Item)->str:
     return f"{os.path.abspath(it.file)}|{it.array}|{s.st_size}|{s.st_mtime_ns}|{DECODER_VERSION}"
 
 def _open_memory()->sqlite3.Connection:
-    "The cache's table; one in memory where the cache folder cannot be used."
+    "The cache's table; a damaged one is begun anew; one in memory where the cache folder cannot be used."
     file = cache_dir()/"scan.sqlite"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(file, timeout=30)
-        db.execute("create table if not exists scan (key text primary key, row text)")
-    except (OSError, sqlite3.Error):
-        db = sqlite3.connect(":memory:")
-        db.execute("create table scan (key text primary key, row text)")
+    for _ in range(2):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            return _with_table(sqlite3.connect(file, timeout=30))
+        except sqlite3.OperationalError: break  # locked, read-only, no room
+        except sqlite3.DatabaseError: file.unlink(missing_ok=True)
+        except OSError: break
+    return _with_table(sqlite3.connect(":memory:"))
+
+def _with_table(db):
+    db.execute("create table if not exists scan (key text primary key, row text)")
     return db
 
 def _recall(db, keys:list[str])->dict:
@@ -76,7 +86,8 @@ def _recall(db, keys:list[str])->dict:
     return out
 
 def _remember(db, pairs:list):
-    rows = [(k, json.dumps(asdict(r))) for k, r in pairs if not k.endswith("|missing")]
+    rows = [(k, json.dumps(vars(r))) for k, r in pairs
+            if not k.endswith("|missing") and getattr(r, "reason", "") not in UNSURE]
     try:
         with db: db.executemany("insert or replace into scan values (?, ?)", rows)
     except sqlite3.Error: pass  # a full or locked cache costs the next run time, this one nothing

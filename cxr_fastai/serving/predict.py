@@ -4,17 +4,17 @@ A file that cannot be read becomes a row that says why, and the others carry on:
 Never writes beside the images, never imports fastai or pandas, never unpickles.
 """
 from __future__ import annotations
-import csv, io, os
+import os
 from collections.abc import Iterable
 from pathlib import Path
 import torch
 from ..core import CxrError, StorageError, UsageError, one_line, printable, write_text
 from ..images import is_image_name
+from ..manifest import to_csv
 
 __all__ = ["find_images", "predict_paths", "write_csv", "format_rows"]
 
 COLUMNS = ("path", "label", "abstained", "reason", "error")
-FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes cells that start so (OWASP, CSV injection)
 
 
 # ---- find
@@ -77,23 +77,18 @@ def write_csv(
 ):
     "Write one line a row: path, label, abstained, reason, error, then prob_CLASS columns with 6 decimals."
     classes = _classes(rows)
-    text = io.StringIO()
-    out = csv.writer(text, lineterminator="\n")
-    out.writerow([*COLUMNS, *(f"prob_{c}" for c in classes)])
-    for row in rows:
-        out.writerow([*(_cell(row[k]) for k in COLUMNS), *(_share(row["probs"].get(c)) for c in classes)])
-    if hasattr(file, "write"): file.write(text.getvalue())
-    else: write_text(file, text.getvalue())
+    text = to_csv([{**{k: _cell(row[k]) for k in COLUMNS}, **{f"prob_{c}": _share(row["probs"].get(c)) for c in classes}}
+                   for row in rows], [*COLUMNS, *(f"prob_{c}" for c in classes)])
+    if hasattr(file, "write"): file.write(text)
+    else: write_text(file, text)
 
 def _classes(rows)->list[str]: return list(dict.fromkeys(c for row in rows for c in row["probs"]))
 def _share(p)->str: return "" if p is None else f"{p:.6f}"
 
 def _cell(value)->str:
-    "A csv cell that no spreadsheet takes for a formula; carriage returns and bytes that are no UTF-8 are spelled out."
+    "A value as text; bytes of a path that are no UTF-8 are spelled out."
     if isinstance(value, bool): return str(value).lower()
-    text = str(value if value is not None else "").encode("utf-8", "backslashreplace").decode()
-    text = text.replace("\r", "\\r")  # csv before Python 3.13 does not quote it, and readers end the line there
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return str(value if value is not None else "").encode("utf-8", "backslashreplace").decode()
 
 def format_rows(
     rows:list[dict],        # of predict_paths

@@ -94,6 +94,11 @@ def test_a_blank_cell_takes_the_first_row_and_a_dash_is_none(tmp_path):
     (dict(derived_from="one"), ["derived_from", "itself"]),
     (dict(unconfirmed="colour"), ["unconfirmed", "'colour'"]),
     (dict(source="One Two"), ["source", "'One Two'"]),
+    (dict(transport="http", download="file:///etc/passwd"), ["download", "'file:///etc/passwd'", "http or https"]),
+    (dict(transport="http", download="ftp://host/a.zip"), ["download", "'ftp://host/a.zip'"]),
+    (dict(transport="kaggle", handle="a/b", download="https://host/a.zip"), ["download", "by its handle"]),
+    (dict(transport="http", download="https://h/a.zip", pin="12ab"), ["pin", "'12ab'", "64 hex digits"]),
+    (dict(transport="http", download="https://h/a.zip ; https://h/b.zip", pin="0" * 64), ["pin", "1 of them for 2"]),
 ])
 def test_a_wrong_cell_is_named_with_row_column_value_and_what_is_allowed(tmp_path, cells, said):
     file = write_catalog(tmp_path/"c.csv", {**rule(label_value="a"), **cells})

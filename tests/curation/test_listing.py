@@ -7,12 +7,13 @@ import pytest
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.catalog import load_catalog
 from cxr_fastai.curation.listing import fill, glob_regex, is_junk, list_source, sex_of, view_of, years
+from cxr_fastai.curation.tree import folder_tree
 from toy_sources import put, rule, write_catalog
 
 def listing(tmp_path, *rows):
     c = load_catalog(write_catalog(tmp_path/"c.csv", *rows))
     source = next(iter(c.values()))
-    return list_source(source, tmp_path/source.id)
+    return list_source(source, folder_tree(tmp_path/source.id))
 
 def labels(l): return {it.path: it.findings for it in l.items}
 def reasons(l): return Counter((r.stage, r.reason) for r in l.rejects)

@@ -50,8 +50,8 @@ def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_pa
         assert r.patient == f"one:{src.name[1:4]}" and LABELS[r.source_label] == r.findings
     assert {len({r.split for r in m.rows if r.patient == p}) for p in {r.patient for r in m.rows}} == {1}
     assert set(tree(tmp_path/"out")) == {r.path for r in m.rows} | {
-        "manifest.csv", "rejects.csv", "duplicates.csv", "conflicts.csv", "curation.json", "README.md"}
-    assert done.written == 78
+        "manifest.csv", "rejects.csv", "duplicates.csv", "conflicts.csv", "curation.json", "README.md", "quality.csv", "croissant.json"}
+    assert done.written == 80
 
 def test_same_input_same_bytes_whatever_the_order_and_the_workers(tmp_path, monkeypatch):
     c = toy(tmp_path)
@@ -210,35 +210,44 @@ def test_an_image_that_left_the_source_leaves_the_folder_and_foreign_files_stay(
     on_disk = {p.relative_to(tmp_path/"out").as_posix() for p in (tmp_path/"out").rglob("*/*.png")}
     assert on_disk - {"normal/mine.png"} == {r.path for r in read_manifest(tmp_path/"out").rows}
 
-def test_an_interrupted_run_leaves_no_manifest_and_the_next_one_completes_it(tmp_path, monkeypatch):
+class Watcher:
+    "Progress that does something when images are written: `at` the how manieth result."
+    meter = say = None
+    def __init__(self, at, do): self.at, self.do = at, do
+    def bar(self, results, total, what):
+        for i, r in enumerate(results if self.at else self._before(results, what)):
+            if what.startswith("writing") and i == self.at: self.do()
+            yield r
+    def _before(self, results, what):
+        if what.startswith("writing"): self.do()
+        yield from results
+
+def interrupt(): raise KeyboardInterrupt
+
+def test_an_interrupted_run_leaves_no_manifest_and_the_next_one_completes_it(tmp_path):
     c = toy(tmp_path)
     curate(tmp_path/"whole", manifest=c, workers=1)
-    calls = []
-    def dies(pixels, path):
-        calls.append(path)
-        if len(calls) > 20: raise KeyboardInterrupt
-        Image.fromarray(pixels).save(path, "PNG", compress_level=1)
-    monkeypatch.setattr(pipeline, "write_png", dies)
-    with pytest.raises(KeyboardInterrupt): curate(tmp_path/"out", manifest=c, workers=1)
-    assert not (tmp_path/"out/manifest.csv").exists() and not list((tmp_path/"out").rglob("*.part"))
+    with pytest.raises(KeyboardInterrupt):
+        curate(tmp_path/"out", manifest=c, workers=1, progress=Watcher(20, interrupt))
+    assert not (tmp_path/"out/manifest.csv").exists()
     with pytest.raises(NotCurated): read_manifest(tmp_path/"out")
+    (tmp_path/"out/normal").mkdir(exist_ok=True)
     (tmp_path/"out/normal"/f".{'0' * 32}.png.77.part").write_bytes(b"half")  # as after kill -9
-    monkeypatch.undo()
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path/"cache"))
-    assert curate(tmp_path/"out", manifest=c, workers=1).written < 78
+    assert curate(tmp_path/"out", manifest=c, workers=1).written < 80
     assert tree(tmp_path/"out") == tree(tmp_path/"whole")
 
-def test_a_file_that_changes_between_scan_and_writing_is_noticed(tmp_path, monkeypatch):
+def test_a_file_that_changes_between_scan_and_writing_is_noticed(tmp_path):
     c = toy(tmp_path)
-    monkeypatch.setattr(pipeline, "source_bytes", lambda file, array: (tmp_path/"one/bac/p000_0.png").read_bytes())
-    with pytest.raises(IntegrityError, match="changed while"): curate(tmp_path/"out", manifest=c, workers=1)
+    change = Watcher(0, lambda: put(tmp_path/"one/bac/p000_0.png", 4711))
+    with pytest.raises(IntegrityError, match="p000_0.png changed while"):
+        curate(tmp_path/"out", manifest=c, workers=1, progress=change)
 
 @pytest.mark.parametrize("kw,error,code,said", [
     (dict(recipe="sixclass"), UnknownName, 2, "six_class"),
     (dict(only=["onne"]), UnknownName, 2, "Did you mean 'one'"),
     (dict(mirror="gone"), UsageError, 2, "no mirror folder gone"),
     (dict(layout="flat"), UnknownName, 2, "class, split"),
-    (dict(only=["absent"]), SourceUnavailable, 3, "kaggle datasets download a/b"),
+    (dict(only=["absent"], mirror="."), SourceUnavailable, 3, "kaggle datasets download a/b"),
 ])
 def test_bad_requests_are_told_in_one_line_before_anything_is_written(tmp_path, kw, error, code, said):
     c = toy(tmp_path, rule("absent", transport="kaggle", handle="a/b", label_value="x", findings="mass"))

@@ -127,8 +127,8 @@ def test_csv_cells_that_a_spreadsheet_would_compute_are_neutralised(tmp_path, na
 @pytest.mark.parametrize("name", ['a,b.png', 'say "x".png', "two\nlines.png", "Röntgen 胸.png"])
 def test_csv_keeps_odd_names_whole(tmp_path, name): assert read_csv([row(name)], tmp_path)[0]["path"] == name
 
-@pytest.mark.parametrize("name, cell", [(os.fsdecode(b"a\xff.png"), r"a\udcff.png"), ("a\rb.png", r"a\rb.png")])
-def test_csv_spells_out_what_would_break_its_reader(tmp_path, name, cell):
+@pytest.mark.parametrize("name, cell", [(os.fsdecode(b"a\xff.png"), r"a\udcff.png"), ("a\rb.png", "a\rb.png")])
+def test_csv_keeps_what_could_break_its_reader(tmp_path, name, cell):
     assert [r["path"] for r in read_csv([row(name), row()], tmp_path)] == [cell, "a.png"]
 
 def test_csv_goes_to_an_open_file_too():

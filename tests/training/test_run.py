@@ -110,7 +110,7 @@ def test_a_terminal_shows_a_bar_and_keeps_the_lines(folder, tmp_path, monkeypatc
 class Vandal(Callback):
     "Spoils the network in the second epoch, so that the first is the best."
     def before_validate(self):
-        if self.learn.epoch == 1: torch.nn.init.constant_(self.learn.model[1][-1].weight, 50.)
+        if self.learn.epoch == 1: torch.nn.init.constant_(self.learn.model[1][-1].weight[0], 50.)
 
 def test_the_best_epochs_weights_are_kept_and_exported_not_the_last_ones(folder, tmp_path):
     learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
