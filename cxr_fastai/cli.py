@@ -5,7 +5,7 @@ import argparse, errno, json, sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from .core import CxrError, StorageError, one_line
+from .core import CxrError, StorageError, one_line, size_text
 
 EXIT_CODES = ("exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, "
               "5 disk or permission, 130 interrupted")
@@ -47,7 +47,7 @@ def _check_sources(args, catalog)->int:
     return 3 if missing else 0
 
 def _check_line(row)->str:
-    size = f", {row['size'] / 1e6:,.0f} MB" if row["size"] else ""
+    size = f", {size_text(row['size'])}" if row["size"] else ""
     shared = "" if row["redistribute"] == "yes" else f"; for local use only (licence: {row['licence']})"
     remedy = f"\n{'':24}{row['remedy']}" if row["remedy"] else ""
     return f"{row['source']:<24}{row['on']:<5}{row['state']:<12} {row['message']}{size}{shared}{remedy}"

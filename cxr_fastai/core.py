@@ -22,7 +22,7 @@ __all__ = ["CxrError", "UsageError", "UnknownName", "CatalogError", "RecipeError
            "IntegrityError", "ImageRejected", "NotTrained", "StorageError", "FINDINGS", "SPLITS", "Prediction",
            "atomic_path", "write_text", "write_json", "make_folder", "check_writable", "csv_rows", "SURPLUS",
            "sha256_file", "sha256_text", "unknown_name", "cache_dir", "package_file", "one_line",
-           "printable"]
+           "printable", "size_text"]
 
 
 class CxrError(Exception):
@@ -88,6 +88,15 @@ def one_line(text)->str:
     "`text` with line breaks and runs of blanks folded, for an error or a csv cell."
     return " ".join(str(text).split())
 
+
+def size_text(
+    n, # bytes
+)->str:
+    "A size as people read it: 812 bytes, 3.4 kB, 2.1 GB."
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n < 1000: return f"{n:.1f} {unit}" if unit != "bytes" else f"{n:.0f} bytes"
+        n /= 1000
+    return f"{n:,.1f} TB"
 
 def printable(text)->str:
     "One line that no terminal takes for commands: line breaks, escapes, bidi marks, broken Unicode spelled out."

@@ -2,6 +2,8 @@
 from __future__ import annotations
 import sys, time
 
+from .core import size_text
+
 __all__ = ["bar", "meter", "say"]
 
 
@@ -35,8 +37,8 @@ class meter:
             self.bar = tqdm(total=total, initial=done, desc=what, unit="B", unit_scale=True, unit_divisor=1000,
                             file=sys.stderr, dynamic_ncols=True)
         else:
-            size = f"{total / 1e6:.1f} MB" if total else "of unknown size"
-            say(f"{what}: {size}{f', going on from {done / 1e6:.1f} MB' if done else ''}")
+            size = size_text(total) if total else "of unknown size"
+            say(f"{what}: {size}{f', going on from {size_text(done)}' if done else ''}")
 
     def update(self, n:int):
         self.came += n
@@ -45,4 +47,4 @@ class meter:
     def close(self):
         if self.bar: return self.bar.close()
         seconds = time.monotonic() - self.begun
-        say(f"{self.what}: {self.came / 1e6:.1f} MB in {seconds:.1f} s ({self.came / 1e6 / max(seconds, .1):.1f} MB/s)")
+        say(f"{self.what}: {size_text(self.came)} in {seconds:.1f} s ({size_text(self.came / max(seconds, .1))}/s)")

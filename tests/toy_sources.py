@@ -1,5 +1,5 @@
 """Tiny raw sources and catalogues for curation tests: what the tests say, nothing more."""
-import csv
+import csv, hashlib
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +34,7 @@ def write_catalog(path:Path, *rows)->Path:
         w.writerows(rows)
     return path
 
+def tree(root:Path)->dict:
+    "Every file, hidden ones too, and every folder."
+    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "folder"
+            for p in sorted(root.rglob("*"))}

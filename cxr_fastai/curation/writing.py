@@ -4,7 +4,8 @@ from __future__ import annotations
 import os, re, shutil
 from pathlib import Path
 
-from ..core import (IntegrityError, NotCurated, StorageError, atomic_path, make_folder, write_json, write_text)
+from ..core import (IntegrityError, NotCurated, StorageError, atomic_path, make_folder, size_text, write_json,
+                    write_text)
 from ..images import decode, write_png
 from ..manifest import CURATION, MANIFEST, manifest_text, read_manifest, write_rows
 from .croissant import CROISSANT, croissant
@@ -73,8 +74,8 @@ def _before(out:Path)->set[str]:
 def _check_room(out:Path, todo):
     need, have = int(PNG_SHARE * sum(int(r.width) * int(r.height) for r in todo)), shutil.disk_usage(out).free
     if need * 1.1 > have:
-        raise StorageError(f"cannot write {out}: about {need * 1.1 / 1e9:.1f} GB are needed for {len(todo)} images, "
-                           f"{have / 1e9:.1f} GB are free. Free some, or choose another --out.")
+        raise StorageError(f"cannot write {out}: {len(todo)} images need about {size_text(need * 1.1)}, "
+                           f"{size_text(have)} are free. Free some, or choose another --out.")
 
 def _clear(out:Path, folders):
     "Take away what a run that was killed left half-written: our own temporary names, nothing else."

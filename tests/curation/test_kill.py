@@ -2,22 +2,17 @@
 
 Real processes, killed by SIGKILL while they download, unpack, scan and write; started again, they end with the same
 bytes as a run that nobody disturbed."""
-import hashlib, os, random, shutil, subprocess, sys, time, zipfile
+import os, random, shutil, subprocess, sys, time, zipfile
 from pathlib import Path
 
 import pytest
 
 from loopback import serve
-from toy_sources import put, rule, write_catalog
+from toy_sources import put, rule, tree, write_catalog
 
 TESTS = Path(__file__).parents[1]
 KILLS, CHAIN = 50, 5  # kill points in all; runs that are killed one after the other before one may end
 
-
-def tree(root:Path)->dict:
-    "Every file, hidden ones too, and every folder."
-    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "folder"
-            for p in sorted(root.rglob("*"))}
 
 def run(at:int, out:Path, cache:Path, catalog:Path, kill_after=None)->subprocess.CompletedProcess:
     "`cxr curate`, killed at a change of the file system (0: never) or after some seconds."

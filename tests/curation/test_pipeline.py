@@ -12,7 +12,7 @@ from cxr_fastai.curation import pipeline
 from cxr_fastai.curation.pipeline import QUICK_PER_CLASS, curate
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import read_manifest
-from toy_sources import gray, put, read_rows, rule, write_catalog
+from toy_sources import gray, put, read_rows, rule, tree, write_catalog
 
 LABELS = dict(bac="bacterial_pneumonia", cov="covid_19", norm="no_finding",
               mass="mass", tb="tuberculosis", vir="viral_pneumonia")
@@ -32,10 +32,6 @@ def fill(root, n=12, first=0):
 def toy(tmp_path, *more, **cells):
     fill(tmp_path/"one")
     return write_catalog(tmp_path/"c.csv", *rules(name_regex=r"p(?P<pid>\d+)_", patient="one:{pid}", **cells), *more)
-
-def tree(root):
-    files = [p for p in sorted(root.rglob("*")) if p.is_file()]
-    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_path):

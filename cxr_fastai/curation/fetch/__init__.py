@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core import (CxrError, IntegrityError, SourceUnavailable, StorageError, UsageError, cache_dir, make_folder,
-                    one_line, sha256_text, write_json)
+                    one_line, sha256_text, size_text, write_json)
 from ...manifest import read_rows, write_rows
 from ..catalog import Source, split_globs
 from ..tree import Tree, folder_tree
@@ -110,8 +110,8 @@ def _check_room(sizes:list[int]):
     "Archives and what is in them stand side by side while they are unpacked."
     need, have = int(2.2 * sum(sizes)), shutil.disk_usage(make_folder(cache_dir())).free
     if need > have:
-        raise StorageError(f"cannot download into {cache_dir()}: about {need / 1e9:.1f} GB are needed, "
-                           f"{have / 1e9:.1f} GB are free. Free some, set CXR_CACHE to another disk, or choose sources "
+        raise StorageError(f"cannot download into {cache_dir()}: about {size_text(need)} are needed, "
+                           f"{size_text(have)} are free. Free some, set CXR_CACHE to another disk, or choose sources "
                            "by --only.")
 
 def _download(s:Source, known:dict, update_pins:bool, progress)->tuple[Tree, dict]:

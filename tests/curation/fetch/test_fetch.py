@@ -173,7 +173,7 @@ def test_a_missing_token_is_told_with_the_ways_to_sign_in(world, tmp_path, monke
 def test_the_command_line_downloads_curates_and_shows_sizes(world, tmp_path):
     got = cxr("curate", "--manifest", world.catalog, "--out", "out", "--json", cwd=tmp_path)
     assert got.returncode == 0 and json.loads(got.stdout)["images"] == 36
-    assert "kag: cxr.zip" in got.stderr and "MB/s" in got.stderr
+    assert "kag: cxr.zip" in got.stderr and "kB/s" in got.stderr
 
 def test_a_curated_folder_is_checked_and_the_wrong_row_and_column_named(world, tmp_path):
     curate(tmp_path/"out", manifest=world.catalog, workers=1)
