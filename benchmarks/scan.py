@@ -1,9 +1,9 @@
 """How fast the scan is, and what it holds in memory.
-.venv/bin/python benchmarks/scan.py FOLDER [--rounds 3] [--workers 2]
+.venv/bin/python benchmarks/scan.py FOLDER [--rounds 3] [--workers 2] [--size 1024]
 
 FOLDER holds real images, a mirror say. Prints three tables: images/s of the whole fingerprint (bytes hashed, decoded,
 checked, pixels hashed, perceptual hash, journaled) beside the floor, which is nothing but decoding the same files with
-the same workers; the same on Ray; and the memory at its peak for 1,000 and 20,000 files. What is compared runs in turn,
+the same workers; the same on Ray; writing the curated PNG, for the projection; and the memory at its peak for 1,000 and 20,000 files. What is compared runs in turn,
 within one process, so that a noisy machine disturbs both alike."""
 from __future__ import annotations
 import argparse, os, platform, statistics, subprocess, sys, tempfile, time
@@ -12,25 +12,43 @@ from pathlib import Path
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.fingerprint import fingerprint
+from cxr_fastai.curation.fingerprint import fingerprint, pixel_sha256
 from cxr_fastai.curation.listing import Item
 from cxr_fastai.curation.scan import scan
 from cxr_fastai.curation.tree import folder_tree
-from cxr_fastai.images import decode, is_image_name
+from cxr_fastai.images import decode, is_image_name, resize, write_png
 
 SIZES = (1000, 20000)  # files, for the memory
 
 
 def decode_many(todo:list)->list:
     "The floor: what any scan must do."
-    for file, _ in todo:
+    for file, *_ in todo:
         try: decode(file)
         except ImageRejected: pass
+    return todo
+
+def write_png_many(todo:list)->list:
+    "What a curation does with an image that it keeps."
+    with tempfile.TemporaryDirectory() as tmp:
+        for file, *_ in todo:
+            try: pixels = decode(file)
+            except ImageRejected: continue
+            pixel_sha256(pixels)
+            write_png(pixels, f"{tmp}/x.png")
     return todo
 
 def items_of(files:dict[str, str])->list[Item]:
     "Items of all files, as of one source that says nothing of them."
     return [Item("bench", f, p, None, "", ("no_finding",), (), "", "", "", "", "", None) for p, f in files.items()]
+
+def resized(files:dict[str, str], size:int, n=600)->dict[str, str]:
+    "n of the files as size x size gray PNG, as NIH publishes them at 1024."
+    tmp = tempfile.mkdtemp()
+    for i, f in enumerate(list(files.values())[::max(len(files) // n, 1)][:n]):
+        try: write_png(resize(decode(f), size), f"{tmp}/{i}.png")
+        except ImageRejected: pass
+    return folder_tree(tmp).files
 
 def timed(fn)->float:
     begun = time.perf_counter()
@@ -46,10 +64,11 @@ def fresh_scan(items, engine):
 def throughput(items, workers, rounds)->list[tuple]:
     "(what, images/s, share of the floor): medians of rounds that take turns."
     jobs = [(it.file, it.array) for it in items]
-    seconds = {"decode only (the floor)": [], "scan, local": [], "scan, ray": []}
+    seconds = {"decode only (the floor)": [], "scan, local": [], "scan, ray": [], "write PNG, local": []}
     with open_engine("local", workers) as local, open_engine("ray", workers) as ray:
         run = {"decode only (the floor)": lambda: list(spread(local, decode_many, jobs)),
-               "scan, local": lambda: fresh_scan(items, local), "scan, ray": lambda: fresh_scan(items, ray)}
+               "scan, local": lambda: fresh_scan(items, local), "scan, ray": lambda: fresh_scan(items, ray),
+               "write PNG, local": lambda: list(spread(local, write_png_many, jobs))}
         for what in run: list(spread(ray if "ray" in what else local, decode_many, jobs[:200]))  # start the workers
         for _ in range(rounds):
             for what, fn in run.items(): seconds[what].append(timed(fn))
@@ -98,14 +117,17 @@ def main():
     p.add_argument("folder")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--workers", type=int, default=2)
+    p.add_argument("--size", type=int, help="measure on 600 of them, resized")
     args = p.parse_args()
-    items = items_of(folder_images(args.folder))
+    files = folder_images(args.folder)
+    items = items_of(resized(files, args.size) if args.size else files)
     print(f"{len(items)} images, {args.workers} workers, {os.cpu_count()} cores, {platform.machine()}, Python "
           f"{platform.python_version()}, pillow {version('pillow')}, ray {version('ray')}\n")
     for what, ms in pieces(items): print(f"{what:<26}{ms:>8.2f} ms an image, one process")
     print(f"\n{'':<26}{'images/s':>9}{'of floor':>9}   (least to greatest of {args.rounds} rounds)")
     for what, rate, share, lo, hi in throughput(items, args.workers, args.rounds):
         print(f"{what:<26}{rate:>9.0f}{share:>9.0%}   ({lo:.0%} to {hi:.0%})")
+    if args.size: return
     print(f"\n{'files':<10}{'driver MB':>10}{'worker MB':>10}{'images/s':>10}")
     for n in SIZES:
         _, driver, worker, seconds = memory(args.folder, n, args.workers)

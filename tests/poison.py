@@ -27,15 +27,15 @@ def die_once(marks:list)->list:
 
 def fingerprint_poisoned(todo:list)->list:
     "As scan.fingerprint_many; a file named poison kills its worker, tarpit hangs, bug trips over one of the decoder's."
-    for file, _ in todo:
+    for file, _, _ in todo:
         if Path(file).stem == "poison": os.kill(os.getpid(), signal.SIGKILL)
         if Path(file).stem == "tarpit": time.sleep(600)
     scan.fingerprint = _with_a_bug
     return scan.fingerprint_many(todo)
 
-def _with_a_bug(file, array):
+def _with_a_bug(file, array, name):
     if Path(file).stem == "bug": raise RuntimeError("a bug of the decoder")
-    return fingerprint(file, array)
+    return fingerprint(file, array, name)
 
 def linger(todo:list)->list:
     "Says who it is, then works for a long time."

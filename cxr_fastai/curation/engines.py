@@ -2,7 +2,7 @@
 apply it to, gives a result or a Lost for each, as they come. A worker that dies or hangs costs the thing that it was
 at, and nothing else; an error that the function raises ends the run."""
 from __future__ import annotations
-import os, queue, re, socket, threading, time
+import os, queue, re, socket, sys, threading, time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -124,8 +124,16 @@ def prepare_worker(parent:int):
     "In a worker: no interrupts of its own, no more memory than an image may need, no life after its parent's."
     import signal
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _silence_libraries()
     _limit_memory()
     threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+
+def _silence_libraries():
+    "libtiff writes of damaged files to the terminal from C; Python keeps its own stderr."
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 def _limit_memory():
     try:

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, make_folder, package_file,
-                    sha256_file, sha256_text, unknown_name)
+from ..core import (CxrError, UnknownName, UsageError, check_writable, package_file, sha256_file, sha256_text,
+                    unknown_name)
 from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
 from ..recipes import Recipe, load_recipe
 from .catalog import Source, choose, depths, load_catalog

@@ -28,7 +28,7 @@ def scan(
     with closing(_open_memory()) as db:
         known = _recall(db, keys)
         todo = [i for i, k in enumerate(keys) if k not in known]
-        results = spread(engine, fingerprint_many, [(items[i].file, items[i].array) for i in todo])
+        results = spread(engine, fingerprint_many, [(items[i].file, items[i].array, items[i].path) for i in todo])
         if progress: results = progress(results, len(todo), f"scanning images: {len(todo)}")
         fresh, written = [], time.monotonic()
         try:
@@ -45,8 +45,8 @@ def scan(
 def fingerprint_many(todo:list)->list:
     "In a worker. What no decoder should raise costs its image, not the run."
     out = []
-    for file, array in todo:
-        try: out.append(fingerprint(file, array))
+    for file, array, name in todo:
+        try: out.append(fingerprint(file, array, name))
         except Exception as e: out.append(Unreadable("", "decoder_failed", one_line(f"{type(e).__name__}: {e}")))
     return out
 
@@ -58,7 +58,7 @@ def _unreadable(it:Item, lost:Lost)->Unreadable:
 def _key(it:Item)->str:
     try: s = os.stat(it.file)
     except OSError: return f"{it.file}|{it.array}|missing"
-    return f"{os.path.abspath(it.file)}|{it.array}|{s.st_size}|{s.st_mtime_ns}|{DECODER_VERSION}"
+    return f"{os.path.abspath(it.file)}|{it.path}|{s.st_size}|{s.st_mtime_ns}|{DECODER_VERSION}"
 
 def _open_memory()->sqlite3.Connection:
     "The cache's table; a damaged one is begun anew; one in memory where the cache folder cannot be used."

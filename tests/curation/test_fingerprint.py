@@ -1,11 +1,13 @@
 """pytest tests/curation/test_fingerprint.py"""
-import io
+import io, json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.fft import dctn
 
+from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.fingerprint import Fingerprint, Unreadable, fingerprint, phash, pixel_sha256
 from cxr_fastai.curation.listing import Item
 from cxr_fastai.curation.scan import scan
@@ -31,12 +33,27 @@ def test_the_same_picture_in_any_container_has_the_same_pixel_hash(tmp_path):
 def test_shape_is_part_of_the_pixel_hash():
     assert pixel_sha256(np.zeros((4, 6), np.uint8)) != pixel_sha256(np.zeros((6, 4), np.uint8))
 
-def test_phash_is_the_published_one():
+def signs(low): return np.packbits(low > np.median(low)).tobytes().hex()
+
+@pytest.mark.parametrize("shape", [(64, 64), (50, 127), (100, 70)])
+def test_phash_is_the_dct_of_the_pixels_where_none_are_averaged(shape):
     for seed in range(5):
-        a = smooth(seed)
+        a = np.asarray(Image.fromarray(gray(seed, (6, 6))).resize(shape[::-1], Image.Resampling.BICUBIC))
+        assert phash(a) == signs(dctn(a.astype(float), norm="ortho")[:8, :8])
+
+@pytest.mark.parametrize("side", [64, 131, 200, 517])
+def test_phash_is_the_published_one_but_for_a_few_bits(side):
+    for seed in range(5):
+        a = smooth(seed, side)
         small = Image.fromarray(a).resize((32, 32), Image.Resampling.LANCZOS)
-        low = dctn(np.asarray(small, float), norm="ortho")[:8, :8]
-        assert phash(a) == np.packbits(low > np.median(low)).tobytes().hex()
+        assert bits(phash(a), signs(dctn(np.asarray(small, float), norm="ortho")[:8, :8])) <= 2
+
+@pytest.mark.parametrize("shape", [(131, 255), (517, 640), (1000, 129)])
+def test_phash_knows_where_averaged_cells_lie(shape):
+    "Also the last ones, which are narrower where the side is no multiple."
+    for seed in range(5):
+        a = np.asarray(Image.fromarray(gray(seed, (6, 6))).resize(shape[::-1], Image.Resampling.BICUBIC))
+        assert bits(phash(a), signs(dctn(a.astype(float), norm="ortho")[:8, :8])) <= 2
 
 def test_phash_survives_resizing_and_jpeg_and_tells_other_pictures_apart():
     a = smooth(1, 200)
@@ -54,27 +71,20 @@ def test_what_cannot_be_read_is_told_not_raised(tmp_path, data, reason):
     got = fingerprint(str(file))
     assert isinstance(got, Unreadable) and got.reason == reason and got.message
 
-def item(file, array=None): return Item("s", file, file.name, array, "", (), (), "", "", "", "", "", None)
-
-def test_a_second_scan_reads_only_what_changed(tmp_path, monkeypatch):
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path/"cache"))
-    items = [item(put(tmp_path/f"{i}.png", i)) for i in range(3)]
-    first = scan(items, workers=1)
-    read = []
-    monkeypatch.setattr("cxr_fastai.curation.scan.fingerprint", lambda f, a: read.append(f) or fingerprint(f, a))
-    assert scan(items, workers=1) == first and read == []
-    put(tmp_path/"1.png", 9, optimize=True).touch()
-    again = scan(items, workers=1)
-    assert read == [str(tmp_path/"1.png")] and again[1] != first[1] and again[0] == first[0]
-
-def test_a_cache_that_cannot_be_used_is_done_without(tmp_path, monkeypatch):
-    (tmp_path/"file").write_text("not a folder")
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path/"file"))
-    assert isinstance(scan([item(put(tmp_path/"a.png", 1))], workers=1)[0], Fingerprint)
+def test_notes_are_sorted_and_survive_json(tmp_path):
+    a = np.tile(smooth(1), (1, 3))
+    exif = Image.Exif()
+    exif[274], exif[271] = 6, "a camera"
+    Image.fromarray(a[:60]).save(tmp_path/"a.jpg", "PNG", exif=exif)
+    f = fingerprint(str(tmp_path/"a.jpg"), name="a.jpg")
+    assert f.notes == ("exif_rotated", "extension_mismatch", "metadata_dropped", "tiny", "unusual_aspect")
+    assert Fingerprint(**json.loads(json.dumps(asdict(f)))) == f
 
 def test_any_number_of_workers_gives_the_same(tmp_path, monkeypatch):
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path/"none"))
-    items = [item(put(tmp_path/f"{i:03}.png", i)) for i in range(150)]
-    one = scan(items, workers=1)
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path/"two"))
-    assert scan(items, workers=2) == one and len({f.pixel_sha256 for f in one}) == 150
+    for i in range(150): put(tmp_path/f"{i:03}.png", i)
+    items = [Item("s", p, p.name, None, "", (), (), "", "", "", "", "", None) for p in sorted(tmp_path.glob("*.png"))]
+    found = []
+    for workers in (1, 2):
+        monkeypatch.setenv("CXR_CACHE", str(tmp_path/str(workers)))
+        with open_engine(workers=workers) as engine: found.append(scan(items, engine))
+    assert found[0] == found[1] and len({f.pixel_sha256 for f in found[0]}) == 150

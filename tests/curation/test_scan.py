@@ -1,5 +1,5 @@
 "pytest tests/curation/test_scan.py: real workers, poisoned images, local and Ray"
-import hashlib, json, shutil
+import hashlib, shutil
 
 import pytest
 
@@ -10,7 +10,6 @@ from cxr_fastai.curation.fingerprint import Fingerprint, Unreadable
 from cxr_fastai.curation.listing import Item
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.curation.scan import scan
-from cxr_fastai.images import REASONS
 from toy_sources import put, read_rows, rule, write_catalog
 
 @pytest.fixture(autouse=True)

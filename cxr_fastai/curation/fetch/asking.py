@@ -1,7 +1,7 @@
 """Asking a server before anything is downloaded: patiently, with timeouts, and told in plain words. Every failure ends
 as `Refused`, which carries a Check; no token nor signed link ever stands in one. Writes and prints nothing."""
 from __future__ import annotations
-import logging, random, re, time
+import logging, random, time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """pytest tests/curation/fetch/test_transports.py
 
 Kaggle's real, unpatched client, GitHub and plain HTTP, against a loopback server."""
-import json, logging, os, pickle, re, subprocess, sys, time
+import json, os, pickle, re, subprocess, sys, time
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -210,7 +210,7 @@ def test_who_signs_in_for_the_command_line_client_is_signed_in_here(endpoint, en
 # ---- secrets
 
 LEAKS = """
-import logging, sys, traceback
+import sys, traceback
 logging.basicConfig(level=logging.DEBUG)
 sys.path.insert(0, {here!r})
 from test_transports import CXR, check, check_all, plan
