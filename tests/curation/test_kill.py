@@ -11,7 +11,7 @@ from loopback import serve
 from toy_sources import put, rule, tree, write_catalog
 
 TESTS = Path(__file__).parents[1]
-KILLS, CHAIN = 50, 5  # kill points in all; runs that are killed one after the other before one may end
+CHAIN = 5  # runs that are killed one after the other before one may end
 
 
 def run(at:int, out:Path, cache:Path, catalog:Path, kill_after=None)->subprocess.CompletedProcess:
@@ -49,15 +49,16 @@ def sources(tmp_path):
         yield write_catalog(tmp_path/"src"/"catalog.csv", *rows)
 
 
-def test_a_run_killed_at_any_moment_and_started_again_ends_with_the_same_bytes(tmp_path, sources):
+@pytest.mark.parametrize("kill_points", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_run_killed_at_any_moment_and_started_again_ends_with_the_same_bytes(tmp_path, sources, kill_points):
     begun = time.monotonic()
     whole = finished(0, tmp_path/"whole", tmp_path/"cache", sources)
     seconds = time.monotonic() - begun
     changes, want = int(whole.stderr.rsplit("changes: ", 1)[1]), tree(tmp_path/"whole")
     assert changes > 100 and {"manifest.csv", "sources.lock.json"} <= set(want)
-    rng, kills = random.Random(3), 0
-    for n in range(KILLS):
-        if kills >= KILLS: break
+    rng, kills = random.Random(kill_points), 0
+    for n in range(kill_points):
+        if kills >= kill_points: break
         out, cache = tmp_path/f"out{n}", tmp_path/f"cache{n}"
         for k in range(CHAIN):
             at_change = k % 2 == 0  # and else at a time: workers have states that the driver's changes do not show
@@ -66,7 +67,7 @@ def test_a_run_killed_at_any_moment_and_started_again_ends_with_the_same_bytes(t
             kills += p.returncode == -9
         finished(0, out, cache, sources)
         assert tree(out) == want, f"differs after kills in out{n}"
-    assert kills >= KILLS
+    assert kills >= kill_points
 
 def test_a_run_killed_while_it_mends_an_older_folder_leaves_nothing_of_it(tmp_path, sources):
     out, cache, rng = tmp_path/"out", tmp_path/"cache", random.Random(4)

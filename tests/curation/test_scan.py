@@ -15,8 +15,8 @@ from toy_sources import put, read_rows, rule, write_catalog
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_CACHE", str(tmp_path/"cache"))
-    monkeypatch.setattr(engines, "CHUNK_SECONDS", 6)
-    monkeypatch.setattr(engines, "SECONDS", 3)
+    monkeypatch.setattr(engines, "CHUNK_SECONDS", 4)
+    monkeypatch.setattr(engines, "SECONDS", 2)
 
 def items(tmp_path, n):
     files = [str(put(tmp_path/"src"/f"{i}.png", i)) for i in range(n)]

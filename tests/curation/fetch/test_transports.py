@@ -210,7 +210,7 @@ def test_who_signs_in_for_the_command_line_client_is_signed_in_here(endpoint, en
 # ---- secrets
 
 LEAKS = """
-import sys, traceback
+import logging, sys, traceback
 logging.basicConfig(level=logging.DEBUG)
 sys.path.insert(0, {here!r})
 from test_transports import CXR, check, check_all, plan
