@@ -5,14 +5,17 @@ from __future__ import annotations
 import os, queue, re, socket, sys, threading, time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from math import inf
 
 from ..core import UnknownName, UsageError, one_line, unknown_name
 
 __all__ = ["ENGINES", "Lost", "open_engine", "spread"]
 
-CHUNK = 32           # things a task: a second of decoding, so that sending them costs nothing
+CHUNK = 64           # things a task: tens of milliseconds of decoding at least, so that sending them costs little
 CHUNK_SECONDS = 120  # for a task; one that takes longer is not refused but done again thing by thing
 SECONDS = 60         # for one thing alone; the greatest radiograph decodes in about 2
+GRACE = 2            # for a task at hand when a run is interrupted
 WORKER_MEMORY = 4 << 30  # bytes above what an idle worker maps: four times what the greatest allowed image needs
 
 
@@ -60,38 +63,45 @@ class Local:
     def __init__(self, workers=None):
         from joblib import cpu_count
         self.workers = workers or cpu_count()
-        self.pools = [None] * self.workers
+        self.pools, self.feeders, self.stop = [None] * self.workers, [], threading.Event()
 
     def map(self, fn, chunks, seconds:float):
         "Yield (index of chunk, list or `Lost`) as they are done; chunks are taken when a worker is free."
-        jobs, take, stop = enumerate(chunks), threading.Lock(), threading.Event()
+        jobs, take = enumerate(chunks), threading.Lock()
         done: queue.Queue = queue.Queue(2 * self.workers)
-        feeders = [threading.Thread(target=self._feed, args=(i, fn, jobs, take, stop, done, seconds), daemon=True)
-                   for i in range(self.workers)]
-        for t in feeders: t.start()
+        self.stop.clear()
+        self.feeders = [threading.Thread(target=self._feed, args=(i, fn, jobs, take, done, seconds), daemon=True)
+                        for i in range(self.workers)]
+        for t in self.feeders: t.start()
+        left = len(self.feeders)
         try:
-            left = len(feeders)
             while left:
                 k, out = done.get()
                 if k is None: left -= 1
                 elif isinstance(out, BaseException): raise out
                 else: yield k, out
         finally:
-            stop.set()
             if left: self.close()
 
-    def _feed(self, slot, fn, jobs, take, stop, done, seconds):
+    def _feed(self, slot, fn, jobs, take, done, seconds):
         def put(x):
-            while not stop.is_set():
-                try: return done.put(x, timeout=1)
+            while not self.stop.is_set():
+                try: return done.put(x, timeout=.1)
                 except queue.Full: continue
         try:
-            while not stop.is_set():
+            while not self.stop.is_set():
                 with take: k, chunk = next(jobs, (None, None))
                 if k is None: break
                 put((k, self._one(slot, fn, chunk, seconds)))
         except BaseException as e: put((-1, e))  # raised again by the consumer
         finally: put((None, None))
+
+    def close(self):
+        "End feeders, then workers: a task at hand may end by itself, or its worker is killed."
+        self.stop.set()
+        until = time.monotonic() + GRACE
+        for t in self.feeders: t.join(max(until - time.monotonic(), 0))
+        for slot in range(self.workers): self._drop(slot)
 
     def _one(self, slot, fn, chunk, seconds):
         from concurrent.futures import TimeoutError
@@ -106,9 +116,6 @@ class Local:
     def _drop(self, slot):
         pool, self.pools[slot] = self.pools[slot], None
         if pool: pool.shutdown(wait=True, kill_workers=True)
-
-    def close(self):
-        for slot in range(self.workers): self._drop(slot)
 
 def _pool():
     from joblib.externals.loky import ProcessPoolExecutor
@@ -163,24 +170,21 @@ class Ray:
         self.workers = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
     def map(self, fn, chunks, seconds:float):
-        "As `Local.map`: no more tasks at once than workers, so that a task's clock starts when it does."
-        ray, jobs, flying = self.ray, enumerate(chunks), {}
+        "As `Local.map`. As many tasks wait as run, so that no worker does; a task's clock starts when it is its turn."
+        ray, jobs, flying, begun = self.ray, enumerate(chunks), {}, {}
         task = ray.remote(num_cpus=1, max_retries=0)(fn)
-        def launch():
-            k, chunk = next(jobs, (None, None))
-            if k is not None: flying[task.remote(chunk)] = (k, time.monotonic())
-        for _ in range(self.workers): launch()
         try:
-            while flying:
+            while True:
+                while len(flying) < 2 * self.workers and (job := next(jobs, None)):
+                    flying[task.remote(job[1])] = job[0]
+                if not flying: return
+                for ref in islice(flying, self.workers): begun.setdefault(ref, time.monotonic())
                 ready, _ = ray.wait(list(flying), timeout=1)
-                late = [r for r, (_, t) in flying.items() if r not in ready and time.monotonic() - t > seconds]
-                for ref in ready:
-                    yield flying.pop(ref)[0], self._result(ref)
-                    launch()
+                late = [r for r in flying if r not in ready and time.monotonic() - begun.get(r, inf) > seconds]
+                for ref in ready: yield flying.pop(ref), self._result(ref)
                 for ref in late:
                     ray.cancel(ref, force=True)
-                    yield flying.pop(ref)[0], Lost("timed_out", f"decoding it took more than {seconds:g} s")
-                    launch()
+                    yield flying.pop(ref), Lost("timed_out", f"decoding it took more than {seconds:g} s")
         finally:
             for ref in flying: ray.cancel(ref, force=True)
 

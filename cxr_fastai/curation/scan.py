@@ -58,7 +58,8 @@ def _unreadable(it:Item, lost:Lost)->Unreadable:
 def _key(it:Item)->str:
     try: s = os.stat(it.file)
     except OSError: return f"{it.file}|{it.array}|missing"
-    return f"{os.path.abspath(it.file)}|{it.path}|{s.st_size}|{s.st_mtime_ns}|{DECODER_VERSION}"
+    file = it.file if it.file.startswith("/") else os.path.abspath(it.file)
+    return f"{file}|{it.path}|{s.st_size}|{s.st_mtime_ns}|{DECODER_VERSION}"
 
 def _open_memory()->sqlite3.Connection:
     "The cache's table; a damaged one is begun anew; one in memory where the cache folder cannot be used."
@@ -78,6 +79,7 @@ def _with_table(db):
 
 def _recall(db, keys:list[str])->dict:
     out, asked = {}, list(dict.fromkeys(keys))
+    if not db.execute("select 1 from scan limit 1").fetchone(): return out
     for i in range(0, len(asked), 500):
         part = asked[i:i + 500]
         for key, row in db.execute(f"select key, row from scan where key in ({','.join('?' * len(part))})", part):
