@@ -1,7 +1,7 @@
 """What a million images cost beside decoding: .venv/bin/python benchmarks/scale.py [20000 200000]
 
-Every step of a curation but reading and writing pixels, on invented images, at two sizes: seconds, microseconds an image,
-and the memory of the process. docs/scale.md projects from these and from benchmarks/scan.py."""
+Every step of a curation but reading and writing pixels, on invented images, at two sizes: seconds, microseconds an
+image, and the memory of the process. docs/scale.md projects from these and from benchmarks/scan.py."""
 from __future__ import annotations
 import os, subprocess, sys, tempfile, time
 from pathlib import Path

@@ -3,8 +3,8 @@
 
 FOLDER holds real images, a mirror say. Prints three tables: images/s of the whole fingerprint (bytes hashed, decoded,
 checked, pixels hashed, perceptual hash, journaled) beside the floor, which is nothing but decoding the same files with
-the same workers; the same on Ray; writing the curated PNG, for the projection; and the memory at its peak for 1,000 and 20,000 files. What is compared runs in turn,
-within one process, so that a noisy machine disturbs both alike."""
+the same workers; the same on Ray; writing the curated PNG, for the projection; and the memory at its peak for 1,000
+and 20,000 files. What is compared runs in turn, in one process, so that a noisy machine disturbs all alike."""
 from __future__ import annotations
 import argparse, os, platform, statistics, subprocess, sys, tempfile, time
 from importlib.metadata import version

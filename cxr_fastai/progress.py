@@ -25,7 +25,7 @@ def bar(
 
 
 class meter:
-    "Bytes that arrive: a tqdm bar with size, rate and time left in a terminal, else a line at the start and at the end."
+    "Bytes that arrive: a tqdm bar with size, rate and time left in a terminal, else a line at start and end."
     def __init__(self,
         total,      # bytes, or None where nobody says
         done:int,   # bytes that stand already

@@ -72,7 +72,8 @@ class Curation:
                 "duplicates": self.duplicates(), "conflicts": len(self.conflicts),
                 "rejects": {f"{s}/{r}": n for (s, r), n in sorted(left.items())},
                 "sources": [s.id for s in self.sources], "incomplete": {id: str(e) for id, e in self.failed.items()},
-                "versions": self.versions, "notes": self.notes, "warnings": self.warnings, "foreign": self.foreign, "written": self.written, "removed": self.removed}
+                "versions": self.versions, "notes": self.notes, "warnings": self.warnings,
+                "foreign": self.foreign, "written": self.written, "removed": self.removed}
 
     def __str__(self)->str:
         d = self.duplicates()

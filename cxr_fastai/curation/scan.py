@@ -1,5 +1,5 @@
-"""Fingerprint many images at once, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for each;
-the memory is a cache that may be deleted at any time."""
+"""Fingerprint many images at once, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for
+each; the memory is a cache that may be deleted at any time."""
 from __future__ import annotations
 import json, os, sqlite3, time
 from contextlib import closing

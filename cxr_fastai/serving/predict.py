@@ -77,8 +77,9 @@ def write_csv(
 ):
     "Write one line a row: path, label, abstained, reason, error, then prob_CLASS columns with 6 decimals."
     classes = _classes(rows)
-    text = to_csv([{**{k: _cell(row[k]) for k in COLUMNS}, **{f"prob_{c}": _share(row["probs"].get(c)) for c in classes}}
-                   for row in rows], [*COLUMNS, *(f"prob_{c}" for c in classes)])
+    table = [{**{k: _cell(row[k]) for k in COLUMNS},
+              **{f"prob_{c}": _share(row["probs"].get(c)) for c in classes}} for row in rows]
+    text = to_csv(table, [*COLUMNS, *(f"prob_{c}" for c in classes)])
     if hasattr(file, "write"): file.write(text)
     else: write_text(file, text)
 

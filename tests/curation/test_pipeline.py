@@ -47,7 +47,8 @@ def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_pa
         assert r.patient == f"one:{src.name[1:4]}" and LABELS[r.source_label] == r.findings
     assert {len({r.split for r in m.rows if r.patient == p}) for p in {r.patient for r in m.rows}} == {1}
     assert {p for p, what in tree(tmp_path/"out").items() if what != "folder"} == {r.path for r in m.rows} | {
-        "manifest.csv", "rejects.csv", "duplicates.csv", "conflicts.csv", "curation.json", "README.md", "quality.csv", "croissant.json"}
+        "manifest.csv", "rejects.csv", "duplicates.csv", "conflicts.csv", "curation.json", "README.md",
+        "quality.csv", "croissant.json"}
     assert done.written == 80
 
 def test_same_input_same_bytes_whatever_the_order_and_the_workers(tmp_path, monkeypatch):
