@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core import (CxrError, UnknownName, UsageError, check_writable, package_file, sha256_file, sha256_text,
-                    unknown_name)
+from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, package_file, sha256_file,
+                    sha256_text, unknown_name)
 from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
 from ..recipes import Recipe, load_recipe
 from .catalog import Source, choose, depths, load_catalog
@@ -122,8 +122,9 @@ def curate(
         _check_out(out, request)  # again: another run may have written it meanwhile
         got = fetch(sources, None if check else out, mirror, beside, bool(only) or strict, update_pins,
                     getattr(progress, "meter", None))
+        listings = _list(sources, got, bool(only) or strict)
         with open_engine(engine, workers) as workers:
-            done, origins = _decide(out, sources, got, catalog, recipe, layout, quick, seed, workers, progress)
+            done, origins = _decide(out, listings, got, catalog, recipe, layout, quick, seed, workers, progress)
             if not check: write_folder(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, origins, workers,
                                        getattr(progress, "bar", None))
     return done
@@ -146,14 +147,22 @@ def _check_out(out:Path, request:dict):
 
 # ---- decide
 
-def _decide(out, sources, got:Fetched, catalog, recipe, layout, quick, seed, engine, progress):
-    """(Curation, origins): everything that is to be written, and nothing is.
-    An origin is where the pixels of a pixel_sha256 are read again: (file, array)."""
-    present, listings = [], []
+def _list(sources, got:Fetched, must:bool)->dict[str, tuple]:
+    "source id -> (Source, Listing); one whose files are not what the catalogue describes fails, and the others go on."
+    out = {}
     for s in sources:
         if s.id not in got.trees: continue
-        listings.append(list_source(s, got.trees[s.id]))
-        present.append(s)
+        try: out[s.id] = s, list_source(s, got.trees[s.id])
+        except IntegrityError as e:
+            got.failed[s.id] = e
+            if must or len(sources) == 1: raise
+    if not out: raise next(iter(got.failed.values()))
+    return out
+
+def _decide(out, listed, got:Fetched, catalog, recipe, layout, quick, seed, engine, progress):
+    """(Curation, origins): everything that is to be written, and nothing is.
+    An origin is where the pixels of a pixel_sha256 are read again: (file, array)."""
+    present, listings = zip(*listed.values())
     rejects = [r for x in listings for r in x.rejects]
     warnings = [w for x in listings for w in x.warnings]
     items = [it for x in listings for it in x.items]
@@ -181,8 +190,8 @@ def _decide(out, sources, got:Fetched, catalog, recipe, layout, quick, seed, eng
     noted = [dict(path=r.path, source=r.source, original_path=r.original_path, notes="|".join(notes))
              for r in records if (notes := kept[r.pixel_sha256].print.notes)]
     counts = Counter(n for row in noted for n in row["notes"].split("|"))
-    done = Curation(out, recipe, records, [g for g in groups if len(g.members) > 1], rejects, warnings, present,
-                    got.failed, dict(sorted(counts.items())), noted, got.versions)
+    done = Curation(out, recipe, records, [g for g in groups if len(g.members) > 1], rejects, warnings,
+                    list(present), got.failed, dict(sorted(counts.items())), noted, got.versions)
     done.warnings[:] = [*_warn_failed(got), *warnings, *_warn(done, catalog)]
     return done, {sha: (s.item.file, s.item.array) for sha, s in kept.items()}
 

@@ -23,6 +23,7 @@ PLAN = ".images.txt"  # while a folder is written: every image that this run, or
 QUALITY_COLUMNS = ("path", "source", "original_path", "notes")
 TABLES = ("rejects.csv", "duplicates.csv", "conflicts.csv", "quality.csv", "README.md", CROISSANT)
 HALF = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names the half of a file
+IMAGE = re.compile(r"([a-z0-9_]+/){1,2}[0-9a-f]{32}\.png")
 PNG_SHARE = .7        # of a byte a pixel: what radiographs take as PNG, at most (benchmarks/scan.py measures it)
 
 
@@ -66,10 +67,10 @@ def write_folder(
 
 def _before(out:Path)->set[str]:
     "The images of an earlier run: of its manifest, and of the plan that it did not finish."
-    plan = out/PLAN
-    planned = set(plan.read_text(encoding="utf-8").splitlines()) if plan.is_file() else set()
-    try: return {r.path for r in read_manifest(out).rows} | planned
-    except NotCurated: return planned
+    paths = (out/PLAN).read_text(encoding="utf-8").splitlines() if (out/PLAN).is_file() else []
+    try: paths += [r.path for r in read_manifest(out).rows]
+    except NotCurated: pass
+    return {p for p in paths if IMAGE.fullmatch(p)}  # never a name that a run would not have given
 
 def _check_room(out:Path, todo):
     need, have = int(PNG_SHARE * sum(int(r.width) * int(r.height) for r in todo)), shutil.disk_usage(out).free

@@ -125,6 +125,14 @@ def test_foreign_files_are_told_and_never_touched(source):
     assert code == 0 and "not in the manifest and stay" in err
     assert {f: f.read_bytes() for f in mine} == before
 
+def test_a_plan_that_names_files_elsewhere_is_not_believed(source):
+    assert end(start(source))[0] == 0
+    mine = put(source/"mine.png", 300)
+    (source/"out"/".images.txt").write_text("../mine.png\n/etc/passwd\nnormal/../../mine.png\nREADME.md\n")
+    (source/"one"/"norm"/"1.png").unlink()
+    code, _, err = end(start(source))
+    assert code == 0 and "removed 1 images" in err and mine.exists() and not (source/"out"/".images.txt").exists()
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_says_so_in_one_line_and_goes_on_later(source, stop):
     for i in range(400): put(source/"one"/"tb"/f"more{i}.png", 1000 + i)

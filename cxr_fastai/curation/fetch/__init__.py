@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core import (CxrError, IntegrityError, SourceUnavailable, StorageError, UsageError, cache_dir, make_folder,
-                    one_line, sha256_text, size_text, write_json)
+                    one_line, sha256_text, size_text, write_json, write_text)
 from ...manifest import read_rows, write_rows
 from ..catalog import Source, split_globs
 from ..tree import Tree, folder_tree
@@ -72,18 +72,20 @@ def _root(source:Source, mirror, beside)->Path|None:
     return next((p for p in places if p.is_dir()), None)
 
 def _several(errors:list[CxrError])->CxrError:
-    more = f" (and {len(errors) - 1} other sources: cxr sources --check)" if len(errors) > 1 else ""
-    return type(errors[0])(f"{errors[0]}{more}")
+    if len(errors) == 1: return errors[0]
+    kind = IntegrityError if isinstance(errors[0], IntegrityError) else SourceUnavailable
+    return kind(f"{errors[0]} (and {len(errors) - 1} other sources: cxr sources --check)")
 
 
 # ---- downloads
 
 def _download_all(sources, out:Path|None, got:Fetched, must, update_pins, progress):
     "All checks before the first byte; then one source after the other, the lock file written after each."
-    pins = _read_pins(out/LOCK_FILE) if out and not update_pins else {}
+    pins, here = ({}, {}) if update_pins else (_read_pins(f/LOCK_FILE) if f else {} for f in (out, cache_dir()))
+    pins = {s.id: pins[s.id] for s in sources if s.id in pins and _speaks_of(pins[s.id], s)}
     todo = []
     for s in sources:
-        entry = {} if update_pins else pins.get(s.id) or _read_pins(cache_dir()/LOCK_FILE).get(s.id)
+        entry = pins.get(s.id) or here.get(s.id)
         if (tree := _cached(s, entry)): _keep(out, got, s, tree, entry)
         else: todo.append(s)
     checks = check_all(todo)
@@ -123,20 +125,24 @@ def _download(s:Source, known:dict, update_pins:bool, progress)->tuple[Tree, dic
         if (tree := _cached(s, entry)): return tree, entry  # another run has just fetched it
         asked = plan(s, known.get("version", ""))
         pinned = {p["name"]: p["sha256"] for p in known.get("parts", ())}
-        rows, parts = [], []
+        rows, parts, notes = [], [], []
         for part in asked.parts:
             what = f"{s.id}: {part.name}"
             pin = pinned.get(part.name) or ("" if update_pins else part.pin)
-            try: file = download(part.where, store, what, part.key, pin, progress=progress)
+            came = store/f"{sha256_text(part.key)[:32]}.came"  # so that a kill while it is unpacked costs no download
+            stands = "" if update_pins or pin or not came.is_file() else came.read_text(encoding="ascii")
+            try: file = download(part.where, store, what, part.key, pin or stands, progress=progress)
             except IntegrityError as e:
                 if not pin: raise
                 raise IntegrityError(f"{e} If {s.id} was re-published, accept it with --update-pins.") from e
+            write_text(came, file.sha256)
             parts.append(dict(name=part.name, sha256=file.sha256, size=file.size))
+            notes.append(came)
             rows += _rows_of(part, file, blobs, what, progress)
         entry = dict(handle=s.handle, download=s.download, version=asked.version, parts=parts)
         make_folder(_index(entry).parent)
         write_rows(_index(entry), rows, INDEX_COLUMNS)
-        for p in parts: (store/p["sha256"]).unlink(missing_ok=True)  # its files stand in the blobs now
+        for gone in (*notes, *(store/p["sha256"] for p in parts)): gone.unlink(missing_ok=True)  # unpacked
     return _tree(s, rows, blobs), entry
 
 def _rows_of(part, file, blobs:Path, what:str, progress)->list[dict]:
@@ -160,15 +166,22 @@ def _index(entry:dict)->Path:
     name = sha256_text("|".join(f"{p['name']}={p['sha256']}" for p in entry["parts"]))
     return cache_dir()/"trees"/f"{name}.csv"
 
+def _speaks_of(entry:dict, s:Source)->bool:
+    "Whether a lock entry is of what the catalogue names now, not of another version or address."
+    return (entry["handle"], entry["download"]) == (s.handle, s.download)
+
 def _cached(s:Source, entry:dict|None)->Tree|None:
     "The tree of a lock entry that is unpacked here already, whole; None where it has to be fetched."
-    if not entry or (entry["handle"], entry["download"]) != (s.handle, s.download): return None
+    if not entry or not _speaks_of(entry, s): return None
     if s.pin and split_globs(s.pin) != [p["sha256"] for p in entry["parts"]]: return None
     if not (file := _index(entry)).is_file(): return None
-    rows, blobs = read_rows(file), cache_dir()/"blobs"
+    blobs = cache_dir()/"blobs"
+    try: rows = [{c: r[c] for c in INDEX_COLUMNS} for r in read_rows(file)]
+    except (IntegrityError, KeyError): return None
     for r in rows:
+        if not r["sha256"]: continue
         blob = blobs/r["sha256"][:2]/r["sha256"]
-        if r["sha256"] and not (blob.is_file() and blob.stat().st_size == int(r["size"])): return None
+        if not blob.is_file() or str(blob.stat().st_size) != r["size"]: return None
     return _tree(s, rows, blobs)
 
 def _tree(s:Source, rows:list[dict], blobs:Path)->Tree:

@@ -1,7 +1,7 @@
 """pytest tests/curation/fetch/test_fetch.py
 
 From the servers to the curated folder: Kaggle's real client and real downloads, against a loopback endpoint."""
-import io, json, os, shutil, subprocess, sys, tarfile, zipfile
+import hashlib, io, json, os, shutil, subprocess, sys, tarfile, zipfile
 
 import pytest
 
@@ -9,7 +9,7 @@ from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, sha
 from cxr_fastai.curation import fetch as fetching
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import read_manifest
-from kaggle_endpoint import KEY, SECRETS, USER, Endpoint
+from kaggle_endpoint import KEY, SECRETS, SIGNATURE, USER, Endpoint
 from toy_sources import put, read_rows, rule, write_catalog
 
 COMMIT = "5" * 40
@@ -124,6 +124,47 @@ def test_what_an_archive_should_not_hold_is_listed_among_the_rejects(world, tmp_
     done = curate(tmp_path/"out", manifest=c, workers=1)
     bad = {r["path"]: r["reason"] for r in read_rows(tmp_path/"out"/"rejects.csv")}
     assert bad == {"__MACOSX/._1.png": "junk", "tb/tb/0.png": "nested_copy"} and len(done.records) == 12
+
+def test_a_kill_while_an_archive_is_unpacked_costs_no_second_download(world, tmp_path, monkeypatch):
+    c = write_catalog(tmp_path/"c2.csv", *rows("web", transport="http", handle="web",
+                                               download=f"{world.url}/web.tar.gz"))
+    def killed(*args, **kw): raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(fetching, "unpack", killed)
+        with pytest.raises(KeyboardInterrupt): curate(tmp_path/"out", manifest=c, workers=1)
+    assert len(curate(tmp_path/"out", manifest=c, workers=1).records) == 12
+    assert [s.method for s in world.calls("/web.tar.gz")].count("GET") == 1
+    assert not [f for f in (tmp_path/"cache"/"downloads").iterdir() if not f.name.endswith(".lock")]
+
+def test_another_version_in_the_catalogue_is_fetched_and_replaces_the_lock_entry(world, tmp_path):
+    curate(tmp_path/"out", manifest=world.catalog, workers=1, only=["kag"])
+    c = write_catalog(tmp_path/"c.csv", *rows("kag", transport="kaggle", handle="own/cxr@7"))
+    done = curate(tmp_path/"out", manifest=c, workers=1)
+    assert lock(tmp_path/"out")["kag"]["version"] == "7"
+    assert {r.sha256 for r in done.records} == {hashlib.sha256(b).hexdigest() for b in world.raw["git"].values()}
+
+@pytest.mark.parametrize("harm", ["path,sha256\n\"torn", "path,size\na.png,1\n", ""])
+def test_a_damaged_index_or_a_lost_blob_is_fetched_again(world, tmp_path, harm):
+    curate(tmp_path/"out", manifest=world.catalog, workers=1, only=["web"])
+    index = next((tmp_path/"cache"/"trees").glob("*.csv"))
+    if harm: index.write_text(harm)
+    else: next((tmp_path/"cache"/"blobs").rglob("*/*")).unlink()
+    shutil.rmtree(tmp_path/"out"/"normal")
+    assert len(curate(tmp_path/"out", manifest=world.catalog, workers=1, only=["web"]).records) == 12
+
+def test_a_source_whose_files_are_not_as_the_catalogue_says_leaves_the_others(world, tmp_path):
+    world.files["/web.tar.gz"] = tarred({"elsewhere/readme.txt": b"moved"})
+    done = curate(tmp_path/"out", manifest=world.catalog, workers=1)
+    assert set(done.incomplete) == {"web"} and "meets the glob" in str(done.failed["web"])
+    with pytest.raises(IntegrityError, match="meets the glob"):
+        curate(tmp_path/"out2", manifest=world.catalog, workers=1, strict=True)
+
+def test_a_refusal_while_the_download_begins_is_one_line_also_where_the_source_was_named(world, tmp_path):
+    link = f"{world.url}/storage/own/cxr/6.zip?X-Goog-Signature={SIGNATURE}"
+    world.say("DownloadDataset", (302, {"Location": link}), (403,))
+    with pytest.raises(SourceUnavailable, match="^kag: .*own/cxr") as e:
+        curate(tmp_path/"out", manifest=world.catalog, workers=1, only=["kag"])
+    assert e.value.exit_code == 3
 
 def test_too_little_room_is_told_before_the_first_byte(world, tmp_path, monkeypatch):
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
