@@ -123,13 +123,11 @@ def curate(
         got = fetch(sources, None if check else out, mirror, beside, bool(only) or strict, update_pins,
                     getattr(progress, "meter", None))
         listings = _list(sources, got, bool(only) or strict)
-        with open_engine(engine, workers) as workers:
-            done, origins = _decide(out, listings, got, catalog, recipe, layout, quick, seed, workers, progress)
-            if not check: write_folder(done, {**request, "catalog_sha256": _catalog_sha(manifest)}, origins, workers,
-                                       getattr(progress, "bar", None))
+        request["catalog_sha256"] = sha256_file(manifest or package_file("data_manifest.csv"))
+        with open_engine(engine, workers) as crew:
+            done, origins = _decide(out, listings, got, catalog, recipe, layout, quick, seed, crew, progress)
+            if not check: write_folder(done, request, origins, crew, getattr(progress, "bar", None))
     return done
-
-def _catalog_sha(manifest)->str: return sha256_file(manifest or package_file("data_manifest.csv"))
 
 def _check_out(out:Path, request:dict):
     "Refuse a folder that is not ours to write in, before anything is read."
