@@ -77,7 +77,7 @@ class Source:
 
     @property
     def globs(self)->list[str]:
-        return list(dict.fromkeys(g for r in self.rules for g in split_globs(r.glob)))
+        return list(dict.fromkeys(g for r in self.rules for g in split_list(r.glob)))
 
     def to_dict(self)->dict:
         "As `cxr sources --json` prints it: the first row's cells, and the rules."
@@ -87,7 +87,7 @@ class Source:
 
 
 def split_bar(text:str)->tuple[str, ...]: return tuple(t for t in text.split("|") if t)
-def split_globs(text:str)->list[str]: return [g.strip() for g in text.split(" ; ") if g.strip()]
+def split_list(text:str)->list[str]: return [g.strip() for g in text.split(" ; ") if g.strip()]
 
 def load_catalog(
     path=None, # a csv like data_manifest.csv; None: the library's own
@@ -168,7 +168,7 @@ def _check_how(r:Rule, at:str):
     _check_split(r.split, at)
 
 def _check_downloads(r:Rule, at:str):
-    urls, pins = split_globs(r.download), split_globs(r.pin)
+    urls, pins = split_list(r.download), split_list(r.pin)
     for u in urls:
         if not re.match(r"https?://[^/\s]+/", u):
             raise CatalogError(f"{at}, column download: {u!r}: expected an http or https URL of a file.")

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from ..core import FINDINGS, IntegrityError, csv_rows, one_line
 from ..images import is_image_name
-from .catalog import Rule, Source, split_bar, split_globs
+from .catalog import Rule, Source, split_bar, split_list
 from .tree import Tree
 
 __all__ = ["Item", "Reject", "Listing", "list_source"]
@@ -125,7 +125,7 @@ def list_source(source:Source, tree:Tree)->Listing:
     for g in source.globs:
         if not match([g], paths):
             seen = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"
-            row = next(r.row for r in source.rules if g in split_globs(r.glob))
+            row = next(r.row for r in source.rules if g in split_list(r.glob))
             raise IntegrityError(f"{source.id}: nothing in {tree.where} meets the glob {g!r} "
                                  f"(catalogue row {row}); there is {seen}. "
                                  "Fetch the source whole, or mend the row.")
@@ -175,7 +175,7 @@ def _label(source:Source, tree:Tree, path:str, rows:dict, official:dict)->Item|R
     p = PurePosixPath(path)
     said, missing = [], False
     for rule in source.rules:
-        if not any(glob_regex(g).fullmatch(path) for g in split_globs(rule.glob)): continue
+        if not any(glob_regex(g).fullmatch(path) for g in split_list(rule.glob)): continue
         if rule.table and not rows.get(rule.table): missing = True; continue
         m = re.search(rule.name_regex, path) if rule.name_regex else None
         if rule.name_regex and not m: continue

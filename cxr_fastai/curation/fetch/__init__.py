@@ -8,7 +8,7 @@ from pathlib import Path
 from ...core import (CxrError, IntegrityError, SourceUnavailable, StorageError, UsageError, cache_dir, make_folder,
                     one_line, sha256_text, size_text, write_json, write_text)
 from ...manifest import read_rows, write_rows
-from ..catalog import Source, split_globs
+from ..catalog import Source, split_list
 from ..tree import Tree, folder_tree
 from .archives import unpack
 from .download import download
@@ -173,7 +173,7 @@ def _speaks_of(entry:dict, s:Source)->bool:
 def _cached(s:Source, entry:dict|None)->Tree|None:
     "The tree of a lock entry that is unpacked here already, whole; None where it has to be fetched."
     if not entry or not _speaks_of(entry, s): return None
-    if s.pin and split_globs(s.pin) != [p["sha256"] for p in entry["parts"]]: return None
+    if s.pin and split_list(s.pin) != [p["sha256"] for p in entry["parts"]]: return None
     if not (file := _index(entry)).is_file(): return None
     blobs = cache_dir()/"blobs"
     try: rows = [{c: r[c] for c in INDEX_COLUMNS} for r in read_rows(file)]

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from ...core import CatalogError, CxrError
+from ..catalog import split_list
 from .asking import (LATER, Check, Part, Plan, Refused, ask_url, mirror_path, mirror_way, patiently, pin_of, refused,
                      size_at, told)
 from .kaggle import check_kaggle, plan_kaggle
@@ -87,7 +88,7 @@ def _plan_github(source, version:str)->Plan:
 
 def _downloads(source)->list[tuple[str, str, str]]:
     "(URL, file name, pin or blank) of each download. A URL's #fragment names the file where its path does not."
-    urls, pins = (_cells(getattr(source, c, "")) for c in ("download", "pin"))
+    urls, pins = (split_list(getattr(source, c, "")) for c in ("download", "pin"))
     if pins and len(pins) != len(urls):
         raise CatalogError(f"{source.id}, column pin: {len(pins)} for {len(urls)} downloads: "
                            "give one SHA-256 a download, joined by ' ; ', or leave the cell blank.")
@@ -97,8 +98,6 @@ def _downloads(source)->list[tuple[str, str, str]]:
         raise CatalogError(f"{source.id}, column download: two files are named {twice[0]!r}: "
                            "name each by a #fragment of its URL.")
     return found
-
-def _cells(cell:str)->list[str]: return [c.strip() for c in cell.split(" ; ")] if cell.strip() else []
 
 def _file_name(source, url:str)->str:
     at = f"{source.id}, column download"
