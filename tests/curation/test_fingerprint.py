@@ -82,7 +82,8 @@ def test_notes_are_sorted_and_survive_json(tmp_path):
 
 def test_any_number_of_workers_gives_the_same(tmp_path, monkeypatch):
     for i in range(150): put(tmp_path/f"{i:03}.png", i)
-    items = [Item("s", str(p), p.name, None, "", (), (), "", "", "", "", "", None) for p in sorted(tmp_path.glob("*.png"))]
+    files = sorted(tmp_path.glob("*.png"))
+    items = [Item("s", str(p), p.name, None, "", (), (), "", "", "", "", "", None) for p in files]
     found = []
     for workers in (1, 2):
         monkeypatch.setenv("CXR_CACHE", str(tmp_path/str(workers)))
