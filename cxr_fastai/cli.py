@@ -77,7 +77,7 @@ def curate(args)->int:
     with redirect_stdout(sys.stderr):  # Ray tells of dead workers on stdout, which is the result's
         done = curate(args.out, args.recipe, args.manifest, args.mirror, _ids(args.only), args.layout, args.workers,
                       args.quick, args.seed, args.check, args.strict, args.engine, args.wait, args.update_pins,
-                      progress)
+                      args.on_conflict, progress)
     for w in done.warnings: say(f"warning: {w}")
     if done.foreign:
         say(f"warning: {len(done.foreign)} files in the class folders are not in the manifest and stay as they are: "
@@ -96,6 +96,20 @@ def curate(args)->int:
 
 def _ids(text)->list[str]: return [t.strip() for t in (text or "").split(",") if t.strip()]
 
+
+def dedupe(args)->int:
+    from . import progress
+    from .core import check_writable
+    from .curation.find import find, write_found
+    if args.out: check_writable(args.out)
+    with redirect_stdout(sys.stderr):  # Ray, as above
+        found = find(args.folders, args.against, args.workers, args.engine, progress)
+    if args.out:
+        note = f"Against {args.against}: an image from there is kept." if args.against else ""
+        write_found(found, Path(args.out), f"Copies in {', '.join(args.folders)}", note)
+    _json(found.to_dict()) if args.json else print(found)
+    if args.out: progress.say(f"gallery: {Path(args.out)/'gallery.html'}; no image was changed")
+    return 0
 
 def train(args)->int:
     from .manifest import read_manifest
@@ -156,6 +170,7 @@ def parser()->argparse.ArgumentParser:
     _demo(verb(demo, "the whole road on drawn radiographs: curate, train, evaluate, predict"))
     _sources(verb(sources, "the catalogue: every source, its licence, its labels and how to get it"))
     _curate(verb(curate, "raw sources to class folders and manifest.csv"))
+    _dedupe(verb(dedupe, "find every copy of a radiograph in any folders; changes no file"))
     _train(verb(train, "a curated folder to a trained bundle"))
     _evaluate(verb(evaluate, "score a bundle on one split, beside the floors"))
     _predict(verb(predict, "what a bundle says of image files"))
@@ -191,7 +206,18 @@ def _curate(v):
     v.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)")
     v.add_argument("--strict", action="store_true",
                    help="stop where a source cannot be had; exit 1 where an input is broken")
+    v.add_argument("--on-conflict", default="drop", choices=("drop", "upstream", "keep-both-out"),
+                   help="copies with labels of two classes: left out (default), the original's label stands, "
+                        "or laid aside in conflicts/")
     v.add_argument("--check", action="store_true", help="decide and count, write nothing")
+    v.add_argument("--json", action="store_true", help="the result as JSON")
+
+def _dedupe(v):
+    v.add_argument("folders", metavar="DIR", nargs="+", help="folders of images, read with all below them, or images")
+    v.add_argument("--against", metavar="DIR", help="an old set: tell only what of DIR.. is a copy, there or in DIR..")
+    v.add_argument("--out", metavar="DIR", help="folder for gallery.html, duplicates.csv and .json, related, rejects")
+    v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
+    v.add_argument("--engine", default="local", choices=("local", "ray"), help="as in cxr curate")
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
 def _train(v):

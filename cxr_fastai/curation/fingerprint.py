@@ -1,8 +1,8 @@
-"""What makes a radiograph recognisable: hashes of its bytes, its pixels and its look.
+"""What makes a radiograph recognisable: hashes of its bytes, its pixels and its look, and its local features.
 Reads files, returns Fingerprints."""
 from __future__ import annotations
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..core import ImageRejected, one_line
 from ..images import read
+from .features import extract
 
 __all__ = ["Fingerprint", "Unreadable", "fingerprint", "pixel_sha256", "phash"]
 
@@ -25,6 +26,8 @@ class Fingerprint:
     height: int
     mode: str          # Pillow's mode and the bit depth of the file: L/8, I;16/12
     notes: tuple[str, ...] = ()  # keys of images.NOTES, sorted
+    brightness: float = 0.0      # mean gray, 0-255
+    sketch: bytes = field(default=b"", repr=False)  # Features, packed; empty: none were asked for
 
     def __post_init__(self):  # JSON gives a list back
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
@@ -70,6 +73,8 @@ def phash(
     rank = np.sort(low)
     return np.packbits(low > (rank[31] + rank[32]) / 2).tobytes().hex()
 
+def _mean(pixels:np.ndarray)->float: return int(np.add.reduce(pixels, axis=None, dtype=np.uint64)) / pixels.size
+
 @lru_cache(maxsize=2)
 def _array(file:str, key:str)->np.ndarray: return np.load(file, allow_pickle=False)[key]
 
@@ -86,6 +91,7 @@ def fingerprint(
     file,           # path
     array=None,     # None, or (key, row) of an npz
     name:str="",    # the file's name in its source: messages start with it, its extension is compared with the content
+    features=True,  # local features too, which `find_links` needs
 )->Fingerprint|Unreadable:
     "Fingerprint of one image; an image that cannot be read gives `Unreadable`, never an error."
     try: data = source_bytes(file, array)
@@ -96,4 +102,5 @@ def fingerprint(
     try: image = read(data, name or None)
     except ImageRejected as e: return Unreadable(sha, e.reason, one_line(e))
     return Fingerprint(sha, pixel_sha256(image.pixels), phash(image.pixels), image.width, image.height,
-                       f"{image.mode}/{image.bits}", image.notes)
+                       f"{image.mode}/{image.bits}", image.notes, round(float(_mean(image.pixels)), 2),
+                       extract(image.pixels).pack() if features else b"")

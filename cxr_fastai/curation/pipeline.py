@@ -5,19 +5,22 @@ import html
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, package_file, sha256_file,
                     sha256_text, unknown_name)
 from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
 from ..recipes import Recipe, load_recipe
 from .catalog import Source, choose, depths, load_catalog
-from .dedupe import DuplicateGroup, Seen, group_copies
+from .dedupe import ON_CONFLICT, DuplicateGroup, Seen, group_copies, same_patient, unexpected_overlap
 from .engines import open_engine
 from .fetch import Fetched, fetch
 from .fingerprint import Unreadable
 from .listing import Reject, list_source
 from .lock import one_run
+from .memory import Memory
+from .near import Link, find_links
 from .report import summary_table
 from .scan import scan
 from .split import FRACTIONS, Radiograph, assign_splits
@@ -27,6 +30,8 @@ __all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
 
 LAYOUTS = ("class", "split")
 QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
+CONFLICT_WORDS = {"drop": "left out", "upstream": "settled by the original's label",
+                  "keep-both-out": "laid aside in conflicts/"}
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
                                             # not inputs that are left out on purpose
 
@@ -48,6 +53,10 @@ class Curation:
     written: int = 0              # files; 0: everything stood already
     removed: int = 0              # images of an earlier run that no longer belong
     foreign: list[str] = field(default_factory=list)  # files in the class folders that are not ours
+    related: list[dict] = field(default_factory=list)     # rows of related.csv: exposures of one patient, joined into `group`
+    unexpected: list[dict] = field(default_factory=list)  # copies between sources that the catalogue does not link
+    brightness: dict[str, float] = field(default_factory=dict)  # pixel_sha256 -> mean gray, 0-255
+    on_conflict: str = "drop"
 
     @property
     def conflicts(self)->list[DuplicateGroup]: return [g for g in self.groups if g.conflict]
@@ -58,10 +67,10 @@ class Curation:
 
     def duplicates(self)->dict[str, int]:
         "Copies left out, by kind, and how many of them came from another source than the kept one."
-        dup = [(g, m) for g in self.groups if not g.conflict for m in g.members[1:]]
-        kinds = Counter(g.kind(m) for g, m in dup)
-        across = sum(m.item.source != g.kept.item.source for g, m in dup)
-        return {"bytes": kinds["bytes"], "pixels": kinds["pixels"], "across_sources": across}
+        dup = [(g, m, c) for g in self.groups if g.whole for m, c in list(zip(g.members, g.copies))[1:]]
+        kinds = Counter(c.kind for _, _, c in dup)
+        across = sum(m.item.source != g.kept.item.source for g, m, _ in dup)
+        return {**{kind: kinds[kind] for kind in ("bytes", "pixels", "near")}, "across_sources": across}
 
     def to_dict(self)->dict:
         counts = Counter((r.label, r.source, r.split) for r in self.records)
@@ -69,7 +78,8 @@ class Curation:
         return {"out": str(self.out), "recipe": self.recipe.name, "images": len(self.records),
                 "counts": [{"class": c, "source": s, "split": p, "images": n}
                            for (c, s, p), n in sorted(counts.items())],
-                "duplicates": self.duplicates(), "conflicts": len(self.conflicts),
+                "duplicates": self.duplicates(), "conflicts": len(self.conflicts), "on_conflict": self.on_conflict,
+                "related": len(self.related), "unexpected": self.unexpected,
                 "rejects": {f"{s}/{r}": n for (s, r), n in sorted(left.items())},
                 "sources": [s.id for s in self.sources], "incomplete": {id: str(e) for id, e in self.failed.items()},
                 "versions": self.versions, "notes": self.notes, "warnings": self.warnings,
@@ -80,9 +90,10 @@ class Curation:
         left = Counter((x.stage, x.reason) for x in self.rejects)
         copies = sum(v for k, v in d.items() if k != "across_sources")
         lines = [summary_table(self.records), "",
-                 f"exact copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels; "
-                 f"{d['across_sources']} across sources) -> duplicates.csv",
-                 f"label conflicts left out: {len(self.conflicts)} radiographs -> conflicts.csv",
+                 f"copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels, {d['near']} resized, "
+                 f"cropped, turned or else; {d['across_sources']} across sources) -> duplicates.csv",
+                 f"label conflicts {CONFLICT_WORDS[self.on_conflict]}: {len(self.conflicts)} radiographs -> conflicts.csv",
+                 f"kept, but in one split with another exposure of the patient: {len(self.related)} pairs -> related.csv",
                  f"left out or not read: {len(self.rejects)} -> rejects.csv"]
         lines += [f"    {n:6}  {stage}: {reason}" for (stage, reason), n in sorted(left.items())]
         return "\n".join(lines)
@@ -106,17 +117,20 @@ def curate(
     engine="local",      # local | ray
     wait=False,          # for another run in the same folder, instead of an error
     update_pins=False,   # accept downloads that differ from the lock file
+    on_conflict="drop",  # copies with labels of two classes: drop | upstream: the original's label stands
+                         # | keep-both-out: laid aside in conflicts/, out of the class folders
     progress=None,       # an object with bar, meter and say, as the module cxr_fastai.progress; None: silence
 )->Curation:
     """Sources -> class folders and manifest.csv.
     Raises a `CxrError` for what a person can mend; the same input gives the same bytes."""
+    if on_conflict not in ON_CONFLICT: raise UnknownName(unknown_name("on_conflict", on_conflict, ON_CONFLICT))
     if layout not in LAYOUTS: raise UnknownName(unknown_name("layout", layout, LAYOUTS))
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     catalog = load_catalog(manifest)
     out, beside = Path(out), Path(manifest).parent if manifest else Path()
     sources = choose(catalog, only, recipe.sources)
     request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
-                   seed=seed)
+                   seed=seed, on_conflict=on_conflict)
     _check_out(out, request)
     with nullcontext() if check else one_run(out, wait, getattr(progress, "say", None)):
         _check_out(out, request)  # again: another run may have written it meanwhile
@@ -125,7 +139,7 @@ def curate(
         listings = _list(sources, got, bool(only) or strict)
         request["catalog_sha256"] = sha256_file(manifest or package_file("data_manifest.csv"))
         with open_engine(engine, workers) as crew:
-            done, origins = _decide(out, listings, got, catalog, recipe, layout, quick, seed, crew, progress)
+            done, origins = _decide(out, listings, got, catalog, recipe, request, crew, progress)
             if not check: write_folder(done, request, origins, crew, getattr(progress, "bar", None))
     return done
 
@@ -136,7 +150,7 @@ def _check_out(out:Path, request:dict):
     if not (out/CURATION).is_file():
         raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
                          "Choose an empty folder for --out.")
-    before = {"manifest_version": 1, **read_curation(out)}
+    before = {"manifest_version": 1, "on_conflict": "drop", **read_curation(out)}
     for key, now in request.items():
         if before.get(key) != now:
             was, now = (x.get("name") if isinstance(x, dict) else x for x in (before.get(key), now))
@@ -157,7 +171,7 @@ def _list(sources, got:Fetched, must:bool)->dict[str, tuple]:
     if not out: raise next(iter(got.failed.values()))
     return out
 
-def _decide(out, listed, got:Fetched, catalog, recipe, layout, quick, seed, engine, progress):
+def _decide(out, listed, got:Fetched, catalog, recipe, request, engine, progress):
     """(Curation, origins): everything that is to be written, and nothing is.
     An origin is where the pixels of a pixel_sha256 are read again: (file, array)."""
     present, listings = zip(*listed.values())
@@ -166,32 +180,43 @@ def _decide(out, listed, got:Fetched, catalog, recipe, layout, quick, seed, engi
     items = [it for x in listings for it in x.items]
     silent = [it for it in items if not it.findings]
     rejects += [_reject(it, "label", "no_finding_stated", _why_silent(it)) for it in silent]
-    items = [it for it in items if it.findings]
-    prints = scan(items, engine, getattr(progress, "bar", None))
-    bad = [(it, p) for it, p in zip(items, prints) if isinstance(p, Unreadable)]
-    rejects += [Reject(it.path, p.sha256, it.source, "scan", p.reason, p.message) for it, p in bad]
-    rank = _ranker(catalog)
-    seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings)), rank(it, said[0]))
-            for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
-    groups = group_copies(seen)
-    split = assign_splits([_radiograph(g) for g in groups], seed)
+    seen, links, bad = _look([it for it in items if it.findings], catalog, recipe, engine, progress)
+    rejects += bad
+    groups = group_copies(seen, links, request["on_conflict"])
+    related = same_patient(groups, links)
+    split = assign_splits(_radiographs(groups, related), request["seed"])
     records = []
     for g in groups:
-        if g.conflict: continue
-        one = _record(g, *split[g.kept.print.pixel_sha256], catalog, recipe, layout)
+        if not g.whole: continue
+        one = _record(g, *split[g.kept.print.pixel_sha256], catalog, recipe, request["layout"])
         (records if isinstance(one, Record) else rejects).append(one)
-    if quick: records, more = _quick(records, seed); rejects += more
+    if request["quick"]: records, more = _quick(records, request["seed"]); rejects += more
     records.sort(key=lambda r: r.path)
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records: raise UsageError(_nothing(rejects, recipe))
-    kept = {s.print.pixel_sha256: s for s in (g.kept for g in groups)}
+    prints = {s.print.pixel_sha256: s for g in groups for s in reversed(g.members)}
     noted = [dict(path=r.path, source=r.source, original_path=r.original_path, notes="|".join(notes))
-             for r in records if (notes := kept[r.pixel_sha256].print.notes)]
+             for r in records if (notes := prints[r.pixel_sha256].print.notes)]
     counts = Counter(n for row in noted for n in row["notes"].split("|"))
     done = Curation(out, recipe, records, [g for g in groups if len(g.members) > 1], rejects, warnings,
-                    list(present), got.failed, dict(sorted(counts.items())), noted, got.versions)
+                    list(present), got.failed, dict(sorted(counts.items())), noted, got.versions,
+                    related=_named(related, prints), on_conflict=request["on_conflict"],
+                    unexpected=unexpected_overlap(groups, _relation(catalog)),
+                    brightness={r.pixel_sha256: prints[r.pixel_sha256].print.brightness for r in records})
     done.warnings[:] = [*_warn_failed(got), *warnings, *_warn(done, catalog)]
-    return done, {sha: (s.item.file, s.item.array) for sha, s in kept.items()}
+    return done, {sha: (s.item.file, s.item.array) for sha, s in prints.items()}
+
+def _look(items, catalog, recipe, engine, progress)->tuple[list[Seen], list[Link], list[Reject]]:
+    "What was read, the links between different pixels, and what could not be read."
+    bar = getattr(progress, "bar", None)
+    with Memory(getattr(progress, "say", None)) as memory:
+        prints = scan(items, engine, bar, memory)
+        read = [(it, p) for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
+        links = find_links([p for _, p in read], engine, memory, progress=bar)
+    rank = _ranker(catalog)
+    seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings)), rank(it, p, said[0])) for it, p in read]
+    return seen, links, [_reject(it, "scan", p.reason, p.message, p.sha256)
+                         for it, p in zip(items, prints) if isinstance(p, Unreadable)]
 
 def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
 
@@ -206,15 +231,38 @@ def _nothing(rejects, recipe)->str:
 
 def _ranker(catalog):
     depth, order = depths(catalog), {id: i for i, id in enumerate(catalog)}
-    return lambda it, label: (not label, it.official != "test", depth[it.source], order[it.source], it.path)
+    return lambda it, p, label: (not label, depth[it.source], it.official != "test", -p.width * p.height,
+                                 len(PurePosixPath(it.path).name), order[it.source], it.path)
 
-def _radiograph(g:DuplicateGroup)->Radiograph:
-    links = {p for m in g.members for p in (*m.item.patients, m.item.radiograph) if p}
+def _radiographs(groups:list[DuplicateGroup], related:list[Link])->list[Radiograph]:
+    home = {m.print.pixel_sha256: g.id for g in groups for m in g.members}
+    ties: dict[str, set] = {g.id: set() for g in groups}
+    for link in related:
+        for end in (link.a, link.b): ties[home[end]].add(f"exposures {link.a} {link.b}")
+    return [_radiograph(g, ties[g.id]) for g in groups]
+
+def _radiograph(g:DuplicateGroup, ties:set)->Radiograph:
+    links = {p for m in g.members for p in (*m.item.patients, m.item.radiograph) if p} | ties
     kept = g.kept.item
     said = kept.findings[0] if len(kept.findings) == 1 else "several"
     official = {m.item.official for m in g.members if m.item.official}
     return Radiograph(g.kept.print.pixel_sha256, frozenset(links), f"{kept.source}|{said}", kept.source,
                       frozenset(official))
+
+def _named(related:list[Link], prints)->list[dict]:
+    "Rows of related.csv."
+    def row(link):
+        one, other = prints[link.a].item, prints[link.b].item
+        return dict(path=one.path, source=one.source, other_path=other.path, other_source=other.source,
+                    score=f"{link.score:.4g}", inliers=str(link.inliers))
+    return sorted(map(row, related), key=lambda r: (r["source"], r["path"], r["other_source"], r["other_path"]))
+
+def _relation(catalog):
+    "(source, other) -> whether the graph lets one expect copies between them: an origin in common, or * for any."
+    def origins(id): return {id} | _ancestors(catalog, id)
+    def expected(one, other):
+        return ("*" in catalog[one].derived + catalog[other].derived) or bool(origins(one) & origins(other))
+    return lru_cache(maxsize=None)(expected)
 
 def _record(g:DuplicateGroup, group:str, split:str, catalog, recipe, layout)->Record|Reject:
     kept, it, p = g.kept, g.kept.item, g.kept.print
@@ -252,12 +300,9 @@ def _warn(done:Curation, catalog)->list[str]:
         if c in have: continue
         givers = ", ".join(_givers(catalog, done.recipe, c)) or "none in the catalogue"
         out.append(f"no image for class {c}: sources that have it: {givers}")
-    used = {r.source for r in done.records}
-    for s in done.sources:
-        ups = sorted(used & set(catalog if "*" in s.derived else _ancestors(catalog, s.id)) - {s.id})
-        if s.id in used and ups:
-            out.append(f"{s.id} re-publishes {', '.join(ups)}: "
-                       "exact copies are found, copies that were resized or cropped are not")
+    out += [f"unexpected overlap: {a} and {b} share {n} radiographs, and the catalogue does not link them"
+            for (a, b), n in sorted(Counter(tuple(sorted((u["source"], u["other_source"])))
+                                            for u in done.unexpected).items())]
     return out
 
 def _ancestors(catalog, id)->set:
