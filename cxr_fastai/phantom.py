@@ -19,6 +19,7 @@ __all__ = ["CLASSES", "KINDS", "AGES", "Planted", "draw", "write_sources"]
 CLASSES = ("bacterial_pneumonia", "covid_19", "normal", "other_findings", "tuberculosis", "viral_pneumonia")
 KINDS = (*CLASSES, "heart_effusion", "mass")  # the last two are the forms that other_findings takes
 AGES = ("adult", "child")
+PARALLAX = .08  # half image widths that back and front shift at most between two exposures of a person
 LEAST_SIZE = 16  # pixels; below that not even a heart is left
 
 # What differs between people: name -> (adult range, child range); set by eye, beside public films.
@@ -90,15 +91,16 @@ def _pose(seed:int, size:int)->SimpleNamespace:
     rng = _rng(seed, 12)
     turn, scale = rng.uniform(-.06, .06), rng.uniform(.94, 1.07)
     (dx, dy), breath = rng.uniform(-.05, .05, 2), rng.uniform(-.06, .05)
+    parallax = rng.uniform(-PARALLAX, PARALLAX, 2)
     cos, sin, at = math.cos(turn), math.sin(turn), (np.arange(size) + .5)*(2/size) - 1
     px, py = (at[None] - dx)/scale, (at[:, None] - dy)/scale
     def pixels(x, y, canvas):  # chest coordinates -> pixels on a canvas of that width
         return (scale*(cos*x - sin*y) + dx + 1)*canvas/2, (scale*(sin*x + cos*y) + dy + 1)*canvas/2
-    return SimpleNamespace(size=size, seed=seed, breath=breath, pixels=pixels, x=cos*px + sin*py, y=cos*py - sin*px)
+    return SimpleNamespace(size=size, seed=seed, breath=breath, parallax=parallax, pixels=pixels, x=cos*px + sin*py, y=cos*py - sin*px)
 
 def _scene(body:SimpleNamespace, pose:SimpleNamespace)->SimpleNamespace:
     "Coordinates within the chest: side -1 | 1, t (0 apex, 1 base), u (0 beside the heart, 1 at the ribs), lung 0..1."
-    s = SimpleNamespace(**vars(body), size=pose.size, seed=pose.seed, pixels=pose.pixels)
+    s = SimpleNamespace(**vars(body), size=pose.size, seed=pose.seed, parallax=pose.parallax, pixels=pose.pixels)
     s.floor = body.base + pose.breath
     s.y, s.x = pose.y, pose.x - body.bend*(pose.y**2 - .3)
     s.a, s.side = abs(s.x), np.where(s.x < 0, -1., 1.)
@@ -114,8 +116,15 @@ def _scene(body:SimpleNamespace, pose:SimpleNamespace)->SimpleNamespace:
     s.depth = s.lung*(1 - .35*(2*u - 1)**4)*(.72 + .28*np.clip(t*3, 0, 1))  # air along the beam
     return s
 
+def _in_depth(s, depth:float)->SimpleNamespace:
+    """The scene as what lies `depth` behind the middle of the chest (-1 the breast bone, 1 the back) casts its shadow:
+    no two exposures of a person differ by turning and moving the film alone."""
+    x = s.x - depth*s.parallax[0]
+    return SimpleNamespace(**{**vars(s), "x": x, "a": abs(x), "y": s.y - depth*s.parallax[1]})
+
 def _heart(s)->np.ndarray:
     "Heart, great vessels and mediastinum, 0..1: two thirds on the image's right, the apex low on that side."
+    s = _in_depth(s, -.5)
     k, y = s.heart, s.floor - s.dome
     left = _ellipse(s, s.apex_x*k, y - .10*k, .26*k, .31*k, .06, s.lean)
     right = _ellipse(s, -.075*k, y - .13*k, .15*k, .27*k, .06)
@@ -127,16 +136,17 @@ def _ribs(s)->np.ndarray:
     "Posterior and anterior ribs with brighter rims, clavicles and the spine: what bone adds to the film."
     out, wear = 0, _rng(s.patient, 13).uniform(.75, 1.15, (2, 24))
     cage = _step(s.wall + .015 - s.a, .03)*_step(s.t - .02, .06)*_step(s.floor + .12 - s.y, .3)
-    arcs = ((s.rib_drop*(1.25 - .5*np.clip(s.t, 0, 1))*(s.a - .22)**2, .10, _step(s.a - .06, .04)),
-            (s.rib_slope*(.72 - s.a) + .05, .055, _step(s.a - .34, .2)*_step(s.t - .12, .1)))
-    for i, (drop, bright, where) in enumerate(arcs):
-        v = (s.y - drop - s.apex)/s.rib_gap
+    back, front = _in_depth(s, 1), _in_depth(s, -1)
+    arcs = ((back, s.rib_drop*(1.25 - .5*np.clip(s.t, 0, 1))*(back.a - .22)**2, .10, _step(back.a - .06, .04)),
+            (front, s.rib_slope*(.72 - front.a) + .05, .055, _step(front.a - .34, .2)*_step(s.t - .12, .1)))
+    for i, (layer, drop, bright, where) in enumerate(arcs):
+        v = (layer.y - drop - s.apex)/s.rib_gap
         n = np.clip(np.floor(v + .5), 0, 23).astype(int)
         f, half = abs(v - np.floor(v + .5)), s.rib_thick*(.5 + .1*i)
         band = _step(half - f, .10)*(.55 + .45*np.clip(f/half, 0, 1)**2)
         out = out + band*where*bright*wear[i][n]
     rim = _bump(((s.a - s.wall)/.035)**2)*_step(s.t - .1, .1)*.07
-    return s.bone*((out + rim)*cage + _clavicles(s) + _spine(s))
+    return s.bone*((out + rim)*cage + _clavicles(front) + _spine(back))
 
 def _clavicles(s)->np.ndarray:
     "Two bars from the breast bone up to the shoulders, and the heads of the upper arms."

@@ -18,7 +18,7 @@ __all__ = ["Seen", "Copy", "DuplicateGroup", "group_copies", "same_patient", "un
 
 DUPLICATE_COLUMNS = ("group", "path", "source", "kind", "score", "transform", "kept")
 CONFLICT_COLUMNS = ("group", "path", "source", "label", "findings", "source_label", "patient", "aside")
-RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers")
+RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers", "joined")
 ASIDE = "conflicts"  # a folder
 ON_CONFLICT = ("drop", "upstream", "keep-both-out")
 
@@ -130,9 +130,9 @@ class _Step(tuple):
 
 # ---- beyond one radiograph
 
-def same_patient(groups:list[DuplicateGroup], links:list[Link])->list[Link]:
-    """Links of kind same_patient between two groups that may stand in one split group: not those that would join two
-    patients whom one source tells apart. The strongest are joined first."""
+def same_patient(groups:list[DuplicateGroup], links:list[Link])->list[tuple[Link, bool]]:
+    """(link, whether it is joined) for each same_patient link between two groups that nothing else ties. Not joined are
+    those that would tie two patients whom one source tells apart. The strongest come first."""
     home = {m.print.pixel_sha256: g.id for g in groups for m in g.members}
     parent = {g.id: g.id for g in groups}
     people = {g.id: {p for m in g.members for p in m.item.patients} for g in groups}
@@ -144,11 +144,13 @@ def same_patient(groups:list[DuplicateGroup], links:list[Link])->list[Link]:
     for link in sorted(links, key=lambda k: (-k.inliers, -k.score, k.a, k.b)):
         if link.kind != "same_patient" or link.a not in home or link.b not in home: continue
         a, b = root(home[link.a]), root(home[link.b])
-        if a == b or _told_apart(people[a], people[b]): continue
+        if a == b: continue
+        apart = _told_apart(people[a], people[b])
+        out.append((link, not apart))
+        if apart: continue
         parent[b] = a
         people[a] |= people.pop(b)
-        out.append(link)
-    return sorted(out, key=lambda k: (k.a, k.b))
+    return out
 
 def _join_patients(groups, root, parent, people):
     "Groups that a patient or a declared radiograph ties already."

@@ -53,7 +53,7 @@ class Curation:
     written: int = 0              # files; 0: everything stood already
     removed: int = 0              # images of an earlier run that no longer belong
     foreign: list[str] = field(default_factory=list)  # files in the class folders that are not ours
-    related: list[dict] = field(default_factory=list)     # rows of related.csv: exposures of one patient, joined into `group`
+    related: list[dict] = field(default_factory=list)     # rows of related.csv: exposures of one patient, most likely
     unexpected: list[dict] = field(default_factory=list)  # copies between sources that the catalogue does not link
     brightness: dict[str, float] = field(default_factory=dict)  # pixel_sha256 -> mean gray, 0-255
     on_conflict: str = "drop"
@@ -93,7 +93,8 @@ class Curation:
                  f"copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels, {d['near']} resized, "
                  f"cropped, turned or else; {d['across_sources']} across sources) -> duplicates.csv",
                  f"label conflicts {CONFLICT_WORDS[self.on_conflict]}: {len(self.conflicts)} radiographs -> conflicts.csv",
-                 f"kept, but in one split with another exposure of the patient: {len(self.related)} pairs -> related.csv",
+                 f"more exposures of one patient, by their look: {len(self.related)} pairs, "
+                 f"{sum(r['joined'] == 'yes' for r in self.related)} of them tied to one split -> related.csv",
                  f"left out or not read: {len(self.rejects)} -> rejects.csv"]
         lines += [f"    {n:6}  {stage}: {reason}" for (stage, reason), n in sorted(left.items())]
         return "\n".join(lines)
@@ -184,7 +185,7 @@ def _decide(out, listed, got:Fetched, catalog, recipe, request, engine, progress
     rejects += bad
     groups = group_copies(seen, links, request["on_conflict"])
     related = same_patient(groups, links)
-    split = assign_splits(_radiographs(groups, related), request["seed"])
+    split = assign_splits(_radiographs(groups, [link for link, joined in related if joined]), request["seed"])
     records = []
     for g in groups:
         if not g.whole: continue
@@ -249,13 +250,13 @@ def _radiograph(g:DuplicateGroup, ties:set)->Radiograph:
     return Radiograph(g.kept.print.pixel_sha256, frozenset(links), f"{kept.source}|{said}", kept.source,
                       frozenset(official))
 
-def _named(related:list[Link], prints)->list[dict]:
+def _named(related:list[tuple], prints)->list[dict]:
     "Rows of related.csv."
-    def row(link):
+    def row(link, joined):
         one, other = prints[link.a].item, prints[link.b].item
         return dict(path=one.path, source=one.source, other_path=other.path, other_source=other.source,
-                    score=f"{link.score:.4g}", inliers=str(link.inliers))
-    return sorted(map(row, related), key=lambda r: (r["source"], r["path"], r["other_source"], r["other_path"]))
+                    score=f"{link.score:.4g}", inliers=str(link.inliers), joined="yes" if joined else "no")
+    return sorted((row(*x) for x in related), key=lambda r: (r["source"], r["path"], r["other_source"], r["other_path"]))
 
 def _relation(catalog):
     "(source, other) -> whether the graph lets one expect copies between them: an origin in common, or * for any."
@@ -300,7 +301,8 @@ def _warn(done:Curation, catalog)->list[str]:
         if c in have: continue
         givers = ", ".join(_givers(catalog, done.recipe, c)) or "none in the catalogue"
         out.append(f"no image for class {c}: sources that have it: {givers}")
-    out += [f"unexpected overlap: {a} and {b} share {n} radiographs, and the catalogue does not link them"
+    out += [f"unexpected overlap: {a} and {b} share {n} radiograph{'s' * (n != 1)}, and the catalogue does "
+            "not link them"
             for (a, b), n in sorted(Counter(tuple(sorted((u["source"], u["other_source"])))
                                             for u in done.unexpected).items())]
     return out

@@ -122,7 +122,9 @@ def dataset_card(done)->str:
     return "\n\n".join(p for p in parts if p) + "\n"
 
 def _left_out(done)->str:
-    return (f"Left out: {len(done.conflicts)} radiographs whose copies have labels of two classes (conflicts.csv), and "
+    n, how = len(done.conflicts), {"upstream": "kept under the label of the nearest to the original",
+                                   "keep-both-out": "laid aside in conflicts/"}.get(done.on_conflict, "left out")
+    return (f"{n} radiographs whose copies have labels of two classes are {how} (conflicts.csv). Left out: "
             f"{len(done.rejects)} files or table rows for the reasons in rejects.csv.")
 
 def _licences(done)->str:
@@ -145,11 +147,12 @@ def _leakage(done)->str:
     tests = Counter(r.source for r in done.records if r.split == "test")
     official = [f"{s.id} ({tests[s.id]} images)" for s in sources if tests[s.id] and _official(s)]
     known = sum(bool(r.patient) for r in done.records)
-    lines = [f"{d['bytes'] + d['pixels']} exact copies are left out (duplicates.csv): {d['bytes']} of equal bytes, "
-             f"{d['pixels']} of equal pixels; {d['across_sources']} of them between two sources.",
+    lines = [f"{d['bytes'] + d['pixels'] + d['near']} copies are left out (duplicates.csv): {d['bytes']} of equal bytes, "
+             f"{d['pixels']} of equal pixels, {d['near']} resized, cropped, turned or otherwise altered; "
+             f"{d['across_sources']} of them between two sources.",
              "No radiograph, and no patient that the sources name, is in two splits. The patient is known for "
              f"{known} of {len(done.records)} images ({percent(known, len(done.records))}); "
-             "images of the others may still meet across splits.", *_linked(done),
+             "other exposures of the others may still meet across splits.", *_linked(done), *_exposures(done),
              f"Official test sets are kept as test: {', '.join(official)}." if official else
              "No source here has an official test set: the test images are drawn from all of them."]
     return "\n".join(f"- {md(x)}" for x in lines) + _republished(done, sources)
@@ -162,19 +165,28 @@ def _linked(done)->list[str]:
     return [f"{n} images share a patient or a declared radiograph with images of another source; they stand in one "
             "split with them."] if n else []
 
+def _exposures(done)->list[str]:
+    n = len(done.related)
+    return [f"{n} pairs of images look like two exposures of one patient whom the sources do not name alike "
+            "(related.csv); both are kept, in one split unless the source says that they are two people."] if n else []
+
 def _official(source)->bool: return any(r.split not in ("", "train") for r in source.rules)
 
 def _republished(done, sources)->str:
-    "Which used source is known to copy which, and how many exact copies of it were found."
+    "Which used source is known to copy which, how many copies were found, and those that nobody expects."
     here = {s.id for s in sources}
     rows = [(s.id, ", ".join("any" if u == "*" else u for u in s.derived),
              ", ".join(u for u in s.derived if u in here) or "none", _copies(done, s.id)) for s in sources if s.derived]
-    header = ("source", "is known to re-publish", "of these in this folder", "exact copies shared with other sources")
-    return "\n\n" + markdown_table(header, rows) if rows else ""
+    header = ("source", "is known to re-publish", "of these in this folder", "copies shared with other sources")
+    known = "\n\n" + markdown_table(header, rows) if rows else ""
+    odd = sorted(Counter(tuple(sorted((u["source"], u["other_source"]))) for u in done.unexpected).items())
+    return known + ("\n\nUnexpected overlap: copies between sources that the catalogue does not link (report.html).\n\n" +
+                    markdown_table(("source", "and", "radiographs in both"), [(*pair, n) for pair, n in odd])
+                    if odd else "")
 
 def _copies(done, id:str)->int:
     "Copies left out that link this source with another one."
-    pairs = [(g.kept.item.source, m.item.source) for g in done.groups if not g.conflict for m in g.members[1:]]
+    pairs = [(g.kept.item.source, m.item.source) for g in done.groups if g.whole for m in g.members[1:]]
     return sum(id in p and p[0] != p[1] for p in pairs)
 
 def _shares(done)->str:
@@ -226,7 +238,7 @@ def _quality(done)->list[str]:
     return ["## Image quality", markdown_table(("note", "images"), rows)] if rows else []
 
 def _warned(done)->list[str]:
-    return [w for w in done.warnings if "re-publishes" in w or w.startswith("no image for class")]
+    return [w for w in done.warnings if w.startswith(("no image for class", "unexpected overlap"))]
 
 def _bullets(lines)->str:
     nothing = ["Nothing found by these checks: no class of nearly one source, none of nearly children only."]

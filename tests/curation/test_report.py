@@ -140,12 +140,12 @@ def test_copies_and_who_re_publishes_whom_are_told(toy):
     done = toy(({"norm": names(6)}, {}), ({"norm": ["p7_7__"], "tb": names(3)}, dict(derived_from="s0")),
                copies=[("s0/norm/p000_0__.png", "s1/norm/p8_8__.png"), ("s1/tb/p000_0__.png", "s1/tb/p5_5__.png")])
     card = dataset_card(done)
-    assert ("- 2 exact copies are left out (duplicates.csv): 2 of equal bytes, 0 of equal pixels; "
-            "1 of them between two sources.") in card
+    assert ("- 2 copies are left out (duplicates.csv): 2 of equal bytes, 0 of equal pixels, 0 resized, cropped, turned "
+            "or otherwise altered; 1 of them between two sources.") in card
     assert table(card, "source | is known to re-publish") == [
         {"source": "s1", "is known to re-publish": "s0", "of these in this folder": "s0",
-         "exact copies shared with other sources": "1"}]
-    assert "- s1 re-publishes s0: exact copies are found" in card
+         "copies shared with other sources": "1"}]
+    assert "Unexpected overlap" not in card
     assert "- No source here has an official test set" in card
 
 def test_official_test_sets_are_named_with_their_size(toy):

@@ -4,7 +4,7 @@ import hashlib, shutil
 import pytest
 
 import poison
-from cxr_fastai.curation import engines, scan as scanning
+from cxr_fastai.curation import engines, memory as remembering, scan as scanning
 from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.fingerprint import Fingerprint, Unreadable
 from cxr_fastai.curation.listing import Item
@@ -46,7 +46,7 @@ def test_a_poisonous_image_is_named_and_the_manifest_is_that_of_the_others(tmp_p
     assert (tmp_path/"out"/"manifest.csv").read_bytes() == (tmp_path/"clean"/"manifest.csv").read_bytes()
 
 def test_a_scan_that_is_cut_goes_on_from_its_journal(tmp_path, monkeypatch):
-    monkeypatch.setattr(scanning, "EVERY", 0)
+    monkeypatch.setattr(remembering, "EVERY", 0)
     its = items(tmp_path, 200)
     def cut(results, total, what):
         for i, r in enumerate(results):
