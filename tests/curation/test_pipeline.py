@@ -13,6 +13,7 @@ from cxr_fastai.curation import pipeline, tree as tree_module
 from cxr_fastai.curation.pipeline import QUICK_PER_CLASS, curate
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import read_manifest
+from cxr_fastai.phantom import draw
 from toy_sources import gray, put, read_rows, rule, tree, write_catalog
 
 LABELS = dict(bac="bacterial_pneumonia", cov="covid_19", norm="no_finding",
@@ -313,3 +314,93 @@ def test_the_result_as_json_and_text(tmp_path):
     assert "CC0" in card and "not a medical device" in card
     assert "Every image of class tuberculosis comes from one" in card
     assert issubclass(NotCurated, CxrError)
+
+
+# ---- near copies
+
+def film(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+
+@pytest.fixture(scope="module")
+def films(): return [draw("normal", i, 160) for i in range(8)]
+
+def republished(tmp_path, films, *more, **cells):
+    "Source one has eight films; two has three of them mirrored, turned and enlarged, and none of its own."
+    for i, x in enumerate(films): film(tmp_path/"one"/"norm"/f"{i}.png", x)
+    film(tmp_path/"two"/"norm"/"0.png", films[0][:, ::-1])
+    film(tmp_path/"two"/"norm"/"1.png", np.rot90(films[1]))
+    film(tmp_path/"two"/"norm"/"2.png", np.asarray(Image.fromarray(films[2]).resize((400, 300))))
+    def labels(source, **cells):
+        return [rule(source, first=i == 0, label_value=l, findings=f, **(cells if i == 0 else {}))
+                for i, (l, f) in enumerate(LABELS.items())]
+    return write_catalog(tmp_path/"c.csv", *labels("two", **cells), *labels("one"))
+
+def test_near_copies_across_sources_are_left_out_and_the_upstream_original_wins(tmp_path, films):
+    c = republished(tmp_path, films, derived_from="one")
+    done = curate(tmp_path/"out", manifest=c, workers=1)
+    assert done.duplicates() == {"bytes": 0, "pixels": 0, "near": 3, "across_sources": 3}
+    assert {r.source for r in done.records} == {"one"} and len(done.records) == 8 and not done.unexpected
+    rows = {r["path"]: r for r in read_rows(tmp_path/"out/duplicates.csv") if r["source"] == "two"}
+    assert {p: (r["kind"], r["transform"], r["kept"]) for p, r in rows.items()} == {
+        "norm/0.png": ("near", "mirrored", "no"), "norm/1.png": ("near", "rotated 270", "no"),
+        "norm/2.png": ("near", "resized 2.50 x 1.88", "no")}
+    assert all(.9 < float(r["score"]) <= 1 for r in rows.values())
+
+def test_where_no_graph_tells_the_original_the_larger_is_kept_and_the_overlap_is_unexpected(tmp_path, films):
+    c = republished(tmp_path, films, derived_from="-")
+    done = curate(tmp_path/"out", manifest=c, workers=1)
+    assert {(r.source, r.original_path) for r in done.records if r.width == "400"} == {("two", "norm/2.png")}
+    assert len(done.records) == 8 and len(done.unexpected) == 3
+    assert "unexpected overlap: one and two share 3 radiographs, and the catalogue does not link them" in done.warnings
+    assert "Unexpected overlap" in (tmp_path/"out/README.md").read_text()
+    page = (tmp_path/"out/report.html").read_text()
+    assert page.count("<img") > 6 and "one" in page and "<script" not in page
+
+def conflicting(tmp_path, films):
+    c = republished(tmp_path, films, derived_from="one")
+    (tmp_path/"two/tb").mkdir()
+    shutil.move(tmp_path/"two/norm/1.png", tmp_path/"two/tb/1.png")
+    return c
+
+@pytest.mark.parametrize("how, images, aside", [("drop", 7, 0), ("upstream", 8, 0), ("keep-both-out", 7, 2)])
+def test_a_conflict_between_near_copies_is_decided_as_asked(tmp_path, films, how, images, aside):
+    c = conflicting(tmp_path, films)
+    done = curate(tmp_path/"out", manifest=c, workers=1, on_conflict=how)
+    assert len(done.records) == images and len(done.conflicts) == 1
+    rows = read_rows(tmp_path/"out/conflicts.csv")
+    assert {(r["source"], r["path"], r["label"]) for r in rows} == {
+        ("one", "norm/1.png", "normal"), ("two", "tb/1.png", "tuberculosis")}
+    assert sorted(r["aside"] for r in rows if r["aside"]) == sorted(
+        p for p in tree(tmp_path/"out") if p.startswith("conflicts/") and p.endswith(".png"))
+    assert len([r for r in rows if r["aside"]]) == aside
+    kept = [r for r in done.records if r.original_path == "norm/1.png"]
+    assert [r.label for r in kept] == (["normal"] if how == "upstream" else [])
+    assert not curate(tmp_path/"out", manifest=c, workers=1, on_conflict=how).written
+
+def test_images_laid_aside_go_when_their_conflict_does(tmp_path, films):
+    c = conflicting(tmp_path, films)
+    curate(tmp_path/"out", manifest=c, workers=1, on_conflict="keep-both-out")
+    (tmp_path/"two/tb/1.png").unlink()
+    film(tmp_path/"two/norm/1.png", np.rot90(films[1]))
+    film(tmp_path/"two/tb/9.png", draw("tuberculosis", 99, 160))
+    done = curate(tmp_path/"out", manifest=c, workers=1, on_conflict="keep-both-out")
+    assert done.removed == 2 and not (tmp_path/"out/conflicts").exists() and not done.foreign
+
+def test_a_folder_is_not_curated_over_with_another_way_to_decide(tmp_path, films):
+    c = conflicting(tmp_path, films)
+    curate(tmp_path/"out", manifest=c, workers=1)
+    with pytest.raises(UsageError, match="another on_conflict .drop, now upstream"):
+        curate(tmp_path/"out", manifest=c, workers=1, on_conflict="upstream")
+    with pytest.raises(UnknownName, match="on_conflict"): curate(tmp_path/"x", manifest=c, on_conflict="both")
+
+def test_near_copies_never_stand_in_two_splits(tmp_path, films):
+    "A train image's cropped copy in an official test set of another source takes both to test."
+    for i, x in enumerate(films): film(tmp_path/"one"/"norm"/f"{i}.png", x)
+    for i in range(4): film(tmp_path/"two"/"norm"/f"{i}.png", films[i][8:, :150])
+    c = write_catalog(tmp_path/"c.csv", rule(label_value="norm", findings="no_finding"),
+                      rule("two", label_value="norm", findings="no_finding", split="path:(?P<test>norm)",
+                           derived_from="one"))
+    done = curate(tmp_path/"out", manifest=c, workers=1)
+    assert {r.original_path for r in done.records if r.split == "test"} >= {f"norm/{i}.png" for i in range(4)}
+    assert len(done.records) == 8
