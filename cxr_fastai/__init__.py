@@ -2,7 +2,8 @@
 Names are imported when first used: this import is light."""
 from importlib import import_module
 
-_HOME = {"curate": "curation.pipeline", "find_duplicates": "curation.find", "build_dataloaders": "training.data", "build_learner": "training.learner",
+_HOME = {"curate": "curation.pipeline", "find_duplicates": "curation.find",
+         "build_dataloaders": "training.data", "build_learner": "training.learner",
          "fit": "training.run", "export": "training.run", "evaluate": "evaluation.report", "load_bundle": "bundle",
          "load_recipe": "recipes", "read_manifest": "manifest", "CxrError": "core"}
 __all__ = list(_HOME)

@@ -96,7 +96,8 @@ def _pose(seed:int, size:int)->SimpleNamespace:
     px, py = (at[None] - dx)/scale, (at[:, None] - dy)/scale
     def pixels(x, y, canvas):  # chest coordinates -> pixels on a canvas of that width
         return (scale*(cos*x - sin*y) + dx + 1)*canvas/2, (scale*(sin*x + cos*y) + dy + 1)*canvas/2
-    return SimpleNamespace(size=size, seed=seed, breath=breath, parallax=parallax, pixels=pixels, x=cos*px + sin*py, y=cos*py - sin*px)
+    return SimpleNamespace(size=size, seed=seed, breath=breath, parallax=parallax, pixels=pixels,
+                           x=cos*px + sin*py, y=cos*py - sin*px)
 
 def _scene(body:SimpleNamespace, pose:SimpleNamespace)->SimpleNamespace:
     "Coordinates within the chest: side -1 | 1, t (0 apex, 1 base), u (0 beside the heart, 1 at the ribs), lung 0..1."

@@ -20,6 +20,8 @@ DUPLICATE_COLUMNS = ("group", "path", "source", "kind", "score", "transform", "k
 CONFLICT_COLUMNS = ("group", "path", "source", "label", "findings", "source_label", "patient", "aside")
 RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers", "joined")
 ASIDE = "conflicts"  # a folder
+AGAIN = 1.38  # evidence (of 1.5) from which two images of one source and patient are one radiograph. Of NIH follow-ups,
+              # at 64 px hard to tell from copies, the greatest of 59 has 1.33; turned and mirrored copies 1.44 at least
 ON_CONFLICT = ("drop", "upstream", "keep-both-out")
 
 
@@ -88,6 +90,7 @@ def group_copies(
     near: dict[str, list] = {k: [] for k in by}
     for link in links:
         if link.kind != "near" or link.a not in by or link.b not in by: continue
+        if 0 < link.inliers and link.evidence < AGAIN and _twice(by[link.a], by[link.b]): continue
         there = np.vstack([np.reshape(link.matrix, (2, 3)), [0, 0, 1]])
         near[link.a].append((link.b, link.score, there, link.inverted))
         near[link.b].append((link.a, link.score, np.linalg.inv(there), link.inverted))
@@ -99,6 +102,11 @@ def group_copies(
         members = sorted((s for k in reached for s in by[k]), key=lambda s: s.rank)
         out.append(_group(pixels, members, near, settled=on_conflict == "upstream"))
     return out
+
+def _twice(some:list[Seen], others:list[Seen])->bool:
+    "Whether a source names one patient for two images of its own: two exposures, before anything else."
+    def said(seen): return {(s.item.source, p) for s in seen for p in s.item.patients}
+    return bool(said(some) & said(others))
 
 def _group(id:str, members:list[Seen], near, settled:bool)->DuplicateGroup:
     kept = members[0].print

@@ -1,5 +1,5 @@
-"""What geometry needs of a radiograph: local features and a thumbnail. Takes decoded pixels, returns Features of at most
-11 kB; decides nothing.
+"""What geometry needs of a radiograph: local features and a thumbnail. Takes decoded pixels, returns Features of at
+most 11 kB; decides nothing.
 
 Copies in this field are squashed to squares, so every image is squashed to one first: a copy of another aspect then
 differs by shift and scale alone. Corners (Shi and Tomasi 1994) of three sizes are described by 256 comparisons of
@@ -15,7 +15,7 @@ import numpy as np
 
 __all__ = ["Features", "extract", "mirrored", "inverted", "FEATURES_VERSION", "GRID", "THUMB", "TINY", "MOST"]
 
-FEATURES_VERSION = 1  # raise when any of this changes: what was computed then is stale
+FEATURES_VERSION = 1  # raise when features or verdicts change: what was computed then is stale
 GRID = 256      # the square in which points are told, in steps that a byte holds
 THUMB = 64      # pixels a side of the thumbnail
 TINY = 48       # pixels: an image with a shorter side has no features, only a thumbnail
@@ -124,8 +124,8 @@ def _describe(image:np.ndarray, soft:np.ndarray, at:np.ndarray, side:int)->np.nd
     return np.packbits(seen[:, :256] < seen[:, 256:], axis=1)
 
 def _pattern()->np.ndarray:
-    """(256, 2, 2) comparisons (p, q) of points (u, v), u along the gradient. 64 are drawn, as BRIEF does (Calonder et al.
-    2010); the others are what a mirror (v changes sign) and a negative (the gradient turns round, darker becomes
+    """(256, 2, 2) comparisons (p, q) of points (u, v), u along the gradient. 64 are drawn, as BRIEF does (Calonder et
+    al. 2010); the others are what a mirror (v changes sign) and a negative (the gradient turns round, darker becomes
     brighter) make of them, a block each."""
     rng, drawn = np.random.default_rng(7), []
     while len(drawn) < 64:

@@ -60,13 +60,13 @@ class Found:
         k = self.kinds
         against = f", {self.old} of them old" if self.old else ""
         lines = [f"{self.images} images{against}: {len(self.groups)} radiographs with copies, {k.total()} copies "
-                 f"({k['bytes']} equal bytes, {k['pixels']} equal pixels, {k['near']} resized, cropped, turned or else)"]
+                 f"({k['bytes']} equal bytes, {k['pixels']} equal pixels, {k['near']} altered)"]
         for g in self.groups:
             lines.append(f"{g.id}  {printable(g.kept.item.path)}")
-            lines += [f"    {c.kind:<7}{c.score:.3f}  {printable(m.item.path)}{f'  ({c.transform})' if c.transform else ''}"
+            lines += [f"    {c.kind:<7}{c.score:.3f}  {printable(m.item.path)}  {c.transform}".rstrip()
                       for m, c in list(zip(g.members, g.copies))[1:]]
         if self.related: lines.append(f"{len(self.related)} pairs look like two exposures of one patient; no copies")
-        if self.rejects: lines.append(f"{len(self.rejects)} files could not be read: "
+        if self.rejects: lines.append(f"{len(self.rejects)} could not be read: "
                                       f"{printable(self.rejects[0].path)} the first ({self.rejects[0].reason})")
         return "\n".join(lines)
 
@@ -130,7 +130,7 @@ def _listed(paths)->list[Path]:
 
 def _no_image(paths)->str:
     names = ", ".join(printable(p) for p in _listed(paths))
-    return f"no image in {names}: expected .png, .jpg, .jpeg, .bmp, .tif, .gif or .webp files, there or in folders below."
+    return f"no image in {names}: expected png, jpg, jpeg, bmp, tif, gif or webp files, there or in folders below."
 
 def _items(paths:list[Path])->tuple[list[Item], list[Reject]]:
     "An Item for each image file, once; what is no plain file becomes a Reject."

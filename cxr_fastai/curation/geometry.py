@@ -16,9 +16,9 @@ RATIO = .8       # a feature's nearest partner must be nearer than this share of
 WITHIN = 4       # of GRID: how far from the transform a feature may lie
 INLIERS = 8      # fewer features agree: not looked at further
 UNSURE = (.4, .95)  # of a first correlation: what lies between is worth a refined transform
-# The verdict. `evidence` is the correlation plus half the share of the matched features that agree. Of 2,001 copies made
-# of real radiographs (turned, cropped by up to 25 % a side, compressed, darkened, written on) and gold pairs, 1.20 takes
-# 98 %; of 376 pairs that show one patient on two days, 6 %. Pairs of different NIH patients reach 1.06 at most.
+# The verdict. `evidence` is the correlation plus half the share of the matched features that agree. Of 2,001 copies
+# made of real radiographs (turned, cropped by up to 25 % a side, compressed, darkened, written on) and gold pairs, 1.20
+# takes 98 %; of 376 pairs that show one patient on two days, 6 %. Pairs of different NIH patients reach 1.06 at most.
 EVIDENCE = 1.20
 SURE = (14, .88)  # and so many inliers, or such a correlation
 SAME_PATIENT = (24, .70)  # inliers and correlation from which two are exposures of one person: 14 and .66 at most for
@@ -33,6 +33,7 @@ BAND = 2         # thumbnail pixels: deviation of the blur whose rest is compare
 class Match:
     kind: str                   # near | same_patient
     score: float                # 0-1: median over the overlap of local correlation
+    evidence: float             # score and half the share of matched features that agree; 1.5 at most
     inliers: int                # features that agree on the transform
     matrix: tuple[float, ...]   # six numbers, row by row, GRID coordinates of a -> those of b
     inverted: bool
@@ -51,7 +52,8 @@ def match(
     score, matrix, overlap = align(a.thumb, b.thumb, matrix, invert)
     kind = _verdict(inliers, share, score)
     if not kind or not _plausible(matrix): return None
-    return Match(kind, round(score, 4), inliers, tuple(round(float(x), 4) for x in matrix.ravel()), invert, overlap)
+    return Match(kind, round(score, 4), round(score + share / 2, 4), inliers,
+                 tuple(round(float(x), 4) for x in matrix.ravel()), invert, overlap)
 
 def _verdict(inliers:int, share:float, score:float)->str:
     if score + share / 2 >= EVIDENCE and (inliers >= SURE[0] or score >= SURE[1]): return "near"
@@ -140,7 +142,8 @@ def describe(
     size_b:tuple[int, int],
     invert:bool=False,
 )->str:
-    "What was done to a to make b, in words: mirrored, rotated 90, resized 0.22 x 0.25, crop 81 %, inverted."
+    """What was done to a to make b, in words: mirrored (left for right, before it was turned), rotated 90 (degrees
+    clockwise), resized 0.22 x 0.25 (width, height), crop 81 % (so much of a is left), framed, inverted."""
     m = np.asarray(matrix)[:, :2]
     flip = np.linalg.det(m) < 0
     if flip: m = m @ np.diag([-1, 1])

@@ -1,6 +1,7 @@
 """Find every pair of radiographs that are one, whatever was done to them. Takes Fingerprints, returns Links between
 different pixels. The same answer for any order, worker count and engine, and whatever earlier runs remember."""
 from __future__ import annotations
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from .candidates import find_candidates
 from .engines import Lost, spread
 from .features import Features
 from .fingerprint import Fingerprint
-from .geometry import describe, in_pixels, match
+from .geometry import in_pixels, match
 from .memory import Memory
 from .tiny import find_tiny
 
@@ -25,6 +26,7 @@ class Link:
     kind: str                   # near: the same radiograph
                                 # | same_patient: another exposure of the same person, most likely
     score: float                # 0-1: correlation of the aligned thumbnails
+    evidence: float             # the score and how well features agree, of 1.5; the score where there are none
     inliers: int                # local features that agree on the transform; 0 for images too small to have any
     matrix: tuple[float, ...]   # six numbers, row by row: pixel coordinates (x, y) of a -> those of b
     inverted: bool              # gray values are those of a negative
@@ -43,7 +45,7 @@ def find_links(
     order = list(by)
     features = [Features.unpack(by[k].sketch) for k in order]
     fresh = None if new is None else [i for i, k in enumerate(order) if k in new]
-    pairs = find_candidates(features, engine.workers, fresh, progress)
+    pairs = find_candidates(features, min(engine.workers, os.cpu_count() or 1), fresh, progress)
     found = _verify([by[k] for k in order], pairs, engine, memory, progress)
     found += find_tiny(features, [by[k] for k in order], fresh, progress)
     best: dict = {}
@@ -62,7 +64,8 @@ def _verify(prints, pairs, engine, memory, progress)->list[tuple]:
     results = spread(engine, match_many, jobs)
     if progress and jobs: results = progress(results, len(jobs), f"comparing pairs: {len(jobs)}")
     for at, result in results:
-        if isinstance(result, Lost): raise IntegrityError(f"comparing two images failed: {result.message}. Run it again.")
+        if isinstance(result, Lost):
+            raise IntegrityError(f"comparing two images failed: {result.message}. Run it again.")
         known[keys[todo[at]]] = result
         if memory: memory.keep_pair(keys[todo[at]], result)
     return [(*pairs[n][:2], known[k]) for n, k in enumerate(keys) if known[k]]
@@ -77,5 +80,5 @@ def match_many(todo:list)->list:
 
 def _link(a:Fingerprint, b:Fingerprint, m:dict)->Link:
     matrix = in_pixels(m["matrix"], (a.width, a.height), (b.width, b.height))
-    return Link(a.pixel_sha256, b.pixel_sha256, m["kind"], m["score"], m["inliers"],
+    return Link(a.pixel_sha256, b.pixel_sha256, m["kind"], m["score"], m.get("evidence", m["score"]), m["inliers"],
                 tuple(round(float(x), 4) for x in np.ravel(matrix)), m["inverted"], round(m["overlap"], 3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,8 @@ from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_wri
 from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
 from ..recipes import Recipe, load_recipe
 from .catalog import Source, choose, depths, load_catalog
-from .dedupe import ON_CONFLICT, DuplicateGroup, Seen, group_copies, same_patient, unexpected_overlap
+from .dedupe import (ON_CONFLICT, RELATED_COLUMNS, DuplicateGroup, Seen, group_copies, same_patient,
+                     unexpected_overlap)
 from .engines import open_engine
 from .fetch import Fetched, fetch
 from .fingerprint import Unreadable
@@ -90,9 +91,10 @@ class Curation:
         left = Counter((x.stage, x.reason) for x in self.rejects)
         copies = sum(v for k, v in d.items() if k != "across_sources")
         lines = [summary_table(self.records), "",
-                 f"copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels, {d['near']} resized, "
-                 f"cropped, turned or else; {d['across_sources']} across sources) -> duplicates.csv",
-                 f"label conflicts {CONFLICT_WORDS[self.on_conflict]}: {len(self.conflicts)} radiographs -> conflicts.csv",
+                 f"copies left out: {copies} ({d['bytes']} equal bytes, {d['pixels']} equal pixels, {d['near']} "
+                 f"resized, cropped, turned or else; {d['across_sources']} across sources) -> duplicates.csv",
+                 f"label conflicts {CONFLICT_WORDS[self.on_conflict]}: {len(self.conflicts)} radiographs "
+                 "-> conflicts.csv",
                  f"more exposures of one patient, by their look: {len(self.related)} pairs, "
                  f"{sum(r['joined'] == 'yes' for r in self.related)} of them tied to one split -> related.csv",
                  f"left out or not read: {len(self.rejects)} -> rejects.csv"]
@@ -214,6 +216,7 @@ def _look(items, catalog, recipe, engine, progress)->tuple[list[Seen], list[Link
         prints = scan(items, engine, bar, memory)
         read = [(it, p) for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
         links = find_links([p for _, p in read], engine, memory, progress=bar)
+    read = [(it, replace(p, sketch=b"")) for it, p in read]  # 11 kB each, and done with
     rank = _ranker(catalog)
     seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings)), rank(it, p, said[0])) for it, p in read]
     return seen, links, [_reject(it, "scan", p.reason, p.message, p.sha256)
@@ -256,7 +259,7 @@ def _named(related:list[tuple], prints)->list[dict]:
         one, other = prints[link.a].item, prints[link.b].item
         return dict(path=one.path, source=one.source, other_path=other.path, other_source=other.source,
                     score=f"{link.score:.4g}", inliers=str(link.inliers), joined="yes" if joined else "no")
-    return sorted((row(*x) for x in related), key=lambda r: (r["source"], r["path"], r["other_source"], r["other_path"]))
+    return sorted((row(*x) for x in related), key=lambda r: [r[c] for c in RELATED_COLUMNS])
 
 def _relation(catalog):
     "(source, other) -> whether the graph lets one expect copies between them: an origin in common, or * for any."

@@ -147,8 +147,9 @@ def _leakage(done)->str:
     tests = Counter(r.source for r in done.records if r.split == "test")
     official = [f"{s.id} ({tests[s.id]} images)" for s in sources if tests[s.id] and _official(s)]
     known = sum(bool(r.patient) for r in done.records)
-    lines = [f"{d['bytes'] + d['pixels'] + d['near']} copies are left out (duplicates.csv): {d['bytes']} of equal bytes, "
-             f"{d['pixels']} of equal pixels, {d['near']} resized, cropped, turned or otherwise altered; "
+    lines = [f"{d['bytes'] + d['pixels'] + d['near']} copies are left out (duplicates.csv): "
+             f"{d['bytes']} of equal bytes, {d['pixels']} of equal pixels, {d['near']} resized, "
+             "cropped, turned or otherwise altered; "
              f"{d['across_sources']} of them between two sources.",
              "No radiograph, and no patient that the sources name, is in two splits. The patient is known for "
              f"{known} of {len(done.records)} images ({percent(known, len(done.records))}); "
@@ -180,9 +181,10 @@ def _republished(done, sources)->str:
     header = ("source", "is known to re-publish", "of these in this folder", "copies shared with other sources")
     known = "\n\n" + markdown_table(header, rows) if rows else ""
     odd = sorted(Counter(tuple(sorted((u["source"], u["other_source"]))) for u in done.unexpected).items())
-    return known + ("\n\nUnexpected overlap: copies between sources that the catalogue does not link (report.html).\n\n" +
-                    markdown_table(("source", "and", "radiographs in both"), [(*pair, n) for pair, n in odd])
-                    if odd else "")
+    if not odd: return known
+    table = markdown_table(("source", "and", "radiographs in both"), [(*pair, n) for pair, n in odd])
+    said = "Unexpected overlap: copies between sources that the catalogue does not link (report.html)."
+    return f"{known}\n\n{said}\n\n{table}"
 
 def _copies(done, id:str)->int:
     "Copies left out that link this source with another one."

@@ -22,7 +22,8 @@ __all__ = ["write_folder", "is_ours"]
 
 PLAN = ".images.txt"  # while a folder is written: every image that this run, or one that was killed, may have put there
 QUALITY_COLUMNS = ("path", "source", "original_path", "notes")
-TABLES = ("rejects.csv", "duplicates.csv", "conflicts.csv", "related.csv", "quality.csv", "README.md", "report.html", CROISSANT)
+TABLES = ("rejects.csv", "duplicates.csv", "conflicts.csv", "related.csv", "quality.csv", "README.md", "report.html",
+          CROISSANT)
 HALF = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names the half of a file
 IMAGE = re.compile(r"([a-z0-9_]+/){1,2}[0-9a-f]{32}\.png")
 PNG_SHARE = .7        # of a byte a pixel: what radiographs take as PNG, at most (benchmarks/scan.py measures it)

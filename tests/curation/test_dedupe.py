@@ -18,8 +18,8 @@ def seen(pixels, path=None, source="one", label="normal", rank=None, patients=()
     print_ = Fingerprint(bytes_ or sha(pixels), sha(pixels), "0" * 16, size, size, "L/8")
     return Seen(item, print_, label, "", rank or (not label, path))
 
-def link(a, b, kind="near", score=.95, matrix=SAME, inliers=50, inverted=False):
-    return Link(sha(a), sha(b), kind, score, inliers, matrix, inverted, 1.)
+def link(a, b, kind="near", score=.95, matrix=SAME, inliers=50, inverted=False, evidence=1.4):
+    return Link(sha(a), sha(b), kind, score, evidence, inliers, matrix, inverted, 1.)
 
 def paths(groups): return {tuple(m.item.path for m in g.members) for g in groups}
 
@@ -57,7 +57,8 @@ def test_equal_bytes_equal_pixels_and_near_copies_are_told_apart():
     assert [r["kept"] for r in g.rows()] == ["yes", "no", "no", "no"]
 
 def test_a_group_of_two_classes_keeps_nothing_unless_the_original_may_decide():
-    some = [seen("a", label="normal", rank=(0,)), seen("b", label="tuberculosis", rank=(1,)), seen("c", label="", rank=(2,))]
+    some = [seen("a", label="normal", rank=(0,)), seen("b", label="tuberculosis", rank=(1,)),
+            seen("c", label="", rank=(2,))]
     links = [link("a", "b"), link("b", "c")]
     g, = group_copies(some, links)
     assert g.conflict and not g.whole and {r["kept"] for r in g.rows()} == {"no"}
@@ -66,6 +67,14 @@ def test_a_group_of_two_classes_keeps_nothing_unless_the_original_may_decide():
     assert g.conflict_rows(aside=True)[1]["aside"] == f"conflicts/{g.id}/{sha('b')[:32]}.png"
     g, = group_copies(some, links, "upstream")
     assert g.conflict and g.whole and [r["kept"] for r in g.rows()] == ["yes", "no", "no"]
+
+def test_two_images_of_a_source_and_a_patient_are_exposures_unless_the_evidence_is_strong():
+    one, other = seen("a", patients=["nih:1"]), seen("b", patients=["nih:1"])
+    assert len(group_copies([one, other], [link("a", "b", evidence=1.3)])) == 2
+    assert len(group_copies([one, other], [link("a", "b", evidence=1.4)])) == 1
+    for else_ in (seen("b", source="two", patients=["nih:1"]), seen("b", patients=["nih:2"]), seen("b")):
+        assert len(group_copies([one, else_], [link("a", "b", evidence=1.3)])) == 1
+    assert len(group_copies([one, other], [link("a", "b", evidence=.9, inliers=0)])) == 1  # too small to be doubted
 
 def test_a_copy_without_a_class_is_no_conflict():
     g, = group_copies([seen("a", label="normal"), seen("b", label="")], [link("a", "b")])

@@ -231,7 +231,8 @@ def test_the_kept_one_is_marked_and_each_copy_says_how_it_differs(films):
     g = replace(g, members=[SimpleNamespace(**{**vars(m), "label": "normal"}) for m in g.members])
     kept, near, pixels, same = Page(gallery_page([g], "t")).figures
     assert kept[0] == "kept" and kept[1].startswith("kept one ") and not [f for f in (near, pixels, same) if f[0]]
-    assert near[1] == f"near 0.93 resized 0.50 x 0.50 two {g.members[1].item.path} normal source says “Mass” 32 x 32"
+    said = f"two {g.members[1].item.path} normal source says “Mass” 32 x 32"
+    assert near[1] == f"near 0.93 resized 0.50 x 0.50 {said}"
     assert pixels[1].startswith("equal pixels three ") and same[1].startswith("equal bytes one ")
 
 def test_where_nothing_is_kept_nothing_is_marked_kept(films):
