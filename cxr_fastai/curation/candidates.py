@@ -3,6 +3,8 @@ nothing. Every descriptor votes for the images that hold its nearest neighbours,
 farthest of these: anatomy that all chests share has many neighbours alike and counts for little."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from .features import Features, inverted, mirrored
@@ -19,8 +21,9 @@ COMMON = 24      # bits: where even the farthest neighbour is nearer (many copie
 VOTES = 20       # bits, both ways together
 A_LIST = 192     # descriptors that share a pivot
 PROBES = 4       # pivots that a search looks behind
+PARTNERS = 40    # of an image at most, the best: of many blank films with one text each would be a pair with all others
 GRAPH = 4096     # more pivots are found through a graph
-AT_ONCE = 4096   # images whose neighbours are held in memory
+AT_ONCE = 1024   # images whose neighbours a thread holds in memory
 # On 7,797 distinct real radiographs (532 gold pairs of which pixels differ) these give 4.5 pairs an image that hold all
 # 532; VOTES of 25 gives 1.6 pairs and loses none, 30 gives 0.7. Four times the probes change nothing; 64 descriptors
 # instead of 96 lose 2 of 57 cropped copies.
@@ -35,35 +38,34 @@ def find_candidates(
 )->list[tuple[int, int, bool, bool]]:
     "(i, j, mirrored, inverted) sorted, i < j: pairs that may be copies, and what would have been done to one of them."
     import faiss
-    faiss.omp_set_num_threads(threads)
     counts = [min(len(f.descriptors), HELD) for f in features]
     if not sum(counts): return []
     held = np.concatenate([f.descriptors[:HELD] for f in features])
     owner = np.repeat(np.arange(len(features), dtype=np.int32), counts)
-    index = _index(faiss, held, threads)
     asking = np.arange(len(features)) if new is None else np.unique(np.asarray(new, dtype=np.int64))
     chunks = [asking[i:i + AT_ONCE] for i in range(0, len(asking), AT_ONCE)]
-    if progress: chunks = progress(chunks, len(chunks), "looking for copies")
-    said = [_vote(index, features, owner, part, variant) for part in chunks for variant in VARIANTS]
+    jobs = [(part, variant) for part in chunks for variant in VARIANTS]
+    # Threads of our own, each with faiss alone: those of faiss spin, and where anything else ran it was 60 times slower.
+    with ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
+        index = _index(faiss, held, pool)
+        said = pool.map(lambda job: _vote(index, features, owner, *job), jobs)
+        said = list(progress(said, len(jobs), "looking for copies") if progress else said)
     return _decide(said, len(features), VOTES if new is None else VOTES / 2)
 
-def _index(faiss, held, threads):
+def _index(faiss, held, pool):
     """An inverted file whose pivots are descriptors of the data, taken at equal steps: nothing is trained, so that the
     same images give the same index on every machine."""
     n = max(len(held) // A_LIST, 1)
     pivots = held[np.linspace(0, len(held) - 1, n).astype(np.int64)]
-    if n > GRAPH:
-        coarse = faiss.IndexBinaryHNSW(256, 16)
-        faiss.omp_set_num_threads(1)  # a graph that two threads build differs from run to run
-        coarse.add(pivots)
-        faiss.omp_set_num_threads(threads)
-    else:
-        coarse = faiss.IndexBinaryFlat(256)
-        coarse.add(pivots)
+    coarse = faiss.IndexBinaryHNSW(256, 16) if n > GRAPH else faiss.IndexBinaryFlat(256)
+    pool.submit(coarse.add, pivots).result()  # by one thread: a graph that two build differs from run to run
     index = faiss.IndexBinaryIVF(coarse, 256, n)
     index.own_fields, index.coarse = False, coarse  # kept alive by Python
     index.is_trained, index.nprobe = True, PROBES
-    index.add(held)
+    step = AT_ONCE * HELD
+    behind = pool.map(lambda i: coarse.search(held[i:i + step], 1)[1][:, 0], range(0, len(held), step))
+    behind = np.concatenate(list(behind)).astype(np.int64)
+    index.add_core(len(held), faiss.swig_ptr(held), None, faiss.swig_ptr(behind))
     return index
 
 def _vote(index, features, owner, asking, variant):
@@ -87,12 +89,23 @@ def _sum(keys, votes):
     return unique, np.bincount(at, votes, len(unique))
 
 def _decide(said, n:int, least:float)->list[tuple[int, int, bool, bool]]:
-    "Both directions of a pair added up, for each variant."
-    out = []
-    for k, (mirror, invert) in enumerate(VARIANTS):
-        keys = np.concatenate([s[0] for s in said[k::len(VARIANTS)]])
-        votes = np.concatenate([s[1] for s in said[k::len(VARIANTS)]])
+    "Both directions of a pair added up, for each variant; the best of every image."
+    found = []
+    for k in range(len(VARIANTS)):
+        keys, votes = (np.concatenate([s[part] for s in said[k::len(VARIANTS)]]) for part in (0, 1))
         i, j = np.divmod(keys, n)
         pairs, votes = _sum(np.minimum(i, j) * n + np.maximum(i, j), votes)
-        out += [(*divmod(int(p), n), mirror, invert) for p in pairs[votes >= least]]
-    return sorted(out)
+        good = votes >= least
+        found.append((pairs[good], votes[good], np.full(good.sum(), k)))
+    pairs, votes, variant = map(np.concatenate, zip(*found))
+    i, j = np.divmod(pairs, n)
+    best = _best(i, j, votes, pairs * len(VARIANTS) + variant)
+    ways = list(VARIANTS)
+    return sorted((int(i[k]), int(j[k]), *ways[variant[k]]) for k in best)
+
+def _best(i, j, votes, tie)->np.ndarray:
+    "Indices of the pairs that are among the PARTNERS best of one of their images."
+    side, pair = np.concatenate([i, j]), np.tile(np.arange(len(i)), 2)
+    order = np.lexsort((tie[pair], -votes[pair], side))
+    ranked = side[order]
+    return np.unique(pair[order[np.arange(len(ranked)) - np.searchsorted(ranked, ranked) < PARTNERS]])

@@ -20,7 +20,7 @@ DUPLICATE_COLUMNS = ("group", "path", "source", "kind", "score", "transform", "k
 CONFLICT_COLUMNS = ("group", "path", "source", "label", "findings", "source_label", "patient", "aside")
 RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers", "joined")
 ASIDE = "conflicts"  # a folder
-AGAIN = 1.38  # evidence (of 1.5) from which two images of one source and patient are one radiograph. Of NIH follow-ups,
+AGAIN = 1.38  # evidence (of 1.5) from which two images of one named patient are one radiograph. Of NIH follow-ups,
               # at 64 px hard to tell from copies, the greatest of 59 has 1.33; turned and mirrored copies 1.44 at least
 ON_CONFLICT = ("drop", "upstream", "keep-both-out")
 
@@ -104,8 +104,8 @@ def group_copies(
     return out
 
 def _twice(some:list[Seen], others:list[Seen])->bool:
-    "Whether a source names one patient for two images of its own: two exposures, before anything else."
-    def said(seen): return {(s.item.source, p) for s in seen for p in s.item.patients}
+    "Whether one patient is named for both: two exposures, before anything else."
+    def said(seen): return {p for s in seen for p in s.item.patients}
     return bool(said(some) & said(others))
 
 def _group(id:str, members:list[Seen], near, settled:bool)->DuplicateGroup:

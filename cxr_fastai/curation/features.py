@@ -28,6 +28,7 @@ FLAT = 3        # gray levels, added to the local deviation: noise of a flat ima
 REACH = 13      # pixels: how far from a corner its comparisons go
 MARGIN = REACH + 1
 TURNS = 64      # directions that are told apart, in a full turn
+BLOCK = np.ones((5, 5), np.uint8)  # a corner is the strongest of so many
 LEAST = 1e-4    # corners weaker than this (least eigenvalue, of OpenCV's scale) are none
 
 
@@ -54,7 +55,8 @@ def extract(
     if min(pixels.shape) < TINY:
         return Features(np.empty((0, 2), np.uint8), np.empty((0, 32), np.uint8), _squash(pixels, THUMB))
     square = _squash(pixels, SIDES[0])
-    image, rank, points, descriptors = _even(square), [], [], []
+    soft = image = _even(square)
+    rank, points, descriptors = [], [], []
     for side in SIDES:
         if side != SIDES[0]: image = cv2.resize(soft, (side, side), interpolation=cv2.INTER_LINEAR)
         soft = cv2.GaussianBlur(image, (5, 5), 1.3)
@@ -102,25 +104,33 @@ def _corners(image:np.ndarray, side:int)->np.ndarray:
     "Indices into the flat image of its corners, strongest first, spread over the cells."
     strength = cv2.cornerMinEigenVal(image, 3, ksize=3)
     inner = (slice(MARGIN, side - MARGIN),) * 2
-    peak = (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))[inner] & (strength[inner] > LEAST)
-    at, n = np.flatnonzero(peak), side - 2 * MARGIN
-    order = np.argsort(-strength[inner][peak], kind="stable")
-    y, x = np.divmod(at[order], n)
-    if len(at) > _quota(side):
-        cell = y * CELLS // n * CELLS + x * CELLS // n
+    here, quota = strength[inner], _quota(side)
+    at = np.flatnonzero((here == cv2.dilate(strength, BLOCK)[inner]) & (here > LEAST))
+    at = at[np.argsort(-here.reshape(-1).take(at), kind="stable")]
+    whole, cells = _squares(side)
+    if len(at) > quota:
+        cell = cells.take(at)
         by_cell = np.argsort(cell, kind="stable")
-        first = np.searchsorted(cell[by_cell], np.arange(CELLS * CELLS))
-        place = np.arange(len(cell)) - first[cell[by_cell]]
-        kept = np.sort(by_cell[place < max(1, SHARE * _quota(side) // CELLS**2)])[:_quota(side)]
-        y, x = y[kept], x[kept]
-    return (y + MARGIN) * side + x + MARGIN
+        cell = cell.take(by_cell)
+        place = np.arange(len(cell)) - np.searchsorted(cell, np.arange(CELLS * CELLS, dtype=np.uint8)).take(cell)
+        at = at.take(np.sort(by_cell[place < max(1, SHARE * quota // CELLS**2)])[:quota])
+    return whole.take(at)
+
+@lru_cache
+def _squares(side:int)->tuple[np.ndarray, np.ndarray]:
+    "Of each pixel within the margin: its index in the whole flat image, and its cell."
+    n = side - 2 * MARGIN
+    y, x = np.divmod(np.arange(n * n), n)
+    return (y + MARGIN) * side + x + MARGIN, (y * CELLS // n * CELLS + x * CELLS // n).astype(np.uint8)
 
 def _describe(image:np.ndarray, soft:np.ndarray, at:np.ndarray, side:int)->np.ndarray:
     "(n, 32): which of two pixels is brighter, 256 times, in the frame of the local gradient."
     wide = cv2.blur(image, (11, 11)).ravel().astype(np.int16)
     right, down = wide[at + 5] - wide[at - 5], wide[at + 5 * side] - wide[at - 5 * side]
     turn = np.rint(np.arctan2(down, right) * (TURNS / (2 * np.pi))).astype(np.int64) % TURNS
-    seen = soft.ravel()[at[:, None] + _offsets(side)[turn]]
+    place = _offsets(side).take(turn, axis=0)
+    place += at[:, None]
+    seen = soft.ravel().take(place)
     return np.packbits(seen[:, :256] < seen[:, 256:], axis=1)
 
 def _pattern()->np.ndarray:

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -73,8 +74,6 @@ def phash(
     rank = np.sort(low)
     return np.packbits(low > (rank[31] + rank[32]) / 2).tobytes().hex()
 
-def _mean(pixels:np.ndarray)->float: return int(np.add.reduce(pixels, axis=None, dtype=np.uint64)) / pixels.size
-
 @lru_cache(maxsize=2)
 def _array(file:str, key:str)->np.ndarray: return np.load(file, allow_pickle=False)[key]
 
@@ -102,5 +101,5 @@ def fingerprint(
     try: image = read(data, name or None)
     except ImageRejected as e: return Unreadable(sha, e.reason, one_line(e))
     return Fingerprint(sha, pixel_sha256(image.pixels), phash(image.pixels), image.width, image.height,
-                       f"{image.mode}/{image.bits}", image.notes, round(float(_mean(image.pixels)), 2),
+                       f"{image.mode}/{image.bits}", image.notes, round(cv2.mean(image.pixels)[0], 2),
                        extract(image.pixels).pack() if features else b"")

@@ -46,7 +46,8 @@ def match(
     mirror:bool=False,  # whether b is to be taken for a mirrored ..
     invert:bool=False,  # .. or a negative copy of a
 )->Match|None:
-    "The verdict on two images; `Match.kind` near: one radiograph. The same for every order of images and on every run."
+    """The verdict on two images; `Match.kind` near: one radiograph. The same on every run; near a threshold (b, a) may
+    be judged otherwise than (a, b), so that callers order them by the hashes of their pixels."""
     inliers, share, matrix = _agree(a, b, mirror, invert)
     if inliers < INLIERS or not _plausible(matrix): return None
     score, matrix, overlap = align(a.thumb, b.thumb, matrix, invert)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr_fastai.curation.features import Features, extract
+from cxr_fastai.curation.features import extract
 from cxr_fastai.curation.fingerprint import Fingerprint, pixel_sha256
 from cxr_fastai.curation.geometry import describe, in_pixels
 from cxr_fastai.curation.tiny import find_tiny
