@@ -23,6 +23,7 @@ A_LIST = 192     # descriptors that share a pivot
 PROBES = 4       # pivots that a search looks behind
 PARTNERS = 40    # of an image at most, the best: of many blank films with one text each would be a pair with all others
 GRAPH = 4096     # more pivots are found through a graph
+HEARD = 4        # bits: what one image says of another counts from here on. Most say less, of very many
 AT_ONCE = 1024   # images whose neighbours a thread holds in memory
 # On 7,797 distinct real radiographs (532 gold pairs of which pixels differ) these give 4.5 pairs an image that hold all
 # 532; VOTES of 25 gives 1.6 pairs and loses none, 30 gives 0.7. Four times the probes change nothing; 64 descriptors
@@ -82,7 +83,8 @@ def _vote(index, features, owner, asking, variant):
     edge = np.maximum(np.where(at[:, -1] >= 0, far[:, -1], FAR), COMMON)[:, None]
     votes = np.where((at >= 0) & (whose != who[:, None]) & (far <= FAR), edge - far, 0)
     row, column = np.nonzero(votes > 0)
-    return _sum(who[row] * len(features) + whose[row, column], votes[row, column])
+    keys, votes = _sum(who[row] * len(features) + whose[row, column], votes[row, column])
+    return keys[votes >= HEARD], votes[votes >= HEARD]
 
 def _sum(keys, votes):
     unique, at = np.unique(keys, return_inverse=True)

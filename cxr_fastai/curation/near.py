@@ -57,18 +57,21 @@ def _worth(m): return m["kind"] == "near", m["score"], m["inliers"]
 
 def _verify(prints, pairs, engine, memory, progress)->list[tuple]:
     "(i, j, match as a dict) of the pairs that match."
-    keys = [f"{prints[i].pixel_sha256}{prints[j].pixel_sha256}{mirror:d}{invert:d}" for i, j, mirror, invert in pairs]
-    known = memory.pairs(keys) if memory else {}
-    todo = [n for n, k in enumerate(keys) if k not in known]
+    def key(n):
+        i, j, mirror, invert = pairs[n]
+        return f"{prints[i].pixel_sha256}{prints[j].pixel_sha256}{mirror:d}{invert:d}"
+    before = memory.pairs([key(n) for n in range(len(pairs))]) if memory else {}
+    known = {n: before[key(n)] for n in range(len(pairs)) if key(n) in before} if before else {}
+    todo = [n for n in range(len(pairs)) if n not in known]
     jobs = [(prints[pairs[n][0]].sketch, prints[pairs[n][1]].sketch, *pairs[n][2:]) for n in todo]
     results = spread(engine, match_many, jobs)
     if progress and jobs: results = progress(results, len(jobs), f"comparing pairs: {len(jobs)}")
     for at, result in results:
         if isinstance(result, Lost):
             raise IntegrityError(f"comparing two images failed: {result.message}. Run it again.")
-        known[keys[todo[at]]] = result
-        if memory: memory.keep_pair(keys[todo[at]], result)
-    return [(*pairs[n][:2], known[k]) for n, k in enumerate(keys) if known[k]]
+        known[todo[at]] = result
+        if memory: memory.keep_pair(key(todo[at]), result)
+    return [(*pairs[n][:2], m) for n, m in sorted(known.items()) if m]
 
 def match_many(todo:list)->list:
     "In a worker."
