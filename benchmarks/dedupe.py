@@ -144,11 +144,25 @@ def main():
     p.add_argument("--numbers", type=int, nargs="*", default=NUMBERS, help="of invented fingerprints; nothing: none")
     p.add_argument("--out", help="write the result here too")
     args = p.parse_args()
-    text = report(args)
+    for text in reports(args):  # what is there so far: a run that ends early leaves that
+        if args.out: Path(args.out).write_text(text + "\n", encoding="utf-8")
     print(text)
-    if args.out: Path(args.out).write_text(text + "\n", encoding="utf-8")
 
-def report(args)->str:
+def reports(args):
+    "Yield the result of the real images, then again with each number of invented fingerprints."
+    said, rows, notes = real(args)
+    yield result(said, rows, notes)
+    invented = []
+    for n in args.numbers:
+        invented.append(in_own_process(n, args.workers))
+        fitted = fit(invented) if len(invented) > 1 else []
+        yield result(said, [*rows, *map(invented_row, invented)], notes + fitted)
+
+def result(said, rows, notes)->str:
+    lines = [" | ".join(["", *map(str, r), ""]).strip() for r in (HEAD, ["---"] * len(HEAD), *rows)]
+    return "\n".join([*said, "", *lines, "", *(f"- {k}" for k in notes)])
+
+def real(args)->tuple[list[str], list[list], list[str]]:
     with tempfile.TemporaryDirectory() as tmp:
         gold, folder = gold_pairs(args.gold) if args.gold else [], f"{tmp}/images"
         os.mkdir(folder)
@@ -164,14 +178,7 @@ def report(args)->str:
         for side in (ours, theirs):
             side.p.stdin.close()
             side.p.wait()
-    invented = []
-    for n in args.numbers:
-        invented.append(in_own_process(n, args.workers))
-        print(f"{n:,} invented: {invented[-1]}", file=sys.stderr)
-    rows += map(invented_row, invented)
-    if len(invented) > 1: notes += fit(invented)
-    lines = [" | ".join(["", *map(str, r), ""]).strip() for r in (HEAD, ["---"] * len(HEAD), *rows)]
-    return "\n".join([*said, "", *lines, "", *(f"- {k}" for k in notes)])
+    return said, rows, notes
 
 def notes_of(ours, theirs, hello)->list[str]:
     notes = [ratio(ours, theirs, ("hashes", "", 0), "hashes alone"),
