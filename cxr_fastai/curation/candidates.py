@@ -2,7 +2,6 @@
 nothing. Every descriptor votes for the images that hold its nearest neighbours, by how much nearer they are than the
 farthest of these: anatomy that all chests share has many neighbours alike and counts for little."""
 from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -28,7 +27,6 @@ AT_ONCE = 1024   # images whose neighbours a thread holds in memory
 # On 7,797 distinct real radiographs (532 gold pairs of which pixels differ) these give 4.5 pairs an image that hold all
 # 532; VOTES of 25 gives 1.6 pairs and loses none, 30 gives 0.7. Four times the probes change nothing; 64 descriptors
 # instead of 96 lose 2 of 57 cropped copies.
-
 
 
 def find_candidates(

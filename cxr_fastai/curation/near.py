@@ -60,8 +60,9 @@ def _verify(prints, pairs, engine, memory, progress)->list[tuple]:
     def key(n):
         i, j, mirror, invert = pairs[n]
         return f"{prints[i].pixel_sha256}{prints[j].pixel_sha256}{mirror:d}{invert:d}"
-    before = memory.pairs([key(n) for n in range(len(pairs))]) if memory else {}
-    known = {n: before[key(n)] for n in range(len(pairs)) if key(n) in before} if before else {}
+    keys = [key(n) for n in range(len(pairs))] if memory else []
+    before = memory.pairs(keys) if memory else {}
+    known = {n: before[k] for n, k in enumerate(keys) if k in before}
     todo = [n for n in range(len(pairs)) if n not in known]
     jobs = [(prints[pairs[n][0]].sketch, prints[pairs[n][1]].sketch, *pairs[n][2:]) for n in todo]
     results = spread(engine, match_many, jobs)
@@ -70,7 +71,7 @@ def _verify(prints, pairs, engine, memory, progress)->list[tuple]:
         if isinstance(result, Lost):
             raise IntegrityError(f"comparing two images failed: {result.message}. Run it again.")
         known[todo[at]] = result
-        if memory: memory.keep_pair(key(todo[at]), result)
+        if memory: memory.keep_pair(keys[todo[at]], result)
     return [(*pairs[n][:2], m) for n, m in sorted(known.items()) if m]
 
 def match_many(todo:list)->list:
