@@ -15,7 +15,7 @@ import numpy as np
 
 __all__ = ["Features", "extract", "mirrored", "inverted", "FEATURES_VERSION", "GRID", "THUMB", "TINY", "MOST"]
 
-FEATURES_VERSION = 1  # raise when features or verdicts change: what was computed then is stale
+FEATURES_VERSION = 2  # raise when features or verdicts change: what was computed then is stale
 GRID = 256      # the square in which points are told, in steps that a byte holds
 THUMB = 64      # pixels a side of the thumbnail
 TINY = 48       # pixels: an image with a shorter side has no features, only a thumbnail

@@ -15,6 +15,7 @@ __all__ = ["Match", "match", "align", "describe", "in_pixels"]
 RATIO = .8       # a feature's nearest partner must be nearer than this share of the next (Lowe 2004)
 WITHIN = 4       # of GRID: how far from the transform a feature may lie
 INLIERS = 8      # fewer features agree: not looked at further
+TRIES = 500      # of RANSAC: where four of ten features agree, as EVIDENCE asks, three that do are drawn 32 times
 UNSURE = (.4, .95)  # of a first correlation: what lies between is worth a refined transform
 # The verdict. `evidence` is the correlation plus half the share of the matched features that agree. Of 2,001 copies
 # made of real radiographs (turned, cropped by up to 25 % a side, compressed, darkened, written on) and gold pairs, 1.20
@@ -49,7 +50,7 @@ def match(
     """The verdict on two images; `Match.kind` near: one radiograph. The same on every run; near a threshold (b, a) may
     be judged otherwise than (a, b), so that callers order them by the hashes of their pixels."""
     inliers, share, matrix = _agree(a, b, mirror, invert)
-    if inliers < INLIERS or not _plausible(matrix): return None
+    if not _verdict(inliers, share, 1) or not _plausible(matrix): return None
     score, matrix, overlap = align(a.thumb, b.thumb, matrix, invert)
     kind = _verdict(inliers, share, score)
     if not kind or not _plausible(matrix): return None
@@ -57,6 +58,7 @@ def match(
                  tuple(round(float(x), 4) for x in matrix.ravel()), invert, overlap)
 
 def _verdict(inliers:int, share:float, score:float)->str:
+    if inliers < INLIERS: return ""
     if score + share / 2 >= EVIDENCE and (inliers >= SURE[0] or score >= SURE[1]): return "near"
     return "same_patient" if inliers >= SAME_PATIENT[0] and score >= SAME_PATIENT[1] else ""
 
@@ -66,13 +68,17 @@ def _agree(a:Features, b:Features, mirror:bool, invert:bool)->tuple[int, float, 
     if mirror: descriptors = mirrored(descriptors)
     if invert: descriptors = inverted(descriptors)
     if min(len(descriptors), len(b.descriptors)) < INLIERS: return 0, 0, None
-    far, at = cv2.batchDistance(descriptors, b.descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    import faiss
+    faiss.omp_set_num_threads(1)  # of this thread: pairs are compared side by side
+    far, at = faiss.knn_hamming(descriptors, b.descriptors, 2)  # a third of the time of OpenCV's batchDistance
     good = far[:, 0] < RATIO * far[:, 1]
     if good.sum() < INLIERS: return 0, 0, None
     there = b.points[at[good, 0]].astype(np.float32)
-    matrix, kept = cv2.estimateAffine2D(a.points[good].astype(np.float32), there, ransacReprojThreshold=WITHIN)
+    matrix, kept = cv2.estimateAffine2D(a.points[good].astype(np.float32), there, ransacReprojThreshold=WITHIN,
+                                        maxIters=TRIES)
     if matrix is None: return 0, 0, None
-    return len(np.unique(there[kept.ravel() > 0], axis=0)), float(kept.mean()), matrix
+    places = b.points[at[good, 0]].view(np.uint16)[kept > 0].tolist()  # features of two sizes may lie on one point
+    return len(set(places)), float(kept.mean()), matrix
 
 def _plausible(matrix)->bool:
     "Whether a transform is one that makes copies, not one that squeezes an image into a line."
