@@ -44,7 +44,7 @@ def find_candidates(
     asking = np.arange(len(features)) if new is None else np.unique(np.asarray(new, dtype=np.int64))
     chunks = [asking[i:i + AT_ONCE] for i in range(0, len(asking), AT_ONCE)]
     jobs = [(part, variant) for part in chunks for variant in VARIANTS]
-    # Threads of our own, each with faiss alone: those of faiss spin, and where anything else ran it was 60 times slower.
+    # Threads of our own, each with faiss alone: those of faiss spin; beside other work it was 60 times slower.
     with ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
         search = _Search(faiss, held, pool)
         said = pool.map(lambda job: _vote(search, len(features), owner, *job), jobs)
