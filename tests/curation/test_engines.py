@@ -10,8 +10,8 @@ from cxr_fastai.curation.engines import Lost, open_engine, spread
 
 @pytest.fixture(autouse=True)
 def short_patience(monkeypatch):
-    monkeypatch.setattr(engines, "CHUNK_SECONDS", 4)
-    monkeypatch.setattr(engines, "SECONDS", 2)
+    monkeypatch.setattr(engines, "CHUNK_SECONDS", 6)
+    monkeypatch.setattr(engines, "SECONDS", 5)  # Ray may take more than 2 s to start a worker beside other work
 
 @pytest.fixture(scope="module", params=["local", "ray"])
 def engine(request):
@@ -26,7 +26,7 @@ def test_a_worker_that_dies_or_hangs_costs_one_thing_which_is_named(engine):
     got = dict(spread(engine, poison.square_many, list(range(120))))
     lost = {i: r for i, r in got.items() if isinstance(r, Lost)}
     assert {i: r.reason for i, r in lost.items()} == {37: "crashed", 77: "timed_out"}
-    assert "died" in lost[37].message and "more than 2 s" in lost[77].message
+    assert "died" in lost[37].message and "more than 5 s" in lost[77].message
     assert {i: r for i, r in got.items() if i not in lost} == {i: i * i for i in range(120) if i not in lost}
 
 def test_a_worker_that_dies_by_chance_costs_nothing(engine, tmp_path):
