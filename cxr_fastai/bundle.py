@@ -38,6 +38,8 @@ def _hash(v)->bool: return _text(v) and len(v) == 64 and not set(v) - set("01234
 def _slugs(v)->bool: return isinstance(v, list) and bool(v) and all(map(_text, v)) and len(set(v)) == len(v)
 def _shares(v)->bool: return _record(v) and all(_number(p) and 0 <= p <= 1 for p in v.values())
 
+def _decides(v)->bool: return _record(v) and _text(v.get("negative")) and _shares({"": v.get("threshold")})
+
 KEYS = {
     "format_version": (f"{FORMAT_VERSION}", lambda v: _whole(v) and v == FORMAT_VERSION),
     "arch": (f"one of {', '.join(models.ARCHS)}", lambda v: _text(v) and v in models.ARCHS),
@@ -51,6 +53,7 @@ KEYS = {
     "decoder_version": ("a whole number", _whole),
     "thresholds": ("probabilities, 0 to 1, by class", _shares),
     "temperature": ("a number above 0", lambda v: _number(v) and v > 0),
+    "decision": ("a record with negative, a class, and threshold, 0 to 1; or empty", lambda v: v == {} or _decides(v)),
     "recipe": ("a record with a name", lambda v: _record(v) and _text(v.get("name"))),
     "manifest_sha256": ("64 hex digits", _hash),
     "trained": ("a record with epochs, a whole number", lambda v: _record(v) and _whole(v.get("epochs"))),
@@ -66,6 +69,9 @@ def _check_facts(meta, where):
         if key not in meta: raise IntegrityError(f"{where}: key {key!r} is missing, expected {expected}")
         if not fits(meta[key]):
             raise IntegrityError(f"{where}: key {key!r} is {one_line(repr(meta[key]))[:80]}, expected {expected}")
+    negative = meta["decision"].get("negative")
+    if negative and negative not in meta["vocab"]:
+        raise IntegrityError(f"{where}: key 'decision' names {negative!r}, which is no class of its vocab")
     strange = sorted(set(meta["thresholds"]) - set(meta["vocab"]))
     if strange: raise IntegrityError(f"{where}: key 'thresholds' names {strange[0]!r}, which is no class of its vocab")
 
@@ -115,7 +121,7 @@ def _stored(t:torch.Tensor)->torch.Tensor:
 def _complete(meta:dict, sha256:str)->dict:
     "`meta` with what it may leave out, in the order of KEYS, as plain JSON values."
     defaults = dict(in_channels=1, task="single_label", decoder_version=images.DECODER_VERSION, thresholds={},
-                    temperature=1.0, display={}, metrics={}, libraries=libraries())
+                    temperature=1.0, decision={}, display={}, metrics={}, libraries=libraries())
     facts = _plain({**defaults, **meta, "format_version": FORMAT_VERSION, "weights_sha256": sha256})
     if _slugs(facts.get("vocab")) and _record(facts["display"]):
         facts["display"] = {c: facts["display"].get(c, c) for c in facts["vocab"]}
@@ -309,16 +315,29 @@ class Bundle:
         "The answer for one radiograph: path, bytes, file object or array. Raises `ImageRejected`."
         return self.decide(self.probs([source])[0])
 
+    def answers(
+        self,
+        probs:np.ndarray,  # (n, classes), of `probs`
+    )->np.ndarray:         # (n,) indices into vocab
+        """The class of each radiograph of a single-label task: the most probable one; where the bundle carries a
+        `decision`, its negative class unless the others together reach the threshold that validation fixed."""
+        probs, decision = np.asarray(probs), self.meta.get("decision")
+        if not decision: return probs.argmax(1)
+        index = self.vocab.index(decision["negative"])
+        others = probs.copy()
+        others[:, index] = -1
+        return np.where(1 - probs[:, index] >= decision["threshold"], others.argmax(1), index)
+
     def decide(
         self,
         probs:np.ndarray,  # (classes,), of `probs`
     )->Prediction:
-        """Turn probabilities into an answer. Single label: the most probable class, if it reaches its threshold.
+        """Turn probabilities into an answer. Single label: that of `answers`, if it reaches its threshold.
         Multi-label: all that reach theirs (0.5 where none is set), joined by `|`. Otherwise it abstains and says why;
         it never falls back on a second choice."""
         single, thresholds = self.meta["task"] == "single_label", self.meta["thresholds"]
         by_class = dict(zip(self.vocab, map(float, probs)))
-        best = max(by_class, key=by_class.get)
+        best = self.vocab[int(self.answers(np.asarray(probs)[None])[0])] if single else max(by_class, key=by_class.get)
         least = {c: thresholds.get(c, 0.0 if single else UNSET) for c in self.vocab}
         answer = [c for c in ([best] if single else self.vocab) if by_class[c] >= least[c]]
         if answer: return Prediction("|".join(answer), by_class, dict(thresholds))

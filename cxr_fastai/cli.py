@@ -113,13 +113,19 @@ def dedupe(args)->int:
 
 def train(args)->int:
     from .manifest import read_manifest
+    from .recipes import SETTINGS
     data = read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
     from .training.run import train
-    flags = ("arch", "size", "epochs", "bs", "lr", "weights", "sampling", "unfreeze")
-    own = {k: v for k in flags if (v := getattr(args, k)) is not None}
-    print(train(data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers,
-                allow_missing_classes=args.allow_missing_classes, **own))
+    own = {k: v for k in SETTINGS if (v := getattr(args, k)) is not None}
+    bundle = train(data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers, resume=args.resume,
+                   allow_missing_classes=args.allow_missing_classes, track=_ids(args.track), **own)
+    if args.json: return _json({"bundle": str(bundle), **_facts(bundle)})
+    print(bundle)
     return 0
+
+def _facts(bundle)->dict:
+    facts = json.loads((Path(bundle)/"bundle.json").read_text(encoding="utf-8"))
+    return {k: facts[k] for k in ("arch", "size", "trained", "metrics", "temperature", "decision")}
 
 def evaluate(args)->int:
     from .manifest import read_manifest
@@ -221,21 +227,34 @@ def _dedupe(v):
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
 def _train(v):
-    from .recipes import SAMPLING, UNFREEZE
+    from .recipes import SETTINGS
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
     v.add_argument("--recipe", metavar="NAME", help="training settings of another recipe than the folder's")
-    v.add_argument("--arch", metavar="NAME", help="resnet18, resnet34 or resnet50")
-    v.add_argument("--size", type=_whole, metavar="PX", help="side of the square input")
-    v.add_argument("--epochs", type=_whole, metavar="N")
-    v.add_argument("--bs", type=_whole, metavar="N", help="images a batch")
-    v.add_argument("--lr", type=float, metavar="X", help="highest learning rate of one-cycle")
-    v.add_argument("--weights", metavar="imagenet|none|FILE", help="where the backbone starts")
-    v.add_argument("--sampling", choices=SAMPLING)
-    v.add_argument("--unfreeze", choices=UNFREEZE)
-    v.add_argument("--seed", type=int, default=0, metavar="N")
-    v.add_argument("--workers", type=_whole, metavar="N", help="processes that decode (default: one a core)")
-    v.add_argument("--allow-missing-classes", action="store_true", help="train although a class has no image")
     v.add_argument("--out", metavar="DIR", help="run folder (default: runs/RECIPE, numbered)")
+    v.add_argument("--resume", action="store_true", help="go on where the run in --out stopped (default: the latest)")
+    v.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation (default: 0)")
+    v.add_argument("--workers", type=_whole, metavar="N", help="threads that decode (default: one a core)")
+    v.add_argument("--allow-missing-classes", action="store_true", help="train although a class has no image")
+    v.add_argument("--track", metavar="NAME,..", help="also record the run in mlflow, tensorboard")
+    v.add_argument("--json", action="store_true", help="the run as JSON: bundle, scores on validation, seconds")
+    how = v.add_argument_group("settings", "each is the recipe's own where it is not given")
+    for name, s in SETTINGS.items(): how.add_argument(f"--{name.replace('_', '-')}", dest=name, help=s.help, **_form(s))
+
+def _form(s)->dict:
+    "How argparse reads a training setting; its range is checked with the recipe's."
+    if s.kind is bool: return dict(action=argparse.BooleanOptionalAction)
+    if s.choices: return dict(choices=s.choices)
+    return dict(type={int: _number, float: _number, str: str, list: _numbers}[s.kind],
+                metavar={int: "N", float: "X", str: "NAME", list: "PX,.."}[s.kind])
+
+def _number(text:str):
+    "A number where it is one; else the text, for the check to judge."
+    for kind in (int, float):
+        try: return kind(text)
+        except ValueError: pass
+    return text
+
+def _numbers(text:str)->list: return [_number(t) for t in _ids(text)]
 
 def _evaluate(v):
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")

@@ -1,7 +1,8 @@
 """A task as data: which findings make which class, and how to train for it. Reads recipes/*.toml or a user's own file,
 returns a Recipe; never touches images."""
 from __future__ import annotations
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from .core import FINDINGS, RecipeError, UnknownName, package_file, unknown_name
@@ -9,25 +10,72 @@ from .core import FINDINGS, RecipeError, UnknownName, package_file, unknown_name
 try: import tomllib
 except ModuleNotFoundError: import tomli as tomllib  # Python 3.10
 
-__all__ = ["Recipe", "Train", "load_recipe", "recipe_names", "SAMPLING", "UNFREEZE", "TASKS"]
+__all__ = ["Recipe", "Train", "Setting", "load_recipe", "recipe_names", "check_train", "SETTINGS", "TASKS"]
 
 TASKS = ("single_label",)
-SAMPLING = ("oversample", "none")      # how train batches are drawn: every class as often as the others,
-                                       # or as they come
+SAMPLING = ("oversample", "undersample", "none")  # how train images are drawn: each class as often as the others, an
+                                                  # epoch as long as all images or as the rarest class allows; as they come
 UNFREEZE = ("progressive", "at_once")  # pretrained backbones thaw group by group, or train whole from the first step
+AUGMENT = ("none", "mild", "strong", "randaugment")  # training/augment.py has their amounts; none of them mirrors
+MIX = ("none", "mixup", "cutmix")
+PRECISION = ("auto", "bf16", "fp16", "fp32")
+
+
+# ---- training settings: each a key of a recipe's [train] and a flag of `cxr train`
+
+@dataclass(frozen=True)
+class Setting:
+    "What a training setting may be, for the check and for the command line."
+    kind: type           # str | int | float | bool | list
+    help: str
+    expected: str        # in words
+    fits: Callable       # value -> bool
+    choices: tuple = ()
+
+def _set(default, kind, help, expected, fits, choices=()):
+    what = dict(default_factory=lambda: list(default)) if kind is list else dict(default=default)
+    return field(**what, metadata={"setting": Setting(kind, help, expected, fits, choices)})
+
+def _is_whole(v, least:int)->bool: return isinstance(v, int) and not isinstance(v, bool) and v >= least
+def _is_number(v)->bool: return isinstance(v, (int, float)) and not isinstance(v, bool)
+
+def _whole(default, least, help):
+    return _set(default, int, help, f"a whole number of at least {least}", lambda v: _is_whole(v, least))
+def _number(default, low, high, help):  # low included, high not
+    return _set(default, float, help, f"a number from {low} to below {high}", lambda v: _is_number(v) and low <= v < high)
+def _choice(default, of, help): return _set(default, str, help, f"one of {', '.join(of)}", lambda v: v in of, of)
+def _text(default, help): return _set(default, str, help, "a text", lambda v: isinstance(v, str) and bool(v))
+
+def _is_rate(v)->bool: return v == "find" or _is_number(v) and 0 < v < 10
+def _are_sides(v)->bool: return isinstance(v, (list, tuple)) and all(_is_whole(x, 16) for x in v)
 
 
 @dataclass(frozen=True)
 class Train:
     "How a recipe trains; every field is a flag of `cxr train` too."
-    arch: str = "resnet34"
-    size: int = 224             # side of the square input, px
-    epochs: int = 10
-    bs: int = 32
-    lr: float = 1e-3            # lr_max of one-cycle, for the head
-    weights: str = "imagenet"   # imagenet | none | a file
-    sampling: str = "oversample"
-    unfreeze: str = "progressive"
+    arch: str = _text("resnet34", "resnet18, resnet34, resnet50, densenet121, .. or any name of torchvision or timm")
+    size: int = _whole(224, 16, "side of the square input, px")
+    resize: list = _set((), list, "smaller sides to begin with, px: 96,128", "a list of sides of at least 16 px", _are_sides)
+    epochs: int = _whole(10, 1, "times through the train images")
+    bs: int = _whole(32, 2, "images a batch")
+    lr: float | str = _set(1e-3, float, "highest learning rate of one-cycle, for the head; find: a lr finder's valley",
+                           "a number between 0 and 10, or find", _is_rate)
+    wd: float = _number(0.01, 0, 1, "weight decay, decoupled")
+    weights: str = _text("imagenet", "where the backbone starts: imagenet, none, or a file")
+    sampling: str = _choice("oversample", SAMPLING, "how train images are drawn")
+    unfreeze: str = _choice("progressive", UNFREEZE, "how a pretrained backbone thaws")
+    augment: str = _choice("mild", AUGMENT, "changes to train images; never a flip")
+    erase: float = _number(0.0, 0, 1, "share of train images in which a rectangle is erased")
+    mix: str = _choice("none", MIX, "train on mixtures of two images")
+    label_smoothing: float = _number(0.0, 0, 1, "share of each label that is spread over all classes")
+    ema: float = _number(0.0, 0, 1, "decay of an average of the weights a step, 0.99 to 0.9999; 0: none")
+    accumulate: int = _whole(1, 1, "batches whose gradients make one step")
+    clip: float = _number(0.0, 0, 1e6, "longest gradient; 0: any")
+    patience: int = _whole(0, 0, "stop after so many epochs without a better one; 0: never")
+    precision: str = _choice("auto", PRECISION, "numbers that the network computes in; auto: by the device")
+    compile: bool = _set(False, bool, "torch.compile the network", "true or false", lambda v: isinstance(v, bool))
+
+SETTINGS = {f.name: f.metadata["setting"] for f in fields(Train)}
 
 
 @dataclass(frozen=True)
@@ -37,6 +85,9 @@ class Recipe:
     classes: dict[str, list[str]]                  # class slug -> findings, in vocab order
     task: str = "single_label"
     yields: str = ""                               # the class that gives way where findings name two
+    negative: str = ""                             # the class of those who have nothing, where the others have something:
+                                                   # then one threshold, fixed on validation, decides between the two
+    sensitivity: float = 0.95                      # least share of validation's positives that this threshold finds
     display: dict[str, str] = field(default_factory=dict)
     exclude: dict[str, list[str]] = field(default_factory=dict)  # source -> findings without an honest class
     sources: list[str] = field(default_factory=list)  # empty: every source that the catalogue has on
@@ -82,7 +133,8 @@ SHAPES = {"classes": ("a table of lists of findings", lambda v: _table(v, _texts
           "exclude": ("a table of lists of findings", lambda v: _table(v, _texts)),
           "display": ("a table of names", lambda v: _table(v, lambda x: isinstance(x, str))),
           "sources": ("a list of source ids", _texts), "train": ("a table", lambda v: isinstance(v, dict)),
-          **{k: ("a text", lambda v: isinstance(v, str)) for k in ("name", "title", "task", "yields")}}
+          "sensitivity": ("a share, 0.5 to 1", lambda v: _is_number(v) and 0.5 <= v <= 1),
+          **{k: ("a text", lambda v: isinstance(v, str)) for k in ("name", "title", "task", "yields", "negative")}}
 
 def _shapes(d:dict, where:str):
     for key, (expected, fits) in SHAPES.items():
@@ -103,20 +155,16 @@ def _check(r:Recipe, where:str):
         for f in findings: _one_of(f, FINDINGS, f"finding (class {slug})", where)
     for source, findings in r.exclude.items():
         for f in findings: _one_of(f, FINDINGS, f"finding (exclude {source})", where)
-    for slug in [*r.display, *([r.yields] if r.yields else [])]: _one_of(slug, r.vocab, "class", where)
+    for slug in [*r.display, *filter(None, (r.yields, r.negative))]: _one_of(slug, r.vocab, "class", where)
     _one_of(r.task, TASKS, "task", where)
     check_train(r.train, f"{where} [train]")
 
 def check_train(t:Train, where:str):
     "Raises `RecipeError` where a training setting is out of its range."
-    _one_of(t.sampling, SAMPLING, "sampling", where)
-    _one_of(t.unfreeze, UNFREEZE, "unfreeze", where)
-    for key, least in (("size", 16), ("epochs", 1), ("bs", 2)):
+    for key, setting in SETTINGS.items():
         value = getattr(t, key)
-        if not isinstance(value, int) or value < least:
-            raise RecipeError(f"{where}: {key} = {value!r}: expected a whole number of at least {least}.")
-    if not isinstance(t.lr, (int, float)) or not 0 < t.lr < 10:
-        raise RecipeError(f"{where}: lr = {t.lr!r}: expected a number between 0 and 10.")
+        if setting.choices: _one_of(value, setting.choices, key, where)
+        elif not setting.fits(value): raise RecipeError(f"{where}: {key} = {value!r}: expected {setting.expected}.")
 
 def recipe_names()->list[str]: return sorted(p.stem for p in package_file("recipes").glob("*.toml"))
 

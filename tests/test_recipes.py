@@ -36,7 +36,7 @@ def test_findings_of_two_classes(findings, label):
     (dict(classes={"../up": ["mass"]}), "no folder name"),
     (dict(task="guess"), "single_label"),
     (dict(yields="none"), "normal, sick"),
-    (dict(train=dict(sampling="twice")), "oversample, none"),
+    (dict(train=dict(sampling="twice")), "oversample, undersample, none"),
     (dict(train=dict(epochs=0)), "at least 1"),
     (dict(train=dict(lr=-1)), "between 0 and 10"),
     (dict(classes=["mass"]), "a table of lists"),

@@ -1,6 +1,6 @@
 """How good the answers are, and how good answers would be that never look at the lungs. Arrays -> plain dicts of Python
-numbers, None where a number is undefined. Single-label only; never reads files, never picks a threshold: the answer is
-the class of highest probability."""
+numbers, None where a number is undefined. Single-label only; never reads files, never picks a threshold: answers are
+given, or are the class of highest probability."""
 from __future__ import annotations
 import numpy as np
 from sklearn.metrics import (accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score,
@@ -8,26 +8,45 @@ from sklearn.metrics import (accuracy_score, confusion_matrix, precision_recall_
 
 from ..core import UsageError
 
-__all__ = ["classification_metrics", "floors", "source_metrics"]
+__all__ = ["classification_metrics", "decision_metrics", "floors", "source_metrics"]
 
 
 def classification_metrics(
     targs,       # (n,) true classes, as indices into vocab
     probs,       # (n, c) probability of each class, 0-1; on a tie the class earlier in vocab is the answer
     vocab,       # (c,) class slugs
+    preds=None,  # (n,) answered classes, as indices into vocab; None: the most probable
 )->dict:         # strict JSON; `confusion` has one row a true class, one column an answered class, both in vocab order
     """Metrics of single-label answers. `balanced_accuracy` and `macro_f1` are plain means over the classes that have
     images in `targs`, `macro_auroc` over the classes whose one-vs-rest AUROC is defined: those with images in `targs`
     and images beside them. A class that was never answered has precision 0; a class without images has recall and F1
     None. Raises `UsageError` for arrays that do not fit together."""
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
-    preds, labels, present = probs.argmax(1), np.arange(len(vocab)), np.unique(targs)
+    preds, labels, present = _preds(preds, probs), np.arange(len(vocab)), np.unique(targs)
     cols = precision_recall_fscore_support(targs, preds, labels=labels, zero_division=0)
     per_class = {c: _one_class(*row, targs == i, probs[:, i]) for i, (c, row) in enumerate(zip(vocab, zip(*cols)))}
     aurocs = [o["auroc"] for o in per_class.values() if o["auroc"] is not None]
     return dict(n=len(targs), **_scores(targs, preds), macro_f1=float(cols[2][present].mean()),
                 macro_auroc=float(np.mean(aurocs)) if aurocs else None, per_class=per_class,
                 confusion=confusion_matrix(targs, preds, labels=labels).tolist())
+
+def decision_metrics(
+    targs,           # (n,) true classes, as indices into vocab
+    probs,           # (n, c) probability of each class, 0-1
+    vocab,           # (c,) class slugs
+    negative:str,    # the class of those who have nothing; the others together are positive
+    threshold:float, # on the probability of being positive, fixed before these images were seen
+)->dict:             # n, prevalence, threshold, auroc, accuracy, sensitivity, specificity, ppv, npv
+    "One question, yes or no, at one threshold. A share of no images is None, and so is an AUROC without two sides."
+    targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
+    index = list(vocab).index(negative)
+    scores, positive = 1 - probs[:, index], targs != index
+    yes, both = scores >= threshold, bool(positive.any() and not positive.all())
+    def share(of, among): return float(of[among].mean()) if among.any() else None
+    return dict(negative=negative, n=len(targs), prevalence=float(positive.mean()), threshold=float(threshold),
+                auroc=float(roc_auc_score(positive, scores)) if both else None,
+                accuracy=float((yes == positive).mean()), sensitivity=share(yes, positive),
+                specificity=share(~yes, ~positive), ppv=share(positive, yes), npv=share(~positive, ~yes))
 
 def floors(
     targs,       # (n,) true classes, as indices into vocab
@@ -57,11 +76,12 @@ def source_metrics(
     probs,       # (n, c) probability of each class, 0-1
     sources,     # (n,) the source that each image came from
     vocab,       # (c,) class slugs
+    preds=None,  # (n,) answered classes; None: the most probable
 )->dict:         # {source: {n, classes, accuracy, commonest, floor}}, sources in alphabetical order
     """Accuracy within each source, where knowing the source is of no help. `classes` counts the classes that it has
     images of; `floor` is the accuracy of always answering its `commonest` class."""
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
-    sources, preds = _sources(sources, len(targs)), probs.argmax(1)
+    sources, preds = _sources(sources, len(targs)), _preds(preds, probs)
     return {s: _one_source(targs[sources == s], preds[sources == s], vocab) for s in sorted(set(sources))}
 
 
@@ -104,6 +124,12 @@ def _probs(probs, n:int, vocab)->np.ndarray:
     bad = np.flatnonzero(~np.isfinite(probs).all(1))
     if len(bad): raise UsageError(f"probs: {len(bad)} of {n} rows are not finite numbers, the first is row {bad[0]}.")
     return probs
+
+def _preds(preds, probs)->np.ndarray:
+    if preds is None: return probs.argmax(1)
+    preds = np.asarray(preds)
+    if preds.shape == probs.shape[:1]: return preds
+    raise UsageError(f"preds has shape {preds.shape}: expected ({len(probs)},), one an image.")
 
 def _sources(sources, n:int)->np.ndarray:
     sources = np.array([str(s) for s in sources], dtype=object)

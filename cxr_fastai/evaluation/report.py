@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import SPLITS, UsageError, atomic_path, make_folder, package_file, write_text
 from ..manifest import read_manifest, write_rows
-from .metrics import classification_metrics, floors, source_metrics
+from .metrics import classification_metrics, decision_metrics, floors, source_metrics
 
 __all__ = ["evaluate", "Report", "confusion_png"]
 
@@ -37,6 +37,7 @@ class Report:
     title: str = ""         # of the folder's recipe
     notes: list[str] = field(default_factory=list)       # what a reader must know beside the numbers
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
+    decision: dict = field(default_factory=dict)         # of metrics.decision_metrics, where the bundle decides so
 
     @property
     def above_floor(self)->bool: return self._gain > 0
@@ -65,10 +66,18 @@ class Report:
         def cells(key, fmt): return [fmt(c.get(key), none) for c in columns]
         return [(name, *cells(key, _percent if share else _decimal), says) for key, name, share, says in HEADLINE]
 
+    def question(self, none:str="-")->list[tuple[str, str]]:
+        "(name, value) of the yes or no that the bundle's threshold decides; empty where there is none."
+        if not (d := self.decision): return []
+        shares = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "prevalence")
+        return [(f"not {self.names[d['negative']]}: AUROC", _decimal(d["auroc"], none)),
+                (f"from {d['threshold']:.3f}, fixed on validation: {shares[0]}", _percent(d["accuracy"], none)),
+                *((name.upper() if len(name) < 4 else name, _percent(d[name], none)) for name in shares[1:])]
+
     def to_dict(self)->dict:
         "Everything, as strict JSON. `vocab` is the order of the rows and columns of `confusion`."
         return dict(split=self.split, n=self.n, vocab=list(self.names), names=self.names, title=self.title,
-                    metrics=self.metrics, floors=self.floors, by_source=self.sources,
+                    metrics=self.metrics, decision=self.decision, floors=self.floors, by_source=self.sources,
                     above_source_only_floor=self.above_floor, notes=self.notes, about=self.about)
 
     def __str__(self)->str:
@@ -77,7 +86,8 @@ class Report:
                 for c, m in self.metrics["per_class"].items()]
         per_class = [("class", "n", "precision", "recall", "F1", "AUROC"), *rows]
         words = [f"Accuracy is {self.verdict}.", *self.notes]
-        return "\n".join([self.summary, "", *_table(head), "", *words, "", *_table(per_class)])
+        question = ["", *_table([("", "value"), *self.question()])] if self.decision else []
+        return "\n".join([self.summary, "", *_table(head), "", *words, *question, "", *_table(per_class)])
 
     def to_html(
         self,
@@ -106,7 +116,7 @@ def evaluate(
     bs:int=64,         # images a batch
     progress=None,     # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
 )->Report:
-    """Answer every image of one split with the class of highest probability, and count. Raises `UsageError` for a
+    """Answer every image of one split as the bundle does, and count. Raises `UsageError` for a
     split that is unknown or empty and for classes that the bundle does not know; an unreadable image ends the run."""
     data = read_manifest(data)
     rows = _rows(data, split)
@@ -117,7 +127,7 @@ def evaluate(
     if progress: paths = progress(paths, len(rows), f"reading {_count(len(rows), 'image')}")
     probs = np.asarray(bundle.probs(paths, bs=bs))
     report = _report(bundle, data, split, rows, probs, vocab)
-    if out is not None: _write(report, rows, probs, Path(out))
+    if out is not None: _write(report, rows, probs, _answers(bundle, probs), Path(out))
     return report
 
 def _load_bundle(path):
@@ -144,10 +154,14 @@ def _check_classes(bundle, data, split:str, rows:list[dict]):
 
 def _report(bundle, data, split:str, rows:list[dict], probs, vocab:list[str])->Report:
     targs, sources = np.array([vocab.index(r["label"]) for r in rows]), [r["source"] for r in rows]
-    limits = floors(targs, sources, vocab)
-    return Report(classification_metrics(targs, probs, vocab), limits, source_metrics(targs, probs, sources, vocab),
+    limits, preds, decision = floors(targs, sources, vocab), _answers(bundle, probs), bundle.meta.get("decision")
+    asked = decision_metrics(targs, probs, vocab, decision["negative"], decision["threshold"]) if decision else {}
+    return Report(classification_metrics(targs, probs, vocab, preds), limits,
+                  source_metrics(targs, probs, sources, vocab, preds),
                   len(rows), split, {c: bundle.display.get(c, c) for c in vocab}, data.recipe.title,
-                  _notes(bundle, data, split, limits), _about(bundle, data))
+                  _notes(bundle, data, split, limits), _about(bundle, data), asked)
+
+def _answers(bundle, probs): return bundle.answers(probs) if bundle.meta.get("decision") else probs.argmax(1)
 
 def _notes(bundle, data, split:str, limits:dict)->list[str]:
     "What a reader must know beside the numbers."
@@ -175,20 +189,20 @@ def _about(bundle, data)->dict[str, str]:
 
 # ---- files
 
-def _write(report:Report, rows:list[dict], probs, out:Path):
+def _write(report:Report, rows:list[dict], probs, answers, out:Path):
     "The four files; metrics.json last, so that where it stands the others do."
     png = report.to_png()
-    write_rows(out/"predictions.csv", *_predictions(rows, probs, list(report.names)))
+    write_rows(out/"predictions.csv", *_predictions(rows, probs, list(report.names), answers))
     with atomic_path(out/"confusion.png") as part: part.write_bytes(png)
     write_text(out/"report.html", report.to_html())
     strict = json.dumps(report.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(out/"metrics.json", strict + "\n")
 
-def _predictions(rows:list[dict], probs, vocab)->tuple[list[dict], list[str]]:
+def _predictions(rows:list[dict], probs, vocab, answers)->tuple[list[dict], list[str]]:
     "Rows and columns of predictions.csv. 9 digits give back every float32: metrics can be computed again from it."
     kept, of_class = ["path", "source", "group", "label"], [f"p_{c}" for c in vocab]
-    table = [{**{k: r[k] for k in kept}, "predicted": vocab[int(p.argmax())],
-              **{k: f"{x:.9g}" for k, x in zip(of_class, p)}} for r, p in zip(rows, probs)]
+    table = [{**{k: r[k] for k in kept}, "predicted": vocab[int(a)],
+              **{k: f"{x:.9g}" for k, x in zip(of_class, p)}} for r, p, a in zip(rows, probs, answers)]
     return table, [*kept, "predicted", *of_class]
 
 def confusion_png(

@@ -1,16 +1,19 @@
-"""A curated folder -> fastai DataLoaders: pixels from the cache, augmentation and class balance inside train only.
+"""A curated folder -> fastai DataLoaders: batches straight from the cache, augmentation and class balance inside train
+only, and both on the batch, on its device.
 
 Never flips: a mirrored chest is another anatomy. Never draws from a global generator for the order of images, never
 trains a class without images unasked, and never puts a path or a pixel into an exported learner.
 """
+from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, torch
 
 from . import fastai_first  # noqa: F401
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
 from fastai.data.transforms import Categorize, IntToFloatTensor, ItemGetter, Normalize
-from fastai.vision.augment import aug_transforms
+from fastai.torch_core import TensorCategory
 from fastai.vision.core import TensorImageBW
+from fastcore.basics import chunked
 from fasttransform import Transform
 
 from .. import images
@@ -18,9 +21,10 @@ from ..core import SPLITS, UsageError, unknown_name
 from ..manifest import Manifest, read_manifest
 from ..progress import say
 from ..recipes import SAMPLING
+from .augment import Augment
 from .cache import pixel_cache
 
-__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "SeededDL", "Draws", "MEAN", "STD"]
+__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "CachedDL", "Pixels", "Draws", "MEAN", "STD"]
 
 # Of gray values scaled to 0-1. Round numbers near those of curated radiographs, and constants, so that no statistic of
 # one data set is baked into a network; they travel in the bundle.
@@ -75,23 +79,63 @@ class Draws:
     def _rng(self, *key:int)->np.random.Generator: return np.random.default_rng([self.seed, *key])
 
 
-class SeededDL(TfmdDL):
-    "A train loader whose order follows from (seed, epoch) alone. What `new` makes of it draws as any TfmdDL does."
-    def __init__(self, dataset, draws:Draws|None=None, **kwargs):
-        self.draws, self.epoch = draws, 0  # the epoch that comes next
-        super().__init__(dataset, **kwargs)
+def _draws(labels, vocab:list[str], sampling:str, seed:int)->Draws:
+    "Images of each class in turn, or all of them as one group; by how many an epoch is over."
+    if sampling not in SAMPLING: raise UsageError(unknown_name("sampling", sampling, SAMPLING))
+    if sampling == "none": return Draws([[*range(len(labels))]], len(labels), seed)
+    by_class = {c: [i for i, label in enumerate(labels) if label == c] for c in vocab}
+    groups = [group for group in by_class.values() if group]
+    return Draws(groups, len(groups)*min(map(len, groups)) if sampling == "undersample" else len(labels), seed)
+
+
+# ---- batches
+
+@dataclass
+class Pixels:
+    "A split's images at one size, and their classes."
+    all: object           # (m, size, size) uint8 of the whole cache: an array, or a tensor on a GPU
+    rows: np.ndarray      # (n,) the rows of `all` that are this split's, in the order of its items
+    labels: torch.Tensor  # (n,) class indices
+    device: torch.device
+
+    def batch(self, idxs)->tuple: # (TensorImageBW (k, 1, size, size) uint8, TensorCategory (k,)), on the device
+        rows = self.rows[idxs]
+        if isinstance(self.all, torch.Tensor): x = self.all[torch.from_numpy(rows).to(self.device)]
+        else: x = torch.from_numpy(np.asarray(self.all)[rows])
+        return TensorImageBW(self._sent(x)[:, None]), TensorCategory(self._sent(self.labels[torch.as_tensor(idxs)]))
+
+    def _sent(self, t:torch.Tensor)->torch.Tensor:
+        "On the device; from pinned memory a GPU fetches it while it computes."
+        if self.device.type != "cuda" or t.is_cuda: return t.to(self.device)
+        return t.pin_memory().to(self.device, non_blocking=True)
+
+
+class CachedDL(TfmdDL):
+    """Batches gathered from the cache, not item by item. The order of train images follows from (seed, epoch) alone.
+    A loader that `new` makes for other items, as `Learner.dls.test_dl` does, reads each item from its file."""
+    def __init__(self, dataset, pixels:Pixels|None=None, draws:Draws|None=None, **kwargs):
+        self.pixels, self.draws, self.epoch = pixels, draws, 0  # the epoch that comes next
+        super().__init__(dataset, n=draws.n if draws else None, **kwargs)
 
     def get_idxs(self):
         if self.draws is None: return super().get_idxs()
         idxs, self.epoch = self.draws.epoch(self.epoch), self.epoch + 1
         return idxs
 
-def _groups(labels, vocab:list[str], sampling:str)->list[list[int]]:
-    "Indices that take turns: those of each class, or all of them as one group."
-    if sampling not in SAMPLING: raise UsageError(unknown_name("sampling", sampling, SAMPLING))
-    if sampling == "none": return [[*range(len(labels))]]
-    by_class = {c: [i for i, label in enumerate(labels) if label == c] for c in vocab}
-    return [group for group in by_class.values() if group]
+    def create_batches(self, samps):
+        if self.pixels is None: return super().create_batches(samps)
+        return map(self.pixels.batch, chunked(samps, self.bs, self.drop_last))
+
+    def new(self, dataset=None, cls=None, **kwargs):
+        same = self.pixels is not None and (dataset is None or dataset is self.dataset)
+        return super().new(dataset, cls, **({"pixels": self.pixels} if same else {}), **kwargs)
+
+RESIDENT = 0.25  # of a GPU's free memory that the pixels may fill; more of them stay in main memory
+
+def _held(pixels:np.ndarray, device:torch.device):
+    "The pixels where batches are gathered soonest: on the GPU if they fit, else as they are."
+    if device.type != "cuda" or pixels.nbytes > RESIDENT*torch.cuda.mem_get_info(device)[0]: return pixels
+    return torch.from_numpy(np.array(pixels)).to(device)
 
 
 # ---- loaders
@@ -126,29 +170,39 @@ def build_dataloaders(
     progress=None,          # as cxr_fastai.progress.bar; None: silence
     device=None,            # None: a GPU if there is one
     allow_missing_classes:bool=False,
+    augment:str="mild",     # of recipes.AUGMENT
+    erase:float=0.0,        # share of train images in which a rectangle is erased
+    resize=(),              # smaller sides to train at first, px
 )->DataLoaders:             # batches: (bs, 1, size, size) float32 and class indices in the recipe's order
-    "Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`."
+    """Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`.
+    `dls.train_pixels` has the train images by side, for `schedule.Resize`."""
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes): say(f"warning: {warning}")
-    read = ReadRadiograph(size, *pixel_cache(manifest, size, workers, progress))
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    cached = {side: pixel_cache(manifest, side, workers, progress) for side in dict.fromkeys([*resize, size])}
+    read, held = ReadRadiograph(size, *cached[size]), {side: _held(p, device) for side, (_, p) in cached.items()}
     train, valid = (_dataset(manifest, split, read) for split in ("train", "valid"))
-    labels = [label for _, label in train.items]
-    draws = Draws(_groups(labels, manifest.vocab, sampling), len(labels), seed)
+    draws = _draws([label for _, label in train.items], manifest.vocab, sampling, seed)
     # num_workers=0: out of the cache a batch costs less than handing it between processes.
     # A last batch of a single image is dropped: batch norm cannot train on it.
-    common = dict(bs=bs, num_workers=0, device=device)
-    single = len(train) % bs == 1
-    return DataLoaders(SeededDL(train, draws, shuffle=True, drop_last=single, after_batch=_batch_tfms(True), **common),
-                       TfmdDL(valid, after_batch=_batch_tfms(False), **common), device=device)
+    common, single = dict(bs=bs, num_workers=0, device=device), draws.n % bs == 1
+    pixels = {side: _pixels(manifest, train, read.rows, of, device) for side, of in held.items()}
+    dls = DataLoaders(CachedDL(train, pixels[size], draws, shuffle=True, drop_last=single,
+                               after_batch=_batch_tfms(Augment(augment, erase)), **common),
+                      CachedDL(valid, _pixels(manifest, valid, read.rows, held[size], device),
+                               after_batch=_batch_tfms(), **common), device=device)
+    dls.train_pixels = pixels
+    return dls
 
 def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
     items = [(str(manifest.root/r.path), r.label) for r in manifest.rows if r.split == split]
     label = Categorize(vocab=manifest.vocab, sort=False)
     return Datasets(items, [[ItemGetter(0), read], [ItemGetter(1), label]], split_idx=int(split != "train"))
 
-def _batch_tfms(augment:bool)->list:
-    """uint8 -> normalised float, the arithmetic of `bundle.normalise`. Augmentation goes to the train loader only:
-    fastai's affine transform would resample validation images too, by an identity that is not quite one."""
-    augmentations = aug_transforms(do_flip=False, max_rotate=10, max_zoom=1.1, max_warp=0, max_lighting=0.2)
-    return [IntToFloatTensor(), *(augmentations if augment else []), Normalize.from_stats([MEAN], [STD], cuda=False)]
+def _pixels(manifest:Manifest, dataset:Datasets, rows:dict, of, device:torch.device)->Pixels:
+    labels = torch.tensor([manifest.vocab.index(label) for _, label in dataset.items])
+    return Pixels(of, np.array([rows[path] for path, _ in dataset.items]), labels, device)
+
+def _batch_tfms(*augmentations)->list:
+    "uint8 -> normalised float, the arithmetic of `bundle.normalise`, with augmentations of 0-1 in between."
+    return [IntToFloatTensor(), *augmentations, Normalize.from_stats([MEAN], [STD], cuda=False)]

@@ -1,59 +1,113 @@
-"""A curated folder -> a run's folder: history.csv, best.safetensors and bundle/ with the best epoch's network.
+"""A curated folder -> a run's folder: history.csv and .png, best.safetensors and bundle/ with the best epoch's network.
 
-`train` does it all; `fit` and `export` are its parts for notebooks. Never writes into a folder that holds anything,
-never keeps an epoch because it is the last, and leaves no half-written bundle: bundle.json comes at the end.
+`train` does it all; `fit` and `export` are its parts for notebooks. Never writes into a folder that holds anything but
+the run to resume, never keeps an epoch because it is the last, and leaves no half-written bundle: bundle.json comes at
+the end. A checkpoint stands beside them until then.
 """
 from __future__ import annotations
-import time
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-import safetensors.torch
+import numpy as np, safetensors.torch, torch
 
 from . import fastai_first  # noqa: F401
+from fastai.callback.schedule import valley
 from fastai.learner import Learner
+from sklearn.metrics import roc_auc_score
 
 from ..bundle import libraries, save_bundle
-from ..core import StorageError, UsageError, atomic_path, make_folder, one_line
+from ..core import CxrError, StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
 from ..manifest import Manifest, read_manifest
 from ..progress import bar, say
-from ..recipes import Recipe, Train, check_train, load_recipe
+from ..recipes import SETTINGS, Recipe, Train, check_train, load_recipe
+from .calibrate import fit_decision, fit_temperature, softmax
+from .checkpoint import CHECKPOINT, Checkpoint, State, read_state, same_run
 from .data import MEAN, STD, build_dataloaders, check_classes
 from .learner import build_learner, start_network
+from .precision import Precision, choose_precision, computing, keep_memory
 from .schedule import stages
-from .tracking import BEST, Watch
+from .steps import step_callbacks
+from .trackers import open_trackers
+from .tracking import BEST, HISTORY, PICTURE, Watch
 
 __all__ = ["Fitted", "fit", "export", "train", "default_out"]
 
 LEARNER = "learner.pkl"  # beside bundle.json: fastai's own export
+BUNDLE = "bundle"        # in the run's folder
 
 
 @dataclass(frozen=True)
 class Fitted:
     "What `fit` did."
-    history: list[dict]  # an epoch each, the columns of history.csv
-    best: dict           # the row whose weights the network now holds
-    seconds: float       # wall clock, all stages
+    history: list[dict]   # an epoch each, the columns of history.csv
+    best: dict            # the row whose weights the network now holds
+    seconds: float        # wall clock, all stages and sessions
+    settings: Train       # with the rate that was found, if one was to be
+    precision: Precision
+    interrupted: bool = False  # by ctrl-C, after at least one epoch
 
 
 def fit(
     learn:Learner,   # of build_learner
-    settings:Train,  # epochs, lr, unfreeze; what made the learner is not looked at again
-    out,             # folder for history.csv and best.safetensors, empty or absent
+    settings:Train,  # epochs, lr, unfreeze, ..; what made the learner is not looked at again
+    out,             # folder for history.csv, checkpoint and best.safetensors; empty or absent, but for `state`
     quiet:bool=False,
+    seed:int=0,             # written into checkpoints
+    manifest_sha256:str="", # likewise
+    state:State|None=None,  # of a checkpoint in `out`, to go on from
+    trackers=(),            # of trackers.open_trackers
 )->Fitted:
-    "One-cycle a stage; the network ends with its best epoch's weights. Raises `CxrError` where the loss is no number."
-    out, begun = make_folder(_refuse_full(out)), time.monotonic()
-    watch = Watch(out, settings.epochs, quiet)
-    groups = len(learn.splitter(learn.model))
+    """One-cycle a stage; the network ends with its best epoch's weights. Raises `CxrError` where the loss is no number
+    or a GPU's memory full; KeyboardInterrupt only before the first epoch is over."""
+    out = make_folder(out if state else _refuse_full(out))
+    keep_memory()
+    precision = choose_precision(learn.dls.device, settings.precision)
+    if settings.compile: learn.model.compile()
+    rate = settings.lr if settings.lr != "find" else state.rate if state else _found_rate(learn, precision, quiet)
+    asked, settings = settings, replace(settings, lr=rate)
+    watch = Watch(out, settings.epochs, quiet, settings.patience, trackers, state=state)
+    checkpoint = Checkpoint(out, watch, asked, rate, seed, manifest_sha256, state)
+    interrupted = False
     try:
-        for stage in stages(groups, settings.epochs, settings.lr, learn.model.pretrained, settings.unfreeze):
-            watch.enter(stage)
-            learn.freeze_to(stage.freeze_to)
-            with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(stage.epochs, stage.lr_max, cbs=watch)
-            if watch.error: raise watch.error
-    finally: watch.close()
+        with computing(learn.model, precision, learn.dls.device) as cbs:
+            _stages(learn, settings, watch, checkpoint, [watch, checkpoint, *cbs, *step_callbacks(settings)])
+        if watch.error: raise watch.error
+    except KeyboardInterrupt:
+        if not watch.best: raise
+        interrupted = True
+    except torch.OutOfMemoryError as e: raise _too_large(settings, out, watch) from e
+    finally:
+        watch.close()
+        watch.picture()
     learn.model.load_state_dict(safetensors.torch.load_file(out/BEST))
-    return Fitted(watch.rows, watch.best, time.monotonic() - begun)
+    return Fitted(watch.rows, watch.best, watch.seconds, settings, precision, interrupted)
+
+def _stages(learn:Learner, s:Train, watch:Watch, checkpoint:Checkpoint, cbs:list):
+    "Each stage from its first epoch that is not over yet."
+    groups = len(learn.splitter(learn.model))
+    for i, stage in enumerate(stages(groups, s.epochs, s.lr, learn.model.pretrained, s.unfreeze)):
+        first = checkpoint.first_epoch(i)
+        if first >= stage.epochs: continue
+        watch.enter(stage)
+        learn.freeze_to(stage.freeze_to)
+        with learn.no_bar(), learn.no_logging():
+            learn.fit_one_cycle(stage.epochs, stage.lr_max, cbs=cbs, start_epoch=first)
+        if watch.error or watch.stopped: return
+
+def _found_rate(learn:Learner, precision:Precision, quiet:bool)->float:
+    "fastai's finder: the valley of the loss over rates from 1e-7 to 10, all layers, the weights put back afterwards."
+    with tempfile.TemporaryDirectory() as folder, learn.no_bar(), learn.no_logging():
+        path, learn.path = learn.path, Path(folder)
+        with computing(learn.model, precision, learn.dls.device) as cbs, learn.added_cbs(cbs):
+            rate = float(f"{learn.lr_find(show_plot=False, suggest_funcs=(valley,)).valley:.3g}")
+        learn.path, learn.opt = path, None
+    if not quiet: say(f"lr finder: {rate:g}")
+    return rate
+
+def _too_large(s:Train, out:Path, watch:Watch)->CxrError:
+    go_on = f", or go on from epoch {watch.best['epoch']}'s checkpoint elsewhere with --resume" if watch.best else ""
+    return CxrError(f"the GPU's memory is full with batches of {s.bs} images of {s.size} px ({out}). Train again with "
+                    f"--bs {max(2, s.bs // 2)} --accumulate {2*s.accumulate}, which makes the same steps{go_on}.")
 
 def export(
     learn:Learner,
@@ -62,38 +116,62 @@ def export(
     """Write the Learner for fastai's `load_learner(..).predict(path)`: no items, no cache, no progress bar, no paths.
     It is a pickle: loading it runs code, so load only your own. Raises `StorageError`."""
     for metric in learn.metrics: metric.reset()  # they hold the last validation's predictions
-    file = make_folder(folder)/LEARNER
+    file, pixels = make_folder(folder)/LEARNER, learn.dls.__dict__.pop("train_pixels", None)
     try:
         with learn.no_bar(), atomic_path(file) as part: learn.export(part.absolute())
     except RuntimeError as e:  # torch's zip writer reports a full disk so
         raise StorageError(f"cannot write {file}: {one_line(e)[:120]}. Free space there and train again.") from e
+    finally: learn.dls.train_pixels = pixels
     return file
 
 def train(
     data,              # a folder that `cxr curate` wrote, or a Manifest
     out=None,          # absent or empty folder; None: default_out of the folder's recipe
-    arch=None, size=None, epochs=None, bs=None, lr=None, weights=None, sampling=None, unfreeze=None,  # None: recipe's
-    seed:int=0,        # 0 or more; the same seed gives the same weights on the same CPU
-    workers:int|None=None,     # threads that decode; None: one a core
+    *,
     recipe:str|None=None,      # name or file of the recipe whose [train] settings to use; None: the folder's
+    seed:int|None=None,        # 0 or more, None: 0; the same seed gives the same weights on the same CPU
+    workers:int|None=None,     # threads that decode; None: one a core
+    resume:bool=False,         # go on with the run in `out`; None: with the latest of the recipe
     allow_missing_classes:bool=False,
-    quiet:bool=False,  # no bar, no lines; warnings still
+    track=(),                  # mlflow, tensorboard
+    quiet:bool=False,          # no bar, no lines; warnings still
+    **own,                     # fields of recipes.Train in place of the recipe's
 )->Path:               # the bundle
     "Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, .."
-    manifest = read_manifest(data)
-    own = dict(arch=arch, size=size, epochs=epochs, bs=bs, lr=lr, weights=weights, sampling=sampling, unfreeze=unfreeze)
-    settings = _settings(load_recipe(recipe) if recipe else manifest.recipe, own, seed)
-    out = _refuse_full(out or default_out(manifest.recipe.name))
+    manifest, names = read_manifest(data), [*track]
+    base = load_recipe(recipe) if recipe else manifest.recipe
+    run = Path(out) if out else _latest(manifest.recipe.name) if resume else default_out(manifest.recipe.name)
+    if resume and _done(run):
+        say(f"{run} came to its end: nothing left to train")
+        return run/BUNDLE
+    state = _resumed(run) if resume else None
+    settings, seed = _asked(base, own, seed, state, manifest, run)
+    if not resume: _refuse_full(run)
     check_classes(manifest, allow_missing_classes)  # all that can be refused is, before the pixels are decoded
-    net = start_network(settings.arch, len(manifest.vocab), settings.weights, seed)
-    make_folder(out)
-    if not quiet: say(f"training {_told(settings, manifest)} into {out}")
+    net = start_network(settings.arch, len(manifest.vocab), "none" if state else settings.weights, seed)
+    if state: net.started, net.pretrained = state.started, settings.weights != "none"
+    make_folder(run)
+    trackers = open_trackers(names, run, settings, manifest, seed)
+    if not quiet: say(_told(settings, manifest, run, state))
     dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers,
-                            None if quiet else bar, allow_missing_classes=allow_missing_classes)
-    learn = build_learner(dls, net=net)
-    fitted = fit(learn, settings, out, quiet)
-    export(learn, out/"bundle")
-    return save_bundle(out/"bundle", learn.model, _facts(manifest, settings, net, fitted, seed))
+                            None if quiet else bar, allow_missing_classes=allow_missing_classes,
+                            augment=settings.augment, erase=settings.erase, resize=settings.resize)
+    learn = build_learner(dls, net=net, label_smoothing=settings.label_smoothing, wd=settings.wd)
+    bundle = None
+    try:
+        fitted = fit(learn, settings, run, quiet, seed, manifest.sha256, state, trackers)
+        facts = _facts(manifest, learn, fitted, seed)
+        learn.loss_func.calibrate(facts["temperature"], facts["decision"], manifest.vocab)
+        export(learn, run/BUNDLE)
+        bundle = save_bundle(run/BUNDLE, learn.model, facts)
+    finally:
+        for tracker in trackers: tracker.close(bundle)
+    if fitted.interrupted:  # the checkpoint stays, for --resume
+        say(f"interrupted: {bundle} has epoch {fitted.best['epoch']}, the best of {len(fitted.history)}; "
+            f"--out {run} --resume goes on")
+        raise KeyboardInterrupt
+    (run/CHECKPOINT).unlink(missing_ok=True)
+    return bundle
 
 def default_out(name:str)->Path: # runs/NAME, or the first of runs/NAME-2, runs/NAME-3, .. that is free
     "A run's folder where none was named."
@@ -105,31 +183,72 @@ def default_out(name:str)->Path: # runs/NAME, or the first of runs/NAME-2, runs/
 # ---- parts of train
 
 def _free(folder:Path)->bool: return not folder.exists() or folder.is_dir() and not any(folder.iterdir())
+def _done(run:Path)->bool: return (run/BUNDLE/"bundle.json").is_file() and not (run/CHECKPOINT).exists()
 
 def _refuse_full(out)->Path:
     out = Path(out)
     if _free(out): return out
-    raise UsageError(f"{out} is not empty: nothing is overwritten. Choose another --out, or remove it first.")
+    raise UsageError(f"{out} is not empty: nothing is overwritten. Choose another --out, remove it first, or go on with "
+                     "the run in it: --resume.")
 
-def _settings(recipe:Recipe, own:dict, seed:int)->Train:
-    "The recipe's settings with the caller's in their place."
+def _latest(name:str)->Path:
+    "The run of this recipe that was written to last."
+    runs = [p for p in Path("runs").glob(f"{name}*") if (p/HISTORY).is_file()]
+    if not runs: raise UsageError(f"no run to resume in {Path('runs')/name}: name its folder with --out.")
+    return max(runs, key=lambda p: (p/HISTORY).stat().st_mtime_ns)
+
+def _resumed(run:Path)->State|None:
+    "The state to go on from; None where a run had not finished its first epoch, or there is none yet."
+    state = read_state(run)
+    strange = [] if state or _free(run) else sorted({p.name for p in run.iterdir()} - {HISTORY, BEST, PICTURE})
+    strange = [name for name in strange if not name.endswith(".part") and name != "tensorboard"]
+    if strange or run.is_file():
+        raise UsageError(f"{run} holds no run to resume: {', '.join(strange[:3]) or 'it is a file'}. Choose another --out.")
+    if not state: say(f"no epoch of {run} was finished: starting from the beginning")
+    return state
+
+def _asked(base:Recipe, own:dict, seed, state:State|None, manifest:Manifest, run:Path)->tuple[Train, int]:
+    "Settings and seed: those of the run to resume, or the recipe's with the caller's in their place."
+    unknown = [k for k in own if k not in SETTINGS]
+    if unknown: raise UsageError(unknown_name("setting", unknown[0], SETTINGS))
+    seed = seed if seed is not None else state.seed if state else 0
     if seed < 0: raise UsageError(f"seed = {seed}: expected 0 or more.")
-    settings = replace(recipe.train, **{k: v for k, v in own.items() if v is not None})
-    check_train(settings, f"settings of recipe {recipe.name}")
-    return settings
+    before = Train(**state.settings) if state else base.train
+    settings = replace(before, **{k: v for k, v in own.items() if v is not None})
+    check_train(settings, f"settings of recipe {base.name}")
+    if state: same_run(state, settings, seed, manifest.sha256, run)
+    return settings, seed
 
-def _told(s:Train, manifest:Manifest)->str:
+def _told(s:Train, manifest:Manifest, run:Path, state:State|None)->str:
     n = {split: sum(r.split == split for r in manifest.rows) for split in ("train", "valid")}
-    return (f"{s.arch} at {s.size} px from weights {s.weights} on {n['train']} images of {len(manifest.vocab)} classes "
+    what = (f"{s.arch} at {s.size} px from weights {s.weights} on {n['train']} images of {len(manifest.vocab)} classes "
             f"(valid {n['valid']}), {s.epochs} epoch{'s'*(s.epochs > 1)}")
+    return f"going on after epoch {len(state.rows)} of {run}: {what}" if state else f"training {what} into {run}"
 
-def _facts(manifest:Manifest, s:Train, net, fitted:Fitted, seed:int)->dict:
+def _valid_logits(learn:Learner)->tuple[np.ndarray, np.ndarray]:
+    "What the network says of validation, computed as the bundle will: in fp32."
+    learn.model.eval()
+    with torch.inference_mode():
+        found = [(learn.model(torch.Tensor(x)).float().cpu(), y.cpu()) for x, y in learn.dls.valid]
+    logits, targs = (torch.cat([*map(torch.Tensor, part)]).numpy() for part in zip(*found))
+    return logits, targs.astype(int)
+
+def _facts(manifest:Manifest, learn:Learner, fitted:Fitted, seed:int)->dict:
     "bundle.json, as far as training knows it."
-    best, s = fitted.best, replace(s, weights=Path(s.weights).name)  # no folder of this machine's
+    best, net, s = fitted.best, learn.model, fitted.settings
+    s = replace(s, weights=Path(s.weights).name)  # no folder of this machine's
     recipe, scores = replace(manifest.recipe, train=s), {k: best[k] for k in ("accuracy", "balanced_accuracy")}
+    logits, targs = _valid_logits(learn)
+    temperature = fit_temperature(logits, targs)
+    decision, auroc = {}, {}
+    if recipe.negative:
+        probs, sick = softmax(logits, temperature), targs != manifest.vocab.index(recipe.negative)
+        decision = fit_decision(probs, targs, manifest.vocab, recipe.negative, recipe.sensitivity)
+        if decision: auroc = dict(auroc=float(roc_auc_score(sick, 1 - probs[:, manifest.vocab.index(recipe.negative)])))
     return dict(arch=s.arch, vocab=manifest.vocab, display=recipe.display, task=recipe.task, size=s.size,
                 mean=MEAN, std=STD, recipe=recipe.to_dict(), manifest_sha256=manifest.sha256,
+                temperature=temperature, decision=decision,
                 trained=dict(epochs=len(fitted.history), best_epoch=best["epoch"], seconds=round(fitted.seconds, 1),
-                             weights=net.started, seed=seed),
-                metrics={"valid": {"loss": best["valid_loss"], **scores}},
+                             weights=net.started, seed=seed, precision=fitted.precision.name),
+                metrics={"valid": {"loss": best["valid_loss"], **scores, **auroc}},
                 libraries=libraries("fastai"))

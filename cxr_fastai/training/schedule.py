@@ -6,7 +6,7 @@ from their number, whatever the architecture.
 from __future__ import annotations
 from dataclasses import dataclass
 
-__all__ = ["Stage", "stages"]
+__all__ = ["Stage", "stages", "sides"]
 
 # The first group's rate is a hundredth of the head's, those between follow evenly in the logarithm: fastai's
 # `fine_tune` (lr_mult=100). With lr = 1e-3 a thawed stage is that of fine_tune's default, slice(1e-5, 1e-3).
@@ -41,3 +41,14 @@ def stages(
     return [*partly, Stage("all layers", 0, epochs - frozen, slice(lr/SPREAD, lr))]
 
 def _name(thawed:int, of:int)->str: return f"head and {thawed} of {of} body groups" if thawed else "head"
+
+def sides(
+    epochs:int,  # of the whole run
+    resize,      # smaller sides to begin with, px
+    size:int,    # the side to end with, px
+)->list[int]:    # the side of each epoch
+    """Progressive resizing: each smaller side has the same number of epochs, the last side what is left over.
+    With fewer epochs than sides the first ones drop out. (Fast.ai's DAWNBench entry of 2018; Howard & Gugger, fastai.)"""
+    steps = [*resize, size][-epochs:]
+    each = epochs // len(steps)
+    return [side for side in steps[:-1] for _ in range(each)] + [size]*(epochs - each*(len(steps) - 1))

@@ -1,24 +1,25 @@
-"""What a run leaves behind as it goes: history.csv, the best checkpoint, and a bar or plain lines on stderr.
+"""What a run leaves behind as it goes: history.csv, the best weights, a picture, and a bar or plain lines on stderr.
 
 A fastai callback that watches and writes, an epoch at a time; it changes nothing of the training but stops it where the
-loss is no number any more. Never writes to stdout.
+loss is no number any more, or nothing got better for long. Never writes to stdout.
 """
 from __future__ import annotations
-import csv, math, sys, time
+import csv, io, sys, time
 from pathlib import Path
-import safetensors.torch
+import safetensors.torch, torch
 
 from . import fastai_first  # noqa: F401
 from fastai.callback.core import Callback, CancelFitException
 
-from ..core import CxrError, StorageError, atomic_path
+from ..core import CxrError, atomic_path, write_text
 from ..progress import say
 from .schedule import Stage
 
-__all__ = ["Watch", "HISTORY", "BEST"]
+__all__ = ["Watch", "history_png", "HISTORY", "BEST", "PICTURE"]
 
-HISTORY, BEST = "history.csv", "best.safetensors"
+HISTORY, BEST, PICTURE = "history.csv", "best.safetensors", "history.png"
 COLUMNS = ("stage", "epoch", "train_loss", "valid_loss", "accuracy", "balanced_accuracy", "lr_max", "seconds")
+LOOK = 50  # batches between two looks at the loss on a GPU, where each look waits for it
 
 
 class Watch(Callback):
@@ -29,59 +30,101 @@ class Watch(Callback):
     order = 60  # after fastai's Recorder, which sums the epoch up
 
     def __init__(self,
-        out:Path,      # folder for HISTORY and BEST
+        out:Path,      # folder for HISTORY, BEST and PICTURE
         total:int,     # epochs of all stages
         quiet:bool=False,
+        patience:int=0,     # epochs without a better one after which the run ends; 0: never
+        trackers=(),        # of trackers.open_trackers
+        write:bool=True,    # False: another rank does
+        state=None,         # checkpoint.State to go on from
     ):
-        self.out, self.total, self.quiet = out, total, quiet
-        self.rows, self.best, self.error, self.meter = [], None, None, None
-        _append(out/HISTORY, COLUMNS)
+        self.out, self.total, self.patience, self.trackers, self.write = out, total, patience, trackers, write
+        self.quiet, self.error, self.meter, self.kept, self.stopped = quiet or not write, None, None, False, False
+        self.rows, self.best = ([*state.rows], state.best) if state else ([], None)
+        self.before, self.begun = state.seconds if state else 0.0, time.monotonic()
+        self._history()
 
     def enter(self, stage:Stage): self.stage = stage
 
     @property
     def now(self)->int: return len(self.rows) + 1  # the running epoch, from 1, over all stages
+    @property
+    def seconds(self)->float: return self.before + time.monotonic() - self.begun  # of training, interruptions left out
 
     # ---- events of fastai's loop
 
     def before_epoch(self):
-        self.begun = time.monotonic()
+        self.kept, self.epoch_begun, self.losses = False, time.monotonic(), []
         self.learn.dls.train.epoch = len(self.rows)  # the order of images follows from the seed and this number
+
+    def before_train(self):
         if not self.quiet and sys.stderr.isatty(): self.meter = self._bar()
 
     def after_loss(self):
-        if math.isfinite(self.learn.loss.item()): return
-        where = f"stage {self.stage.name!r}, epoch {self.now} of {self.total}, batch {self.learn.iter + 1}"
-        self._stop(CxrError(f"the loss became {self.learn.loss.item()} in {where}. "
-                            f"Lower --lr (it is {self.stage.top:g}) and train again."))
+        "Look at the loss; on a GPU at many of them at once, before the epoch is kept in any case."
+        self.losses.append(self.learn.loss.detach())
+        on_cpu, last = self.learn.loss.device.type == "cpu", self.learn.iter + 1 == self.learn.n_iter
+        if on_cpu or last or len(self.losses) == LOOK: self._look()
 
     def after_batch(self):
         if self.meter: self.meter.update()
 
     def after_epoch(self):
         self.close()
+        if len(self.learn.recorder.log) < 5: return  # cancelled: an epoch that an earlier session finished
         train, valid, accuracy, balanced = map(float, self.learn.recorder.log[1:5])
-        seconds = time.monotonic() - self.begun
+        seconds = time.monotonic() - self.epoch_begun
         row = dict(zip(COLUMNS, (self.stage.name, self.now, train, valid, accuracy, balanced, self.stage.top, seconds)))
         try: self._keep(row)
-        except CxrError as e: self._stop(e)
+        except CxrError as e: self.stop(e)
         if not self.quiet: say(_line(row, self.total))
+        self.stopped = bool(self.patience) and row["epoch"] - self.best["epoch"] >= self.patience
+
+    def before_fit(self):
+        if self.error or self.stopped: raise CancelFitException
 
     # ---- what they do
 
     def _keep(self, row:dict):
-        "Append the epoch to the history; its weights too, if it is the best so far."
+        "Add the epoch to the history; keep its weights too, if it is the best so far."
         self.rows.append(row)
-        _append(self.out/HISTORY, map(_cell, row.values()))
-        if self.best and row["valid_loss"] >= self.best["valid_loss"]: return
-        self.best = row
-        state = {k: v.detach().cpu().contiguous() for k, v in self.learn.model.state_dict().items()}
-        with atomic_path(self.out/BEST) as part: part.write_bytes(safetensors.torch.save(state))
+        best = not self.best or row["valid_loss"] < self.best["valid_loss"]
+        if best: self.best = row
+        if self.write:
+            self._history()
+            state = {k: v.detach().cpu().contiguous() for k, v in self.learn.model.state_dict().items()} if best else {}
+            if best:
+                with atomic_path(self.out/BEST, sync=False) as part: part.write_bytes(safetensors.torch.save(state))
+            for tracker in self.trackers: tracker.epoch(row)
+        self.kept = True
 
-    def _stop(self, error:CxrError):
+    def _history(self):
+        if not self.write: return
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([COLUMNS, *(map(_cell, row.values()) for row in self.rows)])
+        write_text(self.out/HISTORY, table.getvalue())
+
+    def _look(self):
+        finite = torch.stack(self.losses).isfinite()
+        if finite.all(): return self.losses.clear()
+        i = int((~finite).nonzero()[0])
+        batch, what = self.learn.iter + 2 - len(self.losses) + i, "train" if self.learn.training else "valid"
+        rate = self.learn.opt.hypers[-1]["lr"]
+        left = f"The weights of epoch {self.best['epoch']} stand in {self.out/BEST}. " if self.best else ""
+        self.stop(CxrError(f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} of "
+                           f"{self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
+                           f"Lower --lr (it is {self.stage.top:g}) or set --clip 1, and train again."))
+
+    def stop(self, error:CxrError):
         "End the fit, whose caller raises `error`: raised from here, fastai would put words of its own before it."
         self.error = error
         raise CancelFitException
+
+    def picture(self):
+        "Draw the history, once a run ends in whichever way."
+        if not self.rows or not self.write: return
+        png = history_png(self.rows, self.best)
+        with atomic_path(self.out/PICTURE) as part: part.write_bytes(png)
 
     def _bar(self):
         from tqdm import tqdm
@@ -95,15 +138,31 @@ class Watch(Callback):
         self.meter = None
 
 
-def _append(file:Path, cells):
-    try:
-        with open(file, "a", newline="", encoding="utf-8") as f: csv.writer(f, lineterminator="\n").writerow(cells)
-    except OSError as e:
-        raise StorageError(f"cannot write {file}: {e.strerror or e}. Free space or permission there.") from e
-
 def _cell(value): return f"{value:.6g}" if isinstance(value, float) else value
 
 def _line(row:dict, total:int)->str:
     r = row
     return (f"epoch {r['epoch']}/{total} ({r['stage']}) train {r['train_loss']:.3f} valid {r['valid_loss']:.3f} "
             f"accuracy {r['accuracy']:.3f} balanced {r['balanced_accuracy']:.3f} {r['seconds']:.0f} s")
+
+def history_png(
+    rows:list[dict],  # of history.csv
+    best:dict,        # the row that was kept
+)->bytes:
+    "Losses and accuracies by epoch, as a PNG. Draws without pyplot: a notebook's backend stays as it is."
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+    fig, epochs = Figure(figsize=(9, 3.6), facecolor="white", layout="constrained"), [r["epoch"] for r in rows]
+    for ax, title, of in zip(fig.subplots(1, 2), ("loss", "on validation images"),
+                             (("train_loss", "valid_loss"), ("accuracy", "balanced_accuracy"))):
+        for key, color in zip(of, ("#7b8794", "#1f6fb2")):
+            ax.plot(epochs, [r[key] for r in rows], color=color, marker="o", markersize=3, label=key.replace("_", " "))
+        ax.axvline(best["epoch"], color="#b3bcc5", linewidth=1, linestyle=":", label="kept epoch", zorder=0)
+        ax.set_title(title, loc="left", fontsize=11, color="#1c2733")
+        ax.set_xlabel("epoch", color="#52606d")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, fontsize=9)
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    return buffer.getvalue()
