@@ -24,6 +24,7 @@ setup(
     package_data={"cxr_fastai": ["data_manifest.csv", "recipes/*.toml"], "cxr_fastai.evaluation": ["*.html"],
                   "cxr_fastai.curation": ["*.html"]},
     install_requires=lines("requirements"),
-    extras_require={"dev": lines("dev_requirements"), "ray": lines("ray_requirements")},
+    extras_require={name: lines(f"{name}_requirements")
+                    for name in ("dev", "ray", "timm", "distributed", "tensorboard", "mlflow")},
     entry_points={"console_scripts": lines("console_scripts")},
 )

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 import numpy as np, safetensors.torch, torch
 from . import images, models
+from .architectures import COMMON, is_arch
 from .core import (IntegrityError, NotTrained, Prediction, StorageError, UsageError, atomic_path, make_folder, one_line,
                    write_json, write_text)
 
@@ -42,7 +43,7 @@ def _decides(v)->bool: return _record(v) and _text(v.get("negative")) and _share
 
 KEYS = {
     "format_version": (f"{FORMAT_VERSION}", lambda v: _whole(v) and v == FORMAT_VERSION),
-    "arch": (f"one of {', '.join(models.ARCHS)}", lambda v: _text(v) and v in models.ARCHS),
+    "arch": (f"{', '.join(COMMON)}, or another that is known here", is_arch),
     "in_channels": ("1 or 3", lambda v: _whole(v) and v in (1, 3)),
     "vocab": ("a list of different class names", _slugs),
     "display": ("display names by class", _texts),

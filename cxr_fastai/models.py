@@ -6,51 +6,25 @@ never leaves a network half loaded: either every weight of the body is found in 
 """
 from __future__ import annotations
 import errno, re, socket, sys
-from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlparse
 import safetensors.torch, torch, torchvision
 from torch import nn
-from .core import (IntegrityError, SourceUnavailable, StorageError, UnknownName, UsageError, one_line, sha256_file,
-                   unknown_name)
+from .architectures import body_parts, family_of, from_timm
+from .core import IntegrityError, SourceUnavailable, StorageError, UsageError, one_line, sha256_file
 
-__all__ = ["ARCHS", "Family", "AdaptiveConcatPool2d", "build_network", "param_groups", "load_weights"]
+__all__ = ["AdaptiveConcatPool2d", "build_network", "param_groups", "load_weights"]
 
 STALL = 30  # seconds without an answer after which a download gives up; torch.hub itself would wait for ever
 HIDDEN = 512  # width of the head's inner layer, as in fastai's create_head
 COUNTER = "num_batches_tracked"  # batch norm's step counter: no weight, and older files lack it
 WRAPPERS = ("module.", "model.", "_orig_mod.")  # what DataParallel, Lightning and torch.compile put before every key
+ELSE = ("Train from scratch with `--weights none`, or give a .pth or .safetensors state dict, or a bundle's "
+        "model.safetensors, with `--weights FILE`.")
+DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d+\.)")  # norm.1 for norm1: DenseNets' files of old
 DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
-
-
-# ---- architectures
-
-@dataclass(frozen=True)
-class Family:
-    "How the networks of one torchvision family are taken apart."
-    parts: Callable[[nn.Module], tuple[dict[str, nn.Module], int]]  # whole network -> body's children by name, features
-    early: int  # body[:early] is the first parameter group, the one that learns slowest
-
-def _resnet_parts(whole:nn.Module)->tuple[dict[str, nn.Module], int]:
-    "A ResNet's children without pooling and classifier, and the number of channels they end in."
-    parts = dict(whole.named_children())
-    del parts["avgpool"]
-    return parts, parts.pop("fc").in_features
-
-RESNET = Family(parts=_resnet_parts, early=6)  # body[:6] ends with layer2, as in fastai's _resnet_split
-
-# To add an architecture: its torchvision name and its family.
-ARCHS = {"resnet18": RESNET, "resnet34": RESNET, "resnet50": RESNET}
-
-def _family(arch:str)->Family:
-    if arch not in ARCHS: raise UnknownName(unknown_name("architecture", arch, ARCHS))
-    return ARCHS[arch]
-
-def _parts(arch:str)->tuple[dict[str, nn.Module], int]:
-    return _family(arch).parts(torchvision.models.get_model(arch, weights=None))
 
 
 # ---- networks
@@ -86,12 +60,12 @@ def _head(nf:int, n_out:int)->nn.Sequential:
     return head
 
 def build_network(
-    arch:str,           # a name of ARCHS
+    arch:str,           # of arch_names: torchvision's, timm's where it is installed, cnn
     n_out:int,          # outputs, one a class
     in_channels:int=1,  # radiographs are gray
 )->nn.Sequential:       # body, head; maps (n, in_channels, h, w) to (n, n_out) logits
     "Build a network with random weights; nothing is fetched. Raises `UnknownName`."
-    parts, nf = _parts(arch)
+    parts, nf = body_parts(arch, in_channels)
     if n_out < 1: raise UsageError(f"a network needs at least one class, not {n_out}")
     body = nn.Sequential(*parts.values())
     _set_in_channels(body, in_channels)
@@ -104,8 +78,9 @@ def param_groups(
 )->list[list[nn.Parameter]]:  # early body, late body, head
     "Split the parameters into groups that learn at their own rates, slowest first. Usable as fastai's `splitter`."
     body, head = net
-    early = _family(net.arch).early
-    return [list(m.parameters()) for m in (body[:early], body[early:], head)]
+    early = family_of(net.arch).early(body)
+    known = set(map(id, early))
+    return [early, [p for p in body.parameters() if id(p) not in known], list(head.parameters())]
 
 
 # ---- weights
@@ -124,12 +99,11 @@ def load_weights(
 
     Raises `SourceUnavailable` (no network), `UsageError` (no such file), `IntegrityError` (not this network's weights).
     """
-    _family(arch)
+    family_of(arch)
     if str(weights) == "none": return "none: every weight starts at random"
-    imagenet = str(weights) == "imagenet"
-    file = _imagenet_file(arch) if imagenet else _existing(weights)
-    source = "imagenet" if imagenet else str(file)
-    state = _body_state(_tensors(_read(file), source), arch)
+    source = str(weights)
+    if source == "imagenet": state = _imagenet(arch)
+    else: state = _body_state(_tensors(_read(_existing(weights)), source), arch)
     found = _match(state, net[0], arch, source)
     net[0].load_state_dict(found, strict=False)  # _match was strict; only step counters may be absent
     return f"{source}: {len(found)} of {len(found)} body tensors"
@@ -173,16 +147,18 @@ def _bare(key:str)->str:
 def _body_state(tensors:dict, arch:str)->dict[str, torch.Tensor]:
     "The body's tensors by the torchvision name of their layer, from torchvision's keys or our own."
     names = _body_names(arch)
-    if not any(k.startswith("0.") for k in tensors): return tensors
+    if not any(k.startswith("0.") for k in tensors): return {DENSE.sub(r"\1\2", k): v for k, v in tensors.items()}
     state = {}
     for key, value in tensors.items():
         part, index, rest = (key.split(".", 2) + ["", ""])[:3]
-        if part == "0" and index.isdecimal() and int(index) < len(names): state[f"{names[int(index)]}.{rest}"] = value
+        if part == "0" and index.isdecimal() and int(index) < len(names): state[_joined(names[int(index)], rest)] = value
     return state
+
+def _joined(child:str, rest:str)->str: return f"{child}.{rest}" if child else rest
 
 def _body_names(arch:str)->list[str]:
     "torchvision's names of the body's children, in order."
-    with torch.device("meta"): return list(_parts(arch)[0])
+    with torch.device("meta"): return list(body_parts(arch)[0])
 
 def _match(
     state:dict,     # torchvision key -> tensor
@@ -195,7 +171,7 @@ def _match(
     found, wanted, problem = {}, 0, ""
     for key, want in body.state_dict().items():
         index, rest = key.split(".", 1)
-        name = f"{names[int(index)]}.{rest}"
+        name = _joined(names[int(index)], rest)
         got = state.get(name)
         if got is None and name.endswith(COUNTER): continue
         wanted += 1
@@ -224,6 +200,19 @@ def _misfit(got, want:torch.Tensor)->str:
 
 # ---- ImageNet weights
 
+def _imagenet(arch:str)->dict[str, torch.Tensor]:
+    "Pretrained tensors by the names of the whole network. Raises `SourceUnavailable`."
+    if from_timm(arch): return _timm_imagenet(arch)
+    if arch == "cnn": raise UsageError("cnn is a plain baseline that nobody pretrained: train it with --weights none.")
+    return _body_state(_tensors(_read(_imagenet_file(arch)), "imagenet"), arch)
+
+def _timm_imagenet(arch:str)->dict[str, torch.Tensor]:
+    "timm's default weights, by its own download from the Hugging Face hub into that hub's cache."
+    import timm
+    try: return timm.create_model(arch, pretrained=True, num_classes=0).state_dict()
+    except Exception as e:  # the hub's client has many errors, for no network alone
+        raise SourceUnavailable(f"cannot fetch pretrained weights of {arch} by timm ({one_line(e)[:120]}). {ELSE}") from e
+
 def _imagenet_file(arch:str)->Path:
     "torchvision's official weights, from torch.hub's cache or fetched into it. Checks the hash in the file's name."
     url = torchvision.models.get_model_weights(arch).DEFAULT.url
@@ -238,9 +227,7 @@ def _imagenet_file(arch:str)->Path:
     except (OSError, HTTPException, RuntimeError) as e:
         if getattr(e, "errno", None) in DISK: raise _no_place(file, e) from e
         why = one_line(e).strip("<>")
-        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({why}). Train from scratch with "
-                                "`--weights none`, or give a .pth or .safetensors state dict, or a bundle's "
-                                "model.safetensors, with `--weights FILE`.") from e
+        raise SourceUnavailable(f"cannot fetch ImageNet weights of {arch} from {url} ({why}). {ELSE}") from e
     return file
 
 def _no_place(file:Path, e:OSError)->StorageError:

@@ -8,14 +8,14 @@ import pytest
 
 HOUSE = Path(__file__).parent.parent/"cxr_fastai"
 WINGS = {"curation", "training", "evaluation", "serving"}
-GROUND = {"images", "manifest", "bundle", "recipes", "models", "phantom", "progress"}
+GROUND = {"images", "manifest", "bundle", "recipes", "architectures", "models", "phantom", "progress"}
 BELOW = {"core": set(), **{g: {"core"} | GROUND for g in GROUND}, **{w: {"core", w} | GROUND for w in WINGS},
          "demo": {"core"} | GROUND | WINGS, "cli": {"core", "demo"} | GROUND | WINGS,
          "__main__": {"cli"}, "__init__": WINGS | GROUND | {"core"}}
 BANNED = {"curation": {"torch", "fastai", "torchvision"},
           "serving": {"fastai", "pandas", "pickle"},
           "bundle": {"fastai", "pandas", "pickle"},
-          "models": {"fastai", "pandas"},
+          "models": {"fastai", "pandas"}, "architectures": {"fastai", "pandas"},
           "images": {"torch", "fastai", "pandas"},
           "core": {"numpy", "PIL", "pandas", "torch", "fastai", "sklearn"},
           "evaluation": {"fastai"}}

@@ -2,9 +2,9 @@
 
     python -m pytest tests/test_models.py
 """
-import copy, functools, hashlib, http.server, pickle, socket, threading
+import copy, functools, hashlib, http.server, pickle, re, socket, threading
 import pytest, safetensors.torch, torch, torchvision
-from cxr_fastai import core, models
+from cxr_fastai import architectures, core, models
 
 @functools.cache
 def whole(arch="resnet18", seed=0):
@@ -75,16 +75,52 @@ def test_parameter_groups_are_fastais_split(fastai_twin):
     groups, split = models.param_groups(net), fastai_twin[0]._resnet_split(fastai_twin[1])
     assert [[p.shape for p in g] for g in groups] == [[p.shape for p in g] for g in split]
 
-@pytest.mark.parametrize("arch", models.ARCHS)
+@pytest.mark.parametrize("arch", [*architectures.COMMON, "resnext50_32x4d", "mobilenet_v3_small"])
 def test_three_groups_hold_every_parameter_once(arch):
-    net = models.build_network(arch, 3)
+    with torch.device("meta"): net = models.build_network(arch, 3)
     groups = models.param_groups(net)
-    assert len(groups) == 3 and [id(p) for g in groups for p in g] == [id(p) for p in net.parameters()]
+    assert len(groups) == 3 and all(groups) and [id(p) for g in groups for p in g] == [id(p) for p in net.parameters()]
 
-def test_a_torchvision_resnet_is_added_by_its_name(monkeypatch):
-    monkeypatch.setitem(models.ARCHS, "resnext50_32x4d", models.RESNET)
-    with torch.device("meta"): net = models.build_network("resnext50_32x4d", 3)
-    assert net(torch.empty(2, 1, 64, 64, device="meta")).shape == (2, 3) and len(models.param_groups(net)) == 3
+@pytest.mark.parametrize("arch", architectures.COMMON)
+def test_a_body_gives_what_the_whole_network_gives_before_its_pooling(arch):
+    "Weights under torchvision's names reach the right layer: the features are the same."
+    if arch == "cnn": pytest.skip("the baseline is no network of torchvision's")
+    torch.manual_seed(1)
+    whole, x = torchvision.models.get_model(arch, weights=None).eval(), torch.rand(1, 3, 224, 224)
+    net = models.build_network(arch, 3, in_channels=3).eval()
+    names, stand_in = models._body_names(arch), models._match(whole.state_dict(), net[0], arch, "whole")
+    net[0].load_state_dict(stand_in, strict=False)
+    with torch.inference_mode():
+        ours = net[0](x)
+        if hasattr(whole, "features"):
+            theirs = whole.features(x)
+            if arch.startswith("densenet"): theirs = theirs.relu()
+        elif hasattr(whole, "heads"): theirs = torch.nn.Sequential(whole.heads)(ours.flatten(1)) - whole(x)
+        else:
+            theirs = whole.layer4(whole.layer3(whole.layer2(whole.layer1(
+                whole.maxpool(whole.relu(whole.bn1(whole.conv1(x))))))))
+    wanted = torch.zeros_like(theirs) if hasattr(whole, "heads") else theirs
+    got = theirs if hasattr(whole, "heads") else ours
+    assert torch.allclose(got, wanted, atol=1e-4) and names
+
+@pytest.mark.parametrize("size", [64, 96, 224])
+def test_a_vision_transformer_takes_squares_of_any_multiple_of_its_patch(size):
+    with torch.inference_mode():
+        assert models.build_network("vit_b_16", 2).eval()(torch.zeros(1, 1, size, size)).shape == (1, 2)
+
+def test_densenets_files_of_old_names_are_read():
+    net = models.build_network("densenet121", 2, 3)
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))(\d+\.)", r"\1.\2", k): v
+           for k, v in torchvision.models.densenet121(weights=None).state_dict().items()}
+    assert any("norm.1." in k for k in old)
+    assert models._match(models._body_state(old, "densenet121"), net[0], "densenet121", "old").keys()
+
+def test_timms_networks_are_built_by_their_name():
+    pytest.importorskip("timm", reason="an extra: pip install 'cxr_fastai[timm]'")
+    for arch, size in (("resnet26", 64), ("vit_tiny_patch16_224", 96), ("swin_tiny_patch4_window7_224", 224)):
+        net = models.build_network(arch, 3).eval()
+        with torch.inference_mode(): assert net(torch.zeros(1, 1, size, size)).shape == (1, 3)
+        assert len(models.param_groups(net)) == 3
 
 @pytest.mark.parametrize("arch, channels", [("resnet18", 1), ("resnet18", 3), ("resnet50", 1)])
 def test_networks_map_a_batch_to_logits(arch, channels):
@@ -93,7 +129,7 @@ def test_networks_map_a_batch_to_logits(arch, channels):
 @pytest.mark.parametrize("call", [lambda: models.build_network("resnet33", 2),
                                   lambda: models.load_weights(fresh(), "none", "resnet33")])
 def test_an_unknown_architecture_names_the_nearest(call):
-    with pytest.raises(core.UnknownName, match="unknown architecture 'resnet33'.*Did you mean 'resnet34'"): call()
+    with pytest.raises(core.UnknownName, match="unknown architecture 'resnet33'. Closest: resnet34"): call()
 
 def test_a_network_without_classes_is_refused():
     with pytest.raises(core.UsageError, match="at least one class"): models.build_network("resnet18", 0)
