@@ -96,7 +96,7 @@ def _cnn_parts(_:str, in_channels:int)->tuple[dict[str, nn.Module], int]:
     widths = (in_channels, 32, 64, 128, 256, 512)
     def block(a:int, b:int)->nn.Module:
         return nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True),
-                             nn.MaxPool2d(2))
+                             nn.MaxPool2d(2, ceil_mode=True))
     return {f"block{i}": block(*pair) for i, pair in enumerate(zip(widths, widths[1:]))}, widths[-1]
 
 # To add an architecture: its family. timm's come last: of a name that both have, torchvision's network is meant.

@@ -1,7 +1,8 @@
 """A run's state on disk after each epoch, so that it can go on after a crash as if nothing had been.
 
-A Learner in the middle of a run to one file and back: weights, optimizer, averages, the history so far and every random
-generator. Plain tensors and numbers, read without unpickling anything else. Never decides what to train.
+A Learner in the middle of a run to one file and back: weights, optimizer, averages, the history so far. Every random
+generator is set anew at each epoch from (seed, epoch, rank), and so is the order of images: nothing of them need be
+kept. Plain tensors and numbers, read without unpickling anything else. Never decides what to train.
 """
 from __future__ import annotations
 import random
@@ -14,7 +15,8 @@ from fastai.callback.core import Callback
 
 from ..core import IntegrityError, StorageError, UsageError, atomic_path, one_line
 from ..recipes import Train
-from .steps import Average
+from .distributed import rank
+from .steps import Average, bare
 
 __all__ = ["Checkpoint", "State", "read_state", "same_run", "CHECKPOINT"]
 
@@ -39,7 +41,6 @@ class State:
     opt: dict = field(repr=False)
     smooth: list = field(repr=False)   # fastai's running train loss: value and count
     average: dict = field(repr=False)  # of Average: mean and steps; empty without one
-    random: dict = field(repr=False)   # states of the generators
 
 
 def read_state(
@@ -70,12 +71,10 @@ class Checkpoint(Callback):
         seed:int,
         manifest_sha256:str,
         state:State|None=None,  # to go on from
-        write:bool=True,  # False: another rank does
     ):
         self.out, self.watch, self.settings, self.rate = out, watch, settings, rate
         self.seed, self.sha = seed, manifest_sha256
-        self.state, self.write = state, write
-        self.stage = state.stage if state else 0
+        self.state, self.stage = state, state.stage if state else 0
 
     def first_epoch(self, stage:int)->int:
         "Where in `stage` to begin; all of it where that is beyond its end."
@@ -85,28 +84,32 @@ class Checkpoint(Callback):
 
     def before_epoch(self):
         "Only reached by an epoch that is trained: SkipToEpoch, at 70, cancels the others before."
+        _seed(self.seed, len(self.watch.rows), rank())
         state, self.state = self.state, None
         if state is None: return
-        self.learn.model.load_state_dict(state.model)
-        self.learn.opt.opt.load_state_dict(state.opt)
-        smooth, average = self.learn.recorder.smooth_loss, self._average()
-        smooth.val, smooth.count = torch.tensor(state.smooth[0]), state.smooth[1]
-        if average: average.mean, average.steps = _onto(state.average["mean"], state.model, self.learn.model), state.average["steps"]
-        _set_random(state.random)
+        net = bare(self.learn.model)
+        net.load_state_dict(state.model)
+        if state.stage == self.stage:  # a new stage begins with an optimizer and a running loss without memory
+            self.learn.opt.opt.load_state_dict(state.opt)
+            smooth = self.learn.recorder.smooth_loss
+            smooth.val, smooth.count = torch.tensor(state.smooth[0]), state.smooth[1]
+        if not (average := self._average()): return
+        average.mean = {k: state.average["mean"][k].to(v.device) for k, v in net.state_dict().items()}
+        average.steps = state.average["steps"]
 
     def after_epoch(self):
-        if self.write and self.watch.kept and not self.watch.error: self._save()
+        if self.watch.write and self.watch.kept and not self.watch.error: self._save()
 
     def _average(self)->Average|None: return next((cb for cb in self.learn.cbs if isinstance(cb, Average)), None)
 
     def _save(self):
-        smooth, average = self.learn.recorder.smooth_loss, self._average()
+        smooth, average, net = self.learn.recorder.smooth_loss, self._average(), bare(self.learn.model)
         state = dict(version=VERSION, settings=asdict(self.settings), rate=self.rate, seed=self.seed,
-                     started=self.learn.model.started, manifest_sha256=self.sha,
+                     started=net.started, manifest_sha256=self.sha,
                      stage=self.stage, epoch=self.learn.epoch + 1, rows=self.watch.rows, best=self.watch.best,
-                     seconds=self.watch.seconds, model=_cpu(self.learn.model.state_dict()),
+                     seconds=self.watch.seconds, model=_cpu(net.state_dict()),
                      opt=_plain(self.learn.opt.opt.state_dict()), smooth=[float(smooth.val), smooth.count],
-                     average=dict(mean=_cpu(average.mean), steps=average.steps) if average else {}, random=_random())
+                     average=dict(mean=_cpu(average.mean), steps=average.steps) if average else {})
         try:  # not synced to the disk: against a crash of the process, not of the machine
             with atomic_path(self.out/CHECKPOINT, sync=False) as part: torch.save(state, part)
         except RuntimeError as e:  # torch's zip writer reports a full disk so
@@ -137,20 +140,9 @@ def _plain(v):
     if isinstance(v, (list, tuple)): return type(v)(map(_plain, v))
     return v.item() if isinstance(v, np.generic) else v
 
-def _onto(mean:dict, like:dict, model)->dict:
-    "The tensors of `mean` on the devices of the model's."
-    now = model.state_dict()
-    return {k: mean[k].to(now[k].device) for k in like}
-
-def _random()->dict:
-    kind, keys, at, has, value = np.random.get_state()
-    return dict(python=random.getstate(), numpy=[kind, torch.from_numpy(keys.astype(np.int64)), at, has, value],
-                torch=torch.get_rng_state(),
-                cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])
-
-def _set_random(state:dict):
-    random.setstate(state["python"])
-    kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count(): torch.cuda.set_rng_state_all(state["cuda"])
+def _seed(*key:int):
+    "Set Python's, NumPy's and torch's global generators."
+    words = np.random.SeedSequence(key).generate_state(3)
+    random.seed(int(words[0]))
+    np.random.seed(words[1])
+    torch.manual_seed(int(words[2]))

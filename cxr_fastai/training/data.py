@@ -23,6 +23,7 @@ from ..progress import say
 from ..recipes import SAMPLING
 from .augment import Augment
 from .cache import pixel_cache
+from .distributed import first, world
 
 __all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "CachedDL", "Pixels", "Draws", "MEAN", "STD"]
 
@@ -178,14 +179,14 @@ def build_dataloaders(
     `dls.train_pixels` has the train images by side, for `schedule.Resize`."""
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes): say(f"warning: {warning}")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    cached = {side: pixel_cache(manifest, side, workers, progress) for side in dict.fromkeys([*resize, size])}
+    device = torch.device(device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"))
+    cached = {side: _cached(manifest, side, workers, progress) for side in dict.fromkeys([*resize, size])}
     read, held = ReadRadiograph(size, *cached[size]), {side: _held(p, device) for side, (_, p) in cached.items()}
     train, valid = (_dataset(manifest, split, read) for split in ("train", "valid"))
     draws = _draws([label for _, label in train.items], manifest.vocab, sampling, seed)
     # num_workers=0: out of the cache a batch costs less than handing it between processes.
     # A last batch of a single image is dropped: batch norm cannot train on it.
-    common, single = dict(bs=bs, num_workers=0, device=device), draws.n % bs == 1
+    common, single = dict(bs=bs, num_workers=0, device=device), -(-draws.n // world()) % bs == 1
     pixels = {side: _pixels(manifest, train, read.rows, of, device) for side, of in held.items()}
     dls = DataLoaders(CachedDL(train, pixels[size], draws, shuffle=True, drop_last=single,
                                after_batch=_batch_tfms(Augment(augment, erase)), **common),
@@ -193,6 +194,9 @@ def build_dataloaders(
                                after_batch=_batch_tfms(), **common), device=device)
     dls.train_pixels = pixels
     return dls
+
+def _cached(manifest:Manifest, side:int, workers, progress):
+    return first(lambda: pixel_cache(manifest, side, workers, progress))
 
 def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
     items = [(str(manifest.root/r.path), r.label) for r in manifest.rows if r.split == split]

@@ -2,12 +2,13 @@
 from __future__ import annotations
 from pathlib import Path
 import torch
+import torch.nn.functional as F
 
 from . import fastai_first  # noqa: F401
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
-from fastai.metrics import AccumMetric, accuracy
+from fastai.metrics import AccumMetric
 from fastai.torch_core import set_seed
 
 from fastai.optimizer import OptimWrapper
@@ -47,6 +48,13 @@ def balanced_accuracy(
     "Mean of the classes' recalls; a class without an image in `targs` has none and does not count."
     return torch.stack([(preds[targs == c] == c).float().mean() for c in targs.unique()]).mean()
 
+def agreement(
+    preds:torch.Tensor,  # (n,) class indices
+    targs:torch.Tensor,  # (n,)
+)->torch.Tensor:
+    "Share of equal entries. Of the whole split at once, as all metrics here: right for any number of processes."
+    return (preds == targs).float().mean()
+
 def start_network(
     arch:str,
     n_out:int,    # classes
@@ -74,8 +82,10 @@ def build_learner(
     label_smoothing:float=0.0,  # share of each label that is spread over all classes
     wd:float=WEIGHT_DECAY,
 )->Learner:
-    "A Learner whose parameter groups are the network's own."
+    """A Learner whose parameter groups are the network's own. `log_loss` is what epochs are judged by: the cross-entropy
+    itself, whatever the labels were smoothed or mixed for training."""
     net = net or start_network(arch, len(dls.vocab), weights, seed)
-    metrics = [accuracy, AccumMetric(balanced_accuracy, dim_argmax=-1)]
+    metrics = [AccumMetric(agreement, dim_argmax=-1, name="accuracy"), AccumMetric(balanced_accuracy, dim_argmax=-1),
+               AccumMetric(F.cross_entropy, flatten=False, name="log_loss")]
     return Learner(dls, net, loss_func=CrossEntropy(label_smoothing=label_smoothing), opt_func=_adam,
                    splitter=param_groups, metrics=metrics, wd=wd)

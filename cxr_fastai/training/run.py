@@ -16,13 +16,14 @@ from fastai.learner import Learner
 from sklearn.metrics import roc_auc_score
 
 from ..bundle import libraries, save_bundle
-from ..core import CxrError, StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
+from ..core import StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
 from ..manifest import Manifest, read_manifest
 from ..progress import bar, say
 from ..recipes import SETTINGS, Recipe, Train, check_train, load_recipe
 from .calibrate import fit_decision, fit_temperature, softmax
 from .checkpoint import CHECKPOINT, Checkpoint, State, read_state, same_run
 from .data import MEAN, STD, build_dataloaders, check_classes
+from .distributed import begin, distributed, end, first, rank, same_everywhere, shared
 from .learner import build_learner, start_network
 from .precision import Precision, choose_precision, computing, keep_memory
 from .schedule import stages
@@ -56,20 +57,22 @@ def fit(
     manifest_sha256:str="", # likewise
     state:State|None=None,  # of a checkpoint in `out`, to go on from
     trackers=(),            # of trackers.open_trackers
+    fresh:bool=True,        # refuse a folder that holds anything; False: who calls has looked at it
 )->Fitted:
     """One-cycle a stage; the network ends with its best epoch's weights. Raises `CxrError` where the loss is no number
     or a GPU's memory full; KeyboardInterrupt only before the first epoch is over."""
-    out = make_folder(out if state else _refuse_full(out))
+    writes = rank() == 0
+    out = make_folder(_refuse_full(out) if fresh and writes and not state else out)
     keep_memory()
     precision = choose_precision(learn.dls.device, settings.precision)
     if settings.compile: learn.model.compile()
     rate = settings.lr if settings.lr != "find" else state.rate if state else _found_rate(learn, precision, quiet)
     asked, settings = settings, replace(settings, lr=rate)
-    watch = Watch(out, settings.epochs, quiet, settings.patience, trackers, state=state)
+    watch = Watch(out, settings.epochs, quiet, settings.patience, trackers, writes, state)
     checkpoint = Checkpoint(out, watch, asked, rate, seed, manifest_sha256, state)
     interrupted = False
     try:
-        with computing(learn.model, precision, learn.dls.device) as cbs:
+        with computing(learn.model, precision, learn.dls.device) as cbs, distributed(learn):
             _stages(learn, settings, watch, checkpoint, [watch, checkpoint, *cbs, *step_callbacks(settings)])
         if watch.error: raise watch.error
     except KeyboardInterrupt:
@@ -79,7 +82,7 @@ def fit(
     finally:
         watch.close()
         watch.picture()
-    learn.model.load_state_dict(safetensors.torch.load_file(out/BEST))
+    if writes: learn.model.load_state_dict(safetensors.torch.load_file(out/BEST))
     return Fitted(watch.rows, watch.best, watch.seconds, settings, precision, interrupted)
 
 def _stages(learn:Learner, s:Train, watch:Watch, checkpoint:Checkpoint, cbs:list):
@@ -92,6 +95,7 @@ def _stages(learn:Learner, s:Train, watch:Watch, checkpoint:Checkpoint, cbs:list
         learn.freeze_to(stage.freeze_to)
         with learn.no_bar(), learn.no_logging():
             learn.fit_one_cycle(stage.epochs, stage.lr_max, cbs=cbs, start_epoch=first)
+        same_everywhere(learn.model)
         if watch.error or watch.stopped: return
 
 def _found_rate(learn:Learner, precision:Precision, quiet:bool)->float:
@@ -104,9 +108,9 @@ def _found_rate(learn:Learner, precision:Precision, quiet:bool)->float:
     if not quiet: say(f"lr finder: {rate:g}")
     return rate
 
-def _too_large(s:Train, out:Path, watch:Watch)->CxrError:
+def _too_large(s:Train, out:Path, watch:Watch)->UsageError:
     go_on = f", or go on from epoch {watch.best['epoch']}'s checkpoint elsewhere with --resume" if watch.best else ""
-    return CxrError(f"the GPU's memory is full with batches of {s.bs} images of {s.size} px ({out}). Train again with "
+    return UsageError(f"the GPU's memory is full with batches of {s.bs} images of {s.size} px ({out}). Train again with "
                     f"--bs {max(2, s.bs // 2)} --accumulate {2*s.accumulate}, which makes the same steps{go_on}.")
 
 def export(
@@ -138,20 +142,22 @@ def train(
     **own,                     # fields of recipes.Train in place of the recipe's
 )->Path:               # the bundle
     "Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, .."
-    manifest, names = read_manifest(data), [*track]
+    begin()
+    manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
-    run = Path(out) if out else _latest(manifest.recipe.name) if resume else default_out(manifest.recipe.name)
+    run = Path(out) if out else shared(lambda: (_latest if resume else default_out)(manifest.recipe.name))
     if resume and _done(run):
         say(f"{run} came to its end: nothing left to train")
         return run/BUNDLE
-    state = _resumed(run) if resume else None
+    state = shared(lambda: _resumed(run)) if resume else None
     settings, seed = _asked(base, own, seed, state, manifest, run)
-    if not resume: _refuse_full(run)
+    if not resume: shared(lambda: _refuse_full(run))
     check_classes(manifest, allow_missing_classes)  # all that can be refused is, before the pixels are decoded
-    net = start_network(settings.arch, len(manifest.vocab), "none" if state else settings.weights, seed)
+    weights = "none" if state else settings.weights
+    net = first(lambda: start_network(settings.arch, len(manifest.vocab), weights, seed))
     if state: net.started, net.pretrained = state.started, settings.weights != "none"
     make_folder(run)
-    trackers = open_trackers(names, run, settings, manifest, seed)
+    trackers, quiet = open_trackers(track if rank() == 0 else (), run, settings, manifest, seed), quiet or rank() > 0
     if not quiet: say(_told(settings, manifest, run, state))
     dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers,
                             None if quiet else bar, allow_missing_classes=allow_missing_classes,
@@ -159,13 +165,17 @@ def train(
     learn = build_learner(dls, net=net, label_smoothing=settings.label_smoothing, wd=settings.wd)
     bundle = None
     try:
-        fitted = fit(learn, settings, run, quiet, seed, manifest.sha256, state, trackers)
+        fitted = fit(learn, settings, run, quiet, seed, manifest.sha256, state, trackers, fresh=False)
+        if rank() > 0:
+            end()
+            return run/BUNDLE
         facts = _facts(manifest, learn, fitted, seed)
         learn.loss_func.calibrate(facts["temperature"], facts["decision"], manifest.vocab)
         export(learn, run/BUNDLE)
         bundle = save_bundle(run/BUNDLE, learn.model, facts)
     finally:
         for tracker in trackers: tracker.close(bundle)
+    end()
     if fitted.interrupted:  # the checkpoint stays, for --resume
         say(f"interrupted: {bundle} has epoch {fitted.best['epoch']}, the best of {len(fitted.history)}; "
             f"--out {run} --resume goes on")

@@ -13,7 +13,7 @@ from fastai.callback.training import GradientClip
 from ..recipes import Train
 from .schedule import sides
 
-__all__ = ["step_callbacks", "Accumulate", "Average", "Resize"]
+__all__ = ["step_callbacks", "bare", "Accumulate", "Average", "Resize"]
 
 MIX = {"mixup": MixUp, "cutmix": CutMix}
 MIX_ALPHA = {"mixup": 0.4, "cutmix": 1.0}  # fastai's and the papers' own (arXiv 1710.09412, 1905.04899)
@@ -31,6 +31,11 @@ def step_callbacks(
     return found
 
 
+def bare(wrapped):
+    "The network within DistributedDataParallel, or the loader within fastai's DistributedDL; else the thing itself."
+    return getattr(wrapped, "module", getattr(wrapped, "dl", wrapped))
+
+
 class Resize(Callback):
     "Each epoch of the run at its own side, out of the cache of that side. Validation stays at the last one."
     order = 65  # after Watch has told the loader which epoch of the run comes
@@ -38,8 +43,8 @@ class Resize(Callback):
     def __init__(self, sides:list[int]): self.sides = sides
 
     def before_epoch(self):
-        dls = self.learn.dls
-        dls.train.pixels = dls.train_pixels[self.sides[min(dls.train.epoch, len(self.sides) - 1)]]
+        train = bare(self.learn.dls.train)
+        train.pixels = self.learn.dls.train_pixels[self.sides[min(train.epoch, len(self.sides) - 1)]]
 
 
 class Accumulate(Callback):
@@ -75,7 +80,7 @@ class Average(Callback):
     def after_step(self):
         self.steps += 1
         pace = 1 - min(self.decay, (1 + self.steps)/(10 + self.steps))
-        now = self.learn.model.state_dict()
+        now = bare(self.learn.model).state_dict()
         floats = [k for k, v in now.items() if v.is_floating_point()]
         torch._foreach_lerp_([self.mean[k] for k in floats], [now[k] for k in floats], pace)
         for k in now.keys() - set(floats): self.mean[k].copy_(now[k])
@@ -84,13 +89,13 @@ class Average(Callback):
     def after_epoch(self): self._swap_out()
     def after_cancel_fit(self): self._swap_out()
 
-    def _copy(self)->dict: return {k: v.detach().clone() for k, v in self.learn.model.state_dict().items()}
+    def _copy(self)->dict: return {k: v.detach().clone() for k, v in bare(self.learn.model).state_dict().items()}
 
     def _swap_in(self):
         if self.raw is not None: return
         self.raw = self._copy()
-        self.learn.model.load_state_dict(self.mean)
+        bare(self.learn.model).load_state_dict(self.mean)
 
     def _swap_out(self):
-        if self.raw is not None: self.learn.model.load_state_dict(self.raw)
+        if self.raw is not None: bare(self.learn.model).load_state_dict(self.raw)
         self.raw = None

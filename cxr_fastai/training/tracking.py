@@ -11,9 +11,10 @@ import safetensors.torch, torch
 from . import fastai_first  # noqa: F401
 from fastai.callback.core import Callback, CancelFitException
 
-from ..core import CxrError, atomic_path, write_text
+from ..core import CxrError, UsageError, atomic_path, write_text
 from ..progress import say
 from .schedule import Stage
+from .steps import bare
 
 __all__ = ["Watch", "history_png", "HISTORY", "BEST", "PICTURE"]
 
@@ -55,7 +56,7 @@ class Watch(Callback):
 
     def before_epoch(self):
         self.kept, self.epoch_begun, self.losses = False, time.monotonic(), []
-        self.learn.dls.train.epoch = len(self.rows)  # the order of images follows from the seed and this number
+        bare(self.learn.dls.train).epoch = len(self.rows)  # the order of images follows from the seed and this number
 
     def before_train(self):
         if not self.quiet and sys.stderr.isatty(): self.meter = self._bar()
@@ -71,17 +72,15 @@ class Watch(Callback):
 
     def after_epoch(self):
         self.close()
-        if len(self.learn.recorder.log) < 5: return  # cancelled: an epoch that an earlier session finished
-        train, valid, accuracy, balanced = map(float, self.learn.recorder.log[1:5])
+        if len(self.learn.recorder.log) < 6: return  # cancelled: an epoch that an earlier session finished
+        train, _, accuracy, balanced, valid = map(float, self.learn.recorder.log[1:6])
         seconds = time.monotonic() - self.epoch_begun
         row = dict(zip(COLUMNS, (self.stage.name, self.now, train, valid, accuracy, balanced, self.stage.top, seconds)))
         try: self._keep(row)
         except CxrError as e: self.stop(e)
         if not self.quiet: say(_line(row, self.total))
         self.stopped = bool(self.patience) and row["epoch"] - self.best["epoch"] >= self.patience
-
-    def before_fit(self):
-        if self.error or self.stopped: raise CancelFitException
+        if self.stopped: raise CancelFitException
 
     # ---- what they do
 
@@ -92,7 +91,7 @@ class Watch(Callback):
         if best: self.best = row
         if self.write:
             self._history()
-            state = {k: v.detach().cpu().contiguous() for k, v in self.learn.model.state_dict().items()} if best else {}
+            state = {k: v.detach().cpu().contiguous() for k, v in bare(self.learn.model).state_dict().items()} if best else {}
             if best:
                 with atomic_path(self.out/BEST, sync=False) as part: part.write_bytes(safetensors.torch.save(state))
             for tracker in self.trackers: tracker.epoch(row)
@@ -111,7 +110,7 @@ class Watch(Callback):
         batch, what = self.learn.iter + 2 - len(self.losses) + i, "train" if self.learn.training else "valid"
         rate = self.learn.opt.hypers[-1]["lr"]
         left = f"The weights of epoch {self.best['epoch']} stand in {self.out/BEST}. " if self.best else ""
-        self.stop(CxrError(f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} of "
+        self.stop(UsageError(f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} of "
                            f"{self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
                            f"Lower --lr (it is {self.stage.top:g}) or set --clip 1, and train again."))
 

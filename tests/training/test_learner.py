@@ -22,7 +22,7 @@ def norms(net)->set:
 def test_the_learner_trains_the_bundles_network_on_one_channel(dls):
     learn = build_learner(dls, arch="resnet18", weights="none")
     assert learn.model[0][0].in_channels == 1 and learn.model[1][-1].out_features == 3
-    assert [m.name for m in learn.metrics] == ["accuracy", "balanced_accuracy"]
+    assert [m.name for m in learn.metrics] == ["accuracy", "balanced_accuracy", "log_loss"]
     assert learn.wd == 1e-2
 
 @pytest.mark.parametrize("freeze_to, expected", [(-1, [True, True, False]), (-2, [True, False, False]),
