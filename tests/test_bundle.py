@@ -313,3 +313,14 @@ def test_the_reason_gives_class_probability_and_threshold(loaded):
     meta = {**loaded.meta, "thresholds": {"covid_19": 0.75}}
     answer = doors.Bundle(loaded.net, meta, loaded.path, loaded.device).decide(np.array([0.5, 0.25, 0.25]))
     assert answer.reason == "COVID-19 leads with 0.500, below its threshold of 0.750"
+
+# ---- a yes or no
+
+@pytest.mark.parametrize("probs, answer", [([0.2, 0.5, 0.3], 2), ([0.2, 0.71, 0.09], 1), ([0.2, 0.7, 0.1], 0)])
+def test_a_decision_answers_its_negative_class_unless_the_others_together_reach_the_threshold(probs, answer):
+    vocab = ["bacterial", "normal", "viral"]
+    meta = dict(vocab=vocab, task="single_label", thresholds={}, display={},
+                decision=dict(negative="normal", threshold=0.2999))
+    bundle = doors.Bundle(None, meta, None, None)
+    assert bundle.answers(np.array([probs])).tolist() == [answer]
+    assert bundle.decide(np.array(probs)).label == vocab[answer]

@@ -111,8 +111,8 @@ class Watch(Callback):
         rate = self.learn.opt.hypers[-1]["lr"]
         left = f"The weights of epoch {self.best['epoch']} stand in {self.out/BEST}. " if self.best else ""
         self.stop(UsageError(f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} of "
-                           f"{self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
-                           f"Lower --lr (it is {self.stage.top:g}) or set --clip 1, and train again."))
+                             f"{self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
+                             f"Lower --lr (it is {self.stage.top:g}) or set --clip 1, and train again."))
 
     def stop(self, error:CxrError):
         "End the fit, whose caller raises `error`: raised from here, fastai would put words of its own before it."

@@ -5,7 +5,7 @@ import numpy as np, pytest
 from sklearn import metrics as sk
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.metrics import classification_metrics, floors, source_metrics
+from cxr_fastai.evaluation.metrics import classification_metrics, decision_metrics, floors, source_metrics
 
 ABC = ["a", "b", "c"]
 
@@ -163,3 +163,25 @@ def test_arrays_that_do_not_fit_are_refused_in_one_line(targs, probs, says):
 
 def test_a_source_is_needed_for_every_image():
     with pytest.raises(UsageError, match="1 names for 2 images"): floors([0, 1], ["x"], ABC)
+
+
+# ---- one question
+
+def test_decision_metrics_count_at_the_given_threshold():
+    vocab = ["bacterial", "normal", "viral"]
+    probs = np.array([[.5, .3, .2], [.1, .8, .1], [.2, .6, .2], [.05, .9, .05], [.3, .3, .4]])
+    targs = np.array([0, 1, 2, 2, 1])
+    found = decision_metrics(targs, probs, vocab, "normal", 0.4)
+    assert found == dict(negative="normal", n=5, prevalence=0.6, threshold=0.4, auroc=pytest.approx(2.5/6),
+                         accuracy=pytest.approx(3/5), sensitivity=pytest.approx(2/3), specificity=0.5,
+                         ppv=pytest.approx(2/3), npv=0.5)
+
+def test_a_decision_without_one_side_leaves_its_shares_undefined():
+    found = decision_metrics(np.array([1, 1]), np.array([[.1, .9], [.2, .8]]), ["a", "b"], "b", 0.5)
+    assert found["auroc"] is None and found["sensitivity"] is None and found["ppv"] is None and found["specificity"] == 1
+
+def test_given_answers_count_in_place_of_the_most_probable():
+    probs = np.array([[.6, .4], [.6, .4]])
+    assert classification_metrics(np.array([1, 0]), probs, ["a", "b"])["accuracy"] == 0.5
+    assert classification_metrics(np.array([1, 0]), probs, ["a", "b"], np.array([1, 0]))["accuracy"] == 1.0
+    with pytest.raises(UsageError, match="one an image"): classification_metrics(np.array([1, 0]), probs, ["a", "b"], [1])

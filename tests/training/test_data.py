@@ -1,6 +1,6 @@
 """pytest tests/training/test_data.py"""
 from collections import Counter
-import pickle, random
+import pickle, random, subprocess, sys, tracemalloc
 import numpy as np, pytest, torch
 from fastai.vision.core import TensorImageBW
 from fasttransform import Pipeline
@@ -9,7 +9,7 @@ from cxr_fastai import bundle, images
 from cxr_fastai.core import IntegrityError, NotCurated, UsageError
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training.cache import pixel_cache
-from cxr_fastai.training.data import MEAN, STD, Draws, ReadRadiograph, build_dataloaders, check_classes
+from cxr_fastai.training.data import MEAN, STD, Draws, Pixels, ReadRadiograph, build_dataloaders, check_classes
 import toy
 
 SIZE = 32
@@ -59,6 +59,23 @@ def test_a_damaged_cache_is_made_again(folder, tmp_path, damage):
     _, again = pixel_cache(read_manifest(folder), SIZE)
     assert (first == again).all()
 
+def test_processes_that_come_together_decode_once(folder, tmp_path):
+    code = ("import sys; from cxr_fastai.manifest import read_manifest; from cxr_fastai.progress import bar; "
+            "from cxr_fastai.training.cache import pixel_cache; "
+            f"print(pixel_cache(read_manifest({str(folder)!r}), 200, progress=bar)[1].sum())")
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(3)]
+    told = [p.communicate() for p in both]
+    assert len({out for out, _ in told}) == 1 and sum("decoding 32 images" in err for _, err in told) == 1
+
+def test_what_a_killed_process_left_of_a_cache_goes(folder, tmp_path):
+    pixel_cache(read_manifest(folder), SIZE)
+    file = next((tmp_path/"cache"/"pixels").glob("*.npy"))
+    left = file.with_name(f".{file.name[:80]}.99999.part")
+    file.rename(left)
+    pixel_cache(read_manifest(folder), SIZE)
+    assert file.exists() and not left.exists()
+
 def test_a_cache_that_cannot_be_kept_stays_in_memory(folder, tmp_path, monkeypatch, capsys):
     (tmp_path/"file").write_text("in the way")
     monkeypatch.setenv("CXR_CACHE", str(tmp_path/"file"))
@@ -90,6 +107,37 @@ def test_validation_batches_are_the_bundles_own_input(folder):
     assert x.shape == (7, 1, SIZE, SIZE) and x.dtype == torch.float32
     assert torch.equal(torch.Tensor(x), wanted)
     assert [dls.vocab[i] for i in y] == [label for _, label in dls.valid_ds.items]
+
+def test_a_batch_is_gathered_as_it_is_read_item_by_item(folder):
+    dls = loaders(folder)
+    idxs = [3, 0, 21, 3]
+    x, y = dls.train.pixels.batch(idxs)
+    items = [dls.train_ds[i] for i in idxs]
+    assert torch.equal(torch.Tensor(x), torch.stack([torch.Tensor(a) for a, _ in items]).float())
+    assert y.tolist() == [int(b) for _, b in items]
+
+def test_gathering_takes_less_than_twice_the_batch(tmp_path):
+    mapped = np.lib.format.open_memmap(tmp_path/"p.npy", "w+", np.uint8, (400, 128, 128))
+    pixels = Pixels(mapped, np.arange(400), torch.zeros(400, dtype=torch.long), torch.device("cpu"))
+    tracemalloc.start()
+    pixels.batch(list(range(0, 400, 4)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 100*128*128 <= peak < 2*100*128*128
+
+def test_a_batch_can_be_shown(folder):
+    import matplotlib
+    matplotlib.use("agg")
+    dls = loaders(folder)
+    dls.show_batch(max_n=4)
+    titles = {ax.get_title() for ax in matplotlib.pyplot.gcf().axes} - {""}
+    assert titles and titles <= set(toy.CLASSES)
+
+def test_other_images_than_the_folders_are_read_from_their_files(folder):
+    dls = loaders(folder)
+    paths = [p for p, _ in dls.valid_ds.items]
+    (x,) = dls.test_dl(paths).one_batch()
+    assert torch.equal(torch.Tensor(x), torch.Tensor(dls.valid.one_batch()[0]))
 
 def test_labels_are_in_the_recipes_order_also_where_valid_lacks_a_class(tmp_path, capsys):
     counts = {"tuberculosis": (4, 2, 0), "normal": (4, 2, 0), "covid_19": (4, 0, 0)}
@@ -124,6 +172,12 @@ def test_oversampling_draws_each_class_as_often_as_the_others(folder):
     assert {len(e) for e in epochs} == {len(dls.train_ds)} == {22}
     for e in epochs: assert set(labels(dls, e).values()) <= {7, 8}
     assert set(labels(dls, sum(epochs, [])).values()) == {22}
+
+def test_undersampling_draws_as_many_of_each_class_as_the_rarest_has_and_others_each_epoch(folder):
+    dls = loaders(folder, sampling="undersample")
+    first, second = drawn(dls), drawn(dls)
+    assert set(labels(dls, first).values()) == {4} and len(set(first)) == len(first) == 12
+    assert len(dls.train) == 2 and set(first) != set(second)
 
 def test_oversampling_leaves_validation_as_it_is(folder):
     dls = loaders(folder)

@@ -1,0 +1,53 @@
+"""pytest tests/training/test_calibrate.py"""
+import numpy as np, pytest, torch
+from sklearn.metrics import log_loss
+
+from cxr_fastai.training.calibrate import fit_decision, fit_temperature, softmax
+from cxr_fastai.training.learner import CrossEntropy
+
+VOCAB = ["bacterial", "normal", "viral"]
+
+def sharpened(factor:float, n:int=4000)->tuple[np.ndarray, np.ndarray]:
+    "Logits that are true when divided by `factor`: classes are drawn from their own probabilities."
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (n, 3))
+    targs = (softmax(logits).cumsum(1) > rng.random((n, 1))).argmax(1)
+    return logits*factor, targs
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_over_and_underconfidence(factor):
+    logits, targs = sharpened(factor)
+    t = fit_temperature(logits, targs)
+    assert t == pytest.approx(factor, rel=0.06)
+    assert log_loss(targs, softmax(logits, t)) <= log_loss(targs, softmax(logits)) + 1e-9
+
+def test_a_split_that_cannot_tell_leaves_the_logits_alone():
+    logits, _ = sharpened(1)
+    assert fit_temperature(logits, logits.argmax(1)) == 1.0 and fit_temperature(np.empty((0, 3)), np.empty(0, int)) == 1.0
+
+def test_softmax_bears_large_logits(): assert softmax(np.array([[1000., 0., -1000.]])).tolist() == [[1, 0, 0]]
+
+@pytest.mark.parametrize("asked", [0.5, 0.9, 0.95, 1.0])
+def test_the_threshold_is_the_highest_that_finds_as_many_as_asked(asked):
+    rng = np.random.default_rng(1)
+    probs, targs = rng.dirichlet([1, 1, 1], 500), rng.integers(0, 3, 500)
+    found = fit_decision(probs, targs, VOCAB, "normal", asked)
+    scores, sick = 1 - probs[:, 1], targs != 1
+    sensitivity = lambda t: (scores >= t)[sick].mean()
+    assert found["sensitivity"] == sensitivity(found["threshold"]) >= asked
+    higher = scores[scores > found["threshold"]]
+    assert not len(higher) or sensitivity(higher.min()) < asked
+    assert found["specificity"] == (scores < found["threshold"])[~sick].mean() and found["negative"] == "normal"
+
+@pytest.mark.parametrize("targs", [[1, 1, 1], [0, 2, 0]])
+def test_one_side_alone_fixes_no_threshold(targs):
+    assert fit_decision(np.full((3, 3), 1/3), np.array(targs), VOCAB, "normal", 0.95) == {}
+
+def test_an_exported_learner_decides_as_the_bundle_does():
+    loss = CrossEntropy()
+    loss.calibrate(2.0, dict(negative="normal", threshold=0.3), VOCAB)
+    logits = torch.tensor([[0., 1., 0.5], [0., 4., 1.], [3., 0., 0.]])
+    probs = loss.activation(logits)
+    assert torch.allclose(probs, (logits/2).softmax(1))
+    assert loss.decodes(probs).tolist() == [2, 1, 0], "1 - .418 = .58 is above .3: not normal, and viral leads"
