@@ -13,7 +13,6 @@ import torch, torchvision
 
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.models import build_network
-from cxr_fastai.recipes import Train
 from cxr_fastai.training import fastai_first  # noqa: F401
 from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.learner import build_learner
@@ -94,7 +93,8 @@ def this_library(a, manifest, precision, **_):
 
 def ceiling(a, manifest, precision, **_):
     net = build_network(a.arch, len(manifest.vocab)).to(DEVICE, memory_format=torch.channels_last)
-    x, y = torch.randn(a.bs, 1, a.size, a.size, device=DEVICE), torch.randint(len(manifest.vocab), (a.bs,), device=DEVICE)
+    x = torch.randn(a.bs, 1, a.size, a.size, device=DEVICE)
+    y = torch.randint(len(manifest.vocab), (a.bs,), device=DEVICE)
     opt, loss = torch.optim.AdamW(net.parameters(), 1e-3, fused=True), torch.nn.CrossEntropyLoss()
     def step(x, y):
         loss(net(x), y).backward()
@@ -145,12 +145,13 @@ def measured(a)->dict[str, list[float]]:
 
 def table(a, speeds:dict)->str:
     median = {name: statistics.median(s) for name, s in speeds.items()}
-    lines = [f"{a.arch}, {a.size} px, batches of {a.bs}: train images/s, median of {a.rounds} rounds of {a.steps} steps", "",
-             f"{'':<34}{'images/s':>9}{'least':>8}{'most':>8}{'of stock':>10}{'of ceiling':>12}"]
+    lines = [f"{a.arch}, {a.size} px, batches of {a.bs}: train images/s, median of {a.rounds} rounds of {a.steps} "
+             "steps", "", f"{'':<34}{'images/s':>9}{'least':>8}{'most':>8}{'of stock':>10}{'of ceiling':>12}"]
     for name, s in speeds.items():
         top = median.get(f"ceiling, {name.split(', ')[1]}") if name.startswith("this") else None
-        lines.append(f"{name:<34}{median[name]:>9.1f}{min(s):>8.1f}{max(s):>8.1f}{median[name]/median['stock fastai']:>9.2f}x"
-                     f"{f'{100*median[name]/top:.0f} %' if top else '':>12}")
+        share = f"{100*median[name]/top:.0f} %" if top else ""
+        lines.append(f"{name:<34}{median[name]:>9.1f}{min(s):>8.1f}{max(s):>8.1f}"
+                     f"{median[name]/median['stock fastai']:>9.2f}x{share:>12}")
     return "\n".join(lines)
 
 def machine()->str:

@@ -151,7 +151,8 @@ def _body_state(tensors:dict, arch:str)->dict[str, torch.Tensor]:
     state = {}
     for key, value in tensors.items():
         part, index, rest = (key.split(".", 2) + ["", ""])[:3]
-        if part == "0" and index.isdecimal() and int(index) < len(names): state[_joined(names[int(index)], rest)] = value
+        if part == "0" and index.isdecimal() and int(index) < len(names):
+            state[_joined(names[int(index)], rest)] = value
     return state
 
 def _joined(child:str, rest:str)->str: return f"{child}.{rest}" if child else rest
@@ -211,7 +212,8 @@ def _timm_imagenet(arch:str)->dict[str, torch.Tensor]:
     import timm
     try: return timm.create_model(arch, pretrained=True, num_classes=0).state_dict()
     except Exception as e:  # the hub's client has many errors, for no network alone
-        raise SourceUnavailable(f"cannot fetch pretrained weights of {arch} by timm ({one_line(e)[:120]}). {ELSE}") from e
+        why = one_line(e)[:120]
+        raise SourceUnavailable(f"cannot fetch pretrained weights of {arch} by timm ({why}). {ELSE}") from e
 
 def _imagenet_file(arch:str)->Path:
     "torchvision's official weights, from torch.hub's cache or fetched into it. Checks the hash in the file's name."

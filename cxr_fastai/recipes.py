@@ -13,8 +13,9 @@ except ModuleNotFoundError: import tomli as tomllib  # Python 3.10
 __all__ = ["Recipe", "Train", "Setting", "load_recipe", "recipe_names", "check_train", "SETTINGS", "TASKS"]
 
 TASKS = ("single_label",)
-SAMPLING = ("oversample", "undersample", "none")  # how train images are drawn: each class as often as the others, an
-                                                  # epoch as long as all images or as the rarest class allows; as they come
+# how train images are drawn: each class as often as the others, in an epoch as long as all images or as the rarest
+# class allows; or as they come
+SAMPLING = ("oversample", "undersample", "none")
 UNFREEZE = ("progressive", "at_once")  # pretrained backbones thaw group by group, or train whole from the first step
 AUGMENT = ("none", "mild", "strong", "randaugment")  # training/augment.py has their amounts; none of them mirrors
 MIX = ("none", "mixup", "cutmix")
@@ -42,7 +43,8 @@ def _is_number(v)->bool: return isinstance(v, (int, float)) and not isinstance(v
 def _whole(default, least, help):
     return _set(default, int, help, f"a whole number of at least {least}", lambda v: _is_whole(v, least))
 def _number(default, low, high, help):  # low included, high not
-    return _set(default, float, help, f"a number from {low} to below {high}", lambda v: _is_number(v) and low <= v < high)
+    return _set(default, float, help, f"a number from {low} to below {high}",
+                lambda v: _is_number(v) and low <= v < high)
 def _choice(default, of, help): return _set(default, str, help, f"one of {', '.join(of)}", lambda v: v in of, of)
 def _text(default, help): return _set(default, str, help, "a text", lambda v: isinstance(v, str) and bool(v))
 
@@ -55,7 +57,8 @@ class Train:
     "How a recipe trains; every field is a flag of `cxr train` too."
     arch: str = _text("resnet34", "resnet18, resnet34, resnet50, densenet121, .. or any name of torchvision or timm")
     size: int = _whole(224, 16, "side of the square input, px")
-    resize: list = _set((), list, "smaller sides to begin with, px: 96,128", "a list of sides of at least 16 px", _are_sides)
+    resize: list = _set((), list, "smaller sides to begin with, px: 96,128",
+                        "a list of sides of at least 16 px", _are_sides)
     epochs: int = _whole(10, 1, "times through the train images")
     bs: int = _whole(32, 2, "images a batch")
     lr: float | str = _set(1e-3, float, "highest learning rate of one-cycle, for the head; find: a lr finder's valley",
@@ -85,8 +88,8 @@ class Recipe:
     classes: dict[str, list[str]]                  # class slug -> findings, in vocab order
     task: str = "single_label"
     yields: str = ""                               # the class that gives way where findings name two
-    negative: str = ""                             # the class of those who have nothing, where the others have something:
-                                                   # then one threshold, fixed on validation, decides between the two
+    negative: str = ""                             # the class of those who have nothing, where all others have
+                                                   # something: one threshold, fixed on validation, decides between them
     sensitivity: float = 0.95                      # least share of validation's positives that this threshold finds
     display: dict[str, str] = field(default_factory=dict)
     exclude: dict[str, list[str]] = field(default_factory=dict)  # source -> findings without an honest class

@@ -183,7 +183,9 @@ WRONG = dict(
     vocab=["abc", [], [1, 2, 3], ["a", "a"]], display=[[], {"a": 1}], task=["regression", None],
     size=["32", 32.0, 0, 10**9, True], mean=["0.5", None, True], std=[0, -1], decoder_version=["1", -1],
     thresholds=[[], {"normal": 2}, {"normal": "x"}, {"flu": 0.5}], temperature=[0, -1, "1"],
-    decision=[[], {"negative": "normal"}, {"negative": "normal", "threshold": 2}, {"negative": "flu", "threshold": 0.5}], recipe=["toy", {}],
+    decision=[[], {"negative": "normal"}, {"negative": "normal", "threshold": 2},
+              {"negative": "flu", "threshold": 0.5}],
+    recipe=["toy", {}],
     manifest_sha256=["abc", None, "z" * 64], trained=[2, {}, {"epochs": "2"}, {"epochs": True}], metrics=[[]],
     libraries=[["torch"], {"torch": 2}], weights_sha256=[None, "0" * 63])
 

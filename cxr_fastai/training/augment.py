@@ -1,9 +1,9 @@
 """Changes to a batch of train images, on the batch's device. (n, 1, h, w) float 0-1 in, the same shape and range out.
 
 Never flips and never turns far: a mirrored chest is another anatomy. What leaves the picture is lost; at the edge where
-it is missing the strip beside it is reflected. (Black edges, which validation images do not have, cost much: a ResNet18
-on PneumoniaMNIST, four epochs of "strong": validation AUROC .929 with them, .988 without.) Draws from torch's global CPU
-generator alone, so that a seed makes the run.
+it is missing the strip beside it is reflected. (Black edges, which validation images do not have, cost much: ResNet18
+on PneumoniaMNIST, four epochs of "strong": validation AUROC .929 with them, .988 without.) Draws from torch's global
+CPU generator alone, so that a seed makes the run.
 """
 import math
 from dataclasses import dataclass

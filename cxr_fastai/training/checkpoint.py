@@ -52,8 +52,8 @@ def read_state(
     try: state = State(**torch.load(file, map_location="cpu", weights_only=True))
     except OSError as e: raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
     except Exception as e:  # a damaged file may fail in any way inside the parser
-        raise IntegrityError(f"{file} is no checkpoint of this library ({type(e).__name__}): remove the run's folder and "
-                             "train again, or copy the file again from where it was made.") from e
+        raise IntegrityError(f"{file} is no checkpoint of this library ({type(e).__name__}): remove the run's folder "
+                             "and train again, or copy the file again from where it was made.") from e
     if state.version != VERSION:
         raise IntegrityError(f"{file} has format {state.version}, this library reads {VERSION}: train again.")
     return state
@@ -120,14 +120,14 @@ class Checkpoint(Callback):
 def same_run(state:State, settings:Train, seed:int, manifest_sha256:str, run):
     "Raise `UsageError` where what was asked for is another run than the one that `state` belongs to."
     if state.manifest_sha256 != manifest_sha256:
-        raise UsageError(f"{run} was trained on another curated folder (manifest {state.manifest_sha256[:12]}, this one "
-                         f"is {manifest_sha256[:12]}): give that one, or another --out without --resume.")
+        raise UsageError(f"{run} was trained on another curated folder (manifest {state.manifest_sha256[:12]}, this "
+                         f"one is {manifest_sha256[:12]}): give that one, or another --out without --resume.")
     asked, had = {**asdict(settings), "seed": seed}, {**state.settings, "seed": state.seed}
     other = [k for k in asked if asked[k] != had.get(k)]
     if other:
         said = ", ".join(f"{k} {had.get(k)!r}, not {asked[k]!r}" for k in other)
-        raise UsageError(f"{run} is a run with {said}: leave these flags away to go on with it, or train anew in another "
-                         "--out.")
+        raise UsageError(f"{run} is a run with {said}: leave these flags away to go on with it, or train anew in "
+                         "another --out.")
 
 
 # ---- parts

@@ -82,8 +82,8 @@ def build_learner(
     label_smoothing:float=0.0,  # share of each label that is spread over all classes
     wd:float=WEIGHT_DECAY,
 )->Learner:
-    """A Learner whose parameter groups are the network's own. `log_loss` is what epochs are judged by: the cross-entropy
-    itself, whatever the labels were smoothed or mixed for training."""
+    """A Learner whose parameter groups are the network's own. `log_loss` is what epochs are judged by: the
+    cross-entropy itself, whatever the labels were smoothed or mixed for training."""
     net = net or start_network(arch, len(dls.vocab), weights, seed)
     metrics = [AccumMetric(agreement, dim_argmax=-1, name="accuracy"), AccumMetric(balanced_accuracy, dim_argmax=-1),
                AccumMetric(F.cross_entropy, flatten=False, name="log_loss")]

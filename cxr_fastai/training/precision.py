@@ -64,8 +64,8 @@ def computing(
 
 
 def keep_memory()->bool:
-    """Let glibc keep what a step frees: by default it gives blocks above 32 MB back to the kernel, which clears each page
-    of them anew at every step. ResNet34 at 224 px on two cores: 24 -> 31 images/s in bf16. True where it was done.
+    """Let glibc keep what a step frees: by default it gives blocks above 32 MB back to the kernel, which clears each
+    page of them anew at every step. ResNet34 at 224 px on two cores: 24 -> 31 images/s in bf16. True where it was done.
 
     The process holds on to its peak. Constants of glibc's malloc.h: M_TRIM_THRESHOLD -1, M_MMAP_THRESHOLD -3."""
     if platform.libc_ver()[0] != "glibc": return False

@@ -90,13 +90,13 @@ def _stages(learn:Learner, s:Train, watch:Watch, checkpoint:Checkpoint, cbs:list
     groups = len(learn.splitter(learn.model))
     for i, stage in enumerate(stages(groups, s.epochs, s.lr, learn.model.pretrained, s.unfreeze)):
         first = checkpoint.first_epoch(i)
+        if watch.error or watch.stopped: return
         if first >= stage.epochs: continue
         watch.enter(stage)
         learn.freeze_to(stage.freeze_to)
         with learn.no_bar(), learn.no_logging():
             learn.fit_one_cycle(stage.epochs, stage.lr_max, cbs=cbs, start_epoch=first)
         same_everywhere(learn.model)
-        if watch.error or watch.stopped: return
 
 def _found_rate(learn:Learner, precision:Precision, quiet:bool)->float:
     "fastai's finder: the valley of the loss over rates from 1e-7 to 10, all layers, the weights put back afterwards."
@@ -110,8 +110,9 @@ def _found_rate(learn:Learner, precision:Precision, quiet:bool)->float:
 
 def _too_large(s:Train, out:Path, watch:Watch)->UsageError:
     go_on = f", or go on from epoch {watch.best['epoch']}'s checkpoint elsewhere with --resume" if watch.best else ""
-    return UsageError(f"the GPU's memory is full with batches of {s.bs} images of {s.size} px ({out}). Train again with "
-                    f"--bs {max(2, s.bs // 2)} --accumulate {2*s.accumulate}, which makes the same steps{go_on}.")
+    return UsageError(f"the GPU's memory is full with batches of {s.bs} images of {s.size} px ({out}). Train again "
+                      f"with --bs {max(2, s.bs // 2)} --accumulate {2*s.accumulate}, which makes the same "
+                      f"steps{go_on}.")
 
 def export(
     learn:Learner,
@@ -198,8 +199,8 @@ def _done(run:Path)->bool: return (run/BUNDLE/"bundle.json").is_file() and not (
 def _refuse_full(out)->Path:
     out = Path(out)
     if _free(out): return out
-    raise UsageError(f"{out} is not empty: nothing is overwritten. Choose another --out, remove it first, or go on with "
-                     "the run in it: --resume.")
+    raise UsageError(f"{out} is not empty: nothing is overwritten. Choose another --out, remove it first, or go on "
+                     "with the run in it: --resume.")
 
 def _latest(name:str)->Path:
     "The run of this recipe that was written to last."
@@ -213,7 +214,8 @@ def _resumed(run:Path)->State|None:
     strange = [] if state or _free(run) else sorted({p.name for p in run.iterdir()} - {HISTORY, BEST, PICTURE})
     strange = [name for name in strange if not name.endswith(".part") and name != "tensorboard"]
     if strange or run.is_file():
-        raise UsageError(f"{run} holds no run to resume: {', '.join(strange[:3]) or 'it is a file'}. Choose another --out.")
+        what = ", ".join(strange[:3]) or "it is a file"
+        raise UsageError(f"{run} holds no run to resume: {what}. Choose another --out.")
     if not state: say(f"no epoch of {run} was finished: starting from the beginning")
     return state
 

@@ -48,7 +48,7 @@ def sides(
     size:int,    # the side to end with, px
 )->list[int]:    # the side of each epoch
     """Progressive resizing: each smaller side has the same number of epochs, the last side what is left over.
-    With fewer epochs than sides the first ones drop out. (Fast.ai's DAWNBench entry of 2018; Howard & Gugger, fastai.)"""
+    With fewer epochs than sides the first ones drop out. (fast.ai's DAWNBench entry of 2018.)"""
     steps = [*resize, size][-epochs:]
     each = epochs // len(steps)
     return [side for side in steps[:-1] for _ in range(each)] + [size]*(epochs - each*(len(steps) - 1))

@@ -40,7 +40,7 @@ class Watch(Callback):
         state=None,         # checkpoint.State to go on from
     ):
         self.out, self.total, self.patience, self.trackers, self.write = out, total, patience, trackers, write
-        self.quiet, self.error, self.meter, self.kept, self.stopped = quiet or not write, None, None, False, False
+        self.quiet, self.error, self.meter, self.kept = quiet or not write, None, None, False
         self.rows, self.best = ([*state.rows], state.best) if state else ([], None)
         self.before, self.begun = state.seconds if state else 0.0, time.monotonic()
         self._history()
@@ -49,6 +49,9 @@ class Watch(Callback):
 
     @property
     def now(self)->int: return len(self.rows) + 1  # the running epoch, from 1, over all stages
+    @property
+    def stopped(self)->bool:  # nothing got better for long
+        return bool(self.patience and self.rows) and self.rows[-1]["epoch"] - self.best["epoch"] >= self.patience
     @property
     def seconds(self)->float: return self.before + time.monotonic() - self.begun  # of training, interruptions left out
 
@@ -79,7 +82,6 @@ class Watch(Callback):
         try: self._keep(row)
         except CxrError as e: self.stop(e)
         if not self.quiet: say(_line(row, self.total))
-        self.stopped = bool(self.patience) and row["epoch"] - self.best["epoch"] >= self.patience
         if self.stopped: raise CancelFitException
 
     # ---- what they do
@@ -91,11 +93,13 @@ class Watch(Callback):
         if best: self.best = row
         if self.write:
             self._history()
-            state = {k: v.detach().cpu().contiguous() for k, v in bare(self.learn.model).state_dict().items()} if best else {}
-            if best:
-                with atomic_path(self.out/BEST, sync=False) as part: part.write_bytes(safetensors.torch.save(state))
+            if best: self._weights()
             for tracker in self.trackers: tracker.epoch(row)
         self.kept = True
+
+    def _weights(self):
+        state = {k: v.detach().cpu().contiguous() for k, v in bare(self.learn.model).state_dict().items()}
+        with atomic_path(self.out/BEST, sync=False) as part: part.write_bytes(safetensors.torch.save(state))
 
     def _history(self):
         if not self.write: return
@@ -110,8 +114,8 @@ class Watch(Callback):
         batch, what = self.learn.iter + 2 - len(self.losses) + i, "train" if self.learn.training else "valid"
         rate = self.learn.opt.hypers[-1]["lr"]
         left = f"The weights of epoch {self.best['epoch']} stand in {self.out/BEST}. " if self.best else ""
-        self.stop(UsageError(f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} of "
-                             f"{self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
+        self.stop(UsageError(f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} "
+                             f"of {self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
                              f"Lower --lr (it is {self.stage.top:g}) or set --clip 1, and train again."))
 
     def stop(self, error:CxrError):

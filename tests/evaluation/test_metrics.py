@@ -178,10 +178,11 @@ def test_decision_metrics_count_at_the_given_threshold():
 
 def test_a_decision_without_one_side_leaves_its_shares_undefined():
     found = decision_metrics(np.array([1, 1]), np.array([[.1, .9], [.2, .8]]), ["a", "b"], "b", 0.5)
-    assert found["auroc"] is None and found["sensitivity"] is None and found["ppv"] is None and found["specificity"] == 1
+    assert [found[k] for k in ("auroc", "sensitivity", "ppv", "specificity")] == [None, None, None, 1]
 
 def test_given_answers_count_in_place_of_the_most_probable():
     probs = np.array([[.6, .4], [.6, .4]])
     assert classification_metrics(np.array([1, 0]), probs, ["a", "b"])["accuracy"] == 0.5
     assert classification_metrics(np.array([1, 0]), probs, ["a", "b"], np.array([1, 0]))["accuracy"] == 1.0
-    with pytest.raises(UsageError, match="one an image"): classification_metrics(np.array([1, 0]), probs, ["a", "b"], [1])
+    with pytest.raises(UsageError, match="one an image"):
+        classification_metrics(np.array([1, 0]), probs, ["a", "b"], [1])

@@ -24,7 +24,8 @@ def test_the_temperature_undoes_over_and_underconfidence(factor):
 
 def test_a_split_that_cannot_tell_leaves_the_logits_alone():
     logits, _ = sharpened(1)
-    assert fit_temperature(logits, logits.argmax(1)) == 1.0 and fit_temperature(np.empty((0, 3)), np.empty(0, int)) == 1.0
+    assert fit_temperature(logits, logits.argmax(1)) == 1.0
+    assert fit_temperature(np.empty((0, 3)), np.empty(0, int)) == 1.0
 
 def test_softmax_bears_large_logits(): assert softmax(np.array([[1000., 0., -1000.]])).tolist() == [[1, 0, 0]]
 

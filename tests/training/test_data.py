@@ -49,7 +49,8 @@ def test_another_size_or_decoder_makes_another_cache(folder, tmp_path, monkeypat
     assert len([*(tmp_path/"cache"/"pixels").glob("*.npy")]) == 3
 
 @pytest.mark.parametrize("damage", [lambda b: b[:200], lambda b: b"", lambda b: b"\0"*len(b),
-                                    lambda b: b.replace(b"32, 32", b"16, 64"), lambda b: b[:5000] + bytes([b[5000] ^ 1]) + b[5001:],
+                                    lambda b: b.replace(b"32, 32", b"16, 64"),
+                                    lambda b: b[:5000] + bytes([b[5000] ^ 1]) + b[5001:],
                                     lambda b: b[:-4]])
 def test_a_damaged_cache_is_made_again(folder, tmp_path, damage):
     _, first = pixel_cache(read_manifest(folder), SIZE)
@@ -215,7 +216,8 @@ def test_no_image_comes_twice_before_all_of_its_class_came():
         assert len(times) == len(group) and max(times.values()) - min(times.values()) <= 1
 
 def test_an_unknown_sampling_is_refused(folder):
-    with pytest.raises(UsageError, match="'weighted'.*oversample, undersample, none"): loaders(folder, sampling="weighted")
+    with pytest.raises(UsageError, match="'weighted'.*oversample, undersample, none"):
+        loaders(folder, sampling="weighted")
 
 @pytest.mark.parametrize("n, bs, last", [(9, 8, 8), (10, 8, 2), (8, 8, 8), (3, 8, 3)])
 def test_no_train_batch_holds_a_single_image(tmp_path, n, bs, last):

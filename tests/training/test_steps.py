@@ -26,7 +26,8 @@ def own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory): return toy.curated(tmp_path_factory.mktemp("data"))
 
-def learner(folder, bs=8, **kwargs): return build_learner(build_dataloaders(folder, 32, bs, device="cpu", **kwargs), "cnn", "none")
+def learner(folder, bs=8, **kwargs):
+    return build_learner(build_dataloaders(folder, 32, bs, device="cpu", **kwargs), "cnn", "none")
 
 def history(out)->list[dict]: return [*csv.DictReader(open(out/"history.csv"))]
 
@@ -73,9 +74,9 @@ def test_a_found_rate_trains_and_is_written_down(folder, tmp_path, capsys):
     assert not [*tmp_path.rglob("*_tmp*")] and bundle.is_dir()
 
 @pytest.mark.parametrize("key, value, says", [
-    ("resize", [8], "list of sides"), ("lr", "quick", "find"), ("ema", 1.0, "from 0 to below 1"), ("erase", -0.1, "from 0"),
-    ("accumulate", 0, "at least 1"), ("patience", -1, "at least 0"), ("precision", "fp8", "bf16"), ("compile", 1, "true"),
-    ("mix", "cutup", "cutmix"), ("bs", True, "whole number")])
+    ("resize", [8], "list of sides"), ("lr", "quick", "find"), ("ema", 1.0, "from 0 to below 1"),
+    ("erase", -0.1, "from 0"), ("accumulate", 0, "at least 1"), ("patience", -1, "at least 0"),
+    ("precision", "fp8", "bf16"), ("compile", 1, "true"), ("mix", "cutup", "cutmix"), ("bs", True, "whole number")])
 def test_a_setting_out_of_its_range_is_refused_with_what_is_allowed(folder, tmp_path, key, value, says):
     with pytest.raises(RecipeError, match=f"{key}.*{says}"): train(folder, tmp_path/"run", **{key: value})
     assert not (tmp_path/"run").exists()

@@ -29,12 +29,11 @@ def test_mlflow_keeps_settings_epochs_and_the_bundle(folder):
     (found,) = mlflow.search_runs(experiment_names=["toy"], output_format="list")
     assert sqlite3.connect("mlflow.db").execute("select count(*) from runs").fetchone() == (1,)
     assert found.info.status == "FINISHED" and found.info.run_name == "run"
-    assert found.data.params["arch"] == "cnn" and found.data.params["epochs"] == "2" and found.data.params["seed"] == "0"
+    assert [found.data.params[k] for k in ("arch", "epochs", "seed")] == ["cnn", "2", "0"]
     curve = mlflow.MlflowClient().get_metric_history(found.info.run_id, "valid_loss")
     assert [m.value for m in curve] == pytest.approx(losses(), rel=1e-5) and [m.step for m in curve] == [1, 2]
-    names = {a.path for a in mlflow.MlflowClient().list_artifacts(found.info.run_id)}
-    assert names == {"bundle", "history.csv", "history.png"}
-    assert "bundle/model.safetensors" in {a.path for a in mlflow.MlflowClient().list_artifacts(found.info.run_id, "bundle")}
+    def names(folder=None): return {a.path for a in mlflow.MlflowClient().list_artifacts(found.info.run_id, folder)}
+    assert names() == {"bundle", "history.csv", "history.png"} and "bundle/model.safetensors" in names("bundle")
 
 def test_tensorboard_keeps_the_same(folder):
     pytest.importorskip("tensorboard", reason="an extra: pip install 'cxr_fastai[tensorboard]'")
