@@ -48,7 +48,7 @@ class Augment(Transform):
         if self.kind in AMOUNTS: gray = _varied(gray, AMOUNTS[self.kind])
         if self.kind == "randaugment": gray = _randaugment(gray, **RANDAUGMENT)
         if self.erase: gray = _erased(gray, self.erase)
-        return TensorImageBW(gray)
+        return gray.as_subclass(type(x))
 
 
 def _even(n:int, amount:float=1.0)->torch.Tensor: return (torch.rand(n)*2 - 1)*amount

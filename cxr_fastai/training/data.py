@@ -25,11 +25,17 @@ from .augment import Augment
 from .cache import pixel_cache
 from .distributed import first, world
 
-__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "CachedDL", "Pixels", "Draws", "MEAN", "STD"]
+__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "TensorRadiograph", "CachedDL", "Pixels",
+           "Draws", "MEAN", "STD"]
 
 # Of gray values scaled to 0-1. Round numbers near those of curated radiographs, and constants, so that no statistic of
 # one data set is baked into a network; they travel in the bundle.
 MEAN, STD = 0.5, 0.25
+
+
+class TensorRadiograph(TensorImageBW):
+    "Shown as films are, dense white; fastai shows its TensorImageBW as a negative."
+    _show_args = dict(cmap="gray", vmin=0, vmax=255)
 
 
 class ReadRadiograph(Transform):
@@ -46,7 +52,7 @@ class ReadRadiograph(Transform):
     def encodes(self, path:(str, Path)):  # dispatched on: no `from __future__ import annotations` in this file
         row = self.rows.get(str(path))
         gray = images.resize(images.decode(path), self.size) if row is None else self.pixels[row]
-        return TensorImageBW(torch.from_numpy(np.array(gray))[None])
+        return TensorRadiograph(torch.from_numpy(np.array(gray))[None])
 
     def __getstate__(self): return {**self.__dict__, "rows": {}, "pixels": None}  # a pickle holds no cache
 
@@ -99,11 +105,11 @@ class Pixels:
     labels: torch.Tensor  # (n,) class indices
     device: torch.device
 
-    def batch(self, idxs)->tuple: # (TensorImageBW (k, 1, size, size) uint8, TensorCategory (k,)), on the device
+    def batch(self, idxs)->tuple: # (k, 1, size, size) uint8 and (k,) class indices, on the device
         rows = self.rows[idxs]
         if isinstance(self.all, torch.Tensor): x = self.all[torch.from_numpy(rows).to(self.device)]
         else: x = torch.from_numpy(np.asarray(self.all)[rows])
-        return TensorImageBW(self._sent(x)[:, None]), TensorCategory(self._sent(self.labels[torch.as_tensor(idxs)]))
+        return TensorRadiograph(self._sent(x)[:, None]), TensorCategory(self._sent(self.labels[torch.as_tensor(idxs)]))
 
     def _sent(self, t:torch.Tensor)->torch.Tensor:
         "On the device; from pinned memory a GPU fetches it while it computes."

@@ -148,7 +148,7 @@ def train(
     base = load_recipe(recipe) if recipe else manifest.recipe
     run = Path(out) if out else shared(lambda: (_latest if resume else default_out)(manifest.recipe.name))
     if resume and _done(run):
-        say(f"{run} came to its end: nothing left to train")
+        if not quiet: say(f"{run} came to its end: nothing left to train")
         return run/BUNDLE
     state = shared(lambda: _resumed(run)) if resume else None
     settings, seed = _asked(base, own, seed, state, manifest, run)

@@ -131,7 +131,9 @@ def test_a_batch_can_be_shown(folder):
     matplotlib.use("agg")
     dls = loaders(folder)
     dls.show_batch(max_n=4)
-    titles = {ax.get_title() for ax in matplotlib.pyplot.gcf().axes} - {""}
+    axes = [ax for ax in matplotlib.pyplot.gcf().axes if ax.images]
+    titles, (shown, *_) = {ax.get_title() for ax in axes}, axes[0].images
+    assert len(axes) == 4 and shown.get_cmap().name == "gray" and shown.get_clim() == (0, 255), "shown as a negative"
     assert titles and titles <= set(toy.CLASSES)
 
 def test_other_images_than_the_folders_are_read_from_their_files(folder):
