@@ -197,7 +197,7 @@ def _sources(v):
 def _curate(v):
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     v.add_argument("--recipe", default="six_class", metavar="NAME",
-                   help="six_class, pneumonia, kermany, or a recipe file (.toml)")
+                   help="six_class, pneumonia, kermany, pneumoniamnist, or a recipe file (.toml)")
     v.add_argument("--manifest", metavar="CSV",
                    help="a catalogue of your own; a local handle may be a path relative to it")
     v.add_argument("--mirror", metavar="DIR",
