@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import torch, torchvision
 from torch import nn
-from .core import UnknownName, UsageError
+from .core import UnknownName
 
 __all__ = ["COMMON", "Family", "FAMILIES", "arch_names", "is_arch", "family_of", "body_parts", "from_timm"]
 
@@ -59,10 +59,9 @@ def _half(body:nn.Sequential)->list[nn.Parameter]:
 class FreeViT(torchvision.models.VisionTransformer):
     "torchvision's vision transformer for squares of any multiple of its patch; positions are interpolated."
     def forward(self, x):
-        n, side = len(x), self.conv_proj(x)
-        if side.shape[-1] < 1: raise UsageError(f"images of {x.shape[-1]} px are smaller than a patch")
-        tokens = torch.cat([self.class_token.expand(n, -1, -1), side.flatten(2).transpose(1, 2)], 1)
-        tokens = tokens + self._positions(side.shape[-1])
+        patches = self.conv_proj(x)
+        tokens = torch.cat([self.class_token.expand(len(x), -1, -1), patches.flatten(2).transpose(1, 2)], 1)
+        tokens = tokens + self._positions(patches.shape[-1])
         return self.encoder.ln(self.encoder.layers(self.encoder.dropout(tokens)))[:, 0]
 
     def _positions(self, side:int)->torch.Tensor:
