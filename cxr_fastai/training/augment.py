@@ -26,8 +26,14 @@ class Amounts:
     brightness: float  # added to gray values of 0-1
     contrast: float    # natural logarithm of the factor
     gamma: float       # natural logarithm of the exponent
+    aspect: float = 0     # natural logarithm of width by height
+    sharpness: float = 0  # minus 1: nine tenths of a 3 x 3 mean; plus 1: as much sharper
 
-AMOUNTS = {"mild": Amounts(10, 0.10, 0.05, 0.10, 0.20, 0.20), "strong": Amounts(15, 0.20, 0.10, 0.20, 0.40, 0.40)}
+# "acquisition" varies most what differs between machines, hospitals and downloads: exposure, sharpness, and the shape
+# that squashing to a square took away. Where these go with the class, as in Kermany's train images, a network learns
+# them.
+AMOUNTS = {"mild": Amounts(10, 0.10, 0.05, 0.10, 0.20, 0.20), "strong": Amounts(15, 0.20, 0.10, 0.20, 0.40, 0.40),
+           "acquisition": Amounts(10, 0.10, 0.05, 0.20, 0.40, 0.40, aspect=0.2, sharpness=1)}
 RANDAUGMENT = dict(n=2, strength=0.3)  # Cubuk et al. 2020 (arXiv 1909.13719): two operations, magnitude 9 of 30
 ERASED = (0.02, 0.15)  # share of the picture that a rectangle covers; Zhong et al. 2017 (arXiv 1708.04896) go to 0.4
 
@@ -37,7 +43,7 @@ class Augment(Transform):
     order, split_idx = 50, 0  # after uint8 became float, before normalisation
 
     def __init__(self,
-        name:str="mild",  # mild | strong | randaugment | none
+        name:str="mild",  # mild | strong | acquisition | randaugment | none
         erase:float=0.0,  # share of the images in which a rectangle is erased
     ):
         super().__init__()
@@ -55,13 +61,15 @@ def _even(n:int, amount:float=1.0)->torch.Tensor: return (torch.rand(n)*2 - 1)*a
 
 def _varied(x:torch.Tensor, a:Amounts)->torch.Tensor:
     n = len(x)
-    maps = _maps(_even(n, math.radians(a.rotate)), _even(n, a.scale).exp(), _even(n, 2*a.shift), _even(n, 2*a.shift))
-    return _gray(_moved(x, maps), _even(n, a.gamma).exp(), _even(n, a.contrast).exp(), _even(n, a.brightness))
+    maps = _maps(_even(n, math.radians(a.rotate)), _even(n, a.scale).exp(), _even(n, 2*a.shift), _even(n, 2*a.shift),
+                 aspect=_even(n, a.aspect).exp())
+    x = _gray(_moved(x, maps), _even(n, a.gamma).exp(), _even(n, a.contrast).exp(), _even(n, a.brightness))
+    return _sharpened(x, _even(n, a.sharpness)) if a.sharpness else x
 
-def _maps(angle, zoom, right, down, shear_x=0., shear_y=0.)->torch.Tensor:
+def _maps(angle, zoom, right, down, shear_x=0., shear_y=0., aspect=1.)->torch.Tensor:
     "(n, 2, 3) maps from places of the new picture to those of the old, both -1 to 1 from edge to edge."
-    cos, sin, zero = angle.cos()/zoom, angle.sin()/zoom, torch.zeros_like(angle)
-    rows = [cos, sin + shear_x, right + zero], [shear_y - sin, cos, down + zero]
+    cos, sin, zero, wide, tall = angle.cos(), angle.sin(), torch.zeros_like(angle), zoom*aspect**0.5, zoom/aspect**0.5
+    rows = [cos/wide, sin/tall + shear_x, right + zero], [shear_y - sin/wide, cos/tall, down + zero]
     return torch.stack([torch.stack(row, -1) for row in rows], 1)
 
 def _moved(x:torch.Tensor, maps:torch.Tensor)->torch.Tensor:
@@ -107,7 +115,7 @@ def _equalized(x, s):
 def _sharpened(x, s):
     "Minus: blurred, plus: sharpened; by up to nine tenths of the difference to a 3 x 3 mean."
     soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return (x + (x - soft)*0.9*s.to(x.device, x.dtype).view(-1, 1, 1, 1)).clamp(0, 1)
+    return (x + (x - soft)*(0.9*s.to(x.device, x.dtype).view(-1, 1, 1, 1))).clamp_(0, 1)
 
 def _moves(**of):
     "An operation that moves the picture: the strength times `of`, of _maps' arguments."
