@@ -4,7 +4,7 @@ DATA is a folder that `cxr curate` wrote. Train images a second of five contende
 one size, architecture and batch, in turns, so that a noisy machine is as unkind to each: stock fastai
 (ImageDataLoaders.from_folder and vision_learner), a plain torch loop over torchvision's ImageFolder, this library in
 fp32 and in the precision that it chooses, and two ceilings: the same networks and optimizer stepping on a batch that
-lies in memory. Fork-safe parts only: what is measured is a training step with all that feeds it."""
+lies in memory. What is measured is a training step with all that feeds it."""
 from __future__ import annotations
 import argparse, datetime, itertools, os, platform, statistics, tempfile, time, warnings
 from contextlib import ExitStack
@@ -130,17 +130,15 @@ def measured(a)->dict[str, list[float]]:
         common = dict(folder=folder, manifest=manifest)
         runs = {name: make(a, precision=precision, **common) for name, (make, precision) in makers.items()}
         speeds = {name: [] for name in runs}
-        # the library's way with memory is the process's: it is turned on for all but the peers' own rounds, which come
-        # first, so that they are measured as their users have them
-        for name in ("stock fastai", "plain torch"):
-            for _ in range(a.rounds): speeds[name].append(a.bs*a.steps/runs[name]())
+        # glibc keeping memory, as the library has it, is the process's: the peers come first, as their users have them,
+        # and once more at the end, to tell how much of the difference it is
+        peers = ("stock fastai", "plain torch")
+        for _ in range(a.rounds):
+            for name in peers: speeds[name].append(a.bs*a.steps/runs[name]())
         keep_memory()
         for _ in range(a.rounds):
-            for name in [n for n in runs if n not in ("stock fastai", "plain torch")]:
-                speeds[name].append(a.bs*a.steps/runs[name]())
-        for name in ("stock fastai", "plain torch"):
-            for _ in range(a.rounds): speeds[f"{name}, memory kept"] = speeds.get(f"{name}, memory kept", []) + [
-                a.bs*a.steps/runs[name]()]
+            for name in [n for n in runs if n not in peers]: speeds[name].append(a.bs*a.steps/runs[name]())
+        for name in peers: speeds[f"{name}, memory kept"] = [a.bs*a.steps/runs[name]()]
     return speeds
 
 def table(a, speeds:dict)->str:
@@ -166,7 +164,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("data")
     p.add_argument("--arch", default="resnet34")
-    for name, default in (("size", 224), ("bs", 32), ("rounds", 3), ("steps", 6), ("warm", 2)):
+    for name, default in (("size", 224), ("bs", 32), ("rounds", 3), ("steps", 5), ("warm", 2)):
         p.add_argument(f"--{name}", type=int, default=default)
     p.add_argument("--out", help="append the table to this file")
     a = p.parse_args()
