@@ -115,8 +115,10 @@ def arch_names()->list[str]:
 def family_of(arch:str)->Family:
     for family in FAMILIES:
         if arch in family.names(): return family
-    near = difflib.get_close_matches(str(arch), arch_names(), n=5, cutoff=0.4)
-    timm = "" if FAMILIES[-1].names() else "; timm's, once it is installed: pip install 'cxr_fastai[timm]'"
+    ours, theirs = ({name for f in part for name in f.names()} for part in (FAMILIES[:-1], FAMILIES[-1:]))
+    near = [name for names, n in ((ours, 3), (theirs - ours, 2))
+            for name in difflib.get_close_matches(str(arch), sorted(names), n=n, cutoff=0.4)]
+    timm = "" if theirs else "; timm's, once it is installed: pip install 'cxr_fastai[timm]'"
     raise UnknownName(f"unknown architecture {arch!r}. Closest: {', '.join(near) or 'none'}. "
                       f"Common ones: {', '.join(COMMON)}{timm}.")
 

@@ -67,7 +67,7 @@ def whole(folder, start, tmp_path_factory):
     return out
 
 # in the first epoch, at a stage's begin, in the middle of the last stage
-@pytest.mark.parametrize("at", [pytest.param(0, marks=pytest.mark.slow), 1, 4])
+@pytest.mark.parametrize("at", [*(pytest.param(at, marks=pytest.mark.slow) for at in (0, 1)), 4])
 def test_a_killed_run_goes_on_to_the_same_weights(folder, start, whole, tmp_path, at):
     out = tmp_path/"run"
     killed = python(RUN, folder, out, start, at)
