@@ -11,7 +11,7 @@ import torch, torchvision
 from torch import nn
 from .core import UnknownName
 
-__all__ = ["COMMON", "Family", "FAMILIES", "arch_names", "is_arch", "family_of", "body_parts", "from_timm"]
+__all__ = ["COMMON", "Family", "FAMILIES", "is_arch", "family_of", "body_parts", "from_timm"]
 
 COMMON = ("cnn", "resnet18", "resnet34", "resnet50", "densenet121", "efficientnet_b0", "convnext_tiny", "vit_b_16")
 
@@ -107,10 +107,6 @@ FAMILIES = (
            _half),
     Family(_torchvision("vit_"), _vit_parts, _half),
     Family(_timm_names, _timm_parts, _half))
-
-def arch_names()->list[str]:
-    "Every architecture that can be built here."
-    return sorted({name for family in FAMILIES for name in family.names()})
 
 def family_of(arch:str)->Family:
     for family in FAMILIES:

@@ -1,7 +1,7 @@
 """The command `cxr`, one function a verb. Results go to stdout, progress and messages to stderr; a CxrError becomes one
 line and its exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
 from __future__ import annotations
-import argparse, errno, json, os, sys
+import argparse, errno, json, sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -115,11 +115,12 @@ def train(args)->int:
     from .manifest import read_manifest
     from .recipes import SETTINGS
     data = read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
+    from .training.distributed import rank
     from .training.run import train
     own = {k: v for k in SETTINGS if (v := getattr(args, k)) is not None}
     bundle = train(data, args.out, recipe=args.recipe, seed=args.seed, workers=args.workers, resume=args.resume,
                    allow_missing_classes=args.allow_missing_classes, track=_ids(args.track), **own)
-    if os.environ.get("RANK", "0") != "0": return 0  # of several processes the first one speaks
+    if rank(): return 0  # of several processes the first one speaks
     if args.json: return _json({"bundle": str(bundle), **_facts(bundle)})
     print(bundle)
     return 0

@@ -60,7 +60,7 @@ def _head(nf:int, n_out:int)->nn.Sequential:
     return head
 
 def build_network(
-    arch:str,           # of arch_names: torchvision's, timm's where it is installed, cnn
+    arch:str,           # of architectures.FAMILIES: torchvision's, timm's where it is installed, cnn
     n_out:int,          # outputs, one a class
     in_channels:int=1,  # radiographs are gray
 )->nn.Sequential:       # body, head; maps (n, in_channels, h, w) to (n, n_out) logits

@@ -17,7 +17,7 @@ TASKS = ("single_label",)
 # class allows; or as they come
 SAMPLING = ("oversample", "undersample", "none")
 UNFREEZE = ("progressive", "at_once")  # pretrained backbones thaw group by group, or train whole from the first step
-AUGMENT = ("none", "mild", "strong", "acquisition", "randaugment")  # training/augment.py has their amounts; none of them mirrors
+AUGMENT = ("none", "mild", "strong", "acquisition", "randaugment")  # amounts: training/augment.py; none of them mirrors
 MIX = ("none", "mixup", "cutmix")
 PRECISION = ("auto", "bf16", "fp16", "fp32")
 

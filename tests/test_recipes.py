@@ -57,4 +57,5 @@ def test_a_users_own_file_works_and_a_broken_one_is_named(tmp_path):
     assert load_recipe(tmp_path/"mine.toml").name == "mine"
     (tmp_path/"bad.toml").write_text("title = ")
     with pytest.raises(RecipeError, match="bad.toml"): load_recipe(tmp_path/"bad.toml")
-    with pytest.raises(UnknownName, match="pneumoniamnist, six_class.*Did you mean 'six_class'"): load_recipe("six_clas")
+    with pytest.raises(UnknownName, match="pneumoniamnist, six_class.*Did you mean 'six_class'"):
+        load_recipe("six_clas")

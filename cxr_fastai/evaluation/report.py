@@ -126,8 +126,9 @@ def evaluate(
     paths, vocab = [Path(data.root)/r["path"] for r in rows], list(bundle.vocab)
     if progress: paths = progress(paths, len(rows), f"reading {_count(len(rows), 'image')}")
     probs = np.asarray(bundle.probs(paths, bs=bs))
-    report = _report(bundle, data, split, rows, probs, vocab)
-    if out is not None: _write(report, rows, probs, _answers(bundle, probs), Path(out))
+    answers = bundle.answers(probs)
+    report = _report(bundle, data, split, rows, probs, answers, vocab)
+    if out is not None: _write(report, rows, probs, answers, Path(out))
     return report
 
 def _load_bundle(path):
@@ -152,16 +153,15 @@ def _check_classes(bundle, data, split:str, rows:list[dict]):
                      f"{', '.join(bundle.vocab)}. Curate the data for the bundle's recipe: "
                      f"cxr curate --recipe {bundle.meta['recipe']['name']}.")
 
-def _report(bundle, data, split:str, rows:list[dict], probs, vocab:list[str])->Report:
+def _report(bundle, data, split:str, rows:list[dict], probs, preds, vocab:list[str])->Report:
     targs, sources = np.array([vocab.index(r["label"]) for r in rows]), [r["source"] for r in rows]
-    limits, preds, decision = floors(targs, sources, vocab), _answers(bundle, probs), bundle.meta.get("decision")
+    limits, decision = floors(targs, sources, vocab), bundle.meta.get("decision")
     asked = decision_metrics(targs, probs, vocab, decision["negative"], decision["threshold"]) if decision else {}
     return Report(classification_metrics(targs, probs, vocab, preds), limits,
                   source_metrics(targs, probs, sources, vocab, preds),
                   len(rows), split, {c: bundle.display.get(c, c) for c in vocab}, data.recipe.title,
                   _notes(bundle, data, split, limits), _about(bundle, data), asked)
 
-def _answers(bundle, probs): return bundle.answers(probs) if bundle.meta.get("decision") else probs.argmax(1)
 
 def _notes(bundle, data, split:str, limits:dict)->list[str]:
     "What a reader must know beside the numbers."

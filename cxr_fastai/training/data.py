@@ -5,6 +5,7 @@ Never flips: a mirrored chest is another anatomy. Never draws from a global gene
 trains a class without images unasked, and never puts a path or a pixel into an exported learner.
 """
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 import numpy as np, torch
 
@@ -182,11 +183,12 @@ def build_dataloaders(
     resize=(),              # smaller sides to train at first, px
 )->DataLoaders:             # batches: (bs, 1, size, size) float32 and class indices in the recipe's order
     """Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`.
-    `dls.train_pixels` has the train images by side, for `schedule.Resize`."""
+    `dls.train_pixels` has the train images by side, for `steps.Resize`."""
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes): say(f"warning: {warning}")
     device = torch.device(device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"))
-    cached = {side: _cached(manifest, side, workers, progress) for side in dict.fromkeys([*resize, size])}
+    cached = {side: first(partial(pixel_cache, manifest, side, workers, progress))
+              for side in dict.fromkeys([*resize, size])}
     read, held = ReadRadiograph(size, *cached[size]), {side: _held(p, device) for side, (_, p) in cached.items()}
     train, valid = (_dataset(manifest, split, read) for split in ("train", "valid"))
     draws = _draws([label for _, label in train.items], manifest.vocab, sampling, seed)
@@ -200,9 +202,6 @@ def build_dataloaders(
                                after_batch=_batch_tfms(), **common), device=device)
     dls.train_pixels = pixels
     return dls
-
-def _cached(manifest:Manifest, side:int, workers, progress):
-    return first(lambda: pixel_cache(manifest, side, workers, progress))
 
 def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
     items = [(str(manifest.root/r.path), r.label) for r in manifest.rows if r.split == split]

@@ -14,10 +14,9 @@ from fastai.torch_core import set_seed
 from fastai.optimizer import OptimWrapper
 
 from ..models import build_network, load_weights, param_groups
+from ..recipes import Train
 
 __all__ = ["build_learner", "start_network", "balanced_accuracy"]
-
-WEIGHT_DECAY = 1e-2  # fastai's own for Adam with decoupled decay
 
 
 class CrossEntropy(CrossEntropyLossFlat):
@@ -75,12 +74,12 @@ def _adam(params, lr, **kwargs)->OptimWrapper:
 
 def build_learner(
     dls:DataLoaders,         # of build_dataloaders
-    arch:str="resnet34",     # a name of models.ARCHS
+    arch:str="resnet34",     # of architectures.FAMILIES
     weights:str="imagenet",  # imagenet | none | a file
     seed:int=0,              # of the head's weights and of all that follows
     net=None,                # of start_network, where it was made before
     label_smoothing:float=0.0,  # share of each label that is spread over all classes
-    wd:float=WEIGHT_DECAY,
+    wd:float=Train.wd,       # decoupled weight decay
 )->Learner:
     """A Learner whose parameter groups are the network's own. `log_loss` is what epochs are judged by: the
     cross-entropy itself, whatever the labels were smoothed or mixed for training."""

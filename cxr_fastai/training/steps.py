@@ -55,7 +55,7 @@ class Accumulate(Callback):
     def __init__(self, n:int): self.n = n
 
     def after_loss(self):
-        if self.learn.training: self.learn.loss_grad = self.learn.loss_grad / min(self.n, self._of_its_step())
+        if self.learn.training: self.learn.loss_grad = self.learn.loss_grad / self._of_its_step()
 
     def _of_its_step(self)->int:
         "Batches that make up the step which this one belongs to."

@@ -19,7 +19,7 @@ __all__ = ["open_trackers", "MLflow", "TensorBoard", "TRACKERS"]
 class MLflow:
     "An MLflow run, in the SQLite file mlflow.db of the working folder unless $MLFLOW_TRACKING_URI names a server."
     def __init__(self, run:Path, params:dict, experiment:str):
-        mlflow = self.mlflow = _module("mlflow", "mlflow")
+        mlflow = self.mlflow = _module("mlflow")
         if not os.environ.get("MLFLOW_TRACKING_URI"): mlflow.set_tracking_uri("sqlite:///mlflow.db")
         mlflow.set_experiment(experiment)
         mlflow.start_run(run_name=run.name)
@@ -41,7 +41,7 @@ class MLflow:
 class TensorBoard:
     "Event files in the run's folder `tensorboard`."
     def __init__(self, run:Path, params:dict, experiment:str):
-        _module("tensorboard", "tensorboard")
+        _module("tensorboard")
         from torch.utils.tensorboard import SummaryWriter
         self.writer, self.run = SummaryWriter(str(run/"tensorboard")), run
         self.writer.add_text("settings", "\n".join(f"    {k} = {v}" for k, v in params.items()))
@@ -75,8 +75,9 @@ def open_trackers(
               "manifest_sha256": manifest.sha256}
     return [TRACKERS[name](run, params, manifest.recipe.name) for name in names]
 
-def _module(name:str, extra:str):
+def _module(name:str):
+    "An optional library, whose extra has its name."
     import importlib
     try: return importlib.import_module(name)
     except ImportError as e:
-        raise UsageError(f"--track {name}: {name} is not installed ({e}). pip install 'cxr_fastai[{extra}]'") from e
+        raise UsageError(f"--track {name}: {name} is not installed ({e}). pip install 'cxr_fastai[{name}]'") from e

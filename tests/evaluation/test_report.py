@@ -34,6 +34,7 @@ class ToyBundle:
         self.display = display or {c: c.upper() for c in vocab}
         self.meta = {"arch": "toynet", "task": "single_label", "recipe": {"name": "three"}, "manifest_sha256": "5"*64,
                      **meta}
+    def answers(self, probs): return probs.argmax(1)
     def probs(self, paths, bs=64):
         answers, rest = [self.wrong.get(int(p.stem), p.parent.name) for p in paths], 0.3/(len(self.vocab) - 1)
         return np.array([[0.7 if c == a else rest for c in self.vocab] for a in answers], np.float32)
