@@ -28,7 +28,7 @@ class Record:
     upstream: str        # the sources it re-publishes, pipe-joined, * = any; empty: it is the original
     original_path: str   # where the file lay in the source; arrays: file.npz#split/row
     source_label: str    # the source's own words
-    label: str           # class slug of the recipe
+    label: str           # class slug of the recipe; multi-label: recipes.present, recipes.unknown read it
     findings: str        # pipe-joined, of core.FINDINGS; blank = unknown
     patient: str         # namespace:id, blank = unknown
     group: str           # connected by same patient or same radiograph; no split cuts it
@@ -114,16 +114,16 @@ def write_rows(path, rows:list[dict], columns)->bool:
 
 def manifest_text(
     rows:list[Record],  # in any order; they stand in that of their paths
-    vocab:list[str],    # the classes that a label may be
+    labels,             # what a label may be: Recipe.labels
 )->str:
     "manifest.csv of checked rows. Raises `NotCurated` for a row that breaks a promise."
     rows = sorted(rows, key=lambda r: r.path)
-    check_rows(rows, vocab, "the manifest to write")
+    check_rows(rows, labels, "the manifest to write")
     return to_csv([vars(r) for r in rows], COLUMNS)
 
-def write_manifest(root:Path, rows:list[Record], vocab:list[str])->bool:
+def write_manifest(root:Path, rows:list[Record], labels)->bool:
     "Check and write a folder's manifest.csv. False where it stands already. Raises `NotCurated`."
-    return write_text(Path(root)/MANIFEST, manifest_text(rows, vocab))
+    return write_text(Path(root)/MANIFEST, manifest_text(rows, labels))
 
 
 # ---- check
@@ -149,12 +149,12 @@ REQUIRED = ("path", "sha256", "pixel_sha256", "source", "label", "group", "split
 
 def check_rows(
     rows:list[Record],
-    vocab,      # the classes that a label may be; None: any
+    labels,     # what a label may be: Recipe.labels; None: any text
     where:str,  # names the manifest in errors
 ):
     """The promises of a manifest: cells of the right form, names known, no path and no image twice, no group or
     patient in two splits. Raises `NotCurated` naming row and column of the first that is broken."""
-    for i, say in _faults(rows, vocab)[:1]: raise NotCurated(f"{say(f'{where}, row {i + 2}')} Curate the folder again.")
+    for i, say in _faults(rows, labels)[:1]: raise NotCurated(f"{say(f'{where}, row {i + 2}')} Curate the folder again.")
 
 def check_manifest(
     path, # a folder that `cxr curate` wrote, or its manifest.csv
@@ -163,38 +163,38 @@ def check_manifest(
     lacks are faults; their pixels are not read."""
     file = Path(path) if Path(path).is_file() else Path(path)/MANIFEST
     if not file.is_file(): return [_not_curated(file.parent)]
-    vocab, out = _vocab(file.parent)
+    labels, out = _labels(file.parent)
     try: numbers, rows, faults = _parse(file.read_bytes(), file)
     except (CxrError, OSError) as e: return [*out, str(e)]
-    faults += [(numbers[i], say) for i, say in _faults(rows, vocab)]
+    faults += [(numbers[i], say) for i, say in _faults(rows, labels)]
     faults += [(i, _column("path", f"no file {_show(r.path)} in the folder")) for i, r in zip(numbers, rows)
                if not BAD_PATH(r.path) and not os.path.isfile(file.parent/r.path)]
     faults.sort(key=lambda f: f[0])
     out += [say(f"{file}, row {i}") for i, say in faults[:SHOWN]]
     return out + ([f"{file}: and {len(faults) - SHOWN} more faults."] if len(faults) > SHOWN else [])
 
-def _vocab(root:Path)->tuple[list[str]|None, list[str]]:
-    "(classes, faults) of a folder's curation.json."
-    try: return _recipe(root, read_curation(root)).vocab, []
+def _labels(root:Path)->tuple[tuple[str, ...]|None, list[str]]:
+    "(what a label may be, faults) of a folder's curation.json."
+    try: return _recipe(root, read_curation(root)).labels, []
     except CxrError as e: return None, [str(e)]
 
-def _faults(rows:list[Record], vocab)->list[tuple]:
+def _faults(rows:list[Record], labels)->list[tuple]:
     "(index of the row, its sentence given where it stands), in the order of the rows."
-    return sorted([*_cell_faults(rows, vocab), *_twin_faults(rows), *_split_faults(rows)], key=lambda f: f[0])
+    return sorted([*_cell_faults(rows, labels), *_twin_faults(rows), *_split_faults(rows)], key=lambda f: f[0])
 
 def _column(name:str, what:str): return lambda at: f"{at}, column {name}: {what}."
 def _show(value:str)->str: return repr(value if len(value) <= 80 else value[:80] + "..")
 
-def _cell_faults(rows:list[Record], vocab):
+def _cell_faults(rows:list[Record], labels):
     for col in COLUMNS:
         values = [getattr(r, col) for r in rows]
-        wrong = {v: say for v in set(values) if (say := _cell(col, v, vocab))}
+        wrong = {v: say for v in set(values) if (say := _cell(col, v, labels))}
         if wrong: yield from ((i, wrong[v]) for i, v in enumerate(values) if v in wrong)
 
-def _cell(col:str, value:str, vocab):
+def _cell(col:str, value:str, labels):
     "What is wrong with a cell, as a sentence of where it stands; None where nothing is."
     if not value: return _column(col, "empty") if col in REQUIRED else None
-    names = {"label": vocab, "split": SPLITS, "findings": FINDINGS}.get(col)
+    names = {"label": labels, "split": SPLITS, "findings": FINDINGS}.get(col)
     if names is not None:
         unknown = [v for v in (value.split("|") if col == "findings" else [value]) if v not in names]
         kind = {"label": "class", "findings": "finding"}.get(col, col)
@@ -239,7 +239,7 @@ def read_manifest(
     data = file.read_bytes()
     _, rows, faults = _parse(data, file)
     for i, say in faults[:1]: raise NotCurated(f"{say(f'{file}, row {i}')} Curate the folder again.")
-    check_rows(rows, recipe.vocab, str(file))
+    check_rows(rows, recipe.labels, str(file))
     return Manifest(root, rows, recipe, hashlib.sha256(data).hexdigest(), curation)
 
 def _recipe(root:Path, curation:dict)->Recipe:

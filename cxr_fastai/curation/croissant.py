@@ -47,7 +47,7 @@ SAYS = {  # column -> its meaning
     "upstream": "Ids of the sources that this source re-publishes, joined by |; * is any.",
     "original_path": "Where the file lay in the source.",
     "source_label": "The source's own words.",
-    "label": "The class.",
+    "label": "The class; of a multi-label set those that are present, ?those that are unknown, or none, joined by |.",
     "findings": "What the radiograph shows; nothing: unknown, no_finding: nothing abnormal.",
     "patient": "A pseudonym that the source gives; nothing: unknown.",
     "group": "Images linked by patient or radiograph; no split cuts a group.",
@@ -78,7 +78,7 @@ def croissant(
             "keywords": ["chest X-ray", "radiography", *recipe.display.values()],
             "version": f"{MANIFEST_VERSION}.0.0+{sha[:12]}", **_responsible(done),
             "distribution": _distribution(done, sha, len(manifest_bytes)),
-            "recordSet": [_splits(), _classes(recipe), _rows(), _images()]}
+            "recordSet": [_splits(), _classes(recipe), _rows(recipe), _images()]}
 
 def _description(done)->str:
     parts = [incomplete_line(done), f"{len(done.records)} chest radiographs for recipe {done.recipe.name}: "
@@ -158,10 +158,11 @@ def _enumeration(id:str, kind:str, says:str, fields:dict, data:list[dict])->dict
 
 def _types(kind:str): return ["sc:URL", kind] if kind == "cr:Split" else kind
 
-def _rows()->dict:
+def _rows(recipe)->dict:
     fields = [_column("rows", c) for c in COLUMNS]
-    for f in fields:
-        if f["name"] in POINTS_TO: f["references"] = {"field": {"@id": POINTS_TO[f["name"]]}}
+    for f in fields:  # a multi-label recipe's label names several classes, and those that are unknown
+        points = f["name"] in POINTS_TO and not (recipe.multi and f["name"] == "label")
+        if points: f["references"] = {"field": {"@id": POINTS_TO[f["name"]]}}
     return {"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "key": {"@id": "rows/path"},
             "description": f"The rows of {MANIFEST}.", "field": fields}
 

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ..recipes import contradict
 from .fingerprint import Fingerprint
 from .geometry import describe
 from .listing import Item
@@ -55,7 +56,7 @@ class DuplicateGroup:
     @property
     def labels(self)->list[str]: return sorted({m.label for m in self.members if m.label})
     @property
-    def conflict(self)->bool: return len(self.labels) > 1
+    def conflict(self)->bool: return any(contradict(a, b) for a, b in combinations(self.labels, 2))
 
     @property
     def whole(self)->bool:

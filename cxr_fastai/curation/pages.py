@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..core import ImageRejected, package_file, printable
 from ..images import REASONS, read
+from ..recipes import present
 from .dedupe import ASIDE
 from .fingerprint import pixel_sha256, source_bytes
 from .report import HEADER, confounds, incomplete_line, share_lines, summary_rows
@@ -211,7 +212,8 @@ def _rejects(rejects)->list[tuple]:
 def _looks(done)->dict:
     "Size and brightness of each class, in words and as what a box plot needs; brightness only where it was measured."
     light, by = getattr(done, "brightness", None) or {}, {}
-    for r in done.records: by.setdefault(r.label, []).append(r)
+    for r in done.records:
+        for c in present(r.label): by.setdefault(c, []).append(r)
     top = max((max(int(r.width), int(r.height)) for r in done.records), default=1)
     rows = [_look(label, of, top, light) for label, of in sorted(by.items())]
     middles = sorted((x["light"]["middle"], x["label"]) for x in rows if x["light"])

@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, package_file, sha256_file,
                     sha256_text, unknown_name)
 from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
-from ..recipes import Recipe, load_recipe
+from ..recipes import Recipe, load_recipe, present
 from .catalog import Source, choose, depths, load_catalog
 from .dedupe import (ON_CONFLICT, RELATED_COLUMNS, DuplicateGroup, Seen, group_copies, same_patient,
                      unexpected_overlap)
 from .engines import open_engine
-from .fetch import Fetched, fetch
+from .fetch import Fetched, at_hand, fetch
 from .fingerprint import Unreadable
 from .listing import Reject, list_source
 from .lock import one_run
@@ -30,6 +30,7 @@ from .writing import is_ours, write_folder
 __all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
 
 LAYOUTS = ("class", "split")
+IMAGES = "images"         # the one folder of a multi-label recipe
 QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
 CONFLICT_WORDS = {"drop": "left out", "upstream": "settled by the original's label",
                   "keep-both-out": "laid aside in conflicts/"}
@@ -74,7 +75,7 @@ class Curation:
         return {**{kind: kinds[kind] for kind in ("bytes", "pixels", "near")}, "across_sources": across}
 
     def to_dict(self)->dict:
-        counts = Counter((r.label, r.source, r.split) for r in self.records)
+        counts = Counter((c, r.source, r.split) for r in self.records for c in present(r.label))
         left = Counter((x.stage, x.reason) for x in self.rejects)
         return {"out": str(self.out), "recipe": self.recipe.name, "images": len(self.records),
                 "counts": [{"class": c, "source": s, "split": p, "images": n}
@@ -131,7 +132,7 @@ def curate(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     catalog = load_catalog(manifest)
     out, beside = Path(out), Path(manifest).parent if manifest else Path()
-    sources = choose(catalog, only, recipe.sources)
+    sources = choose(catalog, only, [_first_at_hand(either, catalog, mirror, beside) for either in recipe.sources])
     request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
                    seed=seed, on_conflict=on_conflict)
     _check_out(out, request)
@@ -145,6 +146,11 @@ def curate(
             done, origins = _decide(out, listings, got, catalog, recipe, request, crew, progress)
             if not check: write_folder(done, request, origins, crew, getattr(progress, "bar", None))
     return done
+
+def _first_at_hand(either:str, catalog, mirror, beside)->str:
+    "Of a recipe's a|b: the first that the mirror holds; a, where none does or there is no mirror."
+    ids = either.split("|")
+    return next((id for id in ids if id in catalog and at_hand(catalog[id], mirror, beside)), ids[0])
 
 def _check_out(out:Path, request:dict):
     "Refuse a folder that is not ours to write in, before anything is read."
@@ -217,10 +223,15 @@ def _look(items, catalog, recipe, engine, progress)->tuple[list[Seen], list[Link
         read = [(it, p) for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
         links = find_links([p for _, p in read], engine, memory, progress=bar)
     read = [(it, replace(p, sketch=b"")) for it, p in read]  # 11 kB each, and done with
-    rank = _ranker(catalog)
-    seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings)), rank(it, p, said[0])) for it, p in read]
+    rank, stated = _ranker(catalog), {id: _stated(s) for id, s in catalog.items()}
+    seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings, stated[it.source])), rank(it, p, said[0]))
+            for it, p in read]
     return seen, links, [_reject(it, "scan", p.reason, p.message, p.sha256)
                          for it, p in zip(items, prints) if isinstance(p, Unreadable)]
+
+def _stated(source)->set[str]:
+    "All findings that a source's rules can give."
+    return {f for r in source.rules for f in r.findings.split("|") if f}
 
 def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
 
@@ -274,21 +285,36 @@ def _record(g:DuplicateGroup, group:str, split:str, catalog, recipe, layout)->Re
     if it.rule.split == "train" and split != "train":
         why = f"{it.source} is for training only, but its patient or a copy is in {split}"
         return _reject(it, "split", "train_only", why, p.sha256)
-    parts = ([split] if layout == "split" else []) + [kept.label, f"{p.pixel_sha256[:32]}.png"]
+    if (why := _filtered(it, p, recipe)): return _reject(it, "recipe", "filtered", why, p.sha256)
+    parts = ([split] if layout == "split" else []) + [IMAGES if recipe.multi else kept.label,
+                                                      f"{p.pixel_sha256[:32]}.png"]
     return Record(path="/".join(parts), sha256=p.sha256, pixel_sha256=p.pixel_sha256, phash=p.phash, source=it.source,
                   upstream=catalog[it.source].derived_from, original_path=it.path, source_label=it.source_label,
                   label=kept.label, findings="|".join(it.findings), patient=it.patients[0] if it.patients else "",
                   group=group, split=split, view=it.view, age=it.age, sex=it.sex, width=str(p.width),
                   height=str(p.height), mode=p.mode, licence=it.rule.licence)
 
+def _filtered(it, p, recipe)->str:
+    "Why an image does not pass the recipe's filters; '' where it does. What is not known does not pass."
+    side = min(p.width, p.height)
+    passes = {"view": lambda allowed: it.view in allowed, "sex": lambda allowed: it.sex in allowed,
+              "age": lambda span: it.age != "" and span[0] <= float(it.age) <= span[1],
+              "side": lambda least: side >= least[0]}
+    failed = next((k for k, v in recipe.filters.items() if not passes[k](v)), "")
+    if not failed: return ""
+    is_ = side if failed == "side" else getattr(it, failed) or "not known"
+    return f"{failed} is {is_}: recipe {recipe.name} takes {', '.join(map(str, recipe.filters[failed]))}"
+
 def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
-    """At most QUICK_PER_CLASS images a class, each split its share, by the random order of their groups.
+    """At most QUICK_PER_CLASS images a class, each split its share, by the random order of their groups; of a class
+    that comes with others more, where these still have room.
     Every image stays in the split it has, so no patient comes to stand on two sides."""
-    room = {(r.label, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split]) for r in records}
+    room = {(c, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split]) for r in records for c in present(r.label)}
     kept, left = [], []
     for r in sorted(records, key=lambda r: (sha256_text(f"quick|{seed}|{r.group}"), r.path)):
-        if room[r.label, r.split] > 0:
-            room[r.label, r.split] -= 1
+        places = [(c, r.split) for c in present(r.label)]
+        if any(room[at] > 0 for at in places):
+            for at in places: room[at] -= 1
             kept.append(r)
         else:
             left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
@@ -299,7 +325,7 @@ def _warn_failed(got:Fetched)->list[str]:
 
 def _warn(done:Curation, catalog)->list[str]:
     out = []
-    have = {r.label for r in done.records}
+    have = {c for r in done.records for c in present(r.label)}
     for c in done.recipe.vocab:
         if c in have: continue
         givers = ", ".join(_givers(catalog, done.recipe, c)) or "none in the catalogue"
@@ -314,5 +340,5 @@ def _ancestors(catalog, id)->set:
     return {a for u in catalog[id].derived if u != "*" for a in ({u} | _ancestors(catalog, u))}
 
 def _givers(catalog, recipe, label)->list[str]:
-    def gives(s, r): return recipe.label(s.id, r.findings.split("|") if r.findings else ())[0] == label
+    def gives(s, r): return label in present(recipe.label(s.id, r.findings.split("|") if r.findings else ())[0])
     return [s.id for s in catalog.values() if any(gives(s, r) for r in s.rules)]

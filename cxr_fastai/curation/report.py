@@ -6,6 +6,7 @@ from collections import Counter
 from statistics import median
 
 from ..core import SPLITS, one_line, printable
+from ..recipes import present
 
 __all__ = ["summary_table", "dataset_card", "share_lines", "confounds"]
 
@@ -19,10 +20,11 @@ UNSHARED = {"no": "not allowed"}  # what is said of a source that is not marked 
 
 def summary_rows(records)->list[tuple]:
     "(class, source, train, valid, test, all) sorted; then a row of totals."
-    n = Counter((r.label, r.source, r.split) for r in records)
-    rows = [(c, s, *(n[c, s, p] for p in SPLITS)) for c, s in sorted({(r.label, r.source) for r in records})]
+    n = Counter((c, r.source, r.split) for r in records for c in present(r.label))
+    rows = [(c, s, *(n[c, s, p] for p in SPLITS)) for c, s in sorted({(c, s) for c, s, _ in n})]
     rows = [(*row, sum(row[2:])) for row in rows]
-    return [*rows, ("all", "", *(sum(row[i] for row in rows) for i in range(2, 6)))]
+    images = Counter(r.split for r in records)  # of several classes an image counts once here
+    return [*rows, ("all", "", *(images[p] for p in SPLITS), len(records))]
 
 def summary_table(records)->str:
     "Class x source x split, aligned for a terminal."
@@ -83,7 +85,7 @@ def confounds(done)->list[str]:
     "Where the source, or the age group, gives the class away, and what a class lacks."
     by_id, out = {s.id: s for s in done.sources}, []
     for c in _classes(done):
-        records = [r for r in done.records if r.label == c]
+        records = _of_class(done, c)
         source, n = _largest(r.source for r in records)
         child = sum(age_group(r, by_id[r.source]) == "child" for r in records)
         if n >= MOST * len(records):
@@ -99,7 +101,8 @@ def confounds(done)->list[str]:
 
 def _most(n:int, of:int)->str: return "Every image" if n == of else f"{percent(n, of)} ({n} of {of})"
 def _come(n:int, of:int)->str: return "comes" if n == of else "come"
-def _classes(done)->list[str]: return sorted({r.label for r in done.records})
+def _classes(done)->list[str]: return sorted({c for r in done.records for c in present(r.label)})
+def _of_class(done, c:str)->list: return [r for r in done.records if c in present(r.label)]
 def _largest(names)->tuple[str, int]: return min(Counter(names).items(), key=lambda x: (-x[1], x[0]))
 
 
@@ -194,7 +197,7 @@ def _copies(done, id:str)->int:
 def _shares(done)->str:
     rows = []
     for c in _classes(done):
-        records = [r for r in done.records if r.label == c]
+        records = _of_class(done, c)
         top, n = _largest(r.source for r in records)
         rows.append((c, top, percent(n, len(records)), *(_share_in(records, p, top) for p in SPLITS)))
     return markdown_table(("class", "largest source", "of all", *(f"of {p}" for p in SPLITS)), rows)
@@ -209,7 +212,7 @@ def _share_in(records, split:str, top:str)->str:
 def _people(done)->str:
     by_id, rows = {s.id: s for s in done.sources}, []
     for c in _classes(done):
-        records = [r for r in done.records if r.label == c]
+        records = _of_class(done, c)
         group = Counter(age_group(r, by_id[r.source]) for r in records)
         patients = {r.patient for r in records if r.patient}
         rows.append((c, len(records), sum(bool(r.patient) for r in records), len(patients), group["child"],
@@ -224,7 +227,7 @@ def _ages(records)->tuple[int, str]:
     return len(ages), f"{median(ages):g} ({min(ages):g} to {max(ages):g})" if ages else "none"
 
 def _views(done)->str:
-    n = Counter((r.label, r.view) for r in done.records)
+    n = Counter((c, r.view) for r in done.records for c in present(r.label))
     views = sorted({r.view for r in done.records if r.view}, key=lambda v: (v not in ("PA", "AP"), v != "PA", v))
     if len(views) > 6: views = [v for v in views if v in ("PA", "AP", "L")]  # the rest is counted as other
     rows = []

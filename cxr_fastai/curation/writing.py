@@ -45,7 +45,7 @@ def write_folder(
     The plan goes first, so that a run after a kill knows its own images from foreign ones."""
     out, images = done.out, _images(done)
     paths = set(images)
-    text = manifest_text(done.records, done.recipe.vocab)
+    text = manifest_text(done.records, done.recipe.labels)
     stands = (out/MANIFEST).is_file() and (out/MANIFEST).read_bytes() == text.encode()
     before = _before(out)
     folders = sorted({out/os.path.dirname(p) for p in before | paths})

@@ -227,7 +227,7 @@ def _asked(base:Recipe, own:dict, seed, state:State|None, manifest:Manifest, run
     if seed < 0: raise UsageError(f"seed = {seed}: expected 0 or more.")
     before = Train(**state.settings) if state else base.train
     settings = replace(before, **{k: v for k, v in own.items() if v is not None})
-    check_train(settings, f"settings of recipe {base.name}")
+    check_train(settings, f"settings of recipe {base.name}", base)
     if state: same_run(state, settings, seed, manifest.sha256, run)
     return settings, seed
 

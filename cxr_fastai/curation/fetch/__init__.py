@@ -14,7 +14,7 @@ from .archives import unpack
 from .download import download
 from .transports import Check, check_all, how_to_get, mirror_path, plan
 
-__all__ = ["Fetched", "fetch", "survey", "LOCK_FILE"]
+__all__ = ["Fetched", "at_hand", "fetch", "survey", "LOCK_FILE"]
 
 LOCK_FILE = "sources.lock.json"  # beside manifest.csv: version and SHA-256 of what was downloaded
 
@@ -65,6 +65,10 @@ def survey(
         elif _cached(s, _read_pins(cache_dir()/LOCK_FILE).get(s.id)): here[s.id] = Check("here", "downloaded before")
     asked = check_all([s for s in sources if s.id not in here])
     return {s.id: here.get(s.id) or asked[s.id] for s in sources}
+
+def at_hand(source:Source, mirror, beside)->bool:
+    "Whether a mirror or the catalogue's own folder holds it."
+    return _root(source, mirror, beside) is not None
 
 def _root(source:Source, mirror, beside)->Path|None:
     places = [Path(mirror)/mirror_path(source)] if mirror else []
