@@ -16,6 +16,7 @@ from . import images, models
 from .architectures import COMMON, is_arch
 from .core import (IntegrityError, NotTrained, Prediction, StorageError, UsageError, atomic_path, make_folder, one_line,
                    write_json, write_text)
+from .recipes import NONE
 
 __all__ = ["FORMAT_VERSION", "TASKS", "Bundle", "save_bundle", "load_bundle", "prepare", "normalise",
            "libraries"]
@@ -49,11 +50,13 @@ KEYS = {
     "display": ("display names by class", _texts),
     "task": (f"one of {', '.join(TASKS)}", lambda v: _text(v) and v in TASKS),
     "size": (f"pixels, {images.MIN_SIDE} to {MAX_SIZE}", lambda v: _whole(v, images.MIN_SIDE) and v <= MAX_SIZE),
+    "crop": ("a share cut off each side, 0 to below 0.4", lambda v: _number(v) and 0 <= v < 0.4),
     "mean": ("a number", _number),
     "std": ("a number above 0", lambda v: _number(v) and v > 0),
     "decoder_version": ("a whole number", _whole),
     "thresholds": ("probabilities, 0 to 1, by class", _shares),
     "temperature": ("a number above 0", lambda v: _number(v) and v > 0),
+    "offsets": ("numbers by class, added to its logits", lambda v: _record(v) and all(map(_number, v.values()))),
     "decision": ("a record with negative, a class, and threshold, 0 to 1; or empty", lambda v: v == {} or _decides(v)),
     "recipe": ("a record with a name", lambda v: _record(v) and _text(v.get("name"))),
     "manifest_sha256": ("64 hex digits", _hash),
@@ -73,8 +76,9 @@ def _check_facts(meta, where):
     negative = meta["decision"].get("negative")
     if negative and negative not in meta["vocab"]:
         raise IntegrityError(f"{where}: key 'decision' names {negative!r}, which is no class of its vocab")
-    strange = sorted(set(meta["thresholds"]) - set(meta["vocab"]))
-    if strange: raise IntegrityError(f"{where}: key 'thresholds' names {strange[0]!r}, which is no class of its vocab")
+    for key in ("thresholds", "offsets"):
+        strange = sorted(set(meta[key]) - set(meta["vocab"]))
+        if strange: raise IntegrityError(f"{where}: key {key!r} names {strange[0]!r}, which is no class of its vocab")
 
 def _blank_network(meta:dict):
     "The network that `meta` describes, without memory for its weights and without touching any random generator."
@@ -121,8 +125,9 @@ def _stored(t:torch.Tensor)->torch.Tensor:
 
 def _complete(meta:dict, sha256:str)->dict:
     "`meta` with what it may leave out, in the order of KEYS, as plain JSON values."
-    defaults = dict(in_channels=1, task="single_label", decoder_version=images.DECODER_VERSION, thresholds={},
-                    temperature=1.0, decision={}, display={}, metrics={}, libraries=libraries())
+    defaults = dict(in_channels=1, task="single_label", crop=0.0, decoder_version=images.DECODER_VERSION,
+                    thresholds={}, temperature=1.0, offsets={}, decision={}, display={}, metrics={},
+                    libraries=libraries())
     facts = _plain({**defaults, **meta, "format_version": FORMAT_VERSION, "weights_sha256": sha256})
     if _slugs(facts.get("vocab")) and _record(facts["display"]):
         facts["display"] = {c: facts["display"].get(c, c) for c in facts["vocab"]}
@@ -263,10 +268,10 @@ def normalise(
 
 def prepare(
     pixels:np.ndarray,  # (h, w) uint8, as from images.decode
-    meta:dict,          # bundle.json: size, in_channels, mean, std
+    meta:dict,          # bundle.json: size, crop, in_channels, mean, std
 )->torch.Tensor:        # (in_channels, size, size) float32
     "Turn decoded pixels into the network's input. Training uses the same steps and constants."
-    gray = torch.tensor(images.resize(pixels, meta["size"]))
+    gray = torch.tensor(images.resize(pixels, meta["size"], meta["crop"]))
     return normalise(gray, meta["mean"], meta["std"]).expand(meta["in_channels"], -1, -1)
 
 
@@ -292,12 +297,13 @@ class Bundle:
     def probs_of(
         self,
         batch,  # (n, in_channels, size, size) float32, of `tensor`
-    )->np.ndarray:  # (n, classes) float32, calibrated by the bundle's temperature
+    )->np.ndarray:  # (n, classes) float32, calibrated by the bundle's temperature and offsets
         "Probabilities of prepared inputs. Raises `IntegrityError` where the network answers NaN or infinity."
         self.net.eval()  # dropout and batch statistics off, whatever a caller did to the network in between
         with torch.inference_mode(): logits = self.net(batch.to(self.device)).float() / self.meta["temperature"]
+        logits = logits + torch.tensor([self.meta["offsets"].get(c, 0.0) for c in self.vocab], device=logits.device)
         if not torch.isfinite(logits).all(): raise IntegrityError(f"{self.path}: the network's answers are not finite")
-        probs = logits.softmax(1) if self.meta["task"] == "single_label" else logits.sigmoid()
+        probs = logits.sigmoid() if self.multi else logits.softmax(1)
         return probs.cpu().numpy()
 
     def probs(
@@ -316,6 +322,26 @@ class Bundle:
         "The answer for one radiograph: path, bytes, file object or array. Raises `ImageRejected`."
         return self.decide(self.probs([source])[0])
 
+    @property
+    def multi(self)->bool: return self.meta["task"] == "multi_label"
+
+    def found(
+        self,
+        probs:np.ndarray,  # (n, classes), of `probs`
+    )->np.ndarray:         # (n, classes) bool
+        "Which classes of a multi-label task reach their threshold, UNSET where validation fixed none."
+        return np.asarray(probs) >= np.array([self.meta["thresholds"].get(c, UNSET) for c in self.vocab])
+
+    def risk(
+        self,
+        probs:np.ndarray,  # (n, classes), of `probs`
+    )->np.ndarray|None:    # (n,) 0-1: what a worklist is ordered by
+        """The probability of not being of the `negative` class, whatever the network; of a multi-label task, of the
+        likeliest finding. None for a task where no class means nothing found."""
+        probs, decision = np.asarray(probs), self.meta["decision"]
+        if self.multi: return probs.max(1)
+        return 1 - probs[:, self.vocab.index(decision["negative"])] if decision else None
+
     def answers(
         self,
         probs:np.ndarray,  # (n, classes), of `probs`
@@ -333,14 +359,15 @@ class Bundle:
         self,
         probs:np.ndarray,  # (classes,), of `probs`
     )->Prediction:
-        """Turn probabilities into an answer. Single label: that of `answers`, if it reaches its threshold.
-        Multi-label: all that reach theirs (0.5 where none is set), joined by `|`. Otherwise it abstains and says why;
-        it never falls back on a second choice."""
-        single, thresholds = self.meta["task"] == "single_label", self.meta["thresholds"]
-        by_class = dict(zip(self.vocab, map(float, probs)))
-        best = self.vocab[int(self.answers(np.asarray(probs)[None])[0])] if single else max(by_class, key=by_class.get)
-        least = {c: thresholds.get(c, 0.0 if single else UNSET) for c in self.vocab}
-        answer = [c for c in ([best] if single else self.vocab) if by_class[c] >= least[c]]
-        if answer: return Prediction("|".join(answer), by_class, dict(thresholds))
-        reason = f"{self.display[best]} leads with {by_class[best]:.3f}, below its threshold of {least[best]:.3f}"
-        return Prediction(None, by_class, dict(thresholds), True, reason)
+        """Turn probabilities into an answer. Single label: that of `answers`, if it reaches its threshold; otherwise
+        it abstains and says why, and never falls back on a second choice. Multi-label: all that reach theirs, joined
+        by `|`, or `none`, as in a manifest."""
+        thresholds, by_class = dict(self.meta["thresholds"]), dict(zip(self.vocab, map(float, probs)))
+        if self.multi:
+            found = [c for c, has in zip(self.vocab, self.found(np.asarray(probs)[None])[0]) if has]
+            return Prediction("|".join(found) or NONE, by_class, thresholds)
+        best = self.vocab[int(self.answers(np.asarray(probs)[None])[0])]
+        least = thresholds.get(best, 0.0)
+        if by_class[best] >= least: return Prediction(best, by_class, thresholds)
+        reason = f"{self.display[best]} leads with {by_class[best]:.3f}, below its threshold of {least:.3f}"
+        return Prediction(None, by_class, thresholds, True, reason)

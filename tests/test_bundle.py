@@ -182,6 +182,7 @@ WRONG = dict(
     format_version=[2, True], arch=["resnet33", 18, ["resnet18"]], in_channels=[2, "1"],
     vocab=["abc", [], [1, 2, 3], ["a", "a"]], display=[[], {"a": 1}], task=["regression", None],
     size=["32", 32.0, 0, 10**9, True], mean=["0.5", None, True], std=[0, -1], decoder_version=["1", -1],
+    crop=[-0.1, 0.4, "0.1", None], offsets=[None, [], {"normal": "1"}, {"flu": 0.5}],
     thresholds=[[], {"normal": 2}, {"normal": "x"}, {"flu": 0.5}], temperature=[0, -1, "1"],
     decision=[[], {"negative": "normal"}, {"negative": "normal", "threshold": 2},
               {"negative": "flu", "threshold": 0.5}],
@@ -266,7 +267,7 @@ def test_the_prediction_is_what_torch_says_by_hand(net, loaded):
     assert answer.label == VOCAB[by_hand.argmax()] and list(answer.probs) == VOCAB and not answer.abstained
 
 def test_prepare_normalises_with_the_bundles_constants(loaded):
-    x = prepare(np.full((40, 50), 255, np.uint8), {"size": 16, "in_channels": 3, "mean": 0.5, "std": 0.25})
+    x = prepare(np.full((40, 50), 255, np.uint8), {"size": 16, "crop": 0.0, "in_channels": 3, "mean": 0.5, "std": 0.25})
     assert x.shape == (3, 16, 16) and x.dtype == torch.float32 and torch.all(x == 2)
 
 def test_a_network_left_in_training_mode_still_answers_the_same(loaded):
@@ -301,7 +302,7 @@ DECISIONS = [
     ("single_label", {"normal": 0.5, "covid_19": 0.1}, [0.3, 0.4, 0.3], None),  # never a second choice
     ("single_label", {"covid_19": 0.9}, [0.3, 0.4, 0.3], "normal"),
     ("multi_label", {}, [0.6, 0.4, 0.5], "covid_19|tuberculosis"),
-    ("multi_label", {"covid_19": 0.7, "tuberculosis": 0.9}, [0.6, 0.4, 0.8], None),
+    ("multi_label", {"covid_19": 0.7, "tuberculosis": 0.9}, [0.6, 0.4, 0.8], "none"),
     ("multi_label", {"normal": 0.3}, [0.1, 0.4, 0.1], "normal")]
 
 @pytest.mark.parametrize("task, thresholds, probs, label", DECISIONS)

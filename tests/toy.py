@@ -7,7 +7,7 @@ import numpy as np
 from cxr_fastai.core import SPLITS, write_json
 from cxr_fastai.images import write_png
 from cxr_fastai.manifest import CURATION, Record, write_manifest
-from cxr_fastai.recipes import Recipe, Train
+from cxr_fastai.recipes import NONE, Recipe, Train, present
 
 # in an order that is not the alphabet's
 CLASSES = {"tuberculosis": ["tuberculosis"], "covid_19": ["covid_19"], "normal": ["no_finding"]}
@@ -26,6 +26,36 @@ def picture(kind:int, seed:int, size:int=48)->np.ndarray: # (size, size) uint8
     gray = 110 + 50*np.sin(2*np.pi*(kind + 2)*x/size)[None] + noise
     gray[4:12, 3:9] = 255
     return gray.clip(0, 255).astype(np.uint8)
+
+def findings_recipe(**train)->Recipe:
+    "Of the multi-label folder."
+    settings = dict(arch="resnet18", size=32, epochs=2, bs=8, weights="none", sampling="none")
+    return Recipe("toy_findings", "Toy findings", {"effusion": ["effusion"], "mass": ["mass"], "hernia": ["hernia"]},
+                  task="multi_label", train=Train(**{**settings, **train}))
+
+# label -> images of train, valid, test. Images of one class and of another are the two stripes mixed
+FINDINGS_COUNTS = {"none": (12, 6, 6), "effusion": (6, 4, 4), "mass|?hernia": (6, 4, 4), "effusion|mass": (4, 3, 3),
+                   "mass|hernia|?effusion": (3, 2, 2)}
+
+def curated_findings(root, counts=FINDINGS_COUNTS, **train):
+    "Write a multi-label folder; returns `root`. A group has two images."
+    recipe = findings_recipe(**train)
+    rows = [_findings_image(root, recipe, label, split, i)
+            for label, of in counts.items() for split, n in zip(SPLITS, of) for i in range(n)]
+    write_manifest(root, rows, recipe.labels)
+    write_json(root/CURATION, {"recipe": recipe.to_dict()})
+    return root
+
+def _findings_image(root, recipe, label:str, split:str, i:int)->Record:
+    name = f"{label}-{split}-{i:02}"
+    kinds = [recipe.vocab.index(c) for c in present(label) if c != NONE]
+    drawn = [picture(k, hash_of(name)) for k in kinds or [5]]
+    (root/"images").mkdir(parents=True, exist_ok=True)
+    write_png(np.mean(drawn, 0).astype(np.uint8), root/"images"/f"{hash_of(name)}.png")
+    known = dict(path=f"images/{hash_of(name)}.png", sha256=f"{hash_of(name):064x}", pixel_sha256=f"{hash_of(name):064x}",
+                 source="toy", label=label, findings="|".join(c for c in present(label) if c != NONE) or "no_finding",
+                 group=f"{label}-{split}-{i//2}", split=split, width="48", height="48", mode="L8")
+    return Record(**{**dict.fromkeys(Record.__dataclass_fields__, ""), **known})
 
 def curated(root, counts=COUNTS, **train):
     "Write the folder; returns `root`."

@@ -96,10 +96,15 @@ def decode(
 def resize(
     pixels:np.ndarray,  # (h, w) uint8, as from `decode`
     size:int,           # side of the square, pixels
+    crop:float=0.0,     # share cut off each of the four sides before, below 0.5
 )->np.ndarray: # (size, size) uint8, a new array that may be written to
     """Squash to a square with Pillow's antialiased bilinear filter, for training, evaluation and prediction alike.
-    No crop: the corners hold the costophrenic angles. No padding: bars would tell the source. So aspect is lost."""
+    No crop unless asked: the corners hold the costophrenic angles, and letters that may tell the source. No padding:
+    bars would tell it too. So aspect is lost."""
     _check_pixels(pixels)
+    if crop:
+        y, x = (int(side*crop) for side in pixels.shape)
+        pixels = np.ascontiguousarray(pixels[y:pixels.shape[0] - y, x:pixels.shape[1] - x])
     if size < 1: raise UsageError(f"cannot resize to {size} pixels: expected a side of 1 or more")
     if pixels.shape == (size, size): return pixels.copy()
     return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))

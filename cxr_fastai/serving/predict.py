@@ -11,8 +11,9 @@ import torch
 from ..core import CxrError, StorageError, UsageError, one_line, printable, write_text
 from ..images import is_image_name
 from ..manifest import to_csv
+from ..recipes import NONE
 
-__all__ = ["find_images", "predict_paths", "write_csv", "format_rows"]
+__all__ = ["find_images", "predict_paths", "worklist", "write_csv", "format_rows"]
 
 COLUMNS = ("path", "label", "abstained", "reason", "error")
 
@@ -47,7 +48,7 @@ def predict_paths(
     paths:Iterable,   # files, as find_images lists them
     progress=None,    # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
     bs:int=32,        # images at a time
-)->list[dict]:        # a row a file, in order: path, label, probs, abstained, reason, error
+)->list[dict]:        # a row a file, in order: path, label, risk, probs, abstained, reason, error
     "Predict every file. An unreadable one gets `error` and no label."
     paths = list(paths)
     batches = [paths[i:i + bs] for i in range(0, len(paths), bs)]
@@ -61,12 +62,24 @@ def _predict_batch(bundle, paths:list)->list[dict]:
         except (CxrError, OSError) as e: row["error"] = one_line(e)
     readable = [row for row in rows if not row["error"]]
     probs = bundle.probs_of(torch.stack(tensors)) if tensors else ()
-    for row, p in zip(readable, probs):
+    risks = bundle.risk(probs) if readable else None
+    for i, (row, p) in enumerate(zip(readable, probs)):
         answer = bundle.decide(p)
+        if risks is not None: row["risk"] = float(risks[i])
         row.update(label=answer.label, probs=answer.probs, abstained=answer.abstained, reason=answer.reason)
     return rows
 
-def _row(path)->dict: return dict(path=str(path), label=None, probs={}, abstained=False, reason="", error="")
+def _row(path)->dict:
+    return dict(path=str(path), label=None, risk=None, probs={}, abstained=False, reason="", error="")
+
+def worklist(
+    rows:list[dict],  # of predict_paths
+)->list[dict]:        # those that could not be read first, as somebody must look at them; then the highest risk first
+    "The order to read radiographs in. Raises `UsageError` where the bundle has no risk to order by."
+    if any(not r["error"] and r["risk"] is None for r in rows):
+        raise UsageError("this bundle has no risk to order a worklist by: none of its classes means nothing found. "
+                         "Train for a recipe with key negative, as triage, or for findings, as nih14.")
+    return sorted(rows, key=lambda r: (not r["error"], -(r["risk"] or 0.0)))
 
 
 # ---- show
@@ -75,11 +88,12 @@ def write_csv(
     rows:list[dict],  # of predict_paths
     file,             # a path, written whole or not at all, or an open text file
 ):
-    "Write one line a row: path, label, abstained, reason, error, then prob_CLASS columns with 6 decimals."
-    classes = _classes(rows)
-    table = [{**{k: _cell(row[k]) for k in COLUMNS},
+    """Write one line a row: path, label, abstained, reason, error, then risk, where the bundle has one, and prob_CLASS
+    columns with 6 decimals."""
+    classes, risk = _classes(rows), ["risk"]*any(row["risk"] is not None for row in rows)
+    table = [{**{k: _cell(row[k]) for k in COLUMNS}, **{k: _share(row[k]) for k in risk},
               **{f"prob_{c}": _share(row["probs"].get(c)) for c in classes}} for row in rows]
-    text = to_csv(table, [*COLUMNS, *(f"prob_{c}" for c in classes)])
+    text = to_csv(table, [*COLUMNS, *risk, *(f"prob_{c}" for c in classes)])
     if hasattr(file, "write"): file.write(text)
     else: write_text(file, text)
 
@@ -104,5 +118,6 @@ def _line(row:dict, display:dict)->tuple[str, str, str]:
     path, probs = printable(row["path"]), row["probs"]
     if row["error"]: return path, "not read", printable(row["error"])
     if row["abstained"]: return path, "no answer", printable(row["reason"])
+    if row["label"] == NONE: return path, "none of the findings", f"{max(probs.values()):.3f} at most"
     classes = row["label"].split("|")
     return path, ", ".join(display.get(c, c) for c in classes), ", ".join(f"{probs[c]:.3f}" for c in classes)

@@ -11,8 +11,8 @@ import numpy as np, torch
 
 from . import fastai_first  # noqa: F401
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
-from fastai.data.transforms import Categorize, IntToFloatTensor, ItemGetter, Normalize
-from fastai.torch_core import TensorCategory
+from fastai.data.transforms import Categorize, IntToFloatTensor, ItemGetter, MultiCategory, Normalize
+from fastai.torch_core import TensorCategory, TensorMultiCategory
 from fastai.vision.core import TensorImageBW
 from fastcore.basics import chunked
 from fasttransform import Transform
@@ -21,12 +21,13 @@ from .. import images
 from ..core import SPLITS, UsageError, unknown_name
 from ..manifest import Manifest, read_manifest
 from ..progress import say
-from ..recipes import SAMPLING
+from ..recipes import NONE, SAMPLING, Recipe, present
 from .augment import Augment
 from .cache import pixel_cache
 from .distributed import first, world
+from .losses import loss_weights
 
-__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "TensorRadiograph", "CachedDL", "Pixels",
+__all__ = ["build_dataloaders", "check_classes", "ReadRadiograph", "Findings", "TensorRadiograph", "CachedDL", "Pixels",
            "Draws", "MEAN", "STD"]
 
 # Of gray values scaled to 0-1. Round numbers near those of curated radiographs, and constants, so that no statistic of
@@ -45,17 +46,28 @@ class ReadRadiograph(Transform):
         size:int,     # side of the square, px
         rows=None,    # path -> row of `pixels`
         pixels=None,  # (n, size, size) uint8
+        crop:float=0.0,  # share cut off each side
     ):
         super().__init__()
-        self.size, self.rows, self.pixels = size, rows or {}, pixels
+        self.size, self.rows, self.pixels, self.crop = size, rows or {}, pixels, crop
         self.input_types = (str, Path)  # where `Learner.predict` enters with a path
 
     def encodes(self, path:(str, Path)):  # dispatched on: no `from __future__ import annotations` in this file
         row = self.rows.get(str(path))
-        gray = images.resize(images.decode(path), self.size) if row is None else self.pixels[row]
+        gray = images.resize(images.decode(path), self.size, self.crop) if row is None else self.pixels[row]
         return TensorRadiograph(torch.from_numpy(np.array(gray))[None])
 
     def __getstate__(self): return {**self.__dict__, "rows": {}, "pixels": None}  # a pickle holds no cache
+
+
+class Findings(Transform):
+    "A manifest's multi-label label -> (classes,) float32: 1 present, 0 absent, nan unknown."
+    def __init__(self, recipe:Recipe):
+        super().__init__()
+        self.recipe, self.vocab = recipe, recipe.vocab
+
+    def encodes(self, label:str): return TensorMultiCategory(torch.tensor(self.recipe.targets(label)))
+    def decodes(self, y:TensorMultiCategory): return MultiCategory([c for c, has in zip(self.vocab, y) if has == 1])
 
 
 # ---- which images make up an epoch
@@ -87,11 +99,20 @@ class Draws:
     def _rng(self, *key:int)->np.random.Generator: return np.random.default_rng([self.seed, *key])
 
 
+    @property
+    def often(self)->torch.Tensor:
+        "(images,) by how much each is drawn, as a share of all draws."
+        shares = torch.zeros(1 + max(map(max, self.groups)), dtype=torch.float64)
+        for group in self.groups: shares[group] += 1/len(group)/len(self.groups)
+        return shares
+
+
 def _draws(labels, vocab:list[str], sampling:str, seed:int)->Draws:
-    "Images of each class in turn, or all of them as one group; by how many an epoch is over."
+    """Images of each class in turn, or all of them as one group; by how many an epoch is over. An image of several
+    classes has its turn in each, one of none in a group of its own."""
     if sampling not in SAMPLING: raise UsageError(unknown_name("sampling", sampling, SAMPLING))
     if sampling == "none": return Draws([[*range(len(labels))]], len(labels), seed)
-    by_class = {c: [i for i, label in enumerate(labels) if label == c] for c in vocab}
+    by_class = {c: [i for i, label in enumerate(labels) if c in present(label)] for c in [*vocab, NONE]}
     groups = [group for group in by_class.values() if group]
     return Draws(groups, len(groups)*min(map(len, groups)) if sampling == "undersample" else len(labels), seed)
 
@@ -103,14 +124,15 @@ class Pixels:
     "A split's images at one size, and their classes."
     all: object           # (m, size, size) uint8 of the whole cache: an array, or a tensor on a GPU
     rows: np.ndarray      # (n,) the rows of `all` that are this split's, in the order of its items
-    labels: torch.Tensor  # (n,) class indices
+    labels: torch.Tensor  # (n,) class indices, or (n, classes) float32 of `Findings`
     device: torch.device
 
-    def batch(self, idxs)->tuple: # (k, 1, size, size) uint8 and (k,) class indices, on the device
+    def batch(self, idxs)->tuple: # (k, 1, size, size) uint8 and (k,) or (k, classes) labels, on the device
         rows = self.rows[idxs]
         if isinstance(self.all, torch.Tensor): x = self.all[torch.from_numpy(rows).to(self.device)]
         else: x = torch.from_numpy(np.asarray(self.all)[rows])
-        return TensorRadiograph(self._sent(x)[:, None]), TensorCategory(self._sent(self.labels[torch.as_tensor(idxs)]))
+        kind = TensorCategory if self.labels.ndim == 1 else TensorMultiCategory
+        return TensorRadiograph(self._sent(x)[:, None]), kind(self._sent(self.labels[torch.as_tensor(idxs)]))
 
     def _sent(self, t:torch.Tensor)->torch.Tensor:
         "On the device; from pinned memory a GPU fetches it while it computes."
@@ -153,14 +175,15 @@ def check_classes(
     allow_missing:bool=False,  # train although a class has no train image
 )->list[str]:                  # warnings
     "Are there images to learn each class from, and to choose the best epoch by? Raises `UsageError`."
-    counts = {s: {c: 0 for c in manifest.vocab} for s in SPLITS}
-    for r in manifest.rows: counts[r.split][r.label] += 1
+    counts = {s: {c: 0 for c in [*manifest.vocab, NONE]} for s in SPLITS}
+    for r in manifest.rows:
+        for c in present(r.label): counts[r.split][c] += 1
     for split, least in (("train", 2), ("valid", 1)):
-        if (n := sum(counts[split].values())) < least:
+        if (n := sum(r.split == split for r in manifest.rows)) < least:
             raise UsageError(f"{manifest.root}: {n} {split} images, training needs {least}. Curate more sources.")
-    missing = {s: [c for c, n in counts[s].items() if not n] for s in SPLITS}
+    missing = {s: [c for c in manifest.vocab if not counts[s][c]] for s in SPLITS}
     if missing["train"] and not allow_missing:
-        found = ", ".join(f"{c} {n}" for c, n in counts["train"].items())
+        found = ", ".join(f"{c} {counts['train'][c]}" for c in manifest.vocab)
         raise UsageError(f"{manifest.root}: no train image of {', '.join(missing['train'])} (train: {found}). Curate "
                          "sources that have some, curate for another recipe (--recipe), or accept it with "
                          "--allow-missing-classes.")
@@ -181,15 +204,17 @@ def build_dataloaders(
     augment:str="mild",     # of recipes.AUGMENT
     erase:float=0.0,        # share of train images in which a rectangle is erased
     resize=(),              # smaller sides to train at first, px
-)->DataLoaders:             # batches: (bs, 1, size, size) float32 and class indices in the recipe's order
+    crop:float=0.0,         # share cut off each side of an image
+)->DataLoaders:             # batches: (bs, 1, size, size) float32 and class indices in the recipe's order, or
+                            # (bs, classes) of 1, 0 and nan
     """Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`.
-    `dls.train_pixels` has the train images by side, for `steps.Resize`."""
+    `dls.train_pixels` has the train images by side, for `steps.Resize`; `dls.loss_weights` is of losses.loss_weights."""
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes): say(f"warning: {warning}")
     device = torch.device(device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"))
-    cached = {side: first(partial(pixel_cache, manifest, side, workers, progress))
+    cached = {side: first(partial(pixel_cache, manifest, side, workers, progress, crop))
               for side in dict.fromkeys([*resize, size])}
-    read, held = ReadRadiograph(size, *cached[size]), {side: _held(p, device) for side, (_, p) in cached.items()}
+    read, held = ReadRadiograph(size, *cached[size], crop), {side: _held(p, device) for side, (_, p) in cached.items()}
     train, valid = (_dataset(manifest, split, read) for split in ("train", "valid"))
     draws = _draws([label for _, label in train.items], manifest.vocab, sampling, seed)
     # num_workers=0: out of the cache a batch costs less than handing it between processes.
@@ -201,15 +226,18 @@ def build_dataloaders(
                       CachedDL(valid, _pixels(manifest, valid, read.rows, held[size], device),
                                after_batch=_batch_tfms(), **common), device=device)
     dls.train_pixels = pixels
+    dls.loss_weights = loss_weights(pixels[size].labels, len(manifest.vocab), draws.often)
     return dls
 
 def _dataset(manifest:Manifest, split:str, read:ReadRadiograph)->Datasets:
     items = [(str(manifest.root/r.path), r.label) for r in manifest.rows if r.split == split]
-    label = Categorize(vocab=manifest.vocab, sort=False)
+    multi = manifest.recipe.multi
+    label = Findings(manifest.recipe) if multi else Categorize(vocab=manifest.vocab, sort=False)
     return Datasets(items, [[ItemGetter(0), read], [ItemGetter(1), label]], split_idx=int(split != "train"))
 
 def _pixels(manifest:Manifest, dataset:Datasets, rows:dict, of, device:torch.device)->Pixels:
-    labels = torch.tensor([manifest.vocab.index(label) for _, label in dataset.items])
+    recipe, said = manifest.recipe, [label for _, label in dataset.items]
+    labels = torch.tensor([*map(recipe.targets if recipe.multi else manifest.vocab.index, said)])
     return Pixels(of, np.array([rows[path] for path, _ in dataset.items]), labels, device)
 
 def _batch_tfms(*augmentations)->list:

@@ -1,43 +1,22 @@
 """DataLoaders -> a fastai Learner over our own network, so that a bundle loads it without fastai. Trains nothing."""
 from __future__ import annotations
+import math
 from pathlib import Path
-import torch
-import torch.nn.functional as F
+import numpy as np, torch
 
 from . import fastai_first  # noqa: F401
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
-from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import AccumMetric
-from fastai.torch_core import set_seed
-
 from fastai.optimizer import OptimWrapper
+from fastai.torch_core import set_seed
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ..models import build_network, load_weights, param_groups
 from ..recipes import Train
+from .losses import build_loss
 
-__all__ = ["build_learner", "start_network", "balanced_accuracy"]
-
-
-class CrossEntropy(CrossEntropyLossFlat):
-    "fastai's, with what calibration found: an exported learner then answers with the bundle's probabilities."
-    temperature, negative, threshold = 1.0, None, 0.0
-
-    def calibrate(self,
-        temperature:float,
-        decision:dict,   # of calibrate.fit_decision, or empty
-        vocab:list[str],
-    ):
-        self.temperature = temperature
-        if decision: self.negative, self.threshold = vocab.index(decision["negative"]), decision["threshold"]
-
-    def activation(self, x): return super().activation(x / self.temperature)
-
-    def decodes(self, x):  # (n, classes) probabilities, as `activation` gives them; the rule of Bundle.answers
-        if self.negative is None: return super().decodes(x)
-        others = x.index_fill(self.axis, torch.tensor(self.negative, device=x.device), -1).argmax(self.axis)
-        yes = 1 - x.select(self.axis, self.negative) >= self.threshold
-        return torch.where(yes, others, torch.full_like(others, self.negative))
+__all__ = ["build_learner", "start_network", "balanced_accuracy", "mean_over_findings"]
 
 
 def balanced_accuracy(
@@ -53,6 +32,21 @@ def agreement(
 )->torch.Tensor:
     "Share of equal entries. Of the whole split at once, as all metrics here: right for any number of processes."
     return (preds == targs).float().mean()
+
+def mean_over_findings(
+    score,              # of sklearn: (targs, scores) -> a number
+    preds:torch.Tensor, # (n, classes) logits
+    targs:torch.Tensor, # (n, classes) of 1, 0 and nan
+)->float:
+    "Its mean over the findings that some of the images are known to have and others not to; nan where there is none."
+    found = []
+    for x, y in zip(preds.T.cpu().numpy(), targs.T.cpu().numpy()):
+        known = ~np.isnan(y)
+        if 0 < y[known].sum() < known.sum(): found.append(score(y[known], x[known]))
+    return float(np.mean(found)) if found else math.nan
+
+def macro_auroc(preds, targs)->float: return mean_over_findings(roc_auc_score, preds, targs)
+def macro_ap(preds, targs)->float: return mean_over_findings(average_precision_score, preds, targs)
 
 def start_network(
     arch:str,
@@ -80,11 +74,17 @@ def build_learner(
     net=None,                # of start_network, where it was made before
     label_smoothing:float=0.0,  # share of each label that is spread over all classes
     wd:float=Train.wd,       # decoupled weight decay
+    loss:str="auto",         # of recipes.LOSSES for the task of `dls`
+    gamma:float=Train.gamma, # of a focal loss
 )->Learner:
-    """A Learner whose parameter groups are the network's own. `log_loss` is what epochs are judged by: the
-    cross-entropy itself, whatever the labels were smoothed or mixed for training."""
+    """A Learner whose parameter groups are the network's own. `log_loss`, the last metric, is what epochs are judged
+    by: the loss itself, whatever was smoothed, mixed or made focal for training."""
     net = net or start_network(arch, len(dls.vocab), weights, seed)
-    metrics = [AccumMetric(agreement, dim_argmax=-1, name="accuracy"), AccumMetric(balanced_accuracy, dim_argmax=-1),
-               AccumMetric(F.cross_entropy, flatten=False, name="log_loss")]
-    return Learner(dls, net, loss_func=CrossEntropy(label_smoothing=label_smoothing), opt_func=_adam,
-                   splitter=param_groups, metrics=metrics, wd=wd)
+    multi = len(dls.loss_weights) == 2
+    loss_func = build_loss(loss, multi, dls.loss_weights, gamma, label_smoothing)
+    return Learner(dls, net, loss_func=loss_func, opt_func=_adam, splitter=param_groups, wd=wd,
+                   metrics=[*_metrics(multi), AccumMetric(loss_func.score, flatten=False, name="log_loss")])
+
+def _metrics(multi:bool)->list[AccumMetric]:
+    if multi: return [AccumMetric(f, flatten=False) for f in (macro_auroc, macro_ap)]
+    return [AccumMetric(agreement, dim_argmax=-1, name="accuracy"), AccumMetric(balanced_accuracy, dim_argmax=-1)]

@@ -13,14 +13,13 @@ import numpy as np, safetensors.torch, torch
 from . import fastai_first  # noqa: F401
 from fastai.callback.schedule import valley
 from fastai.learner import Learner
-from sklearn.metrics import roc_auc_score
 
 from ..bundle import libraries, save_bundle
 from ..core import StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
 from ..manifest import Manifest, read_manifest
 from ..progress import bar, say
 from ..recipes import SETTINGS, Recipe, Train, check_train, load_recipe
-from .calibrate import fit_decision, fit_temperature, softmax
+from .calibrate import calibrate
 from .checkpoint import CHECKPOINT, Checkpoint, State, read_state, same_run
 from .data import MEAN, STD, build_dataloaders, check_classes
 from .distributed import begin, distributed, end, first, rank, same_everywhere, shared
@@ -68,7 +67,8 @@ def fit(
     if settings.compile: learn.model.compile()
     rate = settings.lr if settings.lr != "find" else state.rate if state else _found_rate(learn, precision, quiet)
     asked, settings = settings, replace(settings, lr=rate)
-    watch = Watch(out, settings.epochs, quiet, settings.patience, trackers, writes, state)
+    scores = [m.name for m in learn.metrics][:-1]
+    watch = Watch(out, settings.epochs, quiet, settings.patience, trackers, writes, state, scores)
     checkpoint = Checkpoint(out, watch, asked, rate, seed, manifest_sha256, state)
     interrupted = False
     try:
@@ -162,8 +162,10 @@ def train(
     if not quiet: say(_told(settings, manifest, run, state))
     dls = build_dataloaders(manifest, settings.size, settings.bs, settings.sampling, seed, workers,
                             None if quiet else bar, allow_missing_classes=allow_missing_classes,
-                            augment=settings.augment, erase=settings.erase, resize=settings.resize)
-    learn = build_learner(dls, net=net, label_smoothing=settings.label_smoothing, wd=settings.wd)
+                            augment=settings.augment, erase=settings.erase, resize=settings.resize,
+                            crop=settings.crop)
+    learn = build_learner(dls, net=net, label_smoothing=settings.label_smoothing, wd=settings.wd, loss=settings.loss,
+                          gamma=settings.gamma)
     bundle = None
     try:
         fitted = fit(learn, settings, run, quiet, seed, manifest.sha256, state, trackers, fresh=False)
@@ -171,7 +173,7 @@ def train(
             end()
             return run/BUNDLE
         facts = _facts(manifest, learn, fitted, seed)
-        learn.loss_func.calibrate(facts["temperature"], facts["decision"], manifest.vocab)
+        learn.loss_func.calibrate(facts, manifest.vocab)
         export(learn, run/BUNDLE)
         bundle = save_bundle(run/BUNDLE, learn.model, facts)
     finally:
@@ -243,23 +245,16 @@ def _valid_logits(learn:Learner)->tuple[np.ndarray, np.ndarray]:
     with torch.inference_mode():
         found = [(learn.model(torch.Tensor(x)).float().cpu(), y.cpu()) for x, y in learn.dls.valid]
     logits, targs = (torch.cat([*map(torch.Tensor, part)]).numpy() for part in zip(*found))
-    return logits, targs.astype(int)
+    return logits, targs if learn.dls.valid.pixels.labels.ndim > 1 else targs.astype(int)
 
 def _facts(manifest:Manifest, learn:Learner, fitted:Fitted, seed:int)->dict:
     "bundle.json, as far as training knows it."
     best, net, s = fitted.best, learn.model, fitted.settings
     s = replace(s, weights=Path(s.weights).name)  # no folder of this machine's
-    recipe, scores = replace(manifest.recipe, train=s), {k: best[k] for k in ("accuracy", "balanced_accuracy")}
-    logits, targs = _valid_logits(learn)
-    temperature = fit_temperature(logits, targs)
-    decision, auroc = {}, {}
-    if recipe.negative:
-        probs, sick = softmax(logits, temperature), targs != manifest.vocab.index(recipe.negative)
-        decision = fit_decision(probs, targs, manifest.vocab, recipe.negative, recipe.sensitivity)
-        if decision: auroc = dict(auroc=float(roc_auc_score(sick, 1 - probs[:, manifest.vocab.index(recipe.negative)])))
-    return dict(arch=s.arch, vocab=manifest.vocab, display=recipe.display, task=recipe.task, size=s.size,
-                mean=MEAN, std=STD, recipe=recipe.to_dict(), manifest_sha256=manifest.sha256,
-                temperature=temperature, decision=decision,
+    recipe, scores = replace(manifest.recipe, train=s), {m.name: best[m.name] for m in learn.metrics[:-1]}
+    calibrated, auroc = calibrate(recipe, *_valid_logits(learn), learn.loss_func.weights)
+    return dict(arch=s.arch, vocab=manifest.vocab, display=recipe.display, task=recipe.task, size=s.size, crop=s.crop,
+                mean=MEAN, std=STD, recipe=recipe.to_dict(), manifest_sha256=manifest.sha256, **calibrated,
                 trained=dict(epochs=len(fitted.history), best_epoch=best["epoch"], seconds=round(fitted.seconds, 1),
                              weights=net.started, seed=seed, precision=fitted.precision.name),
                 metrics={"valid": {"loss": best["valid_loss"], **scores, **auroc}},

@@ -16,10 +16,15 @@ from ..progress import say
 from .schedule import Stage
 from .steps import bare
 
-__all__ = ["Watch", "history_png", "HISTORY", "BEST", "PICTURE"]
+__all__ = ["Watch", "columns", "history_png", "HISTORY", "BEST", "PICTURE"]
 
 HISTORY, BEST, PICTURE = "history.csv", "best.safetensors", "history.png"
-COLUMNS = ("stage", "epoch", "train_loss", "valid_loss", "accuracy", "balanced_accuracy", "lr_max", "seconds")
+SCORES = ("accuracy", "balanced_accuracy")  # of the columns those that hang on the task
+
+def columns(scores=SCORES)->tuple[str, ...]:
+    "Of history.csv."
+    return ("stage", "epoch", "train_loss", "valid_loss", *scores, "lr_max", "seconds")
+
 LOOK = 50  # batches between two looks at the loss on a GPU, where each look waits for it
 
 
@@ -38,7 +43,9 @@ class Watch(Callback):
         trackers=(),        # of trackers.open_trackers
         write:bool=True,    # False: another rank does
         state=None,         # checkpoint.State to go on from
+        scores=SCORES,      # names of the learner's metrics but for the last, which is the loss
     ):
+        self.scores = tuple(scores)
         self.out, self.total, self.patience, self.trackers, self.write = out, total, patience, trackers, write
         self.quiet, self.error, self.meter, self.kept = quiet or not write, None, None, False
         self.rows, self.best = ([*state.rows], state.best) if state else ([], None)
@@ -75,10 +82,12 @@ class Watch(Callback):
 
     def after_epoch(self):
         self.close()
-        if len(self.learn.recorder.log) < 6: return  # cancelled: an epoch that an earlier session finished
-        train, _, accuracy, balanced, valid = map(float, self.learn.recorder.log[1:6])
+        log, n = self.learn.recorder.log, len(self.scores)
+        if len(log) < 4 + n: return  # cancelled: an epoch that an earlier session finished
+        train, _, *scores, valid = map(float, log[1:4 + n])
         seconds = time.monotonic() - self.epoch_begun
-        row = dict(zip(COLUMNS, (self.stage.name, self.now, train, valid, accuracy, balanced, self.stage.top, seconds)))
+        row = dict(zip(columns(self.scores), (self.stage.name, self.now, train, valid, *scores, self.stage.top,
+                                              seconds)))
         try: self._keep(row)
         except CxrError as e: self.stop(e)
         if not self.quiet: say(_line(row, self.total))
@@ -104,7 +113,7 @@ class Watch(Callback):
     def _history(self):
         if not self.write: return
         table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([COLUMNS, *(map(_cell, row.values()) for row in self.rows)])
+        csv.writer(table, lineterminator="\n").writerows([columns(self.scores), *(map(_cell, row.values()) for row in self.rows)])
         write_text(self.out/HISTORY, table.getvalue())
 
     def _look(self):
@@ -143,21 +152,25 @@ class Watch(Callback):
 
 def _cell(value): return f"{value:.6g}" if isinstance(value, float) else value
 
+SHORT = {"balanced_accuracy": "balanced", "macro_auroc": "AUROC", "macro_ap": "AP"}
+
+def _scores(row:dict)->list[str]: return [k for k in row if k not in columns(())]
+
 def _line(row:dict, total:int)->str:
-    r = row
+    r, said = row, " ".join(f"{SHORT.get(k, k)} {row[k]:.3f}" for k in _scores(row))
     return (f"epoch {r['epoch']}/{total} ({r['stage']}) train {r['train_loss']:.3f} valid {r['valid_loss']:.3f} "
-            f"accuracy {r['accuracy']:.3f} balanced {r['balanced_accuracy']:.3f} {r['seconds']:.0f} s")
+            f"{said} {r['seconds']:.0f} s")
 
 def history_png(
     rows:list[dict],  # of history.csv
     best:dict,        # the row that was kept
 )->bytes:
-    "Losses and accuracies by epoch, as a PNG. Draws without pyplot: a notebook's backend stays as it is."
+    "Losses and scores by epoch, as a PNG. Draws without pyplot: a notebook's backend stays as it is."
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
     fig, epochs = Figure(figsize=(9, 3.6), facecolor="white", layout="constrained"), [r["epoch"] for r in rows]
     for ax, title, of in zip(fig.subplots(1, 2), ("loss", "on validation images"),
-                             (("train_loss", "valid_loss"), ("accuracy", "balanced_accuracy"))):
+                             (("train_loss", "valid_loss"), _scores(best))):
         for key, color in zip(of, ("#7b8794", "#1f6fb2")):
             ax.plot(epochs, [r[key] for r in rows], color=color, marker="o", markersize=3, label=key.replace("_", " "))
         ax.axvline(best["epoch"], color="#b3bcc5", linewidth=1, linestyle=":", label="kept epoch", zorder=0)

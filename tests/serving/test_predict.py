@@ -8,7 +8,7 @@ import numpy as np, pytest, torch
 from PIL import Image
 from cxr_fastai import core, models
 from cxr_fastai.bundle import load_bundle, save_bundle
-from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, write_csv
+from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, worklist, write_csv
 
 VOCAB = ["covid_19", "normal"]
 META = dict(arch="resnet18", vocab=VOCAB, display={"covid_19": "COVID-19", "normal": "Normal"}, size=32, mean=0.5,
@@ -36,7 +36,8 @@ def folder(tmp_path):
     return root
 
 def row(path="a.png", label="normal", probs=(0.25, 0.75), **kw):
-    return dict(dict(path=path, label=label, probs=dict(zip(VOCAB, probs)), abstained=False, reason="", error=""), **kw)
+    plain = dict(path=path, label=label, risk=None, probs=dict(zip(VOCAB, probs)), abstained=False, reason="", error="")
+    return plain | kw
 
 def failed(path, error="damaged PNG"): return row(path, None, (), error=error)
 
@@ -75,7 +76,7 @@ def test_an_unreadable_file_becomes_a_row_and_the_others_carry_on(bundle, folder
     assert [r["path"] for r in rows] == [str(p) for p in paths]
     assert [bool(r["error"]) for r in rows] == [False, True, False, True, True]
     for r in rows:
-        assert list(r) == ["path", "label", "probs", "abstained", "reason", "error"]
+        assert list(r) == ["path", "label", "risk", "probs", "abstained", "reason", "error"]
         if r["error"]: assert r["label"] is None and r["probs"] == {} and "\n" not in r["error"]
         else: assert r["label"] in VOCAB and sum(r["probs"].values()) == pytest.approx(1)
 
@@ -105,6 +106,30 @@ def test_abstaining_is_carried_into_the_row(bundle, folder):
     shy = type(bundle)(bundle.net, {**bundle.meta, "thresholds": dict.fromkeys(VOCAB, 1.0)}, bundle.path, bundle.device)
     r = predict_paths(shy, [folder/"b.png"])[0]
     assert r["label"] is None and r["abstained"] and "below its threshold" in r["reason"] and list(r["probs"]) == VOCAB
+
+
+def deciding(bundle, negative:str, threshold:float=0.5):
+    "The same network where one class means nothing found."
+    meta = {**bundle.meta, "decision": dict(negative=negative, threshold=threshold)}
+    return type(bundle)(bundle.net, meta, bundle.path, bundle.device)
+
+def test_a_worklist_begins_with_what_could_not_be_read_and_goes_on_from_the_highest_risk(bundle, folder):
+    rows = predict_paths(deciding(bundle, VOCAB[0]), find_images([folder]))
+    order = worklist(rows)
+    assert sorted(r["path"] for r in order) == [r["path"] for r in rows]
+    risks = [1 - r["probs"][VOCAB[0]] for r in order[1:]]
+    assert order[0]["error"] and len(risks) == 2 and risks[0] > risks[1]
+    assert [r["risk"] for r in order[1:]] == pytest.approx(risks)
+
+def test_a_bundle_without_a_class_for_nothing_found_has_no_worklist(bundle, folder):
+    with pytest.raises(core.UsageError, match="no risk to order a worklist by"):
+        worklist(predict_paths(bundle, find_images([folder])))
+
+def test_the_risk_has_a_column_where_there_is_one(bundle, folder, tmp_path):
+    rows = predict_paths(deciding(bundle, VOCAB[0]), find_images([folder]))
+    cells = [r["risk"] for r in read_csv(rows, tmp_path)]
+    assert cells == ["" if r["risk"] is None else f"{r['risk']:.6f}" for r in rows] and "" in cells
+    assert "risk" not in read_csv(predict_paths(bundle, find_images([folder])), tmp_path)[0]
 
 
 # ---- show
@@ -159,7 +184,7 @@ def test_a_file_name_cannot_command_the_terminal():
 SCRIPT = """
 import pickle, sys, _pickle
 from cxr_fastai.bundle import load_bundle
-from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, write_csv
+from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, worklist, write_csv
 import torch
 def refuse(*a, **k): raise SystemExit("unpickled")
 pickle.load = pickle.loads = pickle.Unpickler = _pickle.load = _pickle.loads = torch.load = refuse

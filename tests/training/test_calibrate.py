@@ -1,9 +1,11 @@
 """pytest tests/training/test_calibrate.py"""
 import numpy as np, pytest, torch
-from sklearn.metrics import log_loss
+from sklearn.metrics import f1_score, log_loss
 
-from cxr_fastai.training.calibrate import fit_decision, fit_temperature, softmax
-from cxr_fastai.training.learner import CrossEntropy
+from cxr_fastai.training.calibrate import fit_decision, fit_temperature, fit_thresholds, probabilities
+from cxr_fastai.training.losses import BinaryCrossEntropy, CrossEntropy
+
+def softmax(logits, temperature=1.0): return probabilities(logits, False, temperature)
 
 VOCAB = ["bacterial", "normal", "viral"]
 
@@ -47,8 +49,48 @@ def test_one_side_alone_fixes_no_threshold(targs):
 
 def test_an_exported_learner_decides_as_the_bundle_does():
     loss = CrossEntropy()
-    loss.calibrate(2.0, dict(negative="normal", threshold=0.3), VOCAB)
+    loss.calibrate(dict(temperature=2.0, offsets={}, decision=dict(negative="normal", threshold=0.3)), VOCAB)
     logits = torch.tensor([[0., 1., 0.5], [0., 4., 1.], [3., 0., 0.]])
     probs = loss.activation(logits)
     assert torch.allclose(probs, (logits/2).softmax(1))
     assert loss.decodes(probs).tolist() == [2, 1, 0], "1 - .418 = .58 is above .3: not normal, and viral leads"
+
+# ---- findings
+
+NAN = float("nan")
+
+def f1_at(p, y, t)->float:
+    known = ~np.isnan(y)
+    return f1_score(y[known], p[known] >= t, zero_division=0)
+
+def test_a_findings_threshold_is_the_one_of_the_highest_f1_among_the_known():
+    rng = np.random.default_rng(2)
+    targs = (rng.random((300, 3)) < [0.05, 0.3, 0.7]).astype(float)
+    probs = np.clip(0.3*targs + rng.random((300, 3))*0.7, 0, 1).round(2)  # with ties
+    targs[rng.random((300, 3)) < 0.1] = NAN
+    found = fit_thresholds(probs, targs, VOCAB)
+    for i, c in enumerate(VOCAB):
+        best = max(f1_at(probs[:, i], targs[:, i], t) for t in np.unique(probs[:, i]))
+        assert f1_at(probs[:, i], targs[:, i], found[c]) == best > 0
+
+def test_a_finding_that_validation_cannot_tell_has_no_threshold():
+    targs = np.array([[0, 1, NAN], [0, 1, NAN], [0, NAN, 1.0]])
+    assert fit_thresholds(np.full((3, 3), 0.5), targs, VOCAB) == {}
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_one_temperature_serves_all_findings_and_passes_over_what_is_unknown(factor):
+    rng = np.random.default_rng(3)
+    logits, offsets = rng.normal(0, 2, (4000, 3)), np.array([0.0, -1.0, 2.0])
+    targs = (rng.random((4000, 3)) < probabilities(logits, True, 1.0, offsets)).astype(float)
+    targs[rng.random((4000, 3)) < 0.3] = NAN
+    assert fit_temperature(logits*factor, targs, offsets) == pytest.approx(factor, rel=0.08)
+
+def test_a_worklists_thresholds_are_fixed_with_the_decision():
+    rng = np.random.default_rng(4)
+    probs, targs = rng.dirichlet([1, 1, 1], 500), rng.integers(0, 3, 500)
+    found = fit_decision(probs, targs, VOCAB, "normal", 0.9, triage=[0.98, 0.99])
+    scores, sick = 1 - probs[:, 1], targs != 1
+    for x, asked in zip(found["triage"], (0.98, 0.99)):
+        assert x["asked_sensitivity"] == asked and (scores >= x["threshold"])[sick].mean() >= asked
+        higher = scores[sick & (scores > x["threshold"])]
+        assert (scores >= higher.min())[sick].mean() < asked

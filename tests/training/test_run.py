@@ -53,7 +53,7 @@ def test_a_run_tells_each_epoch_in_a_line_on_stderr_and_nothing_else(run):
 
 def test_history_has_a_row_an_epoch_over_all_stages(run):
     rows = history(run[0])
-    assert tuple(rows[0]) == tracking.COLUMNS
+    assert tuple(rows[0]) == tracking.columns()
     assert [r["stage"] for r in rows] == ["head", "head and 1 of 2 body groups", "all layers", "all layers"]
     assert [r["epoch"] for r in rows] == ["1", "2", "3", "4"]
     for r in rows:
