@@ -24,7 +24,7 @@ from .memory import Memory
 from .near import Link, find_links
 from .report import summary_table
 from .scan import scan
-from .split import FRACTIONS, Radiograph, assign_splits
+from .split import FRACTIONS, TIE, Radiograph, assign_splits
 from .writing import is_ours, write_folder
 
 __all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
@@ -253,7 +253,7 @@ def _radiographs(groups:list[DuplicateGroup], related:list[Link])->list[Radiogra
     home = {m.print.pixel_sha256: g.id for g in groups for m in g.members}
     ties: dict[str, set] = {g.id: set() for g in groups}
     for link in related:
-        for end in (link.a, link.b): ties[home[end]].add(f"exposures {link.a} {link.b}")
+        for end in (link.a, link.b): ties[home[end]].add(f"{TIE}{link.a} {link.b}")
     return [_radiograph(g, ties[g.id]) for g in groups]
 
 def _radiograph(g:DuplicateGroup, ties:set)->Radiograph:

@@ -1,6 +1,6 @@
 """Train, valid, test by group: images linked by patient or radiograph stay together. Takes radiographs with their
-links, returns each one's group and split. The split hangs on the group and what its source says of it, never on a
-recipe."""
+links, returns each one's group and split. A group's split is drawn from its own name and what its source says of it:
+another recipe, with other sources beside, gives it the same, so that a model of one may be tested on the other."""
 from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from ..core import sha256_text
 __all__ = ["Radiograph", "assign_splits", "FRACTIONS"]
 
 FRACTIONS = {"train": 0.8, "valid": 0.1, "test": 0.1}
+TIE = "exposures "  # begins a link between two images that look like exposures of one patient
 
 
 @dataclass(frozen=True)
 class Radiograph:
     "What splitting needs to know of one radiograph, its copies merged."
     id: str              # pixel_sha256
-    links: frozenset     # patients and declared identities of all copies
+    links: frozenset     # patients and declared identities of all copies, and TIEs
     stratum: str         # source and finding, of the kept copy
     source: str
     official: frozenset  # splits that its sources fix
@@ -26,8 +27,8 @@ def assign_splits(
     radiographs:list[Radiograph],
     seed=0,
 )->dict[str, tuple[str, str]]:
-    """id -> (group, split): 80/10/10 in every stratum, by images;
-    a source with an official test set has no other test images."""
+    """id -> (group, split): each group has a chance of 80/10/10, and where a stratum has three groups, each split has
+    one of them. A source with an official test set has no other test images."""
     groups = connect(radiographs)
     tested = {r.source for r in radiographs if "test" in r.official}
     size = Counter(r.stratum for r in radiographs)
@@ -37,9 +38,9 @@ def assign_splits(
         if fixed: split[g] = next(s for s in ("test", "valid", "train") if s in fixed)
         else: free[min((r.stratum for r in members), key=lambda s: (size[s], s))].append(g)
     for stratum, ids in sorted(free.items()):
-        ids.sort(key=lambda g: sha256_text(f"{seed}|{g}"))
+        drawn = {g: _drawn(groups[g], seed) for g in ids}
         locked = bool({r.source for g in ids for r in groups[g]} & tested)
-        split.update(_fill({g: len(groups[g]) for g in ids}, locked))
+        split.update(_deal({g: len(groups[g]) for g in sorted(ids, key=lambda g: (drawn[g], g))}, drawn, locked))
     return {r.id: (g, split[g]) for g, members in groups.items() for r in members}
 
 def connect(radiographs:list[Radiograph])->dict[str, list[Radiograph]]:
@@ -55,17 +56,23 @@ def connect(radiographs:list[Radiograph])->dict[str, list[Radiograph]]:
     for r in sorted(radiographs, key=lambda r: r.id): by[root(("id", r.id))].append(r)
     return {members[0].id[:16]: members for members in by.values()}
 
-def _fill(sizes:dict[str, int], locked:bool)->dict[str, str]:
-    """Deal groups, in the order given, to the split that lacks most of its share. Where there are more groups than
-    held-out splits, each of these has room for the smallest; a group too large for what they lack is trained on."""
-    n = sum(sizes.values())
-    held_out = {"valid": 1/9} if locked else {s: FRACTIONS[s] for s in ("valid", "test")}
-    want = {s: max(min(sizes.values()), round(n * f)) if len(sizes) > len(held_out) else 0 for s, f in held_out.items()}
-    want["train"] = n - sum(want.values())
-    have, out = Counter(), {}
-    for g, k in sizes.items():
-        fits = [s for s in want if s == "train" or have[s] + k <= want[s]]
-        best = max(fits, key=lambda s: ((want[s] - have[s]) / max(want[s], 1), s == "train"))
-        have[best] += k
-        out[g] = best
+def _drawn(members:list[Radiograph], seed)->float:
+    """0 to 1 by the name of the group: the least of its patients and declared identities, which copies from other
+    sources seldom change, or else of its radiographs."""
+    names = [n for r in members for n in r.links if not n.startswith(TIE)] or [r.id for r in members]
+    return int(sha256_text(f"{seed}|{min(names)}")[:13], 16) / 16**13
+
+def _deal(sizes:dict[str, int], drawn:dict[str, float], locked:bool)->dict[str, str]:
+    """Groups, in the order of what they drew: the first tenth is tested on, the second validates. A group larger than a
+    tenth of the images is trained on; a split that would stay empty has the next group that is not."""
+    most = max(round(sum(sizes.values()) * FRACTIONS["test"]), min(sizes.values()))
+    fits = [g for g, k in sizes.items() if k <= most]
+    test, held = FRACTIONS["test"], FRACTIONS["test"] + FRACTIONS["valid"]
+    out = {g: "train" for g in sizes}
+    if len(sizes) <= (1 if locked else 2): return out  # nothing could be learnt from what is left
+    out |= {g: "test" for g in fits if drawn[g] < test and not locked}
+    out |= {g: "valid" for g in fits if test <= drawn[g] < held}
+    for split in ("valid",) if locked else ("test", "valid"):
+        spare = [g for g in fits if out[g] == "train"]
+        if split not in out.values() and spare: out[spare[0]] = split
     return out
