@@ -2,7 +2,7 @@
 Names are imported when first used: this import is light."""
 from importlib import import_module
 
-_HOME = {"curate": "curation.pipeline", "find_duplicates": "curation.find",
+_HOME = {"curate": "curation.pipeline", "find_duplicates": "curation.find", "explore": "curation.eda",
          "build_dataloaders": "training.data", "build_learner": "training.learner",
          "fit": "training.run", "export": "training.run", "evaluate": "evaluation.report", "load_bundle": "bundle",
          "load_recipe": "recipes", "read_manifest": "manifest", "CxrError": "core"}

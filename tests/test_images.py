@@ -563,3 +563,12 @@ def test_real_radiographs_are_read():
     for file in files[::max(1, len(files) // 400)]:
         r = read(file)
         assert r.pixels.shape == (r.height, r.width) and np.ptp(r.pixels) > 30, file
+
+
+# ---- to a square
+
+@pytest.mark.parametrize("shape,crop,cut", [((40, 60), 0.25, np.s_[10:30, 15:45]), ((33, 50), 0.1, np.s_[3:30, 5:45]),
+                                            ((40, 60), 0.0, np.s_[:, :]), ((9, 9), 0.1, np.s_[:, :])])
+def test_a_crop_takes_its_share_off_each_side_before_the_image_is_squashed(shape, crop, cut):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    assert np.array_equal(images.resize(pixels, 16, crop), images.resize(np.ascontiguousarray(pixels[cut]), 16))

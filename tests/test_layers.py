@@ -10,7 +10,8 @@ HOUSE = Path(__file__).parent.parent/"cxr_fastai"
 WINGS = {"curation", "training", "evaluation", "serving"}
 GROUND = {"images", "manifest", "bundle", "recipes", "architectures", "models", "phantom", "progress"}
 BELOW = {"core": set(), **{g: {"core"} | GROUND for g in GROUND}, **{w: {"core", w} | GROUND for w in WINGS},
-         "demo": {"core"} | GROUND | WINGS, "cli": {"core", "demo"} | GROUND | WINGS,
+         "demo": {"core"} | GROUND | WINGS, "cli": {"core", "demo", "flags"} | GROUND | WINGS,
+         "flags": {"recipes"},
          "__main__": {"cli"}, "__init__": WINGS | GROUND | {"core"}}
 BANNED = {"curation": {"torch", "fastai", "torchvision"},
           "serving": {"fastai", "pandas", "pickle"},

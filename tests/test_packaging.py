@@ -35,6 +35,7 @@ def test_data_files_travel_in_the_wheel(wheel):
     for want in ("data_manifest.csv", "recipes/six_class.toml", "recipes/pneumonia.toml", "recipes/kermany.toml",
                  "evaluation/report.html",
                  "curation/report.html", "curation/gallery.html", "curation/parts.html",
+                 "curation/eda.html",
                  "training/run.py"):
         assert f"cxr_fastai/{want}" in names
     assert zipfile.ZipFile(wheel).read("cxr_fastai/data_manifest.csv") == (ROOT/"data_manifest.csv").read_bytes()

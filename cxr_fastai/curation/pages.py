@@ -44,7 +44,7 @@ def report_page(
                 aside=ASIDE if getattr(done, "on_conflict", "") == "keep-both-out" else "",
                 related=_related(done), n_related=len(done.related),
                 rejects=_rejects(done.rejects), n_rejects=len(done.rejects))
-    return _render("report.html", view)
+    return render("report.html", view)
 
 def gallery_page(
     groups,        # DuplicateGroups; those of one member are left out
@@ -59,9 +59,9 @@ def gallery_page(
                 images=sum(len(g.members) for g in groups), copies=kinds.total(),
                 kinds=[(words, kinds[k]) for k, words in KINDS.items() if kinds[k]], across=sum(map(_across, groups)),
                 conflicts=sum(g.conflict for g in groups))
-    return _render("gallery.html", view)
+    return render("gallery.html", view)
 
-def _render(name:str, view:dict)->str:
+def render(name:str, view:dict)->str:
     "Every text is escaped, and spelled out where it holds marks that would turn or hide what stands beside it."
     import jinja2
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(package_file("curation")), autoescape=True,

@@ -7,6 +7,7 @@ the end. A checkpoint stands beside them until then.
 from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 import numpy as np, safetensors.torch, torch
 
@@ -14,6 +15,7 @@ from . import fastai_first  # noqa: F401
 from fastai.callback.schedule import valley
 from fastai.learner import Learner
 
+from ..architectures import family_of
 from ..bundle import libraries, save_bundle
 from ..core import StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
 from ..manifest import Manifest, read_manifest
@@ -33,7 +35,7 @@ from .tracking import BEST, HISTORY, PICTURE, Watch
 __all__ = ["Fitted", "fit", "export", "train", "default_out"]
 
 LEARNER = "learner.pkl"  # beside bundle.json: fastai's own export
-BUNDLE = "bundle"        # in the run's folder
+BUNDLE, BESIDE = "bundle", "beside"  # in the run's folder
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ def train(
     allow_missing_classes:bool=False,
     track=(),                  # mlflow, tensorboard
     quiet:bool=False,          # no bar, no lines; warnings still
+    beside=None,               # architectures that train after it, from scratch, each into `out`/beside/ARCH; None:
+                               # the recipe's
     **own,                     # fields of recipes.Train in place of the recipe's
 )->Path:               # the bundle
     "Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, .."
@@ -147,6 +151,19 @@ def train(
     manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
     run = Path(out) if out else shared(lambda: (_latest if resume else default_out)(manifest.recipe.name))
+    others = [a for a in (base.beside if beside is None else beside) if a != own.get("arch", base.train.arch)]
+    for arch in others: family_of(arch)  # an unknown one is told before the long part
+    one = partial(_train_one, manifest, base, seed=seed, workers=workers, track=track, quiet=quiet,
+                  allow_missing_classes=allow_missing_classes)
+    bundle = one(run, own, resume=resume)
+    for arch in others:
+        where = run/BESIDE/arch
+        one(where, {**own, "arch": arch, "weights": "none"}, resume=resume and not _free(where))
+    return bundle
+
+def _train_one(manifest:Manifest, base:Recipe, run:Path, own:dict, *, seed, workers, resume:bool, track, quiet:bool,
+               allow_missing_classes:bool)->Path:
+    "One network, as `train` says."
     if resume and _done(run):
         if not quiet: say(f"{run} came to its end: nothing left to train")
         return run/BUNDLE

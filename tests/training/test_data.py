@@ -100,10 +100,11 @@ def test_a_pickled_reader_carries_no_cache_and_reads_the_file(folder):
 
 # ---- batches
 
-def test_validation_batches_are_the_bundles_own_input(folder):
-    dls = loaders(folder)
+@pytest.mark.parametrize("crop", [0.0, 0.15])
+def test_validation_batches_are_the_bundles_own_input(folder, crop):
+    dls = loaders(folder, crop=crop)
     x, y = dls.valid.one_batch()
-    meta = dict(size=SIZE, crop=0.0, mean=MEAN, std=STD, in_channels=1)
+    meta = dict(size=SIZE, crop=crop, mean=MEAN, std=STD, in_channels=1)
     wanted = torch.stack([bundle.prepare(images.decode(path), meta) for path, _ in dls.valid_ds.items])
     assert x.shape == (7, 1, SIZE, SIZE) and x.dtype == torch.float32
     assert torch.equal(torch.Tensor(x), wanted)

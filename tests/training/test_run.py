@@ -1,5 +1,5 @@
 """pytest tests/training/test_run.py"""
-import csv, json, os, subprocess, sys
+import csv, json, os, shutil, subprocess, sys
 from pathlib import Path
 import pytest, safetensors.torch, torch
 
@@ -246,3 +246,31 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(folder, tmp_path,
 
 def test_a_folder_that_is_not_curated_is_refused(tmp_path):
     with pytest.raises(NotCurated): train(tmp_path, tmp_path/"run")
+
+
+# ---- side by side
+
+def test_a_recipes_baseline_trains_beside_from_scratch_with_the_same_settings(tmp_path):
+    folder = toy.curated(tmp_path/"data")
+    curation = json.loads((folder/"curation.json").read_text())
+    curation["recipe"]["beside"] = ["cnn", "resnet18"]  # the second is the run's own
+    (folder/"curation.json").write_text(json.dumps(curation))
+    bundle = train(folder, tmp_path/"run", quiet=True, epochs=1, size=48, seed=3)
+    beside = [p.parent.parent.name for p in (tmp_path/"run"/"beside").glob("*/bundle/bundle.json")]
+    facts = json.loads((tmp_path/"run"/"beside"/"cnn"/"bundle"/"bundle.json").read_text())
+    assert bundle == tmp_path/"run"/"bundle" and beside == ["cnn"]
+    assert (facts["arch"], facts["size"], facts["trained"]["seed"], facts["recipe"]["train"]["weights"]) == (
+        "cnn", 48, 3, "none")
+    before = (tmp_path/"run"/"beside"/"cnn"/"history.csv").read_bytes()
+    shutil.rmtree(tmp_path/"run"/"beside"/"cnn"/"bundle")
+    (tmp_path/"run"/"beside"/"cnn"/"history.csv").unlink()
+    (tmp_path/"run"/"beside"/"cnn"/"history.png").unlink()
+    (tmp_path/"run"/"beside"/"cnn"/"best.safetensors").unlink()
+    assert train(folder, tmp_path/"run", quiet=True, epochs=1, size=48, seed=3, resume=True) == bundle
+    again = (tmp_path/"run"/"beside"/"cnn"/"history.csv").read_bytes()
+    assert before.split(b",")[:12] == again.split(b",")[:12], "the finished run stands, the baseline is made again"
+
+def test_an_unknown_baseline_is_told_before_anything_trains(folder, tmp_path):
+    with pytest.raises(UsageError, match="unknown architecture 'cnnn'"):
+        train(folder, tmp_path/"run", quiet=True, beside=["cnnn"])
+    assert not (tmp_path/"run").exists()
