@@ -33,7 +33,7 @@ def test_a_wheel_answers_sources_outside_the_checkout(wheel, tmp_path):
 def test_data_files_travel_in_the_wheel(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for want in ("data_manifest.csv", "recipes/six_class.toml", "recipes/pneumonia.toml", "recipes/kermany.toml",
-                 "evaluation/report.html",
+                 "evaluation/report.html", "evaluation/findings.html", "evaluation/page.html", "evaluation/beside.html",
                  "curation/report.html", "curation/gallery.html", "curation/parts.html",
                  "curation/eda.html",
                  "training/run.py"):

@@ -9,6 +9,7 @@ from PIL import Image
 from cxr_fastai import phantom
 from cxr_fastai.core import FINDINGS, UnknownName, UsageError
 from cxr_fastai.phantom import AGES, CLASSES, KINDS, draw, write_sources
+from cxr_fastai.phantom.chest import anatomy, scene, stance
 
 HASH = "import hashlib; from cxr_fastai.phantom import draw, CLASSES; " \
        "print(hashlib.sha256(b''.join(draw(c, i, 64).tobytes() for i, c in enumerate(CLASSES))).hexdigest())"
@@ -65,7 +66,7 @@ def test_the_same_arguments_give_the_same_pixels_and_others_do_not():
 def test_pixels_do_not_depend_on_the_processors_vector_units():
     core = pytest.importorskip("numpy._core._multiarray_umath")
     plain = {**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(core.__cpu_dispatch__)}
-    run, how = [sys.executable, "-W", "ignore", "-c", HASH], dict(cwd=Path(phantom.__file__).parents[1], text=True)
+    run, how = [sys.executable, "-W", "ignore", "-c", HASH], dict(cwd=Path(phantom.__file__).parents[2], text=True)
     said = [subprocess.check_output(run, env=env, **how) for env in (dict(os.environ), plain)]
     assert said[0] == said[1] != ""
 
@@ -86,7 +87,7 @@ def test_both_lungs_are_darker_than_what_lies_between(films):
     assert mean[10:18, 7:11].mean() < between - 40 and mean[10:18, 21:25].mean() < between - 40
 
 def test_children_have_the_larger_heart_for_their_chest():
-    body = {age: [phantom._anatomy(i, age) for i in range(40)] for age in AGES}
+    body = {age: [anatomy(i, age) for i in range(40)] for age in AGES}
     share = {age: np.mean([b.heart/b.half for b in people]) for age, people in body.items()}
     assert share["child"] > 1.15*share["adult"]
 
@@ -94,7 +95,7 @@ def test_children_have_the_larger_heart_for_their_chest():
 def test_disease_shows_within_the_lungs_and_nowhere_else(kind):
     for seed in range(6):
         change = abs(draw(kind, seed, 64, patient=5).astype(int) - draw("normal", seed, 64, patient=5)) > 6
-        lung = phantom._scene(phantom._anatomy(5, "adult"), phantom._pose(seed, 64)).lung
+        lung = scene(anatomy(5, "adult"), stance(seed, 64)).lung
         assert change.mean() > .003 and (lung[change] > .2).mean() > .9
 
 def changed(kind, seeds=24):
@@ -102,7 +103,7 @@ def changed(kind, seeds=24):
     out = []
     for seed in range(seeds):
         change = abs(draw(kind, seed, 64, patient=5).astype(float) - draw("normal", seed, 64, patient=5))
-        s = phantom._scene(phantom._anatomy(5, "adult"), phantom._pose(seed, 64))
+        s = scene(anatomy(5, "adult"), stance(seed, 64))
         left = change[s.side < 0].sum()/change.sum()
         out.append((max(left, 1 - left), change[s.t < .5].sum()/change.sum(), change[s.u > .5].sum()/change.sum()))
     return np.mean(out, 0)

@@ -30,11 +30,11 @@ class Rule:
     title: str
     glob: str            # of the images, relative to the source; several joined by " ; "
     label_from: str      # folder: the parent's name | name: group `label` of name_regex
-                         # | column | source | array | shard
+                         # | column | source | array | shard: int64 features of 0 or 1, beside `image` and `image_id`
     label_key: str       # the column's name
-    label_value: str     # exactly; `blank` for an empty cell
+    label_value: str     # exactly; `blank` for an empty cell; shard: the feature's name
     findings: str        # pipe-joined; blank = unknown
-    name_regex: str      # searched in the relative path; its groups are fields
+    name_regex: str      # searched in the relative path, shard: in `image_id`; its groups are fields
     patient: str         # template of fields and table columns, as nih:{pid}
     radiograph: str      # template of an identity that several sources share
     table: str           # glob of the csv that has a row an image
@@ -46,8 +46,9 @@ class Rule:
     modality_keep: str
     age: str
     sex: str
-    split: str           # official: path:REGEX with groups test|valid|train, list:FILE, array;
-                         # or train: never tested on
+    split: str           # official: path:REGEX with groups test|valid|train, array, or list:FILE, whose images are the
+                         # test; list?:FILE where it may be absent; list:FILE|FILE: the second has all others, and what
+                         # is in neither or both is told. Or train: never tested on
     age_group: str
     derived_from: str    # pipe-joined source ids; * = may copy any
     licence: str
@@ -85,6 +86,8 @@ class Source:
         return {**whole, "derived_from": list(self.derived),
                 "rules": [{"row": r.row, "glob": r.glob, **{c: getattr(r, c) for c in OWN}} for r in self.rules]}
 
+
+LIST_SPLIT = re.compile(r"list(?P<optional>\??):(?P<test>[^|]+)(?:\|(?P<rest>[^|]+))?")
 
 def split_bar(text:str)->tuple[str, ...]: return tuple(t for t in text.split("|") if t)
 def split_list(text:str)->list[str]: return [g.strip() for g in text.split(" ; ") if g.strip()]
@@ -189,9 +192,9 @@ def _check_regex(regex:str, groups, column:str, at:str):
 
 def _check_split(split:str, at:str):
     if split.startswith("path:"): return _check_regex(split[5:], ("test", "valid", "train"), "split", at)
-    if split not in ("", "array", "train") and not split.startswith("list:"):
-        raise CatalogError(f"{at}, column split: {split!r}: "
-                           "expected one of path:REGEX, list:FILE, array, train, or blank.")
+    if split not in ("", "array", "train") and not LIST_SPLIT.fullmatch(split):
+        raise CatalogError(f"{at}, column split: {split!r}: expected one of path:REGEX, list:FILE, list?:FILE, "
+                           "list:FILE|FILE, array, train, or blank.")
 
 def _check_graph(source:Source, catalog:dict, where:str):
     at = f"{where}, row {source.rules[0].row}, column derived_from"

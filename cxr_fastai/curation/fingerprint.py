@@ -12,6 +12,7 @@ from PIL import Image
 from ..core import ImageRejected, one_line
 from ..images import read
 from .features import extract
+from .tfrecord import Place, image_bytes
 
 __all__ = ["Fingerprint", "Unreadable", "fingerprint", "pixel_sha256", "phash"]
 
@@ -20,7 +21,7 @@ SIDE = 64  # pixels: what a phash is computed from has one to two times as many 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    sha256: str        # of the file's bytes; of an array's row, of its own bytes
+    sha256: str        # of the file's bytes; of an array's row or an image in a shard, of its own bytes
     pixel_sha256: str  # of width, height and the decoded pixels
     phash: str         # 64 bits as 16 hex digits
     width: int         # px, upright
@@ -79,16 +80,17 @@ def _array(file:str, key:str)->np.ndarray: return np.load(file, allow_pickle=Fal
 
 def source_bytes(
     file:str,  # path
-    array,     # None, or (key, row) of an npz
+    array,     # None, (key, row) of an npz, or tfrecord.Place in a shard
 ):
-    "What `images.read` takes: the file's bytes, or the array's row."
+    "What `images.read` takes: the file's bytes, the array's row, or the bytes of an image in a shard."
     if array is None:
         with open(file, "rb") as f: return f.read()
+    if isinstance(array, Place): return image_bytes(file, array)
     return _array(str(file), array[0])[array[1]]
 
 def fingerprint(
     file,           # path
-    array=None,     # None, or (key, row) of an npz
+    array=None,     # as for `source_bytes`
     name:str="",    # the file's name in its source: messages start with it, its extension is compared with the content
     features=True,  # local features too, which `find_links` needs
 )->Fingerprint|Unreadable:
@@ -97,7 +99,9 @@ def fingerprint(
     except OSError as e:
         reason = "missing_file" if isinstance(e, FileNotFoundError) else "unreadable"
         return Unreadable("", reason, one_line(e.strerror or e))
-    sha = hashlib.sha256(data if array is None else data.tobytes()).hexdigest()
+    except ImageRejected as e: return Unreadable("", e.reason, one_line(e))
+    sha = hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
+    if isinstance(array, Place): name += " (in a shard)"  # an id, which claims no format by its ending
     try: image = read(data, name or None)
     except ImageRejected as e: return Unreadable(sha, e.reason, one_line(e))
     return Fingerprint(sha, pixel_sha256(image.pixels), phash(image.pixels), image.width, image.height,

@@ -2,7 +2,7 @@
 import pytest
 
 from cxr_fastai.core import CatalogError, FINDINGS, UnknownName
-from cxr_fastai.curation.catalog import choose, depths, load_catalog
+from cxr_fastai.curation.catalog import LIST_SPLIT, choose, depths, load_catalog
 from cxr_fastai.recipes import load_recipe
 from toy_sources import rule, write_catalog
 
@@ -44,6 +44,7 @@ def test_nih_no_finding_goes_to_normal_and_all_fourteen_findings_to_other(catalo
     ("covid_radiography", "COVID", "six_class", "covid_19"),
     ("covid_radiography", "Lung_Opacity", "six_class", "other_findings"),
     ("covid_radiography", "Viral Pneumonia", "six_class", ""),
+    ("covid_radiography", "Viral Pneumonia", "covid5", "pneumonia"),
     ("ieee8023", "COVID-19, ARDS", "six_class", "covid_19")])
 def test_label_map(catalog, id, label, recipe, expected):
     r = next(r for r in catalog[id].rules if r.label_value == label)
@@ -61,6 +62,11 @@ def test_what_the_facts_leave_open_is_marked(catalog):
 
 def test_sources_of_doubtful_origin_are_off_and_never_tested_on(catalog):
     for id in ("nabeelsajid", "belarus"): assert catalog[id].on == "no" and catalog[id].split == "train"
+
+@pytest.mark.parametrize("id,may_lack", [("nih_full", False), ("nih_sample", True), ("nih_tfrecords", True)])
+def test_the_official_test_patients_of_nih_hold_in_every_form_of_it(catalog, id, may_lack):
+    split, = {r.split for r in catalog[id].rules}
+    assert LIST_SPLIT.fullmatch(split).groups() == ("?" * may_lack, "test_list.txt", "train_val_list.txt")
 
 def test_originals_stand_above_their_copies(catalog):
     d = depths(catalog)
@@ -90,6 +96,9 @@ def test_a_blank_cell_takes_the_first_row_and_a_dash_is_none(tmp_path):
     (dict(label_from="column", label_key="f", table="", table_key="x"), ["table", "empty"]),
     (dict(table="m.csv"), ["table_key", "empty"]),
     (dict(split="sometimes"), ["split", "'sometimes'", "path:REGEX"]),
+    (dict(split="list:"), ["split", "'list:'", "list:FILE, list?:FILE"]),
+    (dict(split="list:a.txt|"), ["split", "'list:a.txt|'", "list:FILE|FILE"]),
+    (dict(split="list?:a.txt|b.txt|c.txt"), ["split", "list:FILE|FILE"]),
     (dict(derived_from="nobody"), ["derived_from", "'nobody'", "one"]),
     (dict(derived_from="one"), ["derived_from", "itself"]),
     (dict(unconfirmed="colour"), ["unconfirmed", "'colour'"]),

@@ -6,7 +6,8 @@ import pytest
 
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.catalog import load_catalog
-from cxr_fastai.curation.listing import fill, glob_regex, is_junk, list_source, sex_of, view_of, years
+from cxr_fastai.curation.items import fill, sex_of, view_of, years
+from cxr_fastai.curation.listing import glob_regex, is_junk, list_source
 from cxr_fastai.curation.tree import folder_tree
 from toy_sources import put, rule, write_catalog
 
@@ -107,7 +108,6 @@ def test_counts_that_differ_are_a_warning_with_both_numbers(tmp_path):
     ([rule(label_value="sick"), rule(first=False, glob="gone/*.png", label_value="a")], ["gone/*.png", "row 3"]),
     ([rule(label_value="sick", table="m.csv", table_key="{id}")], ["no table 'm.csv'"]),
     ([rule(label_value="sick", split="list:test.txt")], ["no test.txt"]),
-    ([rule(label_from="shard", label_value="sick")], ["TFRecord"]),
     ([rule(label_from="array", label_value="0")], ["npz"]),
 ])
 def test_files_that_are_not_what_the_rows_describe_are_an_error(tmp_path, rows, said):
@@ -143,6 +143,42 @@ def test_an_official_list_names_the_test_images(tmp_path):
     (tmp_path/"one/test_list.txt").write_text("2.png\n")
     l = listing(tmp_path, rule(label_value="sick", findings="mass", split="list:test_list.txt"))
     assert {it.path: it.official for it in l.items} == {"sick/1.png": "", "sick/2.png": "test"}
+
+def listed(tmp_path, split, **files):
+    "The listing of 1.png to 4.png beside list files: name -> lines."
+    for s in "1234": put(tmp_path/f"one/sick/{s}.png", int(s))
+    for name, lines in files.items(): (tmp_path/f"one/{name}.txt").write_text("\n".join(lines), "utf-8")
+    return listing(tmp_path, rule(label_value="sick", findings="mass", split=split))
+
+def in_test(l): return [it.path for it in l.items if it.official == "test"]
+
+@pytest.mark.parametrize("split", ["list?:test.txt", "list?:test.txt|rest.txt"])
+def test_a_list_that_may_be_absent_counts_where_it_lies_and_is_not_missed_where_not(tmp_path, split):
+    l = listed(tmp_path, split)
+    assert in_test(l) == [] and {it.official for it in l.items} == {""} and l.warnings == []
+    assert in_test(listed(tmp_path, split, test=["2.png"])) == ["sick/2.png"]
+
+def test_the_shallowest_list_is_read(tmp_path):
+    (tmp_path/"one/deep").mkdir(parents=True)
+    (tmp_path/"one/deep/test.txt").write_text("1.png")
+    assert in_test(listed(tmp_path, "list:test.txt", test=["2.png"])) == ["sick/2.png"]
+
+def test_images_in_neither_list_or_in_both_are_told_and_the_test_list_decides(tmp_path):
+    l = listed(tmp_path, "list:test.txt|rest.txt", test=["1.png", "2.png", "gone.png"], rest=["2.png", "3.png"])
+    assert in_test(l) == ["sick/1.png", "sick/2.png"]
+    assert l.warnings == ["one: 1 images are in neither test.txt nor rest.txt: their split is drawn (4.png the first)",
+                          "one: 1 images are in both test.txt and rest.txt: they are tested on (2.png the first)"]
+
+def test_lists_that_share_the_images_between_them_are_no_matter(tmp_path):
+    assert listed(tmp_path, "list:test.txt|rest.txt", test=["1.png"], rest=["2.png", "3.png", "4.png"]).warnings == []
+
+def test_a_list_that_names_no_image_is_told(tmp_path):
+    assert listed(tmp_path, "list:test.txt", test=["9.png"]).warnings == ["one: test.txt names none of its 4 images"]
+
+def test_a_list_in_another_encoding_is_an_error(tmp_path):
+    (tmp_path/"one").mkdir()
+    (tmp_path/"one/test.txt").write_bytes("Müller.png".encode("latin-1"))
+    with pytest.raises(IntegrityError, match="test.txt in .*: not utf-8 at byte 1"): listed(tmp_path, "list:test.txt")
 
 @pytest.mark.parametrize("said,want", [
     ("060Y", "60"), ("001D", "0"), ("018M", "1.5"), ("411Y", ""), ("50+", "50"), ("65", "65"), ("", ""), ("n/a", "")])
