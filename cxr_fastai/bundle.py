@@ -40,7 +40,10 @@ def _hash(v)->bool: return _text(v) and len(v) == 64 and not set(v) - set("01234
 def _slugs(v)->bool: return isinstance(v, list) and bool(v) and all(map(_text, v)) and len(set(v)) == len(v)
 def _shares(v)->bool: return _record(v) and all(_number(p) and 0 <= p <= 1 for p in v.values())
 
-def _decides(v)->bool: return _record(v) and _text(v.get("negative")) and _shares({"": v.get("threshold")})
+def _decides(v)->bool:
+    triage = v.get("triage", []) if _record(v) else None
+    return (isinstance(triage, list) and _text(v.get("negative")) and _shares({"": v.get("threshold")})
+            and all(_record(x) and _shares({k: x.get(k) for k in ("asked_sensitivity", "threshold")}) for x in triage))
 
 KEYS = {
     "format_version": (f"{FORMAT_VERSION}", lambda v: _whole(v) and v == FORMAT_VERSION),
@@ -57,7 +60,7 @@ KEYS = {
     "thresholds": ("probabilities, 0 to 1, by class", _shares),
     "temperature": ("a number above 0", lambda v: _number(v) and v > 0),
     "offsets": ("numbers by class, added to its logits", lambda v: _record(v) and all(map(_number, v.values()))),
-    "decision": ("a record with negative, a class, and threshold, 0 to 1; or empty", lambda v: v == {} or _decides(v)),
+    "decision": ("a record with negative, a class, and threshold, 0 to 1, and maybe a list triage; or empty", lambda v: v == {} or _decides(v)),
     "recipe": ("a record with a name", lambda v: _record(v) and _text(v.get("name"))),
     "manifest_sha256": ("64 hex digits", _hash),
     "trained": ("a record with epochs, a whole number", lambda v: _record(v) and _whole(v.get("epochs"))),

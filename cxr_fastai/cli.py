@@ -3,6 +3,7 @@ line and its exit code. Every verb imports what it needs when it runs, so that -
 from __future__ import annotations
 import errno, json, sys
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 
 from .core import CxrError, StorageError, one_line, size_text
@@ -145,23 +146,21 @@ def evaluate(args)->int:
     data = read_manifest(args.data)
     from .evaluation.report import evaluate
     from .progress import bar, say
-    report = evaluate(args.bundle, data, args.split, args.out, progress=bar)
+    score = partial(evaluate, data=data, split=args.split, progress=bar, resamples=args.resamples, seed=args.seed)
+    report = score(args.bundle, out=args.out)
     others = {**_beside(args.bundle), **{name: Path(name) for name in ids(args.beside)}}
-    table = _side_by_side(args, data, report, others) if others else None
+    table = _side_by_side(report, {name: score(b) for name, b in others.items()}, args.out) if others else None
     if args.json: _json({**report.to_dict(), **({"beside": table.to_dict()} if table else {})})
     else: print(report, *([f"\n{table}"] if table else []), sep="\n")
     if args.out: say(f"report: {Path(args.out)/'report.html'}")
     return 0
 
-def _side_by_side(args, data, report, others:dict[str, Path]):
+def _side_by_side(report, others:dict, out):
     "The report's model and the others on the same images."
     from .core import write_text
     from .evaluation.beside import beside
-    from .evaluation.report import evaluate
-    from .progress import bar
-    table = beside({str(report.about["network"]): report,
-                    **{name: evaluate(b, data, args.split, progress=bar) for name, b in others.items()}})
-    if args.out: write_text(Path(args.out)/"beside.html", table.to_html())
+    table = beside({report.about["network"]: report, **others})
+    if out: write_text(Path(out)/"beside.html", table.to_html())
     return table
 
 def predict(args)->int:

@@ -121,6 +121,9 @@ def _evaluate(v):
     v.add_argument("--split", default="test", metavar="NAME", help="train, valid or test (default: test)")
     v.add_argument("--beside", metavar="BUNDLE,..",
                    help="other bundles, for one table of all; those that a run trained beside are shown anyway")
+    v.add_argument("--resamples", type=_whole, default=2000, metavar="N",
+                   help="draws of the patients, for the 95 %% intervals (default: 2000)")
+    v.add_argument("--seed", type=int, default=0, metavar="N", help="of these draws (default: 0)")
     v.add_argument("--out", metavar="DIR", help="folder for metrics.json, predictions.csv, confusion.png, report.html")
     v.add_argument("--json", action="store_true", help="the metrics as JSON")
 

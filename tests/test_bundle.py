@@ -185,7 +185,8 @@ WRONG = dict(
     crop=[-0.1, 0.4, "0.1", None], offsets=[None, [], {"normal": "1"}, {"flu": 0.5}],
     thresholds=[[], {"normal": 2}, {"normal": "x"}, {"flu": 0.5}], temperature=[0, -1, "1"],
     decision=[[], {"negative": "normal"}, {"negative": "normal", "threshold": 2},
-              {"negative": "flu", "threshold": 0.5}],
+              {"negative": "flu", "threshold": 0.5}, {"negative": "normal", "threshold": 0.5, "triage": [{}]},
+              {"negative": "normal", "threshold": 0.5, "triage": {}}],
     recipe=["toy", {}],
     manifest_sha256=["abc", None, "z" * 64], trained=[2, {}, {"epochs": "2"}, {"epochs": True}], metrics=[[]],
     libraries=[["torch"], {"torch": 2}], weights_sha256=[None, "0" * 63])

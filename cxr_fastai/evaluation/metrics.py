@@ -1,14 +1,17 @@
 """How good the answers are, and how good answers would be that never look at the lungs. Arrays -> plain dicts of Python
-numbers, None where a number is undefined. Single-label only; never reads files, never picks a threshold: answers are
-given, or are the class of highest probability."""
+numbers, None where a number is undefined; with a Resampling, the same numbers in each resample. Single-label only;
+never reads files, never picks a threshold: answers are given, or are the class of highest probability."""
 from __future__ import annotations
 import numpy as np
 from sklearn.metrics import (accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score,
                              roc_auc_score)
 
 from ..core import UsageError
+from .intervals import Resampling
 
-__all__ = ["classification_metrics", "decision_metrics", "floors", "source_metrics"]
+__all__ = ["classification_metrics", "question", "decision_metrics", "floors", "source_metrics",
+           "classification_intervals", "decision_intervals", "floor_intervals", "source_intervals",
+           "resampled_metrics", "resampled_decision"]
 
 
 def classification_metrics(
@@ -30,23 +33,30 @@ def classification_metrics(
                 macro_auroc=float(np.mean(aurocs)) if aurocs else None, per_class=per_class,
                 confusion=confusion_matrix(targs, preds, labels=labels).tolist())
 
+def question(
+    targs, probs, vocab, negative:str, # as for decision_metrics
+)->tuple[np.ndarray, np.ndarray]:      # (n,) whether an image is positive; (n,) its probability of being so
+    "A yes or no out of classes: whether an image is of any but the negative one."
+    targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
+    index = list(vocab).index(negative)
+    return targs != index, 1 - probs[:, index]
+
 def decision_metrics(
     targs,           # (n,) true classes, as indices into vocab
     probs,           # (n, c) probability of each class, 0-1
     vocab,           # (c,) class slugs
     negative:str,    # the class of those who have nothing; the others together are positive
     threshold:float, # on the probability of being positive, fixed before these images were seen
-)->dict:             # n, prevalence, threshold, auroc, accuracy, sensitivity, specificity, ppv, npv
+)->dict:             # negative, threshold, n, prevalence, auroc, accuracy, sensitivity, specificity, ppv, npv; `of`: of
+                     # how many images each of these is a share
     "One question, yes or no, at one threshold. A share of no images is None, and so is an AUROC without two sides."
-    targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
-    index = list(vocab).index(negative)
-    scores, positive = 1 - probs[:, index], targs != index
-    yes, both = scores >= threshold, bool(positive.any() and not positive.all())
-    def share(of, among): return float(of[among].mean()) if among.any() else None
-    return dict(negative=negative, n=len(targs), prevalence=float(positive.mean()), threshold=float(threshold),
+    positive, scores = question(targs, probs, vocab, negative)
+    shares = _shares(positive, scores >= threshold)
+    both = bool(positive.any() and not positive.all())
+    return dict(negative=negative, n=len(positive), threshold=float(threshold),
                 auroc=float(roc_auc_score(positive, scores)) if both else None,
-                accuracy=float((yes == positive).mean()), sensitivity=share(yes, positive),
-                specificity=share(~yes, ~positive), ppv=share(positive, yes), npv=share(~positive, ~yes))
+                **{k: float(part[whole].mean()) if whole.any() else None for k, (part, whole) in shares.items()},
+                of={"auroc": len(positive), **{k: int(whole.sum()) for k, (_, whole) in shares.items()}})
 
 def floors(
     targs,       # (n,) true classes, as indices into vocab
@@ -85,7 +95,91 @@ def source_metrics(
     return {s: _one_source(targs[sources == s], preds[sources == s], vocab) for s in sorted(set(sources))}
 
 
+# ---- the same numbers in each resample, and their intervals
+
+def resampled_metrics(
+    resampling:Resampling,  # R draws of the groups of these images
+    targs, probs, vocab, preds=None, # as for classification_metrics
+)->dict:  # accuracy, balanced_accuracy, macro_f1, macro_auroc: (R,); precision, recall, f1, auroc, prevalence: (R, c)
+    """Numbers of `classification_metrics` in each resample, nan where undefined. A mean over classes is one over those
+    that have images in the resample; a precision is undefined where a resample never answers the class."""
+    targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
+    truth, answer = _one_hot(targs, vocab), _one_hot(_preds(preds, probs), vocab)
+    t, a, hit = np.split(resampling.totals(np.hstack([truth, answer, truth & answer])), 3, axis=1)
+    aurocs = np.stack([resampling.aurocs(truth[:, i], probs[:, i]) for i in range(len(vocab))], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, f1, n = hit/t, np.where(t > 0, 2*hit/(t + a), np.nan), t.sum(1, keepdims=True)
+        return dict(accuracy=hit.sum(1)/n[:, 0], balanced_accuracy=_mean(recall), macro_f1=_mean(f1),
+                    macro_auroc=_mean(aurocs), precision=hit/a, recall=recall, f1=f1, auroc=aurocs, prevalence=t/n)
+
+def classification_intervals(resampling:Resampling, targs, probs, vocab, preds=None)->dict:
+    "Intervals of the numbers of `classification_metrics`, nested as they are."
+    found = resampled_metrics(resampling, targs, probs, vocab, preds)
+    truth = _one_hot(np.asarray(targs), vocab)
+    answer = _one_hot(_preds(preds, np.asarray(probs)), vocab)
+    def one(i):
+        t, a = truth[:, i], answer[:, i]
+        sides = dict(precision=[a], recall=[t], f1=[t], auroc=[t, ~t], prevalence=[])
+        return {k: resampling.interval(found[k][:, i], *of) for k, of in sides.items()}
+    means = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+    return {**{k: resampling.interval(found[k]) for k in means}, "per_class": {c: one(i) for i, c in enumerate(vocab)}}
+
+def resampled_decision(resampling:Resampling, targs, probs, vocab, negative:str, threshold:float)->dict:
+    "(R,) of auroc, prevalence, accuracy, sensitivity, specificity, ppv, npv; nan where undefined."
+    positive, scores = question(targs, probs, vocab, negative)
+    shares = _shares(positive, scores >= threshold)
+    return dict(auroc=resampling.aurocs(positive, scores),
+                **{k: resampling.shares(part & whole, whole) for k, (part, whole) in shares.items()})
+
+def decision_intervals(resampling:Resampling, targs, probs, vocab, negative:str, threshold:float)->dict:
+    "Intervals of the numbers of `decision_metrics`."
+    found = resampled_decision(resampling, targs, probs, vocab, negative, threshold)
+    positive, scores = question(targs, probs, vocab, negative)
+    sides = {k: [whole] for k, (_, whole) in _shares(positive, scores >= threshold).items()}
+    return {k: resampling.interval(v, *sides.get(k, (positive, ~positive))) for k, v in found.items()}
+
+def floor_intervals(
+    resampling:Resampling, targs, preds,
+    sources, vocab, # as for floors
+    limits:dict,    # of `floors`: its answers stay as they are, in every resample
+)->tuple[dict, list|None]: # intervals nested as in `floors`; that of the accuracy of preds above the source-only one
+    "Intervals of the floors, and of what the answers gain over the source-only floor: paired, in the same resamples."
+    targs, sources, vocab = _targs(targs, vocab), _sources(sources, len(targs)), list(vocab)
+    answers = limits["source_only"]["answers"]
+    by = dict(majority=np.full_like(targs, vocab.index(limits["majority"]["label"])),
+              source_only=np.array([vocab.index(answers[s]) for s in sources]))
+    truth = _one_hot(targs, vocab)
+    def scores(preds):
+        recall = resampling.shares(truth & (preds == targs)[:, None], truth)
+        return dict(accuracy=resampling.shares(preds == targs), balanced_accuracy=_mean(recall))
+    found = {name: scores(answer) for name, answer in by.items()}
+    gain = resampling.shares(np.asarray(preds) == targs) - found["source_only"]["accuracy"]
+    return ({name: {k: resampling.interval(v) for k, v in of.items()} for name, of in found.items()},
+            resampling.interval(gain))
+
+def source_intervals(resampling:Resampling, targs, preds, sources)->dict:
+    "Interval of the accuracy within each source."
+    sources, right = _sources(sources, len(targs)), np.asarray(preds) == np.asarray(targs)
+    names = sorted(set(sources))
+    of = np.stack([sources == s for s in names], axis=1)
+    found = resampling.shares(of & right[:, None], of)
+    return {s: dict(accuracy=resampling.interval(found[:, i], of[:, i])) for i, s in enumerate(names)}
+
+
 # ---- parts
+
+def _shares(positive, yes)->dict:
+    "Name -> (images that have it, images of which it is a share), of a yes or no."
+    every = np.ones(len(positive), bool)
+    return dict(prevalence=(positive, every), accuracy=(yes == positive, every), sensitivity=(yes, positive),
+                specificity=(~yes, ~positive), ppv=(positive, yes), npv=(~positive, ~yes))
+
+def _one_hot(classes, vocab)->np.ndarray: return np.asarray(classes)[:, None] == np.arange(len(vocab))
+
+def _mean(values)->np.ndarray:
+    "Mean over the columns that are defined; nan where none is."
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"): return np.where(known, values, 0).sum(1) / known.sum(1)
 
 def _one_class(precision, recall, f1, support, is_class, score)->dict:
     "One class against the rest, as plain numbers; None where there is nothing to count."

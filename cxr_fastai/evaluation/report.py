@@ -1,33 +1,40 @@
 """Put a bundle to the test. Reads a bundle and a curated folder, returns a Report and, where a folder is given, writes
-metrics.json, predictions.csv, confusion.png and report.html there; never trains, never touches an image."""
+metrics.json, predictions.csv, a picture and report.html there; never trains, never touches an image."""
 from __future__ import annotations
-import base64, io, json, textwrap
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
 
-from ..core import SPLITS, UsageError, atomic_path, make_folder, package_file, write_text
+from ..core import SPLITS, UsageError, atomic_path, make_folder, write_text
 from ..manifest import read_manifest, write_rows
-from .metrics import classification_metrics, decision_metrics, floors, source_metrics
+from .answers import Answers, facts_of, notes_of
+from .confusion import confusion_png
+from .intervals import RESAMPLES, Resampling
+from .metrics import (classification_intervals, classification_metrics, decision_intervals, decision_metrics,
+                      floor_intervals, floors, question, resampled_decision, resampled_metrics, source_intervals,
+                      source_metrics)
+from .page import count, decimal, inline, interval_words, percent, render, span, table, with_span, wrap
+from .triage import triage_intervals, triage_metrics, triage_rows, triage_words
 
-__all__ = ["evaluate", "Report", "confusion_png"]
+__all__ = ["evaluate", "Report"]
 
-HEADLINE = (  # key of metrics, its name, whether it is a share of images, what it means
-    ("accuracy", "accuracy", True, "Share of the images that were answered right."),
-    ("balanced_accuracy", "balanced accuracy", True,
-     "Mean recall of the classes that have images: a rare class counts as much as a common one."),
-    ("macro_f1", "macro F1", False, "Mean F1 of the classes that have images; 1 is perfect."),
-    ("macro_auroc", "macro AUROC", False,
-     "Mean over the classes of the chance that an image of the class gets a higher probability for it than an image of "
-     "another class; 0.5 is guessing."))
-CLASS_COLUMNS = ("precision", "recall", "f1", "auroc")
-INK, SOFT, FAINT = "#1c2733", "#52606d", "#7b8794"  # text of the picture; report.html has the same
+HEADLINE = {  # key of metrics: its name, whether it is a share of images, what it means
+    "accuracy": ("accuracy", True, "Share of the images that were answered right."),
+    "balanced_accuracy": ("balanced accuracy", True,
+        "Mean recall of the classes that have images: a rare class counts as much as a common one."),
+    "macro_f1": ("macro F1", False, "Mean F1 of the classes that have images; 1 is perfect."),
+    "macro_auroc": ("macro AUROC", False,
+        "Mean over the classes of the chance that an image of the class gets a higher probability for it than an image "
+        "of another class; 0.5 is guessing.")}
+QUESTION = {"auroc": "AUROC", "ppv": "PPV", "npv": "NPV"}  # the others are called as their keys
+CLASS_COLUMNS = ("prevalence", "precision", "recall", "f1", "auroc")
 NOT_ABOVE = "not above the source-only floor: a model that only recognises the source would do as well"
 
 
 @dataclass(frozen=True)
 class Report:
-    "What `evaluate` found. Prints as a table, shows as html in a notebook."
+    "What `evaluate` found of a single-label bundle. Prints as a table, shows as html in a notebook."
     metrics: dict           # of metrics.classification_metrics
     floors: dict            # of metrics.floors
     sources: dict           # of metrics.source_metrics
@@ -38,9 +45,52 @@ class Report:
     notes: list[str] = field(default_factory=list)       # what a reader must know beside the numbers
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
     decision: dict = field(default_factory=dict)         # of metrics.decision_metrics, where the bundle decides so
+    triage: dict = field(default_factory=dict)           # of triage.triage_metrics, likewise
+    intervals: dict = field(default_factory=dict)        # [low, high] of each number, nested as in to_dict; and gain
+    groups: int = 0         # patients, or radiographs of unknown ones: what the intervals resample
+    resamples: int = 0
+    seed: int = 0
+    shown: list[str] = field(default_factory=list)       # headline, of HEADLINE, in this order; empty: all of it
+    answers: Answers|None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls, bundle, data, split:str, rows:list[dict],
+        probs,                   # (n, c), of the bundle
+        resamples:int=RESAMPLES, # draws of the groups
+        seed:int=0,              # of the draws
+    )->"Report":
+        "Count what a bundle answered to the images of `rows`."
+        vocab, decision = list(bundle.vocab), bundle.meta.get("decision") or {}
+        sources, groups = [r["source"] for r in rows], [r["group"] for r in rows]
+        a = Answers(rows, np.array([vocab.index(r["label"]) for r in rows]), probs, bundle.answers(probs))
+        limits, draws = floors(a.targs, sources, vocab), Resampling(groups, resamples, seed)
+        found = dict(metrics=classification_metrics(a.targs, probs, vocab, a.preds), decision={}, triage={})
+        spans = dict(metrics=classification_intervals(draws, a.targs, probs, vocab, a.preds), decision={}, triage={},
+                     by_source=source_intervals(draws, a.targs, a.preds, sources))
+        spans["floors"], spans["gain"] = floor_intervals(draws, a.targs, a.preds, sources, vocab, limits)
+        if decision:
+            asked = a.targs, probs, vocab, decision["negative"]
+            found["decision"] = decision_metrics(*asked, decision["threshold"])
+            spans["decision"] = decision_intervals(draws, *asked, decision["threshold"])
+            found["triage"] = triage_metrics(*question(*asked), groups, decision.get("triage", ()))
+            spans["triage"] = triage_intervals(draws, *question(*asked), decision.get("triage", ()))
+        return cls(floors=limits, sources=source_metrics(a.targs, probs, sources, vocab, a.preds), n=len(rows),
+                   split=split, names={c: bundle.display.get(c, c) for c in vocab}, title=data.recipe.title,
+                   notes=[*notes_of(bundle, data, split), *_floor_notes(limits)], about=facts_of(bundle, data),
+                   intervals=spans, groups=draws.n_groups, resamples=resamples, seed=seed,
+                   shown=list(data.recipe.metrics), answers=a, **found)
+
+    # ---- what it says
 
     @property
     def above_floor(self)->bool: return self._gain > 0
+
+    @property
+    def sure(self)->bool:
+        "Whether the interval of the gain over the source-only floor lies above 0."
+        low, _ = self.intervals.get("gain") or (0, 0)
+        return self.above_floor and low > 0
 
     @property
     def _gain(self)->int:
@@ -50,85 +100,144 @@ class Report:
     @property
     def verdict(self)->str:
         "Accuracy beside the source-only floor, in words."
-        if not self.above_floor: return NOT_ABOVE
-        share = f"{self._gain:,} of {_count(self.n, 'image')}"
-        return f"above the source-only floor by {100*self._gain/self.n:.1f} points ({share})"
+        points, found = 100*self._gain/self.n, self.intervals.get("gain")
+        said = f"95 % interval {span(found)}" if found else ""
+        doubt = ": the interval includes 0, with other patients there may be no gain"
+        if not self.above_floor:
+            if not found: return NOT_ABOVE
+            return f"{NOT_ABOVE} ({points:.1f} points, {said}{', which includes 0' if found[1] >= 0 else ''})"
+        share = "; ".join(filter(None, [f"{self._gain:,} of {count(self.n, 'image')}", said]))
+        return f"above the source-only floor by {points:.1f} points ({share}){'' if self.sure or not found else doubt}"
 
     @property
     def summary(self)->str:
         seen = sum(c["support"] > 0 for c in self.metrics["per_class"].values())
-        counts = _count(self.n, "image"), _count(seen, "class", "classes"), _count(len(self.sources), "source")
+        counts = count(self.n, "image"), count(seen, "class", "classes"), count(len(self.sources), "source")
         return f"{self.split} split: {', '.join(counts)}"
 
-    def headline(self, none:str="-")->list[tuple[str, ...]]:
-        "(name, model, majority floor, source-only floor, meaning) of each headline number, as text."
-        columns = self.metrics, self.floors["majority"], self.floors["source_only"]
-        def cells(key, fmt): return [fmt(c.get(key), none) for c in columns]
-        return [(name, *cells(key, _percent if share else _decimal), says) for key, name, share, says in HEADLINE]
+    @property
+    def interval_words(self)->str: return interval_words(self.groups, self.resamples) if self.resamples else ""
 
-    def question(self, none:str="-")->list[tuple[str, str]]:
-        "(name, value) of the yes or no that the bundle's threshold decides; empty where there is none."
+    @property
+    def positive(self)->str:
+        "What a yes of the decision means."
+        return f"not {self.names[self.decision['negative']]}"
+
+    def headline(self, none:str="-")->list[tuple]:
+        "(name, meaning, three (value, interval): model, majority floor, source-only floor) of each headline number."
+        f, spans = self.floors, self.intervals.get("floors", {})
+        columns = [(self.metrics, self.intervals.get("metrics", {})), (f["majority"], spans.get("majority", {})),
+                   (f["source_only"], spans.get("source_only", {}))]
+        def cells(key, share):
+            return [((percent if share else decimal)(of.get(key), none), span(at.get(key), share, ""))
+                    for of, at in columns]
+        return [(name, says, cells(key, share)) for key in self.shown or HEADLINE
+                for name, share, says in [HEADLINE[key]]]
+
+    def question(self, none:str="-")->list[tuple]:
+        "(name, value, interval, of how many images) of the yes or no that the bundle's threshold decides; or none."
         if not (d := self.decision): return []
-        shares = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "prevalence")
-        return [(f"not {self.names[d['negative']]}: AUROC", _decimal(d["auroc"], none)),
-                (f"from {d['threshold']:.3f}, fixed on validation: {shares[0]}", _percent(d["accuracy"], none)),
-                *((name.upper() if len(name) < 4 else name, _percent(d[name], none)) for name in shares[1:])]
+        spans = self.intervals.get("decision", {})
+        return [(QUESTION.get(k, k), (decimal if k == "auroc" else percent)(d[k], none),
+                 span(spans.get(k), k != "auroc", none), f"{d['of'][k]:,}")
+                for k in ("auroc", "accuracy", "sensitivity", "specificity", "ppv", "npv", "prevalence")]
+
+    def each_class(self, none:str="-")->list[tuple]:
+        "(slug, images, then (value, interval) of each of CLASS_COLUMNS) of each class."
+        spans = self.intervals.get("metrics", {}).get("per_class", {})
+        def cell(m, of, k):
+            share = k == "prevalence"
+            return (percent if share else decimal)(m[k], none), span(of.get(k), share, "")
+        return [(c, m["support"], [cell(m, spans.get(c, {}), k) for k in CLASS_COLUMNS])
+                for c, m in self.metrics["per_class"].items()]
+
+    def triage_words(self)->list[tuple[bool, str]]:
+        return triage_words(self.triage, self.intervals.get("triage", {}), self.positive) if self.triage else []
+
+    def triage_rows(self, none:str="-")->list[tuple[str, ...]]:
+        return triage_rows(self.triage, self.intervals.get("triage", {}), none) if self.triage else []
+
+    def compared(self, draws:Resampling)->dict[str, tuple]:
+        "key -> (value, interval, (R,) in each of `draws`) of what can be told beside other models on the same images."
+        a, vocab, d, spans = self.answers, list(self.names), self.decision, self.intervals
+        found = resampled_metrics(draws, a.targs, a.probs, vocab, a.preds)
+        out = {k: (self.metrics[k], spans["metrics"][k], found[k]) for k in HEADLINE}
+        if not d: return out
+        found = resampled_decision(draws, a.targs, a.probs, vocab, d["negative"], d["threshold"])
+        return {**out, **{k: (d[k], spans["decision"][k], found[k]) for k in ("auroc", "sensitivity", "specificity")}}
+
+    # ---- forms
 
     def to_dict(self)->dict:
         "Everything, as strict JSON. `vocab` is the order of the rows and columns of `confusion`."
         return dict(split=self.split, n=self.n, vocab=list(self.names), names=self.names, title=self.title,
-                    metrics=self.metrics, decision=self.decision, floors=self.floors, by_source=self.sources,
-                    above_source_only_floor=self.above_floor, notes=self.notes, about=self.about)
+                    metrics=self.metrics, decision=self.decision, triage=self.triage, floors=self.floors,
+                    by_source=self.sources, above_source_only_floor=self.above_floor, intervals=self.intervals,
+                    groups=self.groups, resamples=self.resamples, seed=self.seed, notes=self.notes, about=self.about)
 
     def __str__(self)->str:
-        head = [("", "model", "majority floor", "source-only floor"), *(row[:4] for row in self.headline())]
-        rows = [(self.names[c], f"{m['support']:,}", *(_decimal(m[k]) for k in CLASS_COLUMNS))
-                for c, m in self.metrics["per_class"].items()]
-        per_class = [("class", "n", "precision", "recall", "F1", "AUROC"), *rows]
+        head = [("", "model", "majority floor", "source-only floor"),
+                *((name, *(with_span(*cell) for cell in cells)) for name, _, cells in self.headline())]
         words = [f"Accuracy is {self.verdict}.", *self.notes]
-        question = ["", *_table([("", "value"), *self.question()])] if self.decision else []
-        return "\n".join([self.summary, "", *_table(head), "", *words, *question, "", *_table(per_class)])
+        parts = [[self.summary], table(head), words, self._question_text(), self._triage_text(), self._class_text(),
+                 wrap(self.interval_words)]
+        return "\n\n".join("\n".join(p) for p in parts if p)
+
+    def _question_text(self)->list[str]:
+        if not self.decision: return []
+        asked = f"{self.positive}, from {self.decision['threshold']:.3f} on"
+        return table([(asked, "value", "95 % interval", "of n"), *self.question()])
+
+    def _triage_text(self)->list[str]:
+        words = [line for _, said in self.triage_words() for line in wrap(said)]
+        rows = self.triage_rows()
+        return [*words, *([""] if rows else []), *table(rows)] if words else []
+
+    def _class_text(self)->list[str]:
+        "Two lines a class: its numbers, and below them their intervals."
+        rows = [("class", "n", "prevalence", "precision", "recall", "F1", "AUROC")]
+        for slug, n, cells in self.each_class():
+            rows.append((self.names[slug], f"{n:,}", *(value for value, _ in cells)))
+            if any(interval for _, interval in cells): rows.append(("", "", *(interval for _, interval in cells)))
+        return table(rows)
 
     def to_html(
         self,
         page:bool=True, # a whole page with the confusion matrix; False: the tables, to stand in another page
     )->str:
         "Self-contained html: inline style, pictures inside, no script, nothing fetched."
-        import jinja2
-        env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                 lstrip_blocks=True)
-        env.filters.update(percent=lambda x: _percent(x, "–"), decimal=lambda x: _decimal(x, "–"),
-                           thousands="{:,}".format)
-        template = env.from_string(package_file("evaluation", "report.html").read_text(encoding="utf-8"))
-        png = base64.b64encode(self.to_png()).decode() if page else ""
-        return template.render(r=self, page=page, png=png, columns=CLASS_COLUMNS)
+        return render("report.html", page, r=self, about=self.about, png=inline(self.to_png()) if page else "")
 
     def to_png(self)->bytes: return confusion_png(self.metrics["confusion"], list(self.names.values()), self.summary)
 
     def _repr_html_(self)->str: return self.to_html(page=False)
+
+    picture = "confusion.png"  # what a file of to_png is called
+
+    def predictions(self)->tuple[list[dict], list[str]]: return self.answers.table(list(self.names))
 
 
 def evaluate(
     bundle,            # a bundle, or its folder
     data,              # a curated folder, or its Manifest
     split:str="test",  # train | valid | test
-    out=None,          # folder for metrics.json, predictions.csv, confusion.png and report.html; None: write nothing
+    out=None,          # folder for metrics.json, predictions.csv, a picture and report.html; None: write nothing
     bs:int=64,         # images a batch
     progress=None,     # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
-)->Report:
-    """Answer every image of one split as the bundle does, and count. Raises `UsageError` for a
-    split that is unknown or empty and for classes that the bundle does not know; an unreadable image ends the run."""
+    resamples:int=RESAMPLES, # draws of the groups, for the intervals
+    seed:int=0,        # of these draws
+):                     # a Report; a FindingsReport of a multi-label bundle
+    """Answer every image of one split as the bundle does, and count. Raises `UsageError` for a split that is unknown or
+    empty and for classes that the bundle does not know; an unreadable image ends the run."""
     data = read_manifest(data)
     rows = _rows(data, split)
     if out is not None: make_folder(out)  # an --out that cannot be written is told before the long part
     if isinstance(bundle, (str, Path)): bundle = _load_bundle(bundle)
-    _check_classes(bundle, data, split, rows)
-    paths, vocab = [Path(data.root)/r["path"] for r in rows], list(bundle.vocab)
-    if progress: paths = progress(paths, len(rows), f"reading {_count(len(rows), 'image')}")
-    probs = np.asarray(bundle.probs(paths, bs=bs))
-    answers = bundle.answers(probs)
-    report = _report(bundle, data, split, rows, probs, answers, vocab)
-    if out is not None: _write(report, rows, probs, answers, Path(out))
+    report_of = _report_of(bundle, data, split, rows)
+    paths = [Path(data.root)/r["path"] for r in rows]
+    if progress: paths = progress(paths, len(rows), f"reading {count(len(rows), 'image')}")
+    report = report_of(bundle, data, split, rows, np.asarray(bundle.probs(paths, bs=bs)), resamples, seed)
+    if out is not None: _write(report, Path(out))
     return report
 
 def _load_bundle(path):
@@ -142,124 +251,39 @@ def _rows(data, split:str)->list[dict]:
     have = ", ".join(f"{s} {len(data.part(s)):,}" for s in SPLITS)
     raise UsageError(f"{data.root} has no images in split {split!r}: it has {have}. Choose another --split.")
 
-def _check_classes(bundle, data, split:str, rows:list[dict]):
-    "Raise `UsageError` unless every image has one of the bundle's classes."
-    if bundle.meta["task"] != "single_label":
-        raise UsageError(f"{bundle.path} is a {bundle.meta['task']} bundle: evaluate counts single_label answers only.")
-    unknown = sorted({r["label"] for r in rows} - set(bundle.vocab))
-    if not unknown: return
-    names = ", ".join(map(repr, unknown))
-    raise UsageError(f"{data.root}, split {split}: class {names} is none of the bundle's, which knows "
-                     f"{', '.join(bundle.vocab)}. Curate the data for the bundle's recipe: "
-                     f"cxr curate --recipe {bundle.meta['recipe']['name']}.")
+def _report_of(bundle, data, split:str, rows:list[dict]):
+    "What counts the answers of the bundle's task. Raises `UsageError` where it cannot answer for these images."
+    task = bundle.meta["task"]
+    if data.recipe.task != task:
+        raise UsageError(f"{bundle.path} is a {task} bundle, and {data.root} was curated for the {data.recipe.task} "
+                         f"recipe {data.recipe.name}. {_remedy(bundle)}")
+    labels = set(data.recipe.vocab) if data.recipe.multi else {r["label"] for r in rows}
+    unknown = sorted(labels - set(bundle.vocab))
+    if unknown:
+        raise UsageError(f"{data.root}, split {split}: class {', '.join(map(repr, unknown))} is none of the bundle's, "
+                         f"which knows {', '.join(bundle.vocab)}. {_remedy(bundle)}")
+    if task == "single_label": return Report.of
+    from .findings_report import FindingsReport
+    return FindingsReport.of
 
-def _report(bundle, data, split:str, rows:list[dict], probs, preds, vocab:list[str])->Report:
-    targs, sources = np.array([vocab.index(r["label"]) for r in rows]), [r["source"] for r in rows]
-    limits, decision = floors(targs, sources, vocab), bundle.meta.get("decision")
-    asked = decision_metrics(targs, probs, vocab, decision["negative"], decision["threshold"]) if decision else {}
-    return Report(classification_metrics(targs, probs, vocab, preds), limits,
-                  source_metrics(targs, probs, sources, vocab, preds),
-                  len(rows), split, {c: bundle.display.get(c, c) for c in vocab}, data.recipe.title,
-                  _notes(bundle, data, split, limits), _about(bundle, data), asked)
+def _remedy(bundle)->str:
+    return f"Curate the data for the bundle's recipe: cxr curate --recipe {bundle.meta['recipe']['name']}."
 
-
-def _notes(bundle, data, split:str, limits:dict)->list[str]:
-    "What a reader must know beside the numbers."
-    notes, sources = [], limits["source_only"]["answers"]
-    if bundle.meta["manifest_sha256"] != data.sha256:
-        notes.append("This folder was curated separately: whether its images were in training is not known.")
-    elif split == "train":
-        notes.append("The model was trained on these images: the numbers do not tell how it does on new ones.")
-    elif split == "valid": notes.append("The validation split steers training; judge the model by its test split.")
-    if len(sources) == 1:
-        notes.append("All images come from one source: the source-only floor equals the majority floor.")
-    elif limits["source_only"]["accuracy"] == 1:
-        notes.append("Every source here holds one class: no accuracy on these images can tell reading a radiograph "
-                     "from recognising its source.")
-    return notes
-
-def _about(bundle, data)->dict[str, str]:
-    "What was evaluated on what; identities, and no paths of this machine."
-    meta = bundle.meta
-    facts = {"network": meta["arch"], "weights (SHA-256)": meta.get("weights_sha256"),
-             "trained for recipe": meta["recipe"]["name"], "trained on manifest (SHA-256)": meta["manifest_sha256"],
-             "images curated for recipe": data.recipe.name, "images of manifest (SHA-256)": data.sha256}
-    return {k: str(v) for k, v in facts.items() if v}
+def _floor_notes(limits:dict)->list[str]:
+    if len(limits["source_only"]["answers"]) == 1:
+        return ["All images come from one source: the source-only floor equals the majority floor."]
+    if limits["source_only"]["accuracy"] < 1: return []
+    return ["Every source here holds one class: no accuracy on these images can tell reading a radiograph "
+            "from recognising its source."]
 
 
 # ---- files
 
-def _write(report:Report, rows:list[dict], probs, answers, out:Path):
+def _write(report, out:Path):
     "The four files; metrics.json last, so that where it stands the others do."
     png = report.to_png()
-    write_rows(out/"predictions.csv", *_predictions(rows, probs, list(report.names), answers))
-    with atomic_path(out/"confusion.png") as part: part.write_bytes(png)
+    write_rows(out/"predictions.csv", *report.predictions())
+    with atomic_path(out/report.picture) as part: part.write_bytes(png)
     write_text(out/"report.html", report.to_html())
     strict = json.dumps(report.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(out/"metrics.json", strict + "\n")
-
-def _predictions(rows:list[dict], probs, vocab, answers)->tuple[list[dict], list[str]]:
-    "Rows and columns of predictions.csv. 9 digits give back every float32: metrics can be computed again from it."
-    kept, of_class = ["path", "source", "group", "label"], [f"p_{c}" for c in vocab]
-    table = [{**{k: r[k] for k in kept}, "predicted": vocab[int(a)],
-              **{k: f"{x:.9g}" for k, x in zip(of_class, p)}} for r, p, a in zip(rows, probs, answers)]
-    return table, [*kept, "predicted", *of_class]
-
-def confusion_png(
-    confusion,      # (c, c) counts, a row a true class
-    names,          # (c,) class names
-    title:str="",
-)->bytes:
-    "Counts and row percentages on one blue scale, as a PNG. Draws without pyplot: a notebook's backend stays as it is."
-    from matplotlib.figure import Figure
-    counts, c = np.asarray(confusion), len(names)
-    totals = counts.sum(1, keepdims=True)
-    share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    cell, size = (1.8, 12) if c <= 3 else (1.05, 11) if c <= 8 else (0.72, 9)  # side of a cell in inches; points
-    fig = Figure(figsize=(cell*c, cell*c), facecolor="white")
-    ax = fig.add_axes((0, 0, 1, 1))  # the cells fill the figure; names and title stand outside, kept by bbox_inches
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (i, j), k in np.ndenumerate(counts): _cell(ax, i, j, k, share[i, j], totals[i, 0], size)
-    _axes(ax, c, names, totals[:, 0])
-    ax.set_title(title, loc="left", pad=12, fontsize=11, color=INK, parse_math=False)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=150, bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
-    return buffer.getvalue()
-
-def _cell(ax, i:int, j:int, count:int, share:float, total:int, size:float):
-    "One cell: its count, below it its share of the row; a row without images holds dashes."
-    color = "white" if share > 0.62 else INK if count else FAINT  # where white on the blue reads as well as ink
-    style = dict(ha="center", color=color)
-    if not count: return ax.text(j, i, "0" if total else "–", va="center", fontsize=size, **style)
-    ax.text(j, i, f"{count:,}", va="bottom", fontsize=size, fontweight="bold" if i == j else "normal", **style)
-    ax.text(j, i + 0.06, _percent(share), va="top", fontsize=size - 2.5, **style)
-
-def _axes(ax, c:int, names, totals):
-    "Class names on both axes, white lines between cells."
-    wrapped = ["\n".join(textwrap.wrap(str(n), 12 if 3 < c <= 8 else 22)[:3]) for n in names]
-    turned = dict(rotation=40, ha="right", rotation_mode="anchor") if c > 8 else {}
-    ax.set_xticks(range(c), wrapped, parse_math=False, fontsize=10, color=INK, **turned)
-    rows = [f"{name}\nn = {total:,}" for name, total in zip(wrapped, totals)]
-    ax.set_yticks(range(c), rows, parse_math=False, fontsize=10, color=INK)
-    ax.set_xticks(np.arange(c + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(c + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color="white", linewidth=2)
-    ax.tick_params(which="both", length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel("answered class", fontsize=11, color=SOFT, labelpad=10)
-    ax.set_ylabel("true class", fontsize=11, color=SOFT, labelpad=10)
-
-
-# ---- text
-
-def _percent(x, none:str="-")->str: return none if x is None else f"{100*x:.1f} %"
-
-def _decimal(x, none:str="-")->str: return none if x is None else f"{x:.3f}"
-
-def _count(n:int, one:str, many:str="")->str: return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-def _table(rows)->list[str]:
-    "Lines of columns; the first to the left, the others to the right."
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    def line(first, *rest): return "  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]).rstrip()
-    return [line(*row) for row in rows]

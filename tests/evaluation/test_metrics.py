@@ -1,11 +1,14 @@
 """Metrics and floors against hand-counted tables and scikit-learn.
 Run: python -m pytest tests/evaluation/test_metrics.py"""
 import json, warnings
+from types import SimpleNamespace
 import numpy as np, pytest
 from sklearn import metrics as sk
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.metrics import classification_metrics, decision_metrics, floors, source_metrics
+from cxr_fastai.evaluation.intervals import Resampling, interval
+from cxr_fastai.evaluation.metrics import (classification_intervals, classification_metrics, decision_intervals,
+                                           decision_metrics, floor_intervals, floors, source_intervals, source_metrics)
 
 ABC = ["a", "b", "c"]
 
@@ -174,7 +177,8 @@ def test_decision_metrics_count_at_the_given_threshold():
     found = decision_metrics(targs, probs, vocab, "normal", 0.4)
     assert found == dict(negative="normal", n=5, prevalence=0.6, threshold=0.4, auroc=pytest.approx(2.5/6),
                          accuracy=pytest.approx(3/5), sensitivity=pytest.approx(2/3), specificity=0.5,
-                         ppv=pytest.approx(2/3), npv=0.5)
+                         ppv=pytest.approx(2/3), npv=0.5,
+                         of=dict(auroc=5, prevalence=5, accuracy=5, sensitivity=3, specificity=2, ppv=3, npv=2))
 
 def test_a_decision_without_one_side_leaves_its_shares_undefined():
     found = decision_metrics(np.array([1, 1]), np.array([[.1, .9], [.2, .8]]), ["a", "b"], "b", 0.5)
@@ -186,3 +190,72 @@ def test_given_answers_count_in_place_of_the_most_probable():
     assert classification_metrics(np.array([1, 0]), probs, ["a", "b"], np.array([1, 0]))["accuracy"] == 1.0
     with pytest.raises(UsageError, match="one an image"):
         classification_metrics(np.array([1, 0]), probs, ["a", "b"], [1])
+
+
+# ---- intervals: equal to counting each resample anew
+
+def limits_of(found, *keys):
+    "Interval of the number that `keys` lead to, over what was counted in each resample."
+    def number(x):
+        for k in keys: x = x[k]
+        return np.nan if x is None else x
+    return interval([number(x) for x in found])
+
+@pytest.fixture(scope="module")
+def few():
+    "Forty images of sixteen groups, four classes, with ties; and each of their resamples, counted one by one."
+    targs, probs, sources = draw(1, n=40)
+    preds, probs, rs = probs.argmax(1), np.round(probs, 1), Resampling(np.random.default_rng(1).integers(0, 16, 40), 50)
+    images = list(rs.draws())
+    return SimpleNamespace(
+        targs=targs, probs=probs, sources=sources, preds=preds, rs=rs, images=images,
+        metrics=[classification_metrics(targs[i], probs[i], "abcd", preds[i]) for i in images],
+        decisions=[decision_metrics(targs[i], probs[i], "abcd", "b", 0.7) for i in images])
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"])
+def test_headline_intervals_equal_a_plain_loop(few, name):
+    found = classification_intervals(few.rs, few.targs, few.probs, "abcd", few.preds)
+    assert found[name] == pytest.approx(limits_of(few.metrics, name))
+
+@pytest.mark.parametrize("name", ["recall", "f1", "auroc", "prevalence"])
+@pytest.mark.parametrize("slug", "abcd")
+def test_class_intervals_equal_a_plain_loop(few, name, slug):
+    found = classification_intervals(few.rs, few.targs, few.probs, "abcd", few.preds)["per_class"][slug]
+    assert found[name] == pytest.approx(limits_of(few.metrics, "per_class", slug, name))
+
+def test_a_precision_counts_in_the_resamples_that_answer_the_class(few):
+    answered = [i[few.preds[i] == 0] for i in few.images]
+    found = classification_intervals(few.rs, few.targs, few.probs, "abcd", few.preds)["per_class"]["a"]["precision"]
+    assert found == pytest.approx(interval([np.mean(few.targs[i] == 0) if len(i) else np.nan for i in answered]))
+
+@pytest.mark.parametrize("name", ["auroc", "prevalence", "accuracy", "sensitivity", "specificity", "ppv", "npv"])
+def test_intervals_of_a_question_equal_a_plain_loop(few, name):
+    found = decision_intervals(few.rs, few.targs, few.probs, "abcd", "b", 0.7)
+    assert found[name] == pytest.approx(limits_of(few.decisions, name))
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_floors_keep_the_answers_of_the_whole_split_in_every_resample(few):
+    targs, sources, preds = few.targs, few.sources, few.preds
+    limits = floors(targs, sources, "abcd")
+    fixed = np.array(["abcd".index(limits["source_only"]["answers"][s]) for s in sources])
+    top = np.full(40, "abcd".index(limits["majority"]["label"]))
+    found, gain = floor_intervals(few.rs, targs, preds, sources, "abcd", limits)
+    for name, answers in (("source_only", fixed), ("majority", top)):
+        for key, score in (("accuracy", sk.accuracy_score), ("balanced_accuracy", sk.balanced_accuracy_score)):
+            assert found[name][key] == pytest.approx(interval([score(targs[i], answers[i]) for i in few.images]))
+    paired = [np.mean(preds[i] == targs[i]) - np.mean(fixed[i] == targs[i]) for i in few.images]
+    assert gain == pytest.approx(interval(paired))
+
+def test_source_intervals_equal_a_plain_loop(few):
+    found = source_intervals(few.rs, few.targs, few.preds, few.sources)
+    assert list(found) == sorted(set(few.sources))
+    for s in found:
+        own = [i[few.sources[i] == s] for i in few.images]
+        right = [np.mean(few.preds[i] == few.targs[i]) if len(i) else np.nan for i in own]
+        assert found[s]["accuracy"] == pytest.approx(interval(right))
+
+def test_a_class_of_one_patient_has_no_interval_of_its_recall():
+    groups, targs = ["p", "p", "q", "r", "s"], np.array([0, 0, 1, 1, 1])
+    found = classification_intervals(Resampling(groups, 50), targs, one_hot([0, 0, 1, 1, 0], 2), "ab")["per_class"]
+    assert found["a"]["recall"] is None and found["a"]["auroc"] is None and found["a"]["prevalence"]
+    assert found["b"]["recall"] and found["a"]["precision"]

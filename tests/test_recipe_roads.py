@@ -1,0 +1,122 @@
+"""pytest tests/test_recipe_roads.py: each recipe from its sources to answers, on phantoms laid out as they are, at toy
+size; with `-m slow` also on the real radiographs at hand"""
+import json, os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr_fastai.bundle import load_bundle
+from cxr_fastai.cli import main
+from cxr_fastai.manifest import read_manifest
+from cxr_fastai.phantom import write_like
+from cxr_fastai.recipes import load_recipe, present
+
+ROADS = {  # recipe -> the sources that a mirror of it holds
+    "six_class": ("kermany_kaggle", "covid_radiography", "kmader", "nih_sample"),
+    "covid5": ("shenzhen", "montgomery", "belarus", "covid_radiography"),
+    "pneumonia": ("kermany_kaggle",),
+    "nih14": ("nih_sample",),
+    "triage": ("nih_tfrecords",)}
+SAME = {"shenzhen", "montgomery"}  # kmader's images: where a mirror has both, these are kept
+TOY = ["--arch", "cnn", "--size", "32", "--epochs", "2", "--bs", "16", "--weights", "none", "--lr", "3e-3",
+       "--allow-missing-classes", "--beside", "none"]
+REAL = Path(__file__).parents[1]/"../shared/cxr/mirror"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("CXR_CACHE", str(tmp_path_factory.getbasetemp()/"roads_cache"))
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory):
+    "The sources of all recipes, drawn once."
+    root = tmp_path_factory.mktemp("mirror")
+    for source in sorted({s for of in ROADS.values() for s in of}): write_like(root, source, 40, 64)
+    return root
+
+def run(*args)->int: return main([*map(str, args)])
+
+def answered(capsys, *args)->dict:
+    "What a verb prints as JSON."
+    capsys.readouterr()
+    assert run(*args, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+def road(recipe:str, mirror, out, capsys, *train)->dict:
+    "curate -> train -> evaluate -> predict; the report of the test split, or of validation where there is no test."
+    done = answered(capsys, "curate", "--recipe", recipe, "--mirror", mirror, "--out", out/"data", "--workers", 1)
+    assert done["recipe"] == recipe and done["images"]
+    trained = answered(capsys, "train", out/"data", "--out", out/"run", *(train or TOY))
+    assert trained["bundle"] == str(out/"run"/"bundle")
+    return answered(capsys, "evaluate", out/"run", out/"data", "--out", out/"report")
+
+def walk(d, at:str=""):
+    "(path, value) of all that is no record in nested records, and no list of them."
+    if isinstance(d, dict) or isinstance(d, list) and any(isinstance(x, dict) for x in d):
+        for k, v in d.items() if isinstance(d, dict) else enumerate(d): yield from walk(v, f"{at}.{k}")
+    else: yield at, d
+
+def check_intervals(report:dict):
+    "Every number of a report has an interval, and lies in it."
+    numbers, spans = dict(walk(report)), dict(walk(report["intervals"]))
+    pairs = [(path, numbers.get(path), span) for path, span in spans.items() if span]
+    known = [(path, x, span) for path, x, span in pairs if isinstance(x, (int, float))]
+    assert len(known) > 5 and report["groups"] > 1
+    for path, x, (low, high) in known: assert low - 1e-9 <= x <= high + 1e-9, path
+
+@pytest.mark.parametrize("recipe", ROADS)
+def test_each_recipe_goes_its_whole_road_on_phantoms_of_its_sources(recipe, mirror, tmp_path, capsys):
+    report = road(recipe, mirror, tmp_path, capsys)
+    manifest, bundle = read_manifest(tmp_path/"data"), load_bundle(tmp_path/"run")
+    wanted = load_recipe(recipe)
+    assert set(ROADS[recipe]) >= {r.source for r in manifest.rows} - SAME and manifest.recipe.name == recipe
+    assert {c for r in manifest.rows for c in present(r.label)} - {"none"} <= set(wanted.vocab) == set(bundle.vocab)
+    assert report["n"] == sum(r.split == "test" for r in manifest.rows)
+    assert (tmp_path/"report"/"report.html").stat().st_size > 5000 and (tmp_path/"report"/"metrics.json").is_file()
+    check_intervals(report)
+    answers = answered(capsys, "predict", tmp_path/"run", tmp_path/"data"/manifest.rows[0].path)
+    assert answers[0]["error"] == "" and list(answers[0]["probs"]) == wanted.vocab
+
+def test_the_pneumonia_recipe_answers_with_the_probability_of_pneumonia_whatever_the_network(mirror, tmp_path, capsys):
+    "And shows its baseline beside, with the official test images locked."
+    data = tmp_path/"data"
+    answered(capsys, "curate", "--recipe", "pneumonia", "--mirror", mirror, "--out", data, "--workers", 1)
+    settings = [*TOY[:-2], "--arch", "resnet18"]
+    trained = answered(capsys, "train", data, "--out", tmp_path/"run", *settings)
+    assert list(trained["beside"]) == ["cnn"] and trained["arch"] == "resnet18"
+    report = answered(capsys, "evaluate", tmp_path/"run", data, "--out", tmp_path/"report")
+    assert set(report["beside"]["models"]) == {"resnet18", "cnn"} and (tmp_path/"report"/"beside.html").is_file()
+    rows = read_manifest(data).rows
+    assert {r.split == "test" for r in rows if "/test/" in f"/{r.original_path}"} == {True}
+    assert all("/test/" in f"/{r.original_path}" for r in rows if r.split == "test")
+    files = [data/r.path for r in rows if r.split == "test"]
+    for bundle in (tmp_path/"run", tmp_path/"run"/"beside"/"cnn"):
+        said = answered(capsys, "predict", bundle, *files)
+        assert all(r["risk"] == pytest.approx(r["probs"]["pneumonia"], abs=1e-6) for r in said)
+
+def test_a_worklist_of_the_triage_recipe_begins_with_the_highest_risk(mirror, tmp_path, capsys):
+    report = road("triage", mirror, tmp_path, capsys)
+    asked = [x["asked_sensitivity"] for x in load_bundle(tmp_path/"run").meta["decision"]["triage"]]
+    assert asked == [0.98, 0.99] and json.dumps(report["triage"]).count("npv") >= 2
+    folder = tmp_path/"data"/"abnormal"
+    risks = [r["risk"] for r in answered(capsys, "predict", tmp_path/"run", folder, "--worklist")]
+    assert risks == sorted(risks, reverse=True) and len(set(risks)) > 1
+
+def test_two_recipes_that_share_radiographs_split_them_alike(mirror, tmp_path, capsys):
+    for recipe, only in (("six_class", "kermany_kaggle,nih_sample"), ("pneumonia", "kermany_kaggle"), ("nih14", "nih_sample")):
+        answered(capsys, "curate", "--recipe", recipe, "--only", only, "--mirror", mirror, "--out", tmp_path/recipe,
+                 "--workers", 1)
+    six, pneumonia, nih = ({r.pixel_sha256: r.split for r in read_manifest(tmp_path/x).rows}
+                           for x in ("six_class", "pneumonia", "nih14"))
+    for other in (pneumonia, nih):
+        both = six.keys() & other.keys()
+        assert len(both) > 30 and all(six[k] == other[k] for k in both)
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["six_class", "pneumonia", "nih14", "triage"])
+def test_each_recipe_whose_sources_are_at_hand_goes_its_road_on_them(recipe, tmp_path, capsys):
+    if not REAL.is_dir(): pytest.skip("no real radiographs at hand")
+    report = road(recipe, REAL, tmp_path, capsys)
+    check_intervals(report)
+    assert report["n"] > 40 and np.isfinite(report["groups"]) and os.listdir(tmp_path/"report")
