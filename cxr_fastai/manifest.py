@@ -154,7 +154,8 @@ def check_rows(
 ):
     """The promises of a manifest: cells of the right form, names known, no path and no image twice, no group or
     patient in two splits. Raises `NotCurated` naming row and column of the first that is broken."""
-    for i, say in _faults(rows, labels)[:1]: raise NotCurated(f"{say(f'{where}, row {i + 2}')} Curate the folder again.")
+    for i, say in _faults(rows, labels)[:1]:
+        raise NotCurated(f"{say(f'{where}, row {i + 2}')} Curate the folder again.")
 
 def check_manifest(
     path, # a folder that `cxr curate` wrote, or its manifest.csv

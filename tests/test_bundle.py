@@ -8,6 +8,7 @@ import numpy as np, pytest, safetensors.torch, torch
 from PIL import Image
 from cxr_fastai import bundle as doors, core, images, models
 from cxr_fastai.bundle import load_bundle, prepare, save_bundle
+from cxr_fastai.facts import KEYS
 
 VOCAB = ["covid_19", "normal", "tuberculosis"]
 META = dict(arch="resnet18", vocab=VOCAB, display={"covid_19": "COVID-19"}, size=32, mean=0.5, std=0.25,
@@ -63,7 +64,7 @@ def png(pixels):
 def test_a_bundle_is_three_files_and_its_facts_are_complete(made):
     assert sorted(p.name for p in made.iterdir()) == ["README.md", "bundle.json", "model.safetensors"]
     saved = facts(made)
-    assert list(saved) == list(doors.KEYS)
+    assert list(saved) == list(KEYS)
     assert saved["format_version"] == 1 and saved["temperature"] == 1.0 and saved["task"] == "single_label"
     assert saved["decoder_version"] == images.DECODER_VERSION
     assert saved["libraries"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
@@ -173,7 +174,7 @@ def test_missing_weights_are_an_integrity_error(copied):
     (copied/"model.safetensors").unlink()
     with pytest.raises(core.IntegrityError, match="is missing: the bundle is not whole"): load_bundle(copied)
 
-@pytest.mark.parametrize("key", doors.KEYS)
+@pytest.mark.parametrize("key", KEYS)
 def test_each_missing_key_is_named(copied, key):
     put(copied/"bundle.json", {k: v for k, v in facts(copied).items() if k != key})
     with pytest.raises(core.IntegrityError, match=f"key '{key}' is missing"): load_bundle(copied)
@@ -196,7 +197,7 @@ def test_each_wrong_value_is_named(copied, key, value):
     restate(copied, **{key: value})
     with pytest.raises(core.IntegrityError, match=f"'{key}'"): load_bundle(copied)
 
-def test_every_key_has_wrong_values_here(): assert set(WRONG) == set(doors.KEYS)
+def test_every_key_has_wrong_values_here(): assert set(WRONG) == set(KEYS)
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe{}", b"[" * 100_000, b"null"])
 def test_other_text_than_our_json_is_refused(copied, text):

@@ -104,7 +104,8 @@ def test_a_worklist_of_the_triage_recipe_begins_with_the_highest_risk(mirror, tm
     assert risks == sorted(risks, reverse=True) and len(set(risks)) > 1
 
 def test_two_recipes_that_share_radiographs_split_them_alike(mirror, tmp_path, capsys):
-    for recipe, only in (("six_class", "kermany_kaggle,nih_sample"), ("pneumonia", "kermany_kaggle"), ("nih14", "nih_sample")):
+    roads = {"six_class": "kermany_kaggle,nih_sample", "pneumonia": "kermany_kaggle", "nih14": "nih_sample"}
+    for recipe, only in roads.items():
         answered(capsys, "curate", "--recipe", recipe, "--only", only, "--mirror", mirror, "--out", tmp_path/recipe,
                  "--workers", 1)
     six, pneumonia, nih = ({r.pixel_sha256: r.split for r in read_manifest(tmp_path/x).rows}

@@ -52,8 +52,8 @@ def _findings_image(root, recipe, label:str, split:str, i:int)->Record:
     drawn = [picture(k, hash_of(name)) for k in kinds or [5]]
     (root/"images").mkdir(parents=True, exist_ok=True)
     write_png(np.mean(drawn, 0).astype(np.uint8), root/"images"/f"{hash_of(name)}.png")
-    known = dict(path=f"images/{hash_of(name)}.png", sha256=f"{hash_of(name):064x}", pixel_sha256=f"{hash_of(name):064x}",
-                 source="toy", label=label, findings="|".join(c for c in present(label) if c != NONE) or "no_finding",
+    sha = f"{hash_of(name):064x}"
+    known = dict(path=f"images/{hash_of(name)}.png", sha256=sha, pixel_sha256=sha, source="toy", label=label, findings="|".join(c for c in present(label) if c != NONE) or "no_finding",
                  group=f"{label}-{split}-{i//2}", split=split, width="48", height="48", mode="L8")
     return Record(**{**dict.fromkeys(Record.__dataclass_fields__, ""), **known})
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, package_file, sha256_file,
-                    sha256_text, unknown_name)
+                    unknown_name)
 from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
 from ..recipes import Recipe, load_recipe, present
 from .catalog import Source, choose, depths, load_catalog
@@ -22,16 +22,15 @@ from .listing import Reject, list_source
 from .lock import one_run
 from .memory import Memory
 from .near import Link, find_links
+from .records import quick_subset, record, reject
 from .report import summary_table
 from .scan import scan
-from .split import FRACTIONS, TIE, Radiograph, assign_splits
+from .split import TIE, Radiograph, assign_splits
 from .writing import is_ours, write_folder
 
-__all__ = ["curate", "Curation", "LAYOUTS", "QUICK_PER_CLASS"]
+__all__ = ["curate", "Curation", "LAYOUTS"]
 
 LAYOUTS = ("class", "split")
-IMAGES = "images"         # the one folder of a multi-label recipe
-QUICK_PER_CLASS = 524     # six classes of it are the 3,142 images of the published balanced subset
 CONFLICT_WORDS = {"drop": "left out", "upstream": "settled by the original's label",
                   "keep-both-out": "laid aside in conflicts/"}
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
@@ -188,7 +187,7 @@ def _decide(out, listed, got:Fetched, catalog, recipe, request, engine, progress
     warnings = [w for x in listings for w in x.warnings]
     items = [it for x in listings for it in x.items]
     silent = [it for it in items if not it.findings]
-    rejects += [_reject(it, "label", "no_finding_stated", _why_silent(it)) for it in silent]
+    rejects += [reject(it, "label", "no_finding_stated", _why_silent(it)) for it in silent]
     seen, links, bad = _look([it for it in items if it.findings], catalog, recipe, engine, progress)
     rejects += bad
     groups = group_copies(seen, links, request["on_conflict"])
@@ -197,9 +196,9 @@ def _decide(out, listed, got:Fetched, catalog, recipe, request, engine, progress
     records = []
     for g in groups:
         if not g.whole: continue
-        one = _record(g, *split[g.kept.print.pixel_sha256], catalog, recipe, request["layout"])
+        one = record(g, *split[g.kept.print.pixel_sha256], catalog, recipe, request["layout"])
         (records if isinstance(one, Record) else rejects).append(one)
-    if request["quick"]: records, more = _quick(records, request["seed"]); rejects += more
+    if request["quick"]: records, more = quick_subset(records, request["seed"]); rejects += more
     records.sort(key=lambda r: r.path)
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records: raise UsageError(_nothing(rejects, recipe))
@@ -226,14 +225,12 @@ def _look(items, catalog, recipe, engine, progress)->tuple[list[Seen], list[Link
     rank, stated = _ranker(catalog), {id: _stated(s) for id, s in catalog.items()}
     seen = [Seen(it, p, *(said := recipe.label(it.source, it.findings, stated[it.source])), rank(it, p, said[0]))
             for it, p in read]
-    return seen, links, [_reject(it, "scan", p.reason, p.message, p.sha256)
+    return seen, links, [reject(it, "scan", p.reason, p.message, p.sha256)
                          for it, p in zip(items, prints) if isinstance(p, Unreadable)]
 
 def _stated(source)->set[str]:
     "All findings that a source's rules can give."
     return {f for r in source.rules for f in r.findings.split("|") if f}
-
-def _reject(it, stage, reason, message, sha="")->Reject: return Reject(it.path, sha, it.source, stage, reason, message)
 
 def _why_silent(it)->str:
     return f"the source says {it.source_label or 'nothing'!r}: {it.rule.notes or 'no known finding'}"
@@ -278,47 +275,6 @@ def _relation(catalog):
     def expected(one, other):
         return ("*" in catalog[one].derived + catalog[other].derived) or bool(origins(one) & origins(other))
     return lru_cache(maxsize=None)(expected)
-
-def _record(g:DuplicateGroup, group:str, split:str, catalog, recipe, layout)->Record|Reject:
-    kept, it, p = g.kept, g.kept.item, g.kept.print
-    if not kept.label: return _reject(it, "recipe", "no_class", kept.why, p.sha256)
-    if it.rule.split == "train" and split != "train":
-        why = f"{it.source} is for training only, but its patient or a copy is in {split}"
-        return _reject(it, "split", "train_only", why, p.sha256)
-    if (why := _filtered(it, p, recipe)): return _reject(it, "recipe", "filtered", why, p.sha256)
-    parts = ([split] if layout == "split" else []) + [IMAGES if recipe.multi else kept.label,
-                                                      f"{p.pixel_sha256[:32]}.png"]
-    return Record(path="/".join(parts), sha256=p.sha256, pixel_sha256=p.pixel_sha256, phash=p.phash, source=it.source,
-                  upstream=catalog[it.source].derived_from, original_path=it.path, source_label=it.source_label,
-                  label=kept.label, findings="|".join(it.findings), patient=it.patients[0] if it.patients else "",
-                  group=group, split=split, view=it.view, age=it.age, sex=it.sex, width=str(p.width),
-                  height=str(p.height), mode=p.mode, licence=it.rule.licence)
-
-def _filtered(it, p, recipe)->str:
-    "Why an image does not pass the recipe's filters; '' where it does. What is not known does not pass."
-    side = min(p.width, p.height)
-    passes = {"view": lambda allowed: it.view in allowed, "sex": lambda allowed: it.sex in allowed,
-              "age": lambda span: it.age != "" and span[0] <= float(it.age) <= span[1],
-              "side": lambda least: side >= least[0]}
-    failed = next((k for k, v in recipe.filters.items() if not passes[k](v)), "")
-    if not failed: return ""
-    is_ = side if failed == "side" else getattr(it, failed) or "not known"
-    return f"{failed} is {is_}: recipe {recipe.name} takes {', '.join(map(str, recipe.filters[failed]))}"
-
-def _quick(records:list[Record], seed:int)->tuple[list[Record], list[Reject]]:
-    """At most QUICK_PER_CLASS images a class, each split its share, by the random order of their groups; of a class
-    that comes with others more, where these still have room.
-    Every image stays in the split it has, so no patient comes to stand on two sides."""
-    room = {(c, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split]) for r in records for c in present(r.label)}
-    kept, left = [], []
-    for r in sorted(records, key=lambda r: (sha256_text(f"quick|{seed}|{r.group}"), r.path)):
-        places = [(c, r.split) for c in present(r.label)]
-        if any(room[at] > 0 for at in places):
-            for at in places: room[at] -= 1
-            kept.append(r)
-        else:
-            left.append(Reject(r.original_path, r.sha256, r.source, "quick", "not_drawn", "not in the balanced subset"))
-    return kept, left
 
 def _warn_failed(got:Fetched)->list[str]:
     return [f"incomplete: {error}" for error in got.failed.values()]

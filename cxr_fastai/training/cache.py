@@ -1,7 +1,7 @@
 """A curated folder's pixels, decoded once. A manifest in, one (n, size, size) array out, kept in the cache folder.
 
-The file's name is a hash of manifest, size, crop and decoder version: when one of them changes, it is made anew. Behind the
-array stands a checksum of each stretch of rows: a file that was cut, torn or changed is made anew too. One process
+The file's name is a hash of manifest, size, crop and decoder version: when one of them changes, it is made anew. Behind
+the array stands a checksum of each stretch of rows: a file that was cut, torn or changed is made anew too. One process
 makes it, the others wait and share it. Never writes into the curated folder, and never lets a file that has become
 unreadable pass.
 """
@@ -93,7 +93,8 @@ def _decoded(paths:list[str], size:int, crop:float, workers:int|None, progress):
     """The images in order, each (size, size) uint8. Threads: decoding releases the GIL, and on two cores they were as
     quick as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start."""
     what = f"decoding {len(paths)} images at {size} px"
-    with ThreadPoolExecutor(workers or _cores()) as pool, closing(pool.map(lambda p: _read(p, size, crop), paths)) as rows:
+    def read(path): return _read(path, size, crop)
+    with ThreadPoolExecutor(workers or _cores()) as pool, closing(pool.map(read, paths)) as rows:
         yield from rows if progress is None else progress(rows, len(paths), what)
 
 def _read(path:str, size:int, crop:float)->np.ndarray:

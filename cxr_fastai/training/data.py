@@ -208,7 +208,7 @@ def build_dataloaders(
 )->DataLoaders:             # batches: (bs, 1, size, size) float32 and class indices in the recipe's order, or
                             # (bs, classes) of 1, 0 and nan
     """Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`.
-    `dls.train_pixels` has the train images by side, for `steps.Resize`; `dls.loss_weights` is of losses.loss_weights."""
+    `dls.train_pixels` has the train images by side, for `steps.Resize`; `dls.loss_weights` what losses weigh."""
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes): say(f"warning: {warning}")
     device = torch.device(device or (f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"))

@@ -16,8 +16,9 @@ from fastai.callback.schedule import valley
 from fastai.learner import Learner
 
 from ..architectures import family_of
-from ..bundle import libraries, save_bundle
+from ..bundle import save_bundle
 from ..core import StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
+from ..facts import libraries
 from ..manifest import Manifest, read_manifest
 from ..progress import bar, say
 from ..recipes import SETTINGS, Recipe, Train, check_train, load_recipe

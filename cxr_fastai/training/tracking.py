@@ -113,7 +113,8 @@ class Watch(Callback):
     def _history(self):
         if not self.write: return
         table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([columns(self.scores), *(map(_cell, row.values()) for row in self.rows)])
+        rows = [map(_cell, row.values()) for row in self.rows]
+        csv.writer(table, lineterminator="\n").writerows([columns(self.scores), *rows])
         write_text(self.out/HISTORY, table.getvalue())
 
     def _look(self):

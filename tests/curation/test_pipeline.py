@@ -9,8 +9,9 @@ from PIL import Image
 
 from cxr_fastai.core import (CxrError, IntegrityError, NotCurated, SourceUnavailable, StorageError, UnknownName,
                              UsageError)
-from cxr_fastai.curation import pipeline, tree as tree_module
-from cxr_fastai.curation.pipeline import QUICK_PER_CLASS, curate
+from cxr_fastai.curation import records, tree as tree_module
+from cxr_fastai.curation.pipeline import curate
+from cxr_fastai.curation.records import QUICK_PER_CLASS
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.phantom import draw
@@ -174,7 +175,7 @@ def test_arrays_are_curated_like_files(tmp_path):
     assert np.array_equal(decode(tmp_path/"out"/r.path), images[9])
 
 def test_quick_draws_a_balanced_subset_and_keeps_every_image_in_its_split(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "QUICK_PER_CLASS", 5)
+    monkeypatch.setattr(records, "QUICK_PER_CLASS", 5)
     for i in range(40): put(tmp_path/"one/norm"/f"p{600 + i}_0.png", 5000 + i)
     c = toy(tmp_path)
     full = {r.pixel_sha256: r.split for r in curate(tmp_path/"full", manifest=c, workers=1).records}

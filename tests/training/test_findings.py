@@ -22,8 +22,8 @@ def folder(tmp_path_factory): return toy.curated_findings(tmp_path_factory.mktem
 
 @pytest.fixture(scope="module")
 def bundle(folder, tmp_path_factory):
-    return load_bundle(train(folder, tmp_path_factory.mktemp("runs")/"run", quiet=True, epochs=16, lr=3e-3, augment="none",
-                             loss="weighted_bce"))
+    how = dict(epochs=16, lr=3e-3, augment="none", loss="weighted_bce")
+    return load_bundle(train(folder, tmp_path_factory.mktemp("runs")/"run", quiet=True, **how))
 
 
 # ---- batches

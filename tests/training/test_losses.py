@@ -60,7 +60,8 @@ def test_weighted_bce_of_two_classes_is_torchs_with_pos_weight_and_weighted_cros
 
 def test_class_weights_are_scikit_learns_balanced_ones():
     _, y = exclusive()
-    assert loss_weights(y, 3)[0].tolist() == pytest.approx(compute_class_weight("balanced", classes=np.arange(3), y=y.numpy()))
+    wanted = compute_class_weight("balanced", classes=np.arange(3), y=y.numpy())
+    assert loss_weights(y, 3)[0].tolist() == pytest.approx(wanted)
 
 def test_a_rare_finding_weighs_no_more_than_allowed_and_one_of_one_side_is_not_weighted():
     y = torch.zeros(1000, 3)
