@@ -15,12 +15,11 @@ from . import images, models
 from .core import (IntegrityError, NotTrained, Prediction, StorageError, UsageError, atomic_path, make_folder, one_line,
                    write_json, write_text)
 from .facts import WEIGHTS, card, check_facts, complete
-from .recipes import NONE
+from .recipes import NONE, UNSET
 
 __all__ = ["Bundle", "save_bundle", "load_bundle", "prepare", "normalise"]
 
 FACTS, CARD = "bundle.json", "README.md"
-UNSET = 0.5  # a multi-label class without a threshold of its own counts as present from here
 
 
 # ---- the network that the facts describe

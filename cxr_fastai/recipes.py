@@ -12,7 +12,7 @@ try: import tomllib
 except ModuleNotFoundError: import tomli as tomllib  # Python 3.10
 
 __all__ = ["Recipe", "Train", "Setting", "load_recipe", "recipe_names", "check_train", "present", "unknown",
-           "contradict", "SETTINGS", "TASKS", "LOSSES", "METRICS", "FILTERS", "NONE"]
+           "contradict", "SETTINGS", "TASKS", "LOSSES", "METRICS", "FILTERS", "NONE", "UNSET"]
 
 TASKS = ("single_label", "multi_label")
 # by task; formulas: training/losses.py. auto: the first
@@ -33,6 +33,7 @@ PRECISION = ("auto", "bf16", "fp16", "fp32")
 # known, and NONE where none is present; a class that is not named is absent
 
 NONE = "none"
+UNSET = 0.5  # from here a class of a multi-label bundle counts as present that validation fixed no threshold for
 
 def present(
     label:str,             # of a manifest: normal, effusion|mass, pneumonia|?hernia, none

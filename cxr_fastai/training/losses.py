@@ -22,7 +22,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..recipes import LOSSES
+from ..recipes import LOSSES, UNSET
 
 __all__ = ["CrossEntropy", "BinaryCrossEntropy", "build_loss", "loss_weights", "prior_offsets", "MOST"]
 
@@ -105,7 +105,7 @@ class CrossEntropy(_Loss):
 class BinaryCrossEntropy(_Loss):
     "Of findings, each for itself; nan where it is not known whether one is present."
     y_int = False  # for fastai: targets are shares
-    thresholds = 0.5
+    thresholds = UNSET
 
     def _terms(self, x, y, gamma, smoothing):
         x, y = _plain(x).float(), _plain(y).float()
@@ -124,7 +124,7 @@ class BinaryCrossEntropy(_Loss):
     ):
         self.temperature = facts["temperature"]
         self.offsets = [facts["offsets"].get(c, 0.0) for c in vocab]
-        self.thresholds = [facts["thresholds"].get(c, 0.5) for c in vocab]
+        self.thresholds = [facts["thresholds"].get(c, UNSET) for c in vocab]
 
     def activation(self, x): return self.scaled(x).sigmoid()
 
