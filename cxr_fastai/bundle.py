@@ -14,12 +14,12 @@ import numpy as np, safetensors.torch, torch
 from . import images, models
 from .core import (IntegrityError, NotTrained, Prediction, StorageError, UsageError, atomic_path, make_folder, one_line,
                    write_json, write_text)
-from .facts import WEIGHTS, card, check_facts, complete
+from .facts import WEIGHTS, card, check_facts, complete, upgraded
 from .recipes import NONE, UNSET
 
 __all__ = ["Bundle", "save_bundle", "load_bundle", "prepare", "normalise"]
 
-FACTS, CARD = "bundle.json", "README.md"
+FACTS, CARD, SEEN = "bundle.json", "README.md", "trained_on.txt"
 
 
 # ---- the network that the facts describe
@@ -48,20 +48,28 @@ def save_bundle(
     net,        # network of models.build_network, on any device
     meta:dict,  # arch, vocab, size, mean, std, recipe, manifest_sha256, trained; the other KEYS have defaults or are
                 # computed. Further keys are kept
+    trained_on=(),  # names of images and patients that training or validation saw: pixel_sha256, namespace:id
 )->Path:        # the folder; the same network gives the same bytes of weights
     "Write a bundle; bundle.json comes last, so that its existence means the rest is whole."
     folder = Path(folder)
     tensors = {k: _stored(v) for k, v in net.state_dict().items()}
     data = safetensors.torch.save(tensors)
-    facts = complete(meta, hashlib.sha256(data).hexdigest())
+    names = "".join(f"{name}\n" for name in sorted({short(name) for name in trained_on}))
+    sha = hashlib.sha256(names.encode()).hexdigest() if names else ""
+    facts = complete({**meta, "trained_on_sha256": sha}, hashlib.sha256(data).hexdigest())
     check_facts(facts, folder/FACTS)
     _check_tensors(tensors, facts, folder/WEIGHTS)
     make_folder(folder)
     (folder/FACTS).unlink(missing_ok=True)
     with atomic_path(folder/WEIGHTS) as part: part.write_bytes(data)
+    if names: write_text(folder/SEEN, names)
     write_text(folder/CARD, card(facts))
     write_json(folder/FACTS, facts)
     return folder
+
+def short(name:str)->str:
+    "A patient as he is named; an image by the first 16 of its pixels' hash, enough to tell it from all others."
+    return name if ":" in name else name[:16]
 
 def _stored(t:torch.Tensor)->torch.Tensor:
     "A copy in main memory, contiguous; floats as float32."
@@ -109,6 +117,7 @@ def _read_facts(file:Path)->dict:
     try: meta = json.loads(_read_bytes(file), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as e:
         raise IntegrityError(f"{file} is no readable JSON: {one_line(e)[:120]}") from e
+    meta = upgraded(meta)
     check_facts(meta, file)
     if meta["trained"]["epochs"] < 1:
         raise NotTrained(f"{file}: this network never learned (trained for 0 epochs); its answers would be chance. "
@@ -199,6 +208,19 @@ class Bundle:
         "The answer for one radiograph: path, bytes, file object or array. Raises `ImageRejected`."
         return self.decide(self.probs([source])[0])
 
+    def saw(
+        self,
+        rows,  # of a manifest, as records: pixel_sha256, patient
+    )->list[bool]|None:
+        """Whether training or validation had each image, or another of its patient; None where the bundle does not
+        tell. Raises `IntegrityError` where its list was changed."""
+        if not self.meta["trained_on_sha256"]: return None
+        data = _read_bytes(self.path/SEEN)
+        if hashlib.sha256(data).hexdigest() != self.meta["trained_on_sha256"]:
+            raise IntegrityError(f"{self.path/SEEN}: not the list that {FACTS} names: copy the bundle again.")
+        names = set(data.decode().split("\n")) - {""}
+        return [short(r["pixel_sha256"]) in names or r["patient"] in names for r in rows]
+
     @property
     def multi(self)->bool: return self.meta["task"] == "multi_label"
 
@@ -213,11 +235,11 @@ class Bundle:
         self,
         probs:np.ndarray,  # (n, classes), of `probs`
     )->np.ndarray|None:    # (n,) 0-1: what a worklist is ordered by
-        """The probability of not being of the `negative` class, whatever the network; of a multi-label task, of the
+        """The probability of the classes that are not `negative`, whatever the network; of a multi-label task, of the
         likeliest finding. None for a task where no class means nothing found."""
         probs, decision = np.asarray(probs), self.meta["decision"]
         if self.multi: return probs.max(1)
-        return 1 - probs[:, self.vocab.index(decision["negative"])] if decision else None
+        return np.delete(probs, self.vocab.index(decision["negative"]), 1).sum(1) if decision else None
 
     def answers(
         self,
@@ -230,7 +252,7 @@ class Bundle:
         index = self.vocab.index(decision["negative"])
         others = probs.copy()
         others[:, index] = -1
-        return np.where(1 - probs[:, index] >= decision["threshold"], others.argmax(1), index)
+        return np.where(self.risk(probs) >= decision["threshold"], others.argmax(1), index)
 
     def decide(
         self,

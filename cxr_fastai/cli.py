@@ -148,18 +148,25 @@ def evaluate(args)->int:
     from .progress import bar, say
     score = partial(evaluate, data=data, split=args.split, progress=bar, resamples=args.resamples, seed=args.seed)
     report = score(args.bundle, out=args.out)
-    others = {**_beside(args.bundle), **{name: Path(name) for name in ids(args.beside)}}
+    run = Path(args.bundle).parent if Path(args.bundle).name == "bundle" else args.bundle
+    others = {**_beside(run), **{_named(path): Path(path) for path in ids(args.beside)}}
     table = _side_by_side(report, {name: score(b) for name, b in others.items()}, args.out) if others else None
     if args.json: _json({**report.to_dict(), **({"beside": table.to_dict()} if table else {})})
     else: print(report, *([f"\n{table}"] if table else []), sep="\n")
     if args.out: say(f"report: {Path(args.out)/'report.html'}")
     return 0
 
+def _named(path:str)->str:
+    "What a bundle is called in a table: its run's folder, without the place of that."
+    parts = [p for p in Path(path).parts if p != "bundle"]
+    return parts[-1] if parts else path
+
 def _side_by_side(report, others:dict, out):
     "The report's model and the others on the same images."
     from .core import write_text
     from .evaluation.beside import beside
-    table = beside({report.about["network"]: report, **others})
+    first = report.about["network"]
+    table = beside({first + " (first)"*(first in others): report, **others})
     if out: write_text(Path(out)/"beside.html", table.to_html())
     return table
 

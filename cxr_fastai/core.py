@@ -56,6 +56,15 @@ NIH_FINDINGS = ("atelectasis", "cardiomegaly", "consolidation", "edema", "effusi
                 "infiltration", "mass", "nodule", "pleural_thickening", "pneumonia", "pneumothorax")
 FINDINGS = ("no_finding", *NIH_FINDINGS, "bacterial_pneumonia", "viral_pneumonia", "fungal_pneumonia",
             "lipoid_pneumonia", "covid_19", "ards", "tuberculosis", "lung_opacity", "abnormal")
+# What a finding leaves open: pneumonia of unknown cause may be bacterial. Under a recipe of several findings these are
+# then unknown, neither present nor absent.
+LEAVES_OPEN = {
+    "abnormal": FINDINGS[1:],
+    "pneumonia": ("bacterial_pneumonia", "viral_pneumonia", "fungal_pneumonia", "lipoid_pneumonia", "covid_19"),
+    "lung_opacity": ("atelectasis", "consolidation", "edema", "infiltration", "mass", "nodule", "pneumonia",
+                     "bacterial_pneumonia", "viral_pneumonia", "fungal_pneumonia", "covid_19", "tuberculosis"),
+    "covid_19": ("pneumonia", "viral_pneumonia", "lung_opacity", "consolidation", "infiltration"),
+    "ards": ("edema", "consolidation", "infiltration", "lung_opacity")}
 SPLITS = ("train", "valid", "test")
 SURPLUS = "(surplus)"  # csv_rows: cells beyond the columns
 

@@ -9,9 +9,9 @@ from .architectures import COMMON, is_arch
 from .core import IntegrityError, one_line
 from .recipes import TASKS
 
-__all__ = ["FORMAT_VERSION", "KEYS", "WEIGHTS", "check_facts", "complete", "libraries", "card"]
+__all__ = ["FORMAT_VERSION", "KEYS", "WEIGHTS", "upgraded", "check_facts", "complete", "libraries", "card"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no crop, offsets and trained_on_sha256: such a bundle is read as one without
 WEIGHTS = "model.safetensors"
 MAX_SIZE = 4096   # px; more than any network here is trained at, and a bound on what a foreign bundle can allocate
 LIBRARIES = ("cxr_fastai", "torch", "torchvision", "safetensors", "numpy", "pillow")
@@ -50,6 +50,7 @@ KEYS = {
     "offsets": ("numbers by class, added to its logits", lambda v: _record(v) and all(map(_number, v.values()))),
     "decision": ("a record with negative, a class, and threshold, 0 to 1, and maybe a list triage; or empty",
                  lambda v: v == {} or _decides(v)),
+    "trained_on_sha256": ("64 hex digits, or empty", lambda v: v == "" or _hash(v)),
     "recipe": ("a record with a name", lambda v: _record(v) and _text(v.get("name"))),
     "manifest_sha256": ("64 hex digits", _hash),
     "trained": ("a record with epochs, a whole number", lambda v: _record(v) and _whole(v.get("epochs"))),
@@ -57,6 +58,13 @@ KEYS = {
     "libraries": ("versions by library", _texts),
     "weights_sha256": ("64 hex digits", _hash),
 }
+
+ADDED = {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""}  # in version 2
+
+def upgraded(meta):
+    "A record of version 1 as one of this version; anything else as it is."
+    if not _record(meta) or meta.get("format_version") != 1 or meta["format_version"] is True: return meta
+    return {**ADDED, **meta, "format_version": FORMAT_VERSION}
 
 def check_facts(meta, where):
     "Raise `IntegrityError` at the first key of `meta` that is missing or wrong."
@@ -75,9 +83,8 @@ def check_facts(meta, where):
 
 def complete(meta:dict, sha256:str)->dict:
     "`meta` with what it may leave out, in the order of KEYS, as plain JSON values."
-    defaults = dict(in_channels=1, task="single_label", crop=0.0, decoder_version=images.DECODER_VERSION,
-                    thresholds={}, temperature=1.0, offsets={}, decision={}, display={}, metrics={},
-                    libraries=libraries())
+    defaults = dict(**ADDED, in_channels=1, task="single_label", decoder_version=images.DECODER_VERSION,
+                    thresholds={}, temperature=1.0, decision={}, display={}, metrics={}, libraries=libraries())
     facts = _plain({**defaults, **meta, "format_version": FORMAT_VERSION, "weights_sha256": sha256})
     if _slugs(facts.get("vocab")) and _record(facts["display"]):
         facts["display"] = {c: facts["display"].get(c, c) for c in facts["vocab"]}
@@ -115,7 +122,7 @@ A {meta['arch']} for chest radiographs of {meta['size']} x {meta['size']} px in 
 
 ## Classes
 {classes}
-
+{_decided(meta)}
 ## Data and training
 Recipe `{recipe}`; data of the manifest with SHA-256 `{meta['manifest_sha256']}`.
 {trained['epochs']} epochs from weights "{trained.get('weights', 'not recorded')}"{seed}.
@@ -130,6 +137,19 @@ trained on do not carry over to other hospitals, machines or ages.
 
 Weights: `{WEIGHTS}`, SHA-256 `{meta['weights_sha256']}`. Loading it runs no code.
 """
+
+def _decided(meta:dict)->str:
+    "What was fixed on validation, a line each."
+    d, lines = meta["decision"], []
+    if d:
+        asked = f", fixed on validation to find {d['asked_sensitivity']:.0%}" if "asked_sensitivity" in d else ""
+        lines.append(f"Not {meta['display'][d['negative']]}: answered from a risk of {d['threshold']:.3g} on{asked}.")
+    lines += [f"A worklist keeps {x['asked_sensitivity']:.0%} of them where it lays aside what is below "
+              f"{x['threshold']:.3g}, by validation." for x in d.get("triage", ())]
+    if meta["crop"]: lines.append(f"{meta['crop']:.0%} of each side of an image are cut off first.")
+    lines.append(f"Logits are divided by a temperature of {meta['temperature']:g}"
+                 f"{', and shifted back by what the loss weighed' if meta['offsets'] else ''}.")
+    return "\n" + "\n".join(lines) + "\n"
 
 def _from(threshold)->str: return "" if threshold is None else f", answered from {threshold:.2f}"
 

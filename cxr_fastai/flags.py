@@ -124,7 +124,8 @@ def _evaluate(v):
     v.add_argument("--resamples", type=_whole, default=2000, metavar="N",
                    help="draws of the patients, for the 95 %% intervals (default: 2000)")
     v.add_argument("--seed", type=int, default=0, metavar="N", help="of these draws (default: 0)")
-    v.add_argument("--out", metavar="DIR", help="folder for metrics.json, predictions.csv, confusion.png, report.html")
+    v.add_argument("--out", metavar="DIR",
+                   help="folder for metrics.json, predictions.csv, report.html, its picture, and beside.html")
     v.add_argument("--json", action="store_true", help="the metrics as JSON")
 
 def _predict(v):

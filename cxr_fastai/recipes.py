@@ -1,12 +1,12 @@
 """A task as data: which findings make which class, and how to train for it. Reads recipes/*.toml or a user's own file,
 returns a Recipe; never touches images."""
 from __future__ import annotations
-import math
+import math, re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from .core import FINDINGS, RecipeError, UnknownName, package_file, unknown_name
+from .core import FINDINGS, LEAVES_OPEN, RecipeError, UnknownName, package_file, unknown_name
 
 try: import tomllib
 except ModuleNotFoundError: import tomli as tomllib  # Python 3.10
@@ -32,6 +32,7 @@ PRECISION = ("auto", "bf16", "fp16", "fp32")
 # ---- a manifest's labels: a class; under a multi-label recipe the classes that are present, ?those of which nothing is
 # known, and NONE where none is present; a class that is not named is absent
 
+RESERVED = ("conflicts", "images")  # folders that a curated folder may have beside those of classes
 NONE = "none"
 UNSET = 0.5  # from here a class of a multi-label bundle counts as present that validation fixed no threshold for
 
@@ -171,8 +172,9 @@ class Recipe:
 
     def _classes_of(self, findings, stated)->tuple[str, str]:
         there = [c for c, of in self.classes.items() if set(of) & set(findings)]
-        doubt = [] if set(findings) == {"no_finding"} else [c for c, of in self.classes.items()
-                                                            if c not in there and not set(of) & set(stated)]
+        left = {open for f in findings for open in LEAVES_OPEN.get(f, ())}
+        doubt = [] if set(findings) == {"no_finding"} else [
+            c for c, of in self.classes.items() if c not in there and (set(of) & left or not set(of) & set(stated))]
         if len(doubt) < len(self.classes): return "|".join([*(there or [NONE]), *(f"?{c}" for c in doubt)]), ""
         return "", f"{'|'.join(findings)} tells nothing of any class of recipe {self.name}"
 
@@ -234,7 +236,11 @@ def _one_of(value, allowed, key:str, where:str):
     if value not in allowed: raise RecipeError(unknown_name(key, value, allowed, where))
 
 def _check(r:Recipe, where:str):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", r.name):
+        raise RecipeError(f"{where}: name {r.name!r} is no folder name: use letters, digits, underscores, hyphens.")
     for slug, findings in r.classes.items():
+        if slug in RESERVED: raise RecipeError(f"{where}: class {slug!r}: a curated folder has another use for it.")
+        if not findings: raise RecipeError(f"{where}: class {slug!r} has no finding: name one, or leave it out.")
         if not slug.replace("_", "").isalnum() or slug != slug.lower():
             raise RecipeError(f"{where}: class {slug!r} is no folder name: "
                               "use lower-case letters, digits and underscores.")
@@ -253,6 +259,11 @@ def _check(r:Recipe, where:str):
 
 def _check_task(r:Recipe, where:str):
     "What only one of the tasks can have."
+    if not r.multi and len(r.classes) < 2:
+        raise RecipeError(f"{where}: a single_label recipe needs two classes or more; it has {', '.join(r.classes)}.")
+    for f in FINDINGS if not r.multi else ():
+        hit = [c for c, of in r.classes.items() if f in of]
+        if len(hit) > 1: raise RecipeError(f"{where}: finding {f!r} stands in {' and '.join(hit)}: leave it to one.")
     if r.multi and NONE in r.classes:
         raise RecipeError(f"{where}: class {NONE!r}: that is what a label says where no class is present.")
     single = [k for k in ("negative", "yields", "triage") if getattr(r, k)]

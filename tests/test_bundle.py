@@ -65,7 +65,7 @@ def test_a_bundle_is_three_files_and_its_facts_are_complete(made):
     assert sorted(p.name for p in made.iterdir()) == ["README.md", "bundle.json", "model.safetensors"]
     saved = facts(made)
     assert list(saved) == list(KEYS)
-    assert saved["format_version"] == 1 and saved["temperature"] == 1.0 and saved["task"] == "single_label"
+    assert saved["format_version"] == 2 and saved["temperature"] == 1.0 and saved["task"] == "single_label"
     assert saved["decoder_version"] == images.DECODER_VERSION
     assert saved["libraries"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert saved["display"] == {"covid_19": "COVID-19", "normal": "normal", "tuberculosis": "tuberculosis"}
@@ -180,10 +180,10 @@ def test_each_missing_key_is_named(copied, key):
     with pytest.raises(core.IntegrityError, match=f"key '{key}' is missing"): load_bundle(copied)
 
 WRONG = dict(
-    format_version=[2, True], arch=["resnet33", 18, ["resnet18"]], in_channels=[2, "1"],
+    format_version=[3, 0, True], arch=["resnet33", 18, ["resnet18"]], in_channels=[2, "1"],
     vocab=["abc", [], [1, 2, 3], ["a", "a"]], display=[[], {"a": 1}], task=["regression", None],
     size=["32", 32.0, 0, 10**9, True], mean=["0.5", None, True], std=[0, -1], decoder_version=["1", -1],
-    crop=[-0.1, 0.4, "0.1", None], offsets=[None, [], {"normal": "1"}, {"flu": 0.5}],
+    trained_on_sha256=[None, "abc"], crop=[-0.1, 0.4, "0.1", None], offsets=[None, [], {"normal": "1"}, {"flu": 0.5}],
     thresholds=[[], {"normal": 2}, {"normal": "x"}, {"flu": 0.5}], temperature=[0, -1, "1"],
     decision=[[], {"negative": "normal"}, {"negative": "normal", "threshold": 2},
               {"negative": "flu", "threshold": 0.5}, {"negative": "normal", "threshold": 0.5, "triage": [{}]},

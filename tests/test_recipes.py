@@ -1,7 +1,7 @@
 """pytest tests/test_recipes.py"""
 import pytest
 
-from cxr_fastai.core import FINDINGS, NIH_FINDINGS, RecipeError, UnknownName
+from cxr_fastai.core import FINDINGS, LEAVES_OPEN, NIH_FINDINGS, RecipeError, UnknownName
 from cxr_fastai.recipes import LOSSES, Recipe, contradict, load_recipe, present, recipe_names, unknown
 
 GOOD = dict(name="r", title="t", classes={"normal": ["no_finding"], "sick": ["mass", "edema"]})
@@ -56,7 +56,10 @@ def test_findings_of_two_classes(findings, label):
     (dict(metrics=["auc"]), "accuracy, balanced_accuracy, macro_f1, macro_auroc"),
     (dict(filters={"weight": [3]}), "view, sex, age, side"), (dict(filters={"age": [18]}), "least, most"),
     (dict(filters={"sex": ["X"]}), "a list of F and M"), (dict(filters="adults"), "a table of lists"),
-    (dict(beside="cnn"), "a list of architectures")])
+    (dict(beside="cnn"), "a list of architectures"), (dict(name="../x"), "no folder name"),
+    (dict(classes={"normal": ["no_finding"], "images": ["mass"]}), "another use"),
+    (dict(classes={"a": ["mass"], "b": ["mass"]}), "'mass' stands in a and b"),
+    (dict(classes={"a": ["mass"]}), "two classes or more"), (dict(classes={"a": ["mass"], "b": []}), "no finding")])
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(change, said):
     with pytest.raises(RecipeError, match=said): Recipe.from_dict({**GOOD, **change}, "r.toml")
 
@@ -86,6 +89,9 @@ NIH = {"no_finding", *NIH_FINDINGS}
     (("no_finding",), {"no_finding", "viral_pneumonia"}, "none"), # no finding at all: nothing is left unknown
     (("viral_pneumonia",), {"no_finding", "viral_pneumonia"}, "pneumonia|?effusion|?mass"),
     (("covid_19",), {"covid_19", "mass"}, "none|?effusion|?pneumonia"),
+    (("covid_19",), {"covid_19", "pneumonia", *NIH}, "none|?pneumonia"),  # it may be one, or not
+    (("lung_opacity", "mass"), {"lung_opacity", *NIH}, "mass|?pneumonia"),
+    (("abnormal", "mass"), {"abnormal", *NIH}, "mass|?effusion|?pneumonia"),
     (("abnormal",), {"no_finding", "abnormal"}, "")])
 def test_what_a_source_cannot_state_is_unknown_not_absent(findings, stated, label):
     got, why = MULTI.label("x", findings, stated)
@@ -118,3 +124,9 @@ def test_the_parts_of_a_label():
 def test_a_recipes_loss_is_one_of_its_task(name):
     r = load_recipe(name)
     assert r.train.loss == "auto" or r.train.loss in LOSSES[r.task]
+
+def test_pneumonia_of_unknown_cause_leaves_its_kinds_open():
+    kinds = {"bacterial": ["bacterial_pneumonia"], "viral": ["viral_pneumonia"], "tuberculosis": ["tuberculosis"]}
+    r = Recipe.from_dict(dict(name="k", title="t", task="multi_label", classes=kinds), "k.toml")
+    assert r.label("x", ("pneumonia",))[0] == "none|?bacterial|?viral"
+    assert all(set(of) < set(FINDINGS) and f not in of for f, of in LEAVES_OPEN.items() if f != "abnormal")

@@ -52,8 +52,9 @@ def _findings_image(root, recipe, label:str, split:str, i:int)->Record:
     drawn = [picture(k, hash_of(name)) for k in kinds or [5]]
     (root/"images").mkdir(parents=True, exist_ok=True)
     write_png(np.mean(drawn, 0).astype(np.uint8), root/"images"/f"{hash_of(name)}.png")
-    sha = f"{hash_of(name):064x}"
-    known = dict(path=f"images/{hash_of(name)}.png", sha256=sha, pixel_sha256=sha, source="toy", label=label, findings="|".join(c for c in present(label) if c != NONE) or "no_finding",
+    sha, found = hashlib.sha256(name.encode()).hexdigest(), [c for c in present(label) if c != NONE]
+    known = dict(path=f"images/{hash_of(name)}.png", sha256=sha, pixel_sha256=sha, source="toy", label=label,
+                 findings="|".join(found) or "no_finding",
                  group=f"{label}-{split}-{i//2}", split=split, width="48", height="48", mode="L8")
     return Record(**{**dict.fromkeys(Record.__dataclass_fields__, ""), **known})
 
@@ -71,9 +72,9 @@ def _image(root, label:str, split:str, i:int)->Record:
     name = f"{label}-{split}-{i:02}"
     (root/label).mkdir(parents=True, exist_ok=True)
     write_png(picture(list(CLASSES).index(label), hash_of(name)), root/label/f"{name}.png")
-    known = dict(path=f"{label}/{name}.png", sha256=f"{hash_of(name):064x}", pixel_sha256=f"{hash_of(name):064x}",
-                 source="toy", label=label, findings=CLASSES[label][0], group=name, split=split,
-                 width="48", height="48", mode="L8")
+    sha = hashlib.sha256(name.encode()).hexdigest()
+    known = dict(path=f"{label}/{name}.png", sha256=sha, pixel_sha256=sha, source="toy", label=label,
+                 findings=CLASSES[label][0], group=name, split=split, width="48", height="48", mode="L8")
     return Record(**{**dict.fromkeys(Record.__dataclass_fields__, ""), **known})
 
 def hash_of(name:str)->int: return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") % 2**31

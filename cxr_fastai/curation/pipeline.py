@@ -4,7 +4,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -25,12 +25,13 @@ from .near import Link, find_links
 from .records import quick_subset, record, reject
 from .report import summary_table
 from .scan import scan
-from .split import TIE, Radiograph, assign_splits
+from .split import RULE as SPLIT_RULE, TIE, Radiograph, assign_splits
 from .writing import is_ours, write_folder
 
 __all__ = ["curate", "Curation", "LAYOUTS"]
 
 LAYOUTS = ("class", "split")
+SHAPING = ("name", "classes", "task", "yields", "exclude", "sources", "filters")  # keys of a recipe
 CONFLICT_WORDS = {"drop": "left out", "upstream": "settled by the original's label",
                   "keep-both-out": "laid aside in conflicts/"}
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
@@ -131,9 +132,10 @@ def curate(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     catalog = load_catalog(manifest)
     out, beside = Path(out), Path(manifest).parent if manifest else Path()
+    choose(catalog, [id for either in recipe.sources for id in either.split("|")] + list(recipe.exclude))  # all known?
     sources = choose(catalog, only, [_first_at_hand(either, catalog, mirror, beside) for either in recipe.sources])
     request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
-                   seed=seed, on_conflict=on_conflict)
+                   seed=seed, on_conflict=on_conflict, split_rule=SPLIT_RULE)
     _check_out(out, request)
     with nullcontext() if check else one_run(out, wait, getattr(progress, "say", None)):
         _check_out(out, request)  # again: another run may have written it meanwhile
@@ -149,7 +151,7 @@ def curate(
 def _first_at_hand(either:str, catalog, mirror, beside)->str:
     "Of a recipe's a|b: the first that the mirror holds; a, where none does or there is no mirror."
     ids = either.split("|")
-    return next((id for id in ids if id in catalog and at_hand(catalog[id], mirror, beside)), ids[0])
+    return next((id for id in ids if at_hand(catalog[id], mirror, beside)), ids[0])
 
 def _check_out(out:Path, request:dict):
     "Refuse a folder that is not ours to write in, before anything is read."
@@ -158,11 +160,19 @@ def _check_out(out:Path, request:dict):
     if not (out/CURATION).is_file():
         raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
                          "Choose an empty folder for --out.")
-    before = {"manifest_version": 1, "on_conflict": "drop", **read_curation(out)}
-    for key, now in request.items():
-        if before.get(key) != now:
-            was, now = (x.get("name") if isinstance(x, dict) else x for x in (before.get(key), now))
+    before = {"manifest_version": 1, "on_conflict": "drop", "split_rule": 1, **read_curation(out)}
+    for key, was, now in _asked(before, request):
+        if was != now:
             raise UsageError(f"{out} was curated with another {key} ({was}, now {now}). Choose another --out.")
+
+def _asked(before:dict, request:dict):
+    "(key, value then, value now) of all that shapes a folder; how a recipe trains does not."
+    shape = asdict(Recipe("", "", {}))
+    for key, now in request.items():
+        if key != "recipe": yield key, before.get(key), now
+        else:
+            was = {**shape, **(before.get("recipe") or {})}
+            yield from ((f"recipe's {k}", was[k], now[k]) for k in SHAPING)
 
 
 # ---- decide

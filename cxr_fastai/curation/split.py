@@ -1,6 +1,8 @@
 """Train, valid, test by group: images linked by patient or radiograph stay together. Takes radiographs with their
-links, returns each one's group and split. A group's split is drawn from its own name and what its source says of it:
-another recipe, with other sources beside, gives it the same, so that a model of one may be tested on the other."""
+links, returns each one's group and split. A group's split is drawn from its own name and what its source says of it, so
+that another recipe, with other sources beside, gives it the same. It can differ where the name does: one folder has the
+original with its patient, the other only a copy without; a list of official test images is at hand for one only; images
+of two named patients were tied by their look. A bundle therefore knows what it was trained on."""
 from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from ..core import sha256_text
 __all__ = ["Radiograph", "assign_splits", "FRACTIONS"]
 
 FRACTIONS = {"train": 0.8, "valid": 0.1, "test": 0.1}
+RULE = 2  # of `assign_splits`; 1 dealt groups to the split that lacked most. A folder keeps the rule it was made by
 TIE = "exposures "  # begins a link between two images that look like exposures of one patient
 
 
@@ -28,7 +31,7 @@ def assign_splits(
     seed=0,
 )->dict[str, tuple[str, str]]:
     """id -> (group, split): each group has a chance of 80/10/10, and where a stratum has three groups, each split has
-    one of them. A source with an official test set has no other test images."""
+    one of them, but for a test split that the source has itself. Such a source has no other test images."""
     groups = connect(radiographs)
     tested = {r.source for r in radiographs if "test" in r.official}
     size = Counter(r.stratum for r in radiographs)
@@ -39,7 +42,7 @@ def assign_splits(
         else: free[min((r.stratum for r in members), key=lambda s: (size[s], s))].append(g)
     for stratum, ids in sorted(free.items()):
         drawn = {g: _drawn(groups[g], seed) for g in ids}
-        locked = bool({r.source for g in ids for r in groups[g]} & tested)
+        locked = {g for g in ids if tested & {r.source for r in groups[g]}}
         split.update(_deal({g: len(groups[g]) for g in sorted(ids, key=lambda g: (drawn[g], g))}, drawn, locked))
     return {r.id: (g, split[g]) for g, members in groups.items() for r in members}
 
@@ -62,17 +65,22 @@ def _drawn(members:list[Radiograph], seed)->float:
     names = [n for r in members for n in r.links if not n.startswith(TIE)] or [r.id for r in members]
     return int(sha256_text(f"{seed}|{min(names)}")[:13], 16) / 16**13
 
-def _deal(sizes:dict[str, int], drawn:dict[str, float], locked:bool)->dict[str, str]:
+def _deal(sizes:dict[str, int], drawn:dict[str, float], locked:set)->dict[str, str]:
     """Groups, in the order of what they drew: the first tenth is tested on, the second validates. A group larger than a
-    tenth of the images is trained on; a split that would stay empty has the next group that is not."""
+    tenth of the images is trained on; a split that would stay empty has a group of the split that has most."""
     most = max(round(sum(sizes.values()) * FRACTIONS["test"]), min(sizes.values()))
-    fits = [g for g, k in sizes.items() if k <= most]
     test, held = FRACTIONS["test"], FRACTIONS["test"] + FRACTIONS["valid"]
     out = {g: "train" for g in sizes}
-    if len(sizes) <= (1 if locked else 2): return out  # nothing could be learnt from what is left
-    out |= {g: "test" for g in fits if drawn[g] < test and not locked}
-    out |= {g: "valid" for g in fits if test <= drawn[g] < held}
-    for split in ("valid",) if locked else ("test", "valid"):
-        spare = [g for g in fits if out[g] == "train"]
-        if split not in out.values() and spare: out[spare[0]] = split
+    splits = ["valid", "test"] if len(locked) < len(sizes) else ["valid"]
+    if len(sizes) <= len(splits): return out  # nothing could be learnt from what is left
+    for g, k in sizes.items():
+        if k > most: continue
+        if drawn[g] < test: out[g] = "train" if g in locked else "test"
+        elif drawn[g] < held: out[g] = "valid"
+    for split in ("train", *splits):
+        if split in out.values(): continue
+        counts = Counter(out.values())
+        spare = [g for g in sizes if counts[out[g]] > 1 and (split == "train" or sizes[g] <= most)
+                 and not (split == "test" and g in locked)]
+        if spare: out[min(spare, key=lambda g: (-counts[out[g]], -drawn[g] if split == "train" else drawn[g]))] = split
     return out

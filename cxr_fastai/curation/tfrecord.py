@@ -8,6 +8,7 @@ from __future__ import annotations
 import os, struct, zlib
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 import google_crc32c
 
@@ -18,6 +19,7 @@ __all__ = ["Record", "Fault", "Place", "Feature", "read_shard", "features", "ima
 
 HEAD, TAIL = 12, 4       # bytes before and behind a record's data
 MOST = MAX_BYTES + 2**20 # bytes of a record: an image and what is said of it
+FEW = 4096               # features of a record, or values of a feature: some bytes in a shard are far more in memory
 SMALL = 256              # bytes of a feature that is worth remembering: the labels, which all records repeat
 VARINT, FIXED64, MESSAGE, FIXED32 = 0, 1, 2, 5  # protobuf's wire types; 3 and 4, groups, are in no Example
 KINDS = {1: "bytes", 2: "float", 3: "int64"}    # fields of a tf.train.Feature
@@ -138,12 +140,19 @@ def _feature(data:bytes, a:int, b:int)->Feature:
         if number not in KINDS or wire != MESSAGE: continue
         kind = KINDS[number]
         if kind == "bytes": values = tuple((s, e - s) for s, e in _messages(data, start, end))
-        elif kind == "int64": values = tuple(_numbers(data, start, end))
+        elif kind == "int64": values = tuple(_few(_numbers(data, start, end)))
     return Feature(kind, values)
 
 def _messages(data:bytes, a:int, b:int)->list[tuple[int, int]]:
     "(start, end) of every field 1 that holds bytes or a message."
-    return [(start, end) for number, wire, start, end in _fields(data, a, b) if number == 1 and wire == MESSAGE]
+    found = ((start, end) for number, wire, start, end in _fields(data, a, b) if number == 1 and wire == MESSAGE)
+    return _few(found)
+
+def _few(values)->list:
+    "All of them, if they are not too many for a record to describe an image by."
+    out = [*islice(values, FEW + 1)]
+    if len(out) <= FEW: return out
+    raise ValueError(f"a feature, or a list of them, has more than {FEW:,} values")
 
 def _numbers(data:bytes, a:int, b:int):
     "The values of an Int64List: packed, or one by one."

@@ -24,8 +24,7 @@ class Answers:
 
 def notes_of(bundle, data, split:str)->list[str]:
     "What a reader must know of the split beside any numbers of it."
-    if bundle.meta["manifest_sha256"] != data.sha256:
-        return ["This folder was curated separately: whether its images were in training is not known."]
+    if bundle.meta["manifest_sha256"] != data.sha256: return []  # rows.rows_for has said what is known
     if split == "train":
         return ["The model was trained on these images: the numbers do not tell how it does on new ones."]
     return ["The validation split steers training; judge the model by its test split."] if split == "valid" else []

@@ -39,7 +39,7 @@ def question(
     "A yes or no out of classes: whether an image is of any but the negative one."
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     index = list(vocab).index(negative)
-    return targs != index, 1 - probs[:, index]
+    return targs != index, np.delete(probs, index, 1).sum(1)
 
 def decision_metrics(
     targs,           # (n,) true classes, as indices into vocab
@@ -158,12 +158,13 @@ def floor_intervals(
             resampling.interval(gain))
 
 def source_intervals(resampling:Resampling, targs, preds, sources)->dict:
-    "Interval of the accuracy within each source."
-    sources, right = _sources(sources, len(targs)), np.asarray(preds) == np.asarray(targs)
-    names = sorted(set(sources))
+    "Intervals of the accuracy within each source, and of always answering its commonest class."
+    sources, targs = _sources(sources, len(targs)), np.asarray(targs)
+    names, right = sorted(set(sources)), np.asarray(preds) == targs
     of = np.stack([sources == s for s in names], axis=1)
-    found = resampling.shares(of & right[:, None], of)
-    return {s: dict(accuracy=resampling.interval(found[:, i], of[:, i])) for i, s in enumerate(names)}
+    top = np.stack([targs == np.bincount(targs[own]).argmax() for own in of.T], axis=1)
+    found = {k: resampling.shares(of & hit, of) for k, hit in (("accuracy", right[:, None]), ("floor", top))}
+    return {s: {k: resampling.interval(x[:, i], of[:, i]) for k, x in found.items()} for i, s in enumerate(names)}
 
 
 # ---- parts

@@ -15,6 +15,7 @@ from .metrics import (classification_intervals, classification_metrics, decision
                       floor_intervals, floors, question, resampled_decision, resampled_metrics, source_intervals,
                       source_metrics)
 from .page import count, decimal, inline, interval_words, percent, render, span, table, with_span, wrap
+from .rows import rows_for
 from .triage import triage_intervals, triage_metrics, triage_rows, triage_words
 
 __all__ = ["evaluate", "Report"]
@@ -229,14 +230,18 @@ def evaluate(
 ):                     # a Report; a FindingsReport of a multi-label bundle
     """Answer every image of one split as the bundle does, and count. Raises `UsageError` for a split that is unknown or
     empty and for classes that the bundle does not know; an unreadable image ends the run."""
+    if seed < 0 or resamples < 1:
+        raise UsageError(f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 or more.")
     data = read_manifest(data)
-    rows = _rows(data, split)
+    _rows(data, split)
     if out is not None: make_folder(out)  # an --out that cannot be written is told before the long part
     if isinstance(bundle, (str, Path)): bundle = _load_bundle(bundle)
+    data, rows, notes = rows_for(bundle, data, _rows(data, split))
     report_of = _report_of(bundle, data, split, rows)
     paths = [Path(data.root)/r["path"] for r in rows]
     if progress: paths = progress(paths, len(rows), f"reading {count(len(rows), 'image')}")
     report = report_of(bundle, data, split, rows, np.asarray(bundle.probs(paths, bs=bs)), resamples, seed)
+    report.notes[:0] = notes
     if out is not None: _write(report, Path(out))
     return report
 

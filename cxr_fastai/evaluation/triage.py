@@ -29,9 +29,17 @@ def early(
     risk,             # (n,)
     parts=PARTS,      # shares of the worklist, 0-1; a part of an image counts as one
 )->dict[str, float|None]:  # by part, as "0.25"
-    "Share of the positive that stand in each first part of the worklist. In no order it would be that part."
-    found = np.asarray(positive, bool)[worklist(risk)].cumsum()
-    return {f"{p:g}": float(found[_first(p, len(found)) - 1]/found[-1]) if found[-1] else None for p in parts}
+    """Share of the positive that stand in each first part of the worklist, of equal risks in the mean over all their
+    orders. In no order it would be that part."""
+    ill, block = np.asarray(positive, bool)[worklist(risk)], _blocks(np.asarray(risk)[worklist(risk)])
+    sizes, found = np.bincount(block), np.bincount(block, ill)
+    before, n = sizes.cumsum() - sizes, len(ill)
+    return {f"{p:g}": float((found*np.clip((_first(p, n) - before)/sizes, 0, 1)).sum()/found.sum()) if found.sum()
+            else None for p in parts}
+
+def _blocks(ordered)->np.ndarray:
+    "(n,) the number of the run of equal values that each belongs to."
+    return np.concatenate([[0], (np.diff(ordered) != 0).cumsum()]).astype(int)
 
 def work_removed(
     positive,         # (n,) bool
@@ -80,11 +88,13 @@ def early_in(resampling:Resampling, positive, risk, parts=PARTS)->np.ndarray:
     "(R, parts) the shares of `early` in each resample, whose worklist has an image as often as its group was drawn."
     order = worklist(risk)
     of, ill = resampling.of[order], np.asarray(positive, bool)[order]
+    starts = np.flatnonzero(np.diff(_blocks(np.asarray(risk)[order]), prepend=-1))
     def one(counts):
-        times = counts[of]
-        before, own = (times.cumsum(0, dtype=np.int32) - times)[ill], times[ill]
-        found = [np.clip(_first(p, times.sum(0)) - before, 0, own).sum(0) for p in parts]
-        return np.stack(found, axis=1) / own.sum(0)[:, None]
+        times = counts[of].astype(np.int32)
+        sizes, own = (np.add.reduceat(x, starts, axis=0) for x in (times, times*ill[:, None]))
+        before, n = sizes.cumsum(0) - sizes, sizes.sum(0)
+        part = [np.clip((_first(p, n) - before)/np.maximum(sizes, 1), 0, 1) for p in parts]
+        return np.stack([(own*x).sum(0) for x in part], axis=1) / own.sum(0)[:, None]
     return resampling.each(one)
 
 

@@ -119,5 +119,5 @@ def _line(row:dict, display:dict)->tuple[str, str, str]:
     if row["error"]: return path, "not read", printable(row["error"])
     if row["abstained"]: return path, "no answer", printable(row["reason"])
     if row["label"] == NONE: return path, "none of the findings", f"{max(probs.values()):.3f} at most"
-    classes = row["label"].split("|")
-    return path, ", ".join(display.get(c, c) for c in classes), ", ".join(f"{probs[c]:.3f}" for c in classes)
+    classes, risk = row["label"].split("|"), "" if row["risk"] is None else f"; risk {row['risk']:.3f}"
+    return path, ", ".join(display.get(c, c) for c in classes), ", ".join(f"{probs[c]:.3f}" for c in classes) + risk

@@ -48,7 +48,7 @@ def pixel_cache(
     return rows, pixels
 
 def _key(manifest:Manifest, size:int, crop:float)->str:
-    return sha256_text(json.dumps([manifest.sha256, size, crop, images.DECODER_VERSION]))
+    return sha256_text(json.dumps([manifest.sha256, size, float(crop), images.DECODER_VERSION]))
 
 def _alone(file:Path):
     "Hold the one right to make `file`; what a process that died has left of it goes."

@@ -5,6 +5,7 @@ Logits and classes in, plain numbers out. Never sees a test image; never changes
 from __future__ import annotations
 import math
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from ..recipes import Recipe
@@ -31,7 +32,7 @@ def calibrate(
     if not recipe.negative: return found, {}
     decision = fit_decision(probs, targs, vocab, recipe.negative, recipe.sensitivity, recipe.triage)
     index = vocab.index(recipe.negative)
-    auroc = dict(auroc=float(roc_auc_score(targs != index, 1 - probs[:, index]))) if decision else {}
+    auroc = dict(auroc=float(roc_auc_score(targs != index, np.delete(probs, index, 1).sum(1)))) if decision else {}
     return {**found, "decision": decision}, auroc
 
 def probabilities(
@@ -41,7 +42,7 @@ def probabilities(
     offsets=0.0,             # (classes,) of losses.prior_offsets
 )->np.ndarray:               # (n, classes) float64, as Bundle.probs_of has them
     z = np.asarray(logits, np.float64) / temperature + offsets
-    if multi: return 1 / (1 + np.exp(-z))
+    if multi: return expit(z)
     e = np.exp(z - z.max(1, keepdims=True))
     return e / e.sum(1, keepdims=True)
 
@@ -83,9 +84,13 @@ def fit_thresholds(
         answered = len(p) - np.searchsorted(np.sort(p), levels)
         right = y.sum() - np.searchsorted(np.sort(p[y]), levels)
         best = int((2*right/(answered + y.sum())).argmax())
-        lower = levels[best - 1] if best else levels[best]
-        found[c] = float((levels[best] + lower)/2)
+        found[c] = _below(levels[best], p)
     return found
+
+def _below(score:float, scores:np.ndarray)->float:
+    "Midway to the next lower score, or to 0: rounding to float32, as a bundle computes, moves nobody across it."
+    lower = scores[scores < score]
+    return float((score + (lower.max() if len(lower) else 0.0))/2)
 
 def fit_decision(
     probs:np.ndarray,     # (n, classes), calibrated
@@ -96,12 +101,12 @@ def fit_decision(
     triage=(),            # further such shares, for a worklist
 )->dict:                  # for bundle.json; empty where validation lacks one of the two sides
     """The highest threshold on the probability of not being `negative` that still finds `sensitivity` of those who are
-    not: fixed by what the reader needs, not by this split's prevalence, which another hospital does not share."""
-    index = vocab.index(negative)
-    scores, positive = 1 - probs[:, index], targs != index
+    not, midway to the next lower one: fixed by what the reader needs, not by this split's prevalence, which another
+    hospital does not share."""
+    scores, positive = np.delete(probs, vocab.index(negative), 1).sum(1), targs != vocab.index(negative)
     if not positive.any() or positive.all(): return {}
     ranked = np.sort(scores[positive])[::-1]
-    def finds(share): return float(ranked[math.ceil(share*len(ranked)) - 1])
+    def finds(share): return _below(ranked[math.ceil(share*len(ranked)) - 1], scores)
     threshold = finds(sensitivity)
     found = scores >= threshold
     return dict(negative=negative, threshold=threshold, asked_sensitivity=float(sensitivity),

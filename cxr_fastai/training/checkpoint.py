@@ -122,7 +122,7 @@ def same_run(state:State, settings:Train, seed:int, manifest_sha256:str, run):
     if state.manifest_sha256 != manifest_sha256:
         raise UsageError(f"{run} was trained on another curated folder (manifest {state.manifest_sha256[:12]}, this "
                          f"one is {manifest_sha256[:12]}): give that one, or another --out without --resume.")
-    asked, had = {**asdict(settings), "seed": seed}, {**state.settings, "seed": state.seed}
+    asked, had = {**asdict(settings), "seed": seed}, {**asdict(Train(**state.settings)), "seed": state.seed}
     other = [k for k in asked if asked[k] != had.get(k)]
     if other:
         said = ", ".join(f"{k} {had.get(k)!r}, not {asked[k]!r}" for k in other)

@@ -4,7 +4,7 @@ only, and both on the batch, on its device.
 Never flips: a mirrored chest is another anatomy. Never draws from a global generator for the order of images, never
 trains a class without images unasked, and never puts a path or a pixel into an exported learner.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 import numpy as np, torch
@@ -21,7 +21,7 @@ from .. import images
 from ..core import SPLITS, UsageError, unknown_name
 from ..manifest import Manifest, read_manifest
 from ..progress import say
-from ..recipes import NONE, SAMPLING, Recipe, present
+from ..recipes import NONE, SAMPLING, Recipe, Train, present
 from .augment import Augment
 from .cache import pixel_cache
 from .distributed import first, world
@@ -64,7 +64,7 @@ class Findings(Transform):
     "A manifest's multi-label label -> (classes,) float32: 1 present, 0 absent, nan unknown."
     def __init__(self, recipe:Recipe):
         super().__init__()
-        self.recipe, self.vocab = recipe, recipe.vocab
+        self.recipe, self.vocab = replace(recipe, train=Train()), recipe.vocab  # its settings may name a folder
 
     def encodes(self, label:str): return TensorMultiCategory(torch.tensor(self.recipe.targets(label)))
     def decodes(self, y:TensorMultiCategory): return MultiCategory([c for c, has in zip(self.vocab, y) if has == 1])

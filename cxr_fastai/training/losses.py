@@ -10,12 +10,14 @@ probability that the network gives to what is true:
     focal                -(1 - p)^gamma log p              (Lin et al. 2017, arXiv 1708.02002)
     weighted_focal       -w (1 - p)^gamma log p
 
-    w of class c         n / (k n_c)                       of k classes, n_c of n train images
-    w of a finding       n / (2 n_present), n / (2 n_absent)   of the n train images where it is known; at most MOST
+    w of class c         n / (k n_c)                           of k classes, n_c of n train images
+    w of a finding       n / (2 n_present), n / (2 n_absent)   of the n train images where it is known
 
-Each class, or the present and the absent of each finding, thus weighs the same in all (King & Zeng 2001, Political
-Analysis 9:137); n_c are the images as training draws them, so that weights and oversampling do not add up. Of two
-classes that exclude each other w is the same in both lines: weighted_bce and weighted_cross_entropy are one thing.
+No w is larger than MOST. But for that each class, or the present and the absent of each finding, weighs the same in all
+(King & Zeng 2001, Political Analysis 9:137); n_c are the images as training draws them, so that weights and
+oversampling do not add up. Of two classes that exclude each other w is the same in both lines: weighted_bce and
+weighted_cross_entropy are one thing. A mixture of two images (mixup) has the share of each side, with that side's w;
+what is unknown in one is unknown in it.
 """
 from __future__ import annotations
 import numpy as np, torch
@@ -48,6 +50,8 @@ def loss_weights(
 
 def _plain(t:torch.Tensor)->torch.Tensor: return t.as_subclass(torch.Tensor)  # of fastai's own kinds of tensors
 
+def _few(p:torch.Tensor)->torch.Tensor: return p.clamp(min=1e-6)  # the slope of p**gamma, gamma < 1, has no end at 0
+
 class _Loss(nn.Module):
     """What both losses share. `reduction` is what fastai's mixup sets; calibration's findings are set once training is
     over, so that an exported learner answers as its bundle does."""
@@ -64,9 +68,10 @@ class _Loss(nn.Module):
         "By what epochs are judged: weighted as in training, but neither focal nor smoothed."
         return self._mean(*self._terms(x, y, 0.0, 0.0))
 
-    def _mean(self, terms, known): # terms are 0 where nothing is known
-        if self.reduction == "none": return terms.flatten(1).mean(1) if terms.ndim > 1 else terms
-        return terms.sum() / known.clamp(min=1)
+    def _mean(self, terms, known): # terms are 0 where nothing is known; mixup asks for one an image
+        if self.reduction == "none": return terms.flatten(1).sum(1) / known.flatten(1).sum(1).clamp(min=1) \
+            if terms.ndim > 1 else terms
+        return terms.sum() / known.sum().clamp(min=1)
 
     def scaled(self, x): # logits as calibration leaves them
         x = x / self.temperature
@@ -82,8 +87,8 @@ class CrossEntropy(_Loss):
         x, y = _plain(x).float(), _plain(y).long()
         weights = None if self.weights is None else self.weights[0].to(x.device)
         loss = F.cross_entropy(x, y, weight=weights, label_smoothing=smoothing, reduction="none")
-        if gamma: loss = loss*(1 - x.softmax(1).gather(1, y[:, None])[:, 0])**gamma
-        return loss, torch.tensor(len(loss), device=x.device)
+        if gamma: loss = loss*_few(1 - x.softmax(1).gather(1, y[:, None])[:, 0])**gamma
+        return loss, torch.ones_like(loss)
 
     def calibrate(self,
         facts:dict,       # of bundle.json: temperature, offsets, decision
@@ -98,7 +103,7 @@ class CrossEntropy(_Loss):
     def decodes(self, x):  # (n, classes) probabilities, as `activation` gives them; the rule of Bundle.answers
         if self.negative is None: return x.argmax(-1)
         others = x.index_fill(-1, torch.tensor(self.negative, device=x.device), -1).argmax(-1)
-        yes = 1 - x.select(-1, self.negative) >= self.threshold
+        yes = x.index_fill(-1, torch.tensor(self.negative, device=x.device), 0).sum(-1) >= self.threshold
         return torch.where(yes, others, torch.full_like(others, self.negative))
 
 
@@ -111,12 +116,10 @@ class BinaryCrossEntropy(_Loss):
         x, y = _plain(x).float(), _plain(y).float()
         known = ~y.isnan()
         y = torch.where(known, y, torch.zeros_like(y))
-        loss = F.binary_cross_entropy_with_logits(x, y*(1 - smoothing) + smoothing/2, reduction="none")
-        if self.weights is not None:
-            absent, present = self.weights.to(x.device)
-            loss = loss*(y*present + (1 - y)*absent)
-        if gamma: loss = loss*(y*(-x).sigmoid() + (1 - y)*x.sigmoid())**gamma
-        return loss*known, known.sum()
+        absent, present = (1.0, 1.0) if self.weights is None else self.weights.to(x.device)
+        y = y*(1 - smoothing) + smoothing/2  # of a mixture, or smoothed: a share of each side, with the side's weight
+        def side(z, w): return w*F.softplus(-z)*(_few((-z).sigmoid())**gamma if gamma else 1.0)
+        return (y*side(x, present) + (1 - y)*side(-x, absent))*known, known
 
     def calibrate(self,
         facts:dict,       # of bundle.json: temperature, offsets, thresholds

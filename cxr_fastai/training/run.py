@@ -5,7 +5,7 @@ the run to resume, never keeps an epoch because it is the last, and leaves no ha
 the end. A checkpoint stands beside them until then.
 """
 from __future__ import annotations
-import tempfile
+import json, re, tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -73,7 +73,7 @@ def fit(
     scores = [m.name for m in learn.metrics][:-1]
     watch = Watch(out, settings.epochs, quiet, settings.patience, trackers, writes, state, scores)
     checkpoint = Checkpoint(out, watch, asked, rate, seed, manifest_sha256, state)
-    interrupted = False
+    interrupted, loss_func = False, learn.loss_func
     try:
         with computing(learn.model, precision, learn.dls.device) as cbs, distributed(learn):
             _stages(learn, settings, watch, checkpoint, [watch, checkpoint, *cbs, *step_callbacks(settings)])
@@ -83,6 +83,7 @@ def fit(
         interrupted = True
     except torch.OutOfMemoryError as e: raise _too_large(settings, out, watch) from e
     finally:
+        learn.loss_func = loss_func  # fastai's mixup leaves its own behind where an epoch is interrupted
         watch.close()
         watch.picture()
     if writes: learn.model.load_state_dict(safetensors.torch.load_file(out/BEST))
@@ -152,20 +153,24 @@ def train(
     manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
     run = Path(out) if out else shared(lambda: (_latest if resume else default_out)(manifest.recipe.name))
-    others = [a for a in (base.beside if beside is None else beside) if a != own.get("arch", base.train.arch)]
-    for arch in others: family_of(arch)  # an unknown one is told before the long part
-    one = partial(_train_one, manifest, base, seed=seed, workers=workers, track=track, quiet=quiet,
+    beside = list(dict.fromkeys(base.beside if beside is None else beside))
+    for arch in beside: family_of(arch)  # an unknown one is told before the long part
+    one = partial(_train_one, manifest, base, workers=workers, track=track, quiet=quiet,
                   allow_missing_classes=allow_missing_classes)
-    bundle = one(run, own, resume=resume)
-    for arch in others:
-        where = run/BESIDE/arch
-        one(where, {**own, "arch": arch, "weights": "none"}, resume=resume and not _free(where))
+    bundle = one(run, own, seed=seed, resume=resume)
+    facts = shared(lambda: json.loads((bundle/"bundle.json").read_text(encoding="utf-8")))
+    for arch in beside:  # with the settings that the first one had, also where it was resumed without naming them
+        if arch == facts["arch"]: continue
+        where, settings = run/BESIDE/arch, {**facts["recipe"]["train"], "arch": arch, "weights": "none"}
+        one(where, settings, seed=facts["trained"]["seed"], resume=resume and shared(lambda: not _free(where)))
+    end()
     return bundle
 
 def _train_one(manifest:Manifest, base:Recipe, run:Path, own:dict, *, seed, workers, resume:bool, track, quiet:bool,
                allow_missing_classes:bool)->Path:
     "One network, as `train` says."
-    if resume and _done(run):
+    if resume and shared(lambda: _done(run)):
+        shared(lambda: _same_end(run, manifest))
         if not quiet: say(f"{run} came to its end: nothing left to train")
         return run/BUNDLE
     state = shared(lambda: _resumed(run)) if resume else None
@@ -187,16 +192,17 @@ def _train_one(manifest:Manifest, base:Recipe, run:Path, own:dict, *, seed, work
     bundle = None
     try:
         fitted = fit(learn, settings, run, quiet, seed, manifest.sha256, state, trackers, fresh=False)
-        if rank() > 0:
-            end()
-            return run/BUNDLE
+        if rank() > 0: return run/BUNDLE
         facts = _facts(manifest, learn, fitted, seed)
+        if manifest.recipe.negative and not facts["decision"]:
+            say(f"warning: validation has no image of {manifest.recipe.negative}, or none of another class: no "
+                "threshold could be fixed, and there is no risk to order a worklist by")
         learn.loss_func.calibrate(facts, manifest.vocab)
         export(learn, run/BUNDLE)
-        bundle = save_bundle(run/BUNDLE, learn.model, facts)
+        seen = [name for r in manifest.rows if r.split != "test" for name in (r.pixel_sha256, r.patient) if name]
+        bundle = save_bundle(run/BUNDLE, learn.model, facts, seen)
     finally:
         for tracker in trackers: tracker.close(bundle)
-    end()
     if fitted.interrupted:  # the checkpoint stays, for --resume
         say(f"interrupted: {bundle} has epoch {fitted.best['epoch']}, the best of {len(fitted.history)}; "
             f"--out {run} --resume goes on")
@@ -216,6 +222,13 @@ def default_out(name:str)->Path: # runs/NAME, or the first of runs/NAME-2, runs/
 def _free(folder:Path)->bool: return not folder.exists() or folder.is_dir() and not any(folder.iterdir())
 def _done(run:Path)->bool: return (run/BUNDLE/"bundle.json").is_file() and not (run/CHECKPOINT).exists()
 
+def _same_end(run:Path, manifest:Manifest):
+    "Raise `UsageError` where a run that is over was one on another folder."
+    was = json.loads((run/BUNDLE/"bundle.json").read_text(encoding="utf-8"))["manifest_sha256"]
+    if was == manifest.sha256: return
+    raise UsageError(f"{run} came to its end on another curated folder (manifest {was[:12]}, this one is "
+                     f"{manifest.sha256[:12]}): choose another --out, without --resume.")
+
 def _refuse_full(out)->Path:
     out = Path(out)
     if _free(out): return out
@@ -224,7 +237,8 @@ def _refuse_full(out)->Path:
 
 def _latest(name:str)->Path:
     "The run of this recipe that was written to last."
-    runs = [p for p in Path("runs").glob(f"{name}*") if (p/HISTORY).is_file()]
+    ours = re.compile(rf"{re.escape(name)}(-\d+)?").fullmatch  # as default_out names them
+    runs = [p for p in Path("runs").glob(f"{name}*") if ours(p.name) and (p/HISTORY).is_file()]
     if not runs: raise UsageError(f"no run to resume in {Path('runs')/name}: name its folder with --out.")
     return max(runs, key=lambda p: (p/HISTORY).stat().st_mtime_ns)
 
@@ -247,7 +261,7 @@ def _asked(base:Recipe, own:dict, seed, state:State|None, manifest:Manifest, run
     if seed < 0: raise UsageError(f"seed = {seed}: expected 0 or more.")
     before = Train(**state.settings) if state else base.train
     settings = replace(before, **{k: v for k, v in own.items() if v is not None})
-    check_train(settings, f"settings of recipe {base.name}", base)
+    check_train(settings, f"settings of recipe {base.name}", manifest.recipe)
     if state: same_run(state, settings, seed, manifest.sha256, run)
     return settings, seed
 

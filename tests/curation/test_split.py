@@ -44,9 +44,19 @@ def test_eighty_ten_ten_in_every_stratum():
         assert abs(n["test"] - 75) <= 42 and abs(n["valid"] - 75) <= 42 and sum(n.values()) == 750  # 3 deviations
 
 def test_a_small_class_reaches_every_split():
-    for n in (3, 5, 10):
-        got = Counter(s for _, s in assign_splits([one(i) for i in range(n)]).values())
-        assert got["valid"] >= 1 and got["test"] >= 1 and got["train"] >= 1
+    for n in (3, 4, 5, 10):
+        for seed in range(200):
+            got = Counter(s for _, s in assign_splits([one(i) for i in range(n)], seed).values())
+            assert got["valid"] >= 1 and got["test"] >= 1 and got["train"] >= 1
+
+def test_a_tie_to_a_source_with_a_test_set_of_its_own_locks_that_group_alone():
+    rs = [one(i, [f"p{i}"]) for i in range(400)]
+    other = [one("k0", ["k0"], "k|a", "k"), one("k1", ["k1"], "k|a", "k", official=["test"])]
+    tied = [Radiograph(r.id, r.links | {f"{TIE}1"}, r.stratum, r.source, r.official) for r in (rs[0], other[0])]
+    before = assign_splits(rs)
+    after = assign_splits([tied[0], *rs[1:], tied[1], other[1]])
+    assert after[rs[0].id][1] != "test" and {before[r.id][1] for r in rs} == {"train", "valid", "test"}
+    assert all(after[r.id][1] == before[r.id][1] for r in rs[1:])
 
 def test_two_groups_are_trained_on():
     assert {s for _, s in assign_splits([one(0), one(1)]).values()} == {"train"}
@@ -66,14 +76,13 @@ def test_another_seed_gives_another_split():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_group_keeps_its_split_whatever_else_is_curated(seed):
-    "Another recipe's sources bring other patients, ties and copies without a name, and take images away."
+    "Another recipe's sources bring other patients and copies without a name, and take images away."
     rs = [one(i, [f"p{i // 2}"], f"s|{i // 2 % 3}") for i in range(900)]
     full = assign_splits(rs, seed)
     home = {link: full[r.id][1] for r in rs for link in r.links}
     kept = [r for i, r in enumerate(rs) if random.Random(i).random() < 0.6]
-    tied = [Radiograph(r.id, r.links | {f"{TIE}{i}"}, r.stratum, r.source, r.official) for i, r in enumerate(kept)]
-    others = [one(f"other {i}", [], "t|a", "t") for i in range(50)]
-    got = assign_splits([*tied, *others], seed)
+    others = [one(f"other {i}", [f"p{i}"] if i % 2 else [], "t|a", "t") for i in range(50)]
+    got = assign_splits([*kept, *others], seed)
     assert all(got[r.id][1] == home[link] for r in kept for link in r.links)
     assert set(home.values()) == {"train", "valid", "test"}
 

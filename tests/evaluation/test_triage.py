@@ -139,3 +139,16 @@ def test_the_table_has_a_column_an_asked_sensitivity():
 def test_the_first_part_of_a_list_is_its_rounded_up_share_of_images():
     for n in range(1, 40):
         assert early(np.ones(n), np.arange(n), (.1,))["0.1"] == pytest.approx(math.ceil(n/10)/n)
+
+def test_equal_risks_tell_nothing_whatever_order_the_images_come_in():
+    positive, risk = np.arange(100) < 30, np.zeros(100)
+    for order in (np.arange(100), np.arange(100)[::-1]):
+        assert early(positive[order], risk[order]) == pytest.approx({"0.25": 0.25, "0.5": 0.5})
+
+def test_a_block_of_equal_risks_is_shared_in_the_mean_over_its_orders():
+    rng = np.random.default_rng(0)
+    positive, risk = rng.random(40) < 0.4, rng.integers(0, 4, 40)
+    shuffled = [rng.permutation(40) for _ in range(4000)]
+    broken = [early(positive[p], -np.argsort(np.argsort(-risk[p], kind="stable"))) for p in shuffled]
+    for part in ("0.25", "0.5"):
+        assert early(positive, risk)[part] == pytest.approx(np.mean([b[part] for b in broken]), abs=0.01)

@@ -63,6 +63,9 @@ def test_class_weights_are_scikit_learns_balanced_ones():
     wanted = compute_class_weight("balanced", classes=np.arange(3), y=y.numpy())
     assert loss_weights(y, 3)[0].tolist() == pytest.approx(wanted)
 
+def test_a_rare_class_weighs_no_more_than_allowed():
+    assert loss_weights(torch.tensor([0]*1000 + [1]*5), 2)[0].tolist() == [pytest.approx(1005/2000), MOST]
+
 def test_a_rare_finding_weighs_no_more_than_allowed_and_one_of_one_side_is_not_weighted():
     y = torch.zeros(1000, 3)
     y[0, 0], y[:, 1] = 1, 1
@@ -90,11 +93,25 @@ def test_smoothing_is_half_a_label_each_way():
     assert build_loss("bce", True, label_smoothing=0.2)(x, y).item() == pytest.approx(expected.item())
 
 @pytest.mark.parametrize("multi", [False, True])
-def test_mixup_gets_a_number_an_image(multi):
+def test_mixup_gets_a_number_an_image_over_what_is_known_of_it(multi):
     x, y = findings() if multi else exclusive()
     loss = build_loss("auto", multi)
+    alone = [loss(x[i:i + 1], y[i:i + 1]).item() for i in range(len(x))]
     loss.reduction = "none"
-    assert loss(x, y).shape == (64,)
+    assert loss(x, y).tolist() == pytest.approx(alone, rel=1e-5)
+
+@pytest.mark.parametrize("name", ["bce", "weighted_bce", "weighted_focal"])
+def test_a_mixture_has_the_loss_of_its_parts_by_their_share(name):
+    x, y = findings()
+    y = y.nan_to_num(0)
+    loss, other = build_loss(name, True, loss_weights(y, 4), 1.5), y.flip(0)
+    assert loss(x, 0.3*y + 0.7*other).item() == pytest.approx((0.3*loss(x, y) + 0.7*loss(x, other)).item(), rel=1e-5)
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_a_focal_loss_of_any_gamma_has_a_slope_where_the_network_is_sure_and_right(multi):
+    x = torch.tensor([[200.0, -200.0]], requires_grad=True)
+    build_loss("focal", multi, gamma=0.5)(x, torch.tensor([[1.0, 0.0]] if multi else [0])).backward()
+    assert x.grad.isfinite().all()
 
 def test_offsets_give_back_the_prevalence_that_training_had():
     "The best constant answer under the weights, taken back, is the share of images that have the finding."

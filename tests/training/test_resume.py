@@ -144,11 +144,13 @@ TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-p
 def test_two_processes_train_one_model_and_one_of_them_writes(folder, tmp_path):
     run = tmp_path/"run"
     done = subprocess.run([*TWO, "-m", "cxr_fastai", "train", str(folder), "--out", str(run), "--epochs", "2", "--ema",
-                           "0.9", "--bs", "4", "--precision", "fp32", "--json"], capture_output=True, text=True)
+                           "0.9", "--bs", "4", "--precision", "fp32", "--beside", "cnn", "--json"],
+                          capture_output=True, text=True)
     assert not done.returncode, done.stderr
     found = json.loads(done.stdout)  # one process speaks
-    assert done.stderr.count("epoch 1/2") == 1 and sorted(p.name for p in run.iterdir()) == [
-        "best.safetensors", "bundle", "history.csv", "history.png"]
+    assert done.stderr.count("epoch 1/2") == 2 and sorted(p.name for p in run.iterdir()) == [
+        "best.safetensors", "beside", "bundle", "history.csv", "history.png"]
+    assert load_bundle(found["beside"]["cnn"]["bundle"]).meta["trained"]["epochs"] == 2, "the group held for both"
     bundle = load_bundle(found["bundle"])
     best = next(r for r in history(run) if int(r["epoch"]) == bundle.meta["trained"]["best_epoch"])
     assert _log_loss(bundle, folder) == pytest.approx(float(best["valid_loss"]), abs=1e-3), "not of the whole split"

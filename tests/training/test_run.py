@@ -5,7 +5,8 @@ import pytest, safetensors.torch, torch
 
 from fastai.callback.core import Callback
 from cxr_fastai.bundle import load_bundle
-from cxr_fastai.core import CxrError, NotCurated, StorageError, UsageError
+from cxr_fastai.core import CxrError, IntegrityError, NotCurated, StorageError, UsageError
+from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training import run as running, tracking
 from cxr_fastai.training.data import Draws, build_dataloaders
 from cxr_fastai.training.learner import build_learner, start_network
@@ -65,7 +66,7 @@ def test_a_run_holds_history_checkpoint_and_bundle_and_no_leftovers(run):
     out = run[0]
     assert sorted(p.name for p in out.iterdir()) == ["best.safetensors", "bundle", "history.csv", "history.png"]
     bundle = sorted(p.name for p in (out/"bundle").iterdir())
-    assert bundle == ["README.md", "bundle.json", "learner.pkl", "model.safetensors"]
+    assert bundle == ["README.md", "bundle.json", "learner.pkl", "model.safetensors", "trained_on.txt"]
 
 def test_the_bundle_tells_where_it_comes_from(run):
     facts, rows = json.loads((run[0]/"bundle"/"bundle.json").read_text()), history(run[0])
@@ -261,16 +262,33 @@ def test_a_recipes_baseline_trains_beside_from_scratch_with_the_same_settings(tm
     assert bundle == tmp_path/"run"/"bundle" and beside == ["cnn"]
     assert (facts["arch"], facts["size"], facts["trained"]["seed"], facts["recipe"]["train"]["weights"]) == (
         "cnn", 48, 3, "none")
-    before = (tmp_path/"run"/"beside"/"cnn"/"history.csv").read_bytes()
-    shutil.rmtree(tmp_path/"run"/"beside"/"cnn"/"bundle")
-    (tmp_path/"run"/"beside"/"cnn"/"history.csv").unlink()
-    (tmp_path/"run"/"beside"/"cnn"/"history.png").unlink()
-    (tmp_path/"run"/"beside"/"cnn"/"best.safetensors").unlink()
-    assert train(folder, tmp_path/"run", quiet=True, epochs=1, size=48, seed=3, resume=True) == bundle
-    again = (tmp_path/"run"/"beside"/"cnn"/"history.csv").read_bytes()
-    assert before.split(b",")[:12] == again.split(b",")[:12], "the finished run stands, the baseline is made again"
+    shutil.rmtree(tmp_path/"run"/"beside")
+    stood = (bundle/"bundle.json").stat().st_mtime_ns
+    assert train(folder, tmp_path/"run", quiet=True, resume=True) == bundle, "without naming the settings again"
+    again = json.loads((tmp_path/"run"/"beside"/"cnn"/"bundle"/"bundle.json").read_text())
+    assert again["weights_sha256"] == facts["weights_sha256"] and (bundle/"bundle.json").stat().st_mtime_ns == stood
+    other = toy.curated(tmp_path/"other", {**toy.COUNTS, "normal": (10, 3, 1)})
+    with pytest.raises(UsageError, match="came to its end on another curated folder"):
+        train(other, tmp_path/"run", quiet=True, resume=True)
 
 def test_an_unknown_baseline_is_told_before_anything_trains(folder, tmp_path):
     with pytest.raises(UsageError, match="unknown architecture 'cnnn'"):
         train(folder, tmp_path/"run", quiet=True, beside=["cnnn"])
     assert not (tmp_path/"run").exists()
+
+def test_the_latest_run_of_a_recipe_is_none_of_another_whose_name_begins_alike(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("toymnist", "toy", "toy-2", "toy-extra"):
+        (tmp_path/"runs"/name).mkdir(parents=True)
+        (tmp_path/"runs"/name/"history.csv").touch()
+        os.utime(tmp_path/"runs"/name/"history.csv", (0, 100 if name in ("toymnist", "toy-extra") else 50 + len(name)))
+    assert running._latest("toy") == Path("runs/toy-2")
+
+def test_a_bundle_knows_what_it_was_trained_on(run, folder):
+    bundle, rows = load_bundle(run[0]), [vars(r) for r in read_manifest(folder).rows]
+    assert [not seen for seen in bundle.saw(rows)] == [r["split"] == "test" for r in rows]
+    names = (run[0]/"bundle"/"trained_on.txt").read_text().split()
+    assert names == sorted(names) and all(len(n) == 16 for n in names)
+    copied = shutil.copytree(run[0]/"bundle", run[0].parent/"changed")
+    (copied/"trained_on.txt").write_text("")
+    with pytest.raises(IntegrityError, match="not the list"): load_bundle(copied).saw(rows)
