@@ -1,4 +1,6 @@
 """pytest tests/test_recipes.py"""
+from pathlib import Path
+
 import pytest
 
 from cxr_fastai.core import FINDINGS, LEAVES_OPEN, NIH_FINDINGS, RecipeError, UnknownName
@@ -130,3 +132,8 @@ def test_pneumonia_of_unknown_cause_leaves_its_kinds_open():
     r = Recipe.from_dict(dict(name="k", title="t", task="multi_label", classes=kinds), "k.toml")
     assert r.label("x", ("pneumonia",))[0] == "none|?bacterial|?viral"
     assert all(set(of) < set(FINDINGS) and f not in of for f, of in LEAVES_OPEN.items() if f != "abnormal")
+
+def test_the_readme_has_a_row_for_every_recipe():
+    rows = [line.split("|")[1].strip() for line in (Path(__file__).parents[1]/"README.md").read_text().splitlines()
+            if line.startswith("| `") and line.count("|") == 6]
+    assert {r.strip("`") for r in rows} == set(recipe_names())

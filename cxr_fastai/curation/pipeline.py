@@ -16,7 +16,7 @@ from .catalog import Source, choose, depths, load_catalog
 from .dedupe import (ON_CONFLICT, RELATED_COLUMNS, DuplicateGroup, Seen, group_copies, same_patient,
                      unexpected_overlap)
 from .engines import open_engine
-from .fetch import Fetched, at_hand, fetch
+from .fetch import Fetched, fetch, first_at_hand, passed_over
 from .fingerprint import Unreadable
 from .listing import Reject, list_source
 from .lock import one_run
@@ -133,7 +133,7 @@ def curate(
     catalog = load_catalog(manifest)
     out, beside = Path(out), Path(manifest).parent if manifest else Path()
     choose(catalog, [id for either in recipe.sources for id in either.split("|")] + list(recipe.exclude))  # all known?
-    sources = choose(catalog, only, [_first_at_hand(either, catalog, mirror, beside) for either in recipe.sources])
+    sources = choose(catalog, only, [first_at_hand(either, catalog, mirror, beside) for either in recipe.sources])
     request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
                    seed=seed, on_conflict=on_conflict, split_rule=SPLIT_RULE)
     _check_out(out, request)
@@ -145,13 +145,9 @@ def curate(
         request["catalog_sha256"] = sha256_file(manifest or package_file("data_manifest.csv"))
         with open_engine(engine, workers) as crew:
             done, origins = _decide(out, listings, got, catalog, recipe, request, crew, progress)
+            if not only: done.warnings += passed_over(recipe.sources, sources, catalog, mirror, beside)
             if not check: write_folder(done, request, origins, crew, getattr(progress, "bar", None))
     return done
-
-def _first_at_hand(either:str, catalog, mirror, beside)->str:
-    "Of a recipe's a|b: the first that the mirror holds; a, where none does or there is no mirror."
-    ids = either.split("|")
-    return next((id for id in ids if at_hand(catalog[id], mirror, beside)), ids[0])
 
 def _check_out(out:Path, request:dict):
     "Refuse a folder that is not ours to write in, before anything is read."

@@ -144,8 +144,10 @@ def test_a_filter_that_nothing_passes_says_so(tmp_path):
 def test_of_several_sources_the_first_that_is_at_hand_is_taken(tmp_path, sources, used):
     gone = rule("gone", label_value="x", findings="mass", handle="nowhere")
     c = write_catalog(tmp_path/"c.csv", *hospital(tmp_path), *children(tmp_path), gone)
-    curate(tmp_path/"out", recipe(sources=sources), manifest=c, workers=1)
+    done = curate(tmp_path/"out", recipe(sources=sources), manifest=c, workers=1)
     assert {r.source for r in read_manifest(tmp_path/"out").rows} == used
+    told = ["h is at hand too, and was left aside for k: --only h takes it"]
+    assert [w for w in done.warnings if "at hand" in w] == (told if sources == ["k|h"] else [])
 
 def test_an_unknown_source_of_a_recipe_is_named(tmp_path):
     c = write_catalog(tmp_path/"c.csv", *children(tmp_path))
@@ -158,3 +160,15 @@ def test_a_second_run_of_a_multi_label_folder_writes_nothing(tmp_path):
     before = tree(tmp_path/"out")
     again = curate(tmp_path/"out", recipe(), manifest=c, workers=1)
     assert again.written == 0 and tree(tmp_path/"out") == before and not again.foreign
+
+def test_a_recipe_may_train_otherwise_in_its_folder_but_not_ask_for_other_images(tmp_path):
+    c = write_catalog(tmp_path/"c.csv", *hospital(tmp_path))
+    curate(tmp_path/"out", recipe(), manifest=c, workers=1)
+    assert not curate(tmp_path/"out", recipe(train=dict(lr=0.1), metrics=["macro_ap"]), manifest=c, workers=1).removed
+    with pytest.raises(UsageError, match="curated with another recipe's filters .{}, now {'view': .'PA'.}"):
+        curate(tmp_path/"out", recipe(filters={"view": ["PA"]}), manifest=c, workers=1)
+
+@pytest.mark.parametrize("more", [dict(exclude={"hh": ["mass"]}), dict(sources=["h|hh"])])
+def test_a_source_of_a_recipe_that_the_catalogue_lacks_is_named(tmp_path, more):
+    with pytest.raises(UnknownName, match="unknown source id 'hh'.*Did you mean 'h'"):
+        curate(tmp_path/"out", recipe(**more), manifest=write_catalog(tmp_path/"c.csv", *hospital(tmp_path)), workers=1)

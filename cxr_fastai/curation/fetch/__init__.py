@@ -14,7 +14,7 @@ from .archives import unpack
 from .download import download
 from .transports import Check, check_all, how_to_get, mirror_path, plan
 
-__all__ = ["Fetched", "at_hand", "fetch", "survey", "LOCK_FILE"]
+__all__ = ["Fetched", "fetch", "first_at_hand", "passed_over", "survey", "LOCK_FILE"]
 
 LOCK_FILE = "sources.lock.json"  # beside manifest.csv: version and SHA-256 of what was downloaded
 
@@ -66,9 +66,25 @@ def survey(
     asked = check_all([s for s in sources if s.id not in here])
     return {s.id: here.get(s.id) or asked[s.id] for s in sources}
 
-def at_hand(source:Source, mirror, beside)->bool:
-    "Whether a mirror or the catalogue's own folder holds it."
-    return _root(source, mirror, beside) is not None
+def first_at_hand(
+    either:str,  # ids joined by |, as a recipe names sources that have the same radiographs
+    catalog,     # id -> Source
+    mirror, beside, # as for `fetch`
+)->str:
+    "The first id that a mirror holds; the first of all, where none does or there is no mirror."
+    ids = either.split("|")
+    return next((id for id in ids if _root(catalog[id], mirror, beside)), ids[0])
+
+def passed_over(
+    named:list[str],  # of a recipe, each an `either` of `first_at_hand`
+    taken:list[Source],
+    catalog, mirror, beside,
+)->list[str]:
+    "A warning for each source that was left aside although it is at hand."
+    ids = {s.id for s in taken}
+    spare = [(either.split("|"), id) for either in named for id in either.split("|") if id not in ids]
+    return [f"{id} is at hand too, and was left aside for {next(x for x in either if x in ids)}: --only {id} takes it"
+            for either, id in spare if _root(catalog[id], mirror, beside)]
 
 def _root(source:Source, mirror, beside)->Path|None:
     places = [Path(mirror)/mirror_path(source)] if mirror else []
