@@ -103,6 +103,7 @@ def test_a_class_without_images_stops_training_with_the_remedy(road, tmp_path):
     assert "covid_19" in got.stderr and "--allow-missing-classes" in got.stderr
 
 @needs_pack
+@pytest.mark.slow
 def test_the_real_mirror_curates_as_it_stands(tmp_path):
     done = cxr("curate", "--mirror", PACK/"mirror", "--out", "six", "--check", "--json", cwd=tmp_path)
     d = json.loads(done.stdout)

@@ -31,7 +31,7 @@ from .writing import is_ours, write_folder
 __all__ = ["curate", "Curation", "LAYOUTS"]
 
 LAYOUTS = ("class", "split")
-SHAPING = ("name", "classes", "task", "yields", "exclude", "sources", "filters")  # keys of a recipe
+SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")  # keys of a recipe
 CONFLICT_WORDS = {"drop": "left out", "upstream": "settled by the original's label",
                   "keep-both-out": "laid aside in conflicts/"}
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
@@ -132,8 +132,7 @@ def curate(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     catalog = load_catalog(manifest)
     out, beside = Path(out), Path(manifest).parent if manifest else Path()
-    choose(catalog, [id for either in recipe.sources for id in either.split("|")] + list(recipe.exclude))  # all known?
-    sources = choose(catalog, only, [first_at_hand(either, catalog, mirror, beside) for either in recipe.sources])
+    sources = choose(catalog, only, [] if only else _asked_of(recipe, catalog, manifest, mirror, beside))
     request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
                    seed=seed, on_conflict=on_conflict, split_rule=SPLIT_RULE)
     _check_out(out, request)
@@ -148,6 +147,13 @@ def curate(
             if not only: done.warnings += passed_over(recipe.sources, sources, catalog, mirror, beside)
             if not check: write_folder(done, request, origins, crew, getattr(progress, "bar", None))
     return done
+
+def _asked_of(recipe:Recipe, catalog, manifest, mirror, beside)->list[str]:
+    "The sources that a recipe names, each of its a|b decided. Raises `UnknownName` for one that the catalogue lacks."
+    names = [id for either in recipe.sources for id in either.split("|")]
+    if not manifest: names += recipe.exclude  # a catalogue of one's own need not have what is excluded
+    if names: choose(catalog, names)
+    return [first_at_hand(either, catalog, mirror, beside) for either in recipe.sources]
 
 def _check_out(out:Path, request:dict):
     "Refuse a folder that is not ours to write in, before anything is read."
@@ -168,6 +174,7 @@ def _asked(before:dict, request:dict):
         if key != "recipe": yield key, before.get(key), now
         else:
             was = {**shape, **(before.get("recipe") or {})}
+            yield "recipe", was["name"], now["name"]
             yield from ((f"recipe's {k}", was[k], now[k]) for k in SHAPING)
 
 

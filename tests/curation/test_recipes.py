@@ -168,7 +168,11 @@ def test_a_recipe_may_train_otherwise_in_its_folder_but_not_ask_for_other_images
     with pytest.raises(UsageError, match="curated with another recipe's filters .{}, now {'view': .'PA'.}"):
         curate(tmp_path/"out", recipe(filters={"view": ["PA"]}), manifest=c, workers=1)
 
-@pytest.mark.parametrize("more", [dict(exclude={"hh": ["mass"]}), dict(sources=["h|hh"])])
-def test_a_source_of_a_recipe_that_the_catalogue_lacks_is_named(tmp_path, more):
+def test_a_source_of_a_recipe_that_the_catalogue_lacks_is_named(tmp_path):
+    c = write_catalog(tmp_path/"c.csv", *hospital(tmp_path))
     with pytest.raises(UnknownName, match="unknown source id 'hh'.*Did you mean 'h'"):
-        curate(tmp_path/"out", recipe(**more), manifest=write_catalog(tmp_path/"c.csv", *hospital(tmp_path)), workers=1)
+        curate(tmp_path/"out", recipe(sources=["h|hh"]), manifest=c, workers=1)
+    other = recipe(sources=["h|hh"], exclude={"kermany_kaggle": ["mass"]})
+    assert curate(tmp_path/"out", other, manifest=c, only=["h"], workers=1).records, "a catalogue of one's own"
+    with pytest.raises(UnknownName, match="unknown source id 'nih_sampl'.*Did you mean 'nih_sample'"):
+        curate(tmp_path/"own", recipe(exclude={"nih_sampl": ["mass"]}), mirror=tmp_path)

@@ -149,7 +149,7 @@ def test_two_processes_train_one_model_and_one_of_them_writes(folder, tmp_path):
     assert not done.returncode, done.stderr
     found = json.loads(done.stdout)  # one process speaks
     assert done.stderr.count("epoch 1/2") == 2 and sorted(p.name for p in run.iterdir()) == [
-        "best.safetensors", "beside", "bundle", "history.csv", "history.png"]
+        "beside", "best.safetensors", "bundle", "history.csv", "history.png"]
     assert load_bundle(found["beside"]["cnn"]["bundle"]).meta["trained"]["epochs"] == 2, "the group held for both"
     bundle = load_bundle(found["bundle"])
     best = next(r for r in history(run) if int(r["epoch"]) == bundle.meta["trained"]["best_epoch"])

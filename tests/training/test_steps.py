@@ -41,6 +41,7 @@ def test_each_setting_turns_on_its_callback(settings, kinds):
     assert [type(cb) for cb in step_callbacks(Train(**settings))] == kinds
 
 CHANGES = dict(resize=[24], lr=5e-3, wd=0.5, sampling="none", augment="strong", erase=0.9, mix="mixup", clip=1e-3,
+               crop=0.2, loss="focal",
                label_smoothing=0.3, ema=0.5, accumulate=3, precision="fp32", bs=4, arch="resnet18", size=40, epochs=1)
 
 @pytest.fixture(scope="module")
@@ -56,8 +57,8 @@ def test_each_setting_changes_the_run(folder, plain, tmp_path, key):
     assert weights != plain[0]
 
 def test_settings_that_are_not_tried_here_are_tried_elsewhere():
-    "weights and unfreeze in test_run, patience and compile below."
-    assert set(SETTINGS) - set(CHANGES) == {"weights", "unfreeze", "patience", "compile"}
+    "weights and unfreeze in test_run, patience and compile below, gamma in test_losses."
+    assert set(SETTINGS) - set(CHANGES) == {"weights", "unfreeze", "patience", "compile", "gamma"}
 
 def test_a_run_without_a_better_epoch_stops(folder, tmp_path):
     class Worse(Callback):
