@@ -48,7 +48,7 @@ def test_training_says_where_the_bundle_lies_and_nothing_else_on_stdout(road):
     at, _, trained = road
     assert trained.stdout == "runs/six_class/bundle\n" and "epoch 1/1" in trained.stderr
     files = {p.name for p in (at/"runs/six_class/bundle").iterdir()}
-    assert files == {"model.safetensors", "bundle.json", "learner.pkl", "README.md"}
+    assert files == {"model.safetensors", "bundle.json", "learner.pkl", "README.md", "trained_on.txt"}
     assert [r["epoch"] for r in read_rows(at/"runs/six_class/history.csv")] == ["1"]
 
 def test_evaluation_prints_metrics_beside_the_floors(road):

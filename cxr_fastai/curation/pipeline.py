@@ -4,13 +4,13 @@ from __future__ import annotations
 import html
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from ..core import (CxrError, IntegrityError, UnknownName, UsageError, check_writable, package_file, sha256_file,
+from ..core import (CxrError, IntegrityError, UnknownName, UsageError, package_file, sha256_file,
                     unknown_name)
-from ..manifest import CURATION, MANIFEST_VERSION, Record, read_curation
+from ..manifest import MANIFEST_VERSION, Record
 from ..recipes import Recipe, load_recipe, present
 from .catalog import Source, choose, depths, load_catalog
 from .dedupe import (ON_CONFLICT, RELATED_COLUMNS, DuplicateGroup, Seen, group_copies, same_patient,
@@ -24,14 +24,14 @@ from .memory import Memory
 from .near import Link, find_links
 from .records import quick_subset, record, reject
 from .report import summary_table
+from .request import check_out
 from .scan import scan
 from .split import RULE as SPLIT_RULE, TIE, Radiograph, assign_splits
-from .writing import is_ours, write_folder
+from .writing import write_folder
 
 __all__ = ["curate", "Curation", "LAYOUTS"]
 
 LAYOUTS = ("class", "split")
-SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")  # keys of a recipe
 CONFLICT_WORDS = {"drop": "left out", "upstream": "settled by the original's label",
                   "keep-both-out": "laid aside in conflicts/"}
 STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that are broken,
@@ -135,9 +135,9 @@ def curate(
     sources = choose(catalog, only, [] if only else _asked_of(recipe, catalog, manifest, mirror, beside))
     request = dict(manifest_version=MANIFEST_VERSION, recipe=recipe.to_dict(), layout=layout, quick=bool(quick),
                    seed=seed, on_conflict=on_conflict, split_rule=SPLIT_RULE)
-    _check_out(out, request)
+    check_out(out, request)
     with nullcontext() if check else one_run(out, wait, getattr(progress, "say", None)):
-        _check_out(out, request)  # again: another run may have written it meanwhile
+        check_out(out, request)  # again: another run may have written it meanwhile
         got = fetch(sources, None if check else out, mirror, beside, bool(only) or strict, update_pins,
                     getattr(progress, "meter", None))
         listings = _list(sources, got, bool(only) or strict)
@@ -154,29 +154,6 @@ def _asked_of(recipe:Recipe, catalog, manifest, mirror, beside)->list[str]:
     if not manifest: names += recipe.exclude  # a catalogue of one's own need not have what is excluded
     if names: choose(catalog, names)
     return [first_at_hand(either, catalog, mirror, beside) for either in recipe.sources]
-
-def _check_out(out:Path, request:dict):
-    "Refuse a folder that is not ours to write in, before anything is read."
-    check_writable(out)
-    if not out.exists() or all(is_ours(f.name) for f in out.iterdir()): return
-    if not (out/CURATION).is_file():
-        raise UsageError(f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
-                         "Choose an empty folder for --out.")
-    before = {"manifest_version": 1, "on_conflict": "drop", "split_rule": 1, **read_curation(out)}
-    for key, was, now in _asked(before, request):
-        if was != now:
-            raise UsageError(f"{out} was curated with another {key} ({was}, now {now}). Choose another --out.")
-
-def _asked(before:dict, request:dict):
-    "(key, value then, value now) of all that shapes a folder; how a recipe trains does not."
-    shape = asdict(Recipe("", "", {}))
-    for key, now in request.items():
-        if key != "recipe": yield key, before.get(key), now
-        else:
-            was = {**shape, **(before.get("recipe") or {})}
-            yield "recipe", was["name"], now["name"]
-            yield from ((f"recipe's {k}", was[k], now[k]) for k in SHAPING)
-
 
 # ---- decide
 

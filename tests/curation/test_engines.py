@@ -22,6 +22,7 @@ def test_a_result_for_each_thing_whatever_the_order(engine):
     assert dict(spread(engine, poison.square_many, list(range(100, 300)))) == {i: (100 + i)**2 for i in range(200)}
     assert list(spread(engine, poison.square_many, [])) == []
 
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)], indirect=True)
 def test_a_worker_that_dies_or_hangs_costs_one_thing_which_is_named(engine):
     got = dict(spread(engine, poison.square_many, list(range(120))))
     lost = {i: r for i, r in got.items() if isinstance(r, Lost)}

@@ -49,7 +49,7 @@ def sources(tmp_path):
         yield write_catalog(tmp_path/"src"/"catalog.csv", *rows)
 
 
-@pytest.mark.parametrize("kill_points", [16, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kill_points", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_and_started_again_ends_with_the_same_bytes(tmp_path, sources, kill_points):
     begun = time.monotonic()
     whole = finished(0, tmp_path/"whole", tmp_path/"cache", sources)

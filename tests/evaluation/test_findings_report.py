@@ -253,6 +253,7 @@ def test_together_png_opens_and_takes_findings_that_nothing_has(c):
                                                [f"Finding $ {i}" for i in range(c)])))
     assert image.format == "PNG" and max(image.size) < 2600
 
+@pytest.mark.slow
 def test_drawing_leaves_the_users_matplotlib_backend_alone_and_needs_no_torch():
     code = ("import sys; from cxr_fastai.evaluation import findings_report; "
             "findings_report.together_png({'x': [[1]]}, ['a']); "

@@ -22,7 +22,7 @@ def folder(tmp_path_factory): return toy.curated_findings(tmp_path_factory.mktem
 
 @pytest.fixture(scope="module")
 def bundle(folder, tmp_path_factory):
-    how = dict(epochs=16, lr=3e-3, augment="none", loss="weighted_bce")
+    how = dict(arch="cnn", epochs=16, lr=3e-3, augment="none", loss="weighted_bce")
     return load_bundle(train(folder, tmp_path_factory.mktemp("runs")/"run", quiet=True, **how))
 
 

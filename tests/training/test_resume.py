@@ -163,6 +163,7 @@ def _log_loss(bundle, folder)->float:
         losses.append(-logits.log_softmax(0)[bundle.vocab.index(path.parent.name)].item())
     return sum(losses)/len(losses)
 
+@pytest.mark.slow
 def test_processes_that_drift_apart_are_told(tmp_path):
     (tmp_path/"drift.py").write_text("""
 import torch
