@@ -16,6 +16,7 @@ from .. import images
 from ..core import (SPLITS, ImageRejected, IntegrityError, UnknownName, make_folder, printable, sha256_text,
                     unknown_name, write_json, write_text)
 from ..manifest import Record, read_manifest
+from ..recipes import NONE
 from .catalog import load_catalog
 from .cohort import (AGE_GROUPS, SAMPLE, Cohort, class_counts, finding_counts, gather, patient_counts, sampled,
                      source_counts, tally)
@@ -142,12 +143,15 @@ class Exploration:
                     floors=self.floors, alone=self.alone, warnings=self.warnings, notes=self.notes, grid=self.grid)
 
     @property
+    def n_classes(self)->int: return len(self.classes.keys() - {NONE})  # none is what an image of no class has
+
+    @property
     def names(self)->dict[str, str]: return {c: x["name"] for c, x in self.classes.items()}
 
     @property
     def summary(self)->str:
         a, p = self.about, self.about["patients"]
-        counts = [_count(a["images"], "radiograph"), _count(len(self.classes), "class", "classes"),
+        counts = [_count(a["images"], "radiograph"), _count(self.n_classes, "class", "classes"),
                   _count(len(self.sources), "source"), f"{_count(p['patients'], 'named patient')}"]
         return f"{a['recipe']}, {'all splits' if a['split'] == 'all' else 'split ' + a['split']}: {', '.join(counts)}"
 

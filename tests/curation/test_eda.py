@@ -17,7 +17,7 @@ from cxr_fastai.evaluation import metrics
 from cxr_fastai.images import write_png
 from cxr_fastai.manifest import COLUMNS, Manifest, Record, read_manifest
 from cxr_fastai.recipes import Recipe
-from toy import curated
+from toy import FINDINGS_COUNTS, curated, curated_findings
 from toy_sources import rule, tree, write_catalog
 
 EVIL = "<script>alert('x')</script>\x1b[31m"  # a terminal would turn red
@@ -373,3 +373,8 @@ def test_bad_input_is_told_before_any_image_is_read(tmp_path, monkeypatch, kw, e
 def test_an_empty_split_is_told(tmp_path):
     data = read_manifest(curated(tmp_path/"data", dict(normal=(2, 0, 1))))
     with pytest.raises(UsageError, match="'valid': it has train 2, valid 0, test 1"): explore(data, split="valid")
+
+def test_none_is_no_class_where_an_image_may_have_several(tmp_path):
+    n = sum(sum(of) for of in FINDINGS_COUNTS.values())
+    e = explore(curated_findings(tmp_path))
+    assert str(e).startswith(f"toy_findings, all splits: {n} radiographs, 3 classes, 1 source")
