@@ -100,7 +100,8 @@ class Local:
         "End feeders, then workers: a task at hand may end by itself, or its worker is killed."
         self.stop.set()
         until = time.monotonic() + GRACE
-        for t in self.feeders: t.join(max(until - time.monotonic(), 0))
+        for t in self.feeders:  # one has no ident where ctrl-C came before it was started
+            if t.ident is not None: t.join(max(until - time.monotonic(), 0))
         for slot in range(self.workers): self._drop(slot)
 
     def _one(self, slot, fn, chunk, seconds):
