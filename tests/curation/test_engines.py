@@ -1,5 +1,5 @@
 "pytest tests/curation/test_engines.py: real processes and a real Ray of two CPUs"
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys, threading, time
 
 import pytest
 
@@ -69,6 +69,18 @@ def test_workers_end_with_their_parent(tmp_path):
         if not os.path.exists(f"/proc/{worker}"): break
         time.sleep(.1)
     with pytest.raises(ProcessLookupError): os.kill(worker, 0)
+
+def test_an_interrupt_while_the_workers_are_started_is_an_interrupt(monkeypatch):
+    begin, begun = threading.Thread.start, []
+    def start(thread):
+        ours = getattr(getattr(thread, "_target", None), "__qualname__", "") == "Local._feed"
+        if ours and begun: raise KeyboardInterrupt
+        if ours: begun.append(thread)
+        begin(thread)
+    with pytest.raises(KeyboardInterrupt), open_engine("local", 2) as engine:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        list(spread(engine, poison.square_many, list(range(50))))
+    assert len(begun) == 1
 
 def test_an_unknown_engine_is_named():
     with pytest.raises(UnknownName, match="unknown engine 'spark': expected one of local, ray"):
