@@ -8,7 +8,8 @@ import pytest
 
 HOUSE = Path(__file__).parent.parent/"cxr_fastai"
 WINGS = {"curation", "training", "evaluation", "serving"}
-GROUND = {"images", "manifest", "bundle", "facts", "recipes", "architectures", "models", "phantom", "progress"}
+GROUND = {"images", "manifest", "bundle", "facts", "recipes", "architectures", "models", "phantom", "progress",
+          "templates"}
 BELOW = {"core": set(), **{g: {"core"} | GROUND for g in GROUND}, **{w: {"core", w} | GROUND for w in WINGS},
          "demo": {"core"} | GROUND | WINGS, "cli": {"core", "demo", "flags"} | GROUND | WINGS,
          "flags": {"recipes"},

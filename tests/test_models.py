@@ -95,7 +95,7 @@ def test_a_body_gives_what_torchvisions_network_computes_before_its_classifier(a
         else: ours, theirs = body(x), whole.features(x)
     assert torch.allclose(ours, theirs, atol=1e-4)
 
-@pytest.mark.parametrize("size", [64, 96])
+@pytest.mark.parametrize("size", [64, 96, 224])
 def test_a_vision_transformer_takes_squares_of_any_multiple_of_its_patch(size):
     with torch.inference_mode():
         assert models.build_network("vit_b_16", 2).eval()(torch.zeros(1, 1, size, size)).shape == (1, 2)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..core import ImageRejected, package_file, printable
+from ..core import ImageRejected, printable
 from ..images import REASONS, read
 from ..recipes import present
+from ..templates import environment
 from .dedupe import ASIDE
 from .fingerprint import pixel_sha256, source_bytes
 from .report import HEADER, confounds, incomplete_line, share_lines, summary_rows
@@ -62,13 +63,8 @@ def gallery_page(
     return render("gallery.html", view)
 
 def render(name:str, view:dict)->str:
-    "Every text is escaped, and spelled out where it holds marks that would turn or hide what stands beside it."
-    import jinja2
-    env = jinja2.Environment(loader=jinja2.FileSystemLoader(package_file("curation")), autoescape=True,
-                             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-                             finalize=lambda x: x if hasattr(x, "__html__") else printable(x))
-    env.filters.update(thousands="{:,}".format, breaks=_breaks)
-    return env.get_template(name).render(view, open=OPEN)
+    "A template of this folder, filled."
+    return environment("curation", breaks=_breaks).get_template(name).render(view, open=OPEN)
 
 def _breaks(text):
     "The text, escaped, with places where a long name may be broken: an entity holds none of these marks."

@@ -3,7 +3,7 @@ out; knows no metric and writes no file."""
 from __future__ import annotations
 import base64, textwrap
 
-from ..core import package_file, printable
+from ..templates import environment
 
 __all__ = ["percent", "decimal", "span", "with_span", "count", "table", "wrap", "interval_words",
            "render", "inline"]
@@ -62,13 +62,9 @@ def render(
     page:bool,     # a whole page; False: without the frame, to stand in another page
     **values,
 )->str:
-    "Self-contained html. Every text is escaped, and marks that would turn or hide what stands beside it spelled out."
-    import jinja2
-    env = jinja2.Environment(loader=jinja2.FileSystemLoader(package_file("evaluation")), autoescape=True,
-                             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-                             finalize=lambda x: x if hasattr(x, "__html__") else printable(x))
-    env.filters.update(percent=lambda x: percent(x, "–"), decimal=lambda x: decimal(x, "–"),
-                       span=lambda x, share=True: span(x, share, "–"), thousands="{:,}".format)
+    "Self-contained html."
+    env = environment("evaluation", percent=lambda x: percent(x, "–"), decimal=lambda x: decimal(x, "–"),
+                      span=lambda x, share=True: span(x, share, "–"))
     return env.get_template(template).render(values, page=page)
 
 def inline(png:bytes)->str: return "data:image/png;base64," + base64.b64encode(png).decode()

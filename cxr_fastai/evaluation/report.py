@@ -233,10 +233,10 @@ def evaluate(
     if seed < 0 or resamples < 1:
         raise UsageError(f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 or more.")
     data = read_manifest(data)
-    _rows(data, split)
+    rows = _rows(data, split)
     if out is not None: make_folder(out)  # an --out that cannot be written is told before the long part
     if isinstance(bundle, (str, Path)): bundle = _load_bundle(bundle)
-    data, rows, notes = rows_for(bundle, data, _rows(data, split))
+    data, rows, notes = rows_for(bundle, data, rows)
     report_of = _report_of(bundle, data, split, rows)
     paths = [Path(data.root)/r["path"] for r in rows]
     if progress: paths = progress(paths, len(rows), f"reading {count(len(rows), 'image')}")
