@@ -2,6 +2,7 @@
 
 DATA is a folder that `cxr curate` wrote, its pixels in the cache. Seconds of a fresh process up to the end of the
 imports, and from there to the first train batch's step; and of `cxr --help`."""
+
 from __future__ import annotations
 import argparse, os, statistics, subprocess, sys, time
 
@@ -32,13 +33,22 @@ def main():
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     starts, helps = [], []
     for _ in range(a.rounds + 1):  # the first one fills the caches
-        out = subprocess.run([sys.executable, "-c", CODE, a.data, str(a.size)], env=env, capture_output=True, text=True)
+        out = subprocess.run(
+            [sys.executable, "-c", CODE, a.data, str(a.size)],
+            env=env,
+            capture_output=True,
+            text=True,
+        )
         starts.append([*map(float, out.stdout.split())])
         begun = time.perf_counter()
         subprocess.run([sys.executable, "-m", "cxr_fastai", "--help"], env=env, capture_output=True)
         helps.append(time.perf_counter() - begun)
     imports, steps = (statistics.median(s) for s in zip(*starts[1:]))
-    print(f"imports {imports:.2f} s, from there to the end of the first step {steps:.2f} s, cxr --help "
-          f"{statistics.median(helps[1:]):.2f} s")
+    print(
+        f"imports {imports:.2f} s, from there to the end of the first step {steps:.2f} s, cxr --help "
+        f"{statistics.median(helps[1:]):.2f} s"
+    )
 
-if __name__ == "__main__": main()
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
 """`python -m cxr_fastai VERB`: the command `cxr`."""
+
 import sys
 from .cli import main
 

@@ -1,24 +1,32 @@
 """What `cxr` understands: one function a verb adds its flags, and the training settings come from recipes.SETTINGS. A
 table of what runs each verb in, a parser out; nothing here runs one, and nothing heavy is imported."""
+
 from __future__ import annotations
 import argparse
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
-EXIT_CODES = ("exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, "
-              "5 disk or permission, 130 interrupted")
+EXIT_CODES = (
+    "exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, "
+    "5 disk or permission, 130 interrupted"
+)
 
-def ids(text)->list[str]:
+
+def ids(text) -> list[str]:
     "The parts of a,b,c."
     return [t.strip() for t in (text or "").split(",") if t.strip()]
 
+
 def parser(
-    verbs:dict, # name -> what runs it
-)->argparse.ArgumentParser:
+    verbs: dict,  # name -> what runs it
+) -> argparse.ArgumentParser:
     "The parser; `fn` of what it parses is the verb's."
-    p = argparse.ArgumentParser("cxr", epilog=EXIT_CODES,
-                                description="From a pile of public chest X-ray downloads to a model one can believe. "
-                                            "Research only, not a medical device.")
+    p = argparse.ArgumentParser(
+        "cxr",
+        epilog=EXIT_CODES,
+        description="From a pile of public chest X-ray downloads to a model one can believe. "
+        "Research only, not a medical device.",
+    )
     p.add_argument("--version", action="store_true", help="print the version")
     parsers = p.add_subparsers(dest="verb", metavar="VERB")
     for name, (help, add) in VERBS.items():
@@ -27,126 +35,251 @@ def parser(
         add(v)
     return p
 
+
 def _demo(v):
-    v.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
+    v.add_argument(
+        "--out",
+        default="demo",
+        metavar="DIR",
+        help="folder for everything it makes (default: demo)",
+    )
+
 
 def _sources(v):
-    v.add_argument("--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns")
-    v.add_argument("--check", action="store_true",
-                   help="ask every source what is missing to have it; with --manifest FOLDER, check a curated folder")
+    v.add_argument(
+        "--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns"
+    )
+    v.add_argument(
+        "--check",
+        action="store_true",
+        help="ask every source what is missing to have it; with --manifest FOLDER, check a curated folder",
+    )
     v.add_argument("--only", metavar="ID,..", help="with --check: these sources")
     v.add_argument("--mirror", metavar="DIR", help="with --check: look for them in this mirror")
     v.add_argument("--json", action="store_true", help="everything, as JSON")
 
+
 def _curate(v):
     from .recipes import recipe_names
+
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    v.add_argument("--recipe", default="six_class", metavar="NAME",
-                   help=f"{', '.join(recipe_names())}, or a recipe file (.toml); default: six_class")
-    v.add_argument("--manifest", metavar="CSV",
-                   help="a catalogue of your own; a local handle may be a path relative to it")
-    v.add_argument("--mirror", metavar="DIR",
-                   help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID; then no download")
+    v.add_argument(
+        "--recipe",
+        default="six_class",
+        metavar="NAME",
+        help=f"{', '.join(recipe_names())}, or a recipe file (.toml); default: six_class",
+    )
+    v.add_argument(
+        "--manifest",
+        metavar="CSV",
+        help="a catalogue of your own; a local handle may be a path relative to it",
+    )
+    v.add_argument(
+        "--mirror",
+        metavar="DIR",
+        help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID; then no download",
+    )
     v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
-    v.add_argument("--layout", default="class", choices=("class", "split"), help="CLASS/image or SPLIT/CLASS/image")
+    v.add_argument(
+        "--layout",
+        default="class",
+        choices=("class", "split"),
+        help="CLASS/image or SPLIT/CLASS/image",
+    )
     v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
-    v.add_argument("--engine", default="local", choices=("local", "ray"),
-                   help="ray: on a new Ray here, or on the cluster of $RAY_ADDRESS")
+    v.add_argument(
+        "--engine",
+        default="local",
+        choices=("local", "ray"),
+        help="ray: on a new Ray here, or on the cluster of $RAY_ADDRESS",
+    )
     v.add_argument("--wait", action="store_true", help="wait for another run in the same folder")
-    v.add_argument("--update-pins", action="store_true", help="accept downloads that differ from sources.lock.json")
-    v.add_argument("--quick", action="store_true", help="a balanced random subset; no patient on two sides")
-    v.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)")
-    v.add_argument("--strict", action="store_true",
-                   help="stop where a source cannot be had; exit 1 where an input is broken")
-    v.add_argument("--on-conflict", default="drop", choices=("drop", "upstream", "keep-both-out"),
-                   help="copies with labels of two classes: left out (default), the original's label stands, "
-                        "or laid aside in conflicts/")
+    v.add_argument(
+        "--update-pins",
+        action="store_true",
+        help="accept downloads that differ from sources.lock.json",
+    )
+    v.add_argument(
+        "--quick", action="store_true", help="a balanced random subset; no patient on two sides"
+    )
+    v.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)"
+    )
+    v.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop where a source cannot be had; exit 1 where an input is broken",
+    )
+    v.add_argument(
+        "--on-conflict",
+        default="drop",
+        choices=("drop", "upstream", "keep-both-out"),
+        help="copies with labels of two classes: left out (default), the original's label stands, "
+        "or laid aside in conflicts/",
+    )
     v.add_argument("--check", action="store_true", help="decide and count, write nothing")
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
+
 def _dedupe(v):
-    v.add_argument("folders", metavar="DIR", nargs="+", help="folders of images, read with all below them, or images")
-    v.add_argument("--against", metavar="DIR", help="an old set: tell only what of DIR.. is a copy, there or in DIR..")
-    v.add_argument("--out", metavar="DIR", help="folder for gallery.html, duplicates.csv and .json, related, rejects")
+    v.add_argument(
+        "folders",
+        metavar="DIR",
+        nargs="+",
+        help="folders of images, read with all below them, or images",
+    )
+    v.add_argument(
+        "--against",
+        metavar="DIR",
+        help="an old set: tell only what of DIR.. is a copy, there or in DIR..",
+    )
+    v.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for gallery.html, duplicates.csv and .json, related, rejects",
+    )
     v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
     v.add_argument("--engine", default="local", choices=("local", "ray"), help="as in cxr curate")
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
+
 def _eda(v):
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote; it is not changed")
     v.add_argument("--out", metavar="DIR", help="folder for eda.html and eda.json")
-    v.add_argument("--split", default="all", metavar="NAME",
-                   help="all, train, valid or test (default: all, of which train's radiographs are shown)")
-    v.add_argument("--seed", type=int, default=0, metavar="N", help="of the radiographs shown (default: 0)")
-    v.add_argument("--manifest", metavar="CSV",
-                   help="the catalogue that the folder was curated with, if not the library's own")
+    v.add_argument(
+        "--split",
+        default="all",
+        metavar="NAME",
+        help="all, train, valid or test (default: all, of which train's radiographs are shown)",
+    )
+    v.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the radiographs shown (default: 0)"
+    )
+    v.add_argument(
+        "--manifest",
+        metavar="CSV",
+        help="the catalogue that the folder was curated with, if not the library's own",
+    )
     v.add_argument("--json", action="store_true", help="all numbers and warnings as JSON")
+
 
 def _train(v):
     from .recipes import SETTINGS
+
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
-    v.add_argument("--recipe", metavar="NAME", help="training settings of another recipe than the folder's")
+    v.add_argument(
+        "--recipe", metavar="NAME", help="training settings of another recipe than the folder's"
+    )
     v.add_argument("--out", metavar="DIR", help="run folder (default: runs/RECIPE, numbered)")
-    v.add_argument("--resume", action="store_true", help="go on where the run in --out stopped (default: the latest)")
-    v.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation (default: 0)")
-    v.add_argument("--workers", type=_whole, metavar="N", help="threads that decode (default: one a core)")
-    v.add_argument("--allow-missing-classes", action="store_true", help="train although a class has no image")
-    v.add_argument("--beside", metavar="NAME,..",
-                   help="architectures to train after it, from scratch, for one table of all (default: the recipe's); "
-                        "none: no other")
+    v.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where the run in --out stopped (default: the latest)",
+    )
+    v.add_argument(
+        "--seed", type=int, metavar="N", help="of weights, order and augmentation (default: 0)"
+    )
+    v.add_argument(
+        "--workers", type=_whole, metavar="N", help="threads that decode (default: one a core)"
+    )
+    v.add_argument(
+        "--allow-missing-classes", action="store_true", help="train although a class has no image"
+    )
+    v.add_argument(
+        "--beside",
+        metavar="NAME,..",
+        help="architectures to train after it, from scratch, for one table of all (default: the recipe's); "
+        "none: no other",
+    )
     v.add_argument("--track", metavar="NAME,..", help="also record the run in mlflow, tensorboard")
-    v.add_argument("--json", action="store_true", help="the run as JSON: bundle, scores on validation, seconds")
+    v.add_argument(
+        "--json", action="store_true", help="the run as JSON: bundle, scores on validation, seconds"
+    )
     how = v.add_argument_group("settings", "each is the recipe's own where it is not given")
-    for name, s in SETTINGS.items(): how.add_argument(f"--{name.replace('_', '-')}", dest=name, help=s.help, **_form(s))
+    for name, s in SETTINGS.items():
+        how.add_argument(f"--{name.replace('_', '-')}", dest=name, help=s.help, **_form(s))
 
-def _form(s)->dict:
+
+def _form(s) -> dict:
     "How argparse reads a training setting; its range is checked with the recipe's."
-    if s.kind is bool: return dict(action=argparse.BooleanOptionalAction)
-    if s.choices: return dict(choices=s.choices)
-    return dict(type={int: _number, float: _number, str: str, list: _numbers}[s.kind],
-                metavar={int: "N", float: "X", str: "NAME", list: "PX,.."}[s.kind])
+    if s.kind is bool:
+        return dict(action=argparse.BooleanOptionalAction)
+    if s.choices:
+        return dict(choices=s.choices)
+    return dict(
+        type={int: _number, float: _number, str: str, list: _numbers}[s.kind],
+        metavar={int: "N", float: "X", str: "NAME", list: "PX,.."}[s.kind],
+    )
 
-def _number(text:str):
+
+def _number(text: str):
     "A number where it is one; else the text, for the check to judge."
     for kind in (int, float):
-        try: return kind(text)
-        except ValueError: pass
+        try:
+            return kind(text)
+        except ValueError:
+            pass
     return text
 
-def _numbers(text:str)->list: return [_number(t) for t in ids(text)]
+
+def _numbers(text: str) -> list:
+    return [_number(t) for t in ids(text)]
+
 
 def _evaluate(v):
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
-    v.add_argument("--split", default="test", metavar="NAME", help="train, valid or test (default: test)")
-    v.add_argument("--beside", metavar="BUNDLE,..",
-                   help="other bundles, for one table of all; those that a run trained beside are shown anyway")
-    v.add_argument("--resamples", type=_whole, default=2000, metavar="N",
-                   help="draws of the patients, for the 95 %% intervals (default: 2000)")
+    v.add_argument(
+        "--split", default="test", metavar="NAME", help="train, valid or test (default: test)"
+    )
+    v.add_argument(
+        "--beside",
+        metavar="BUNDLE,..",
+        help="other bundles, for one table of all; those that a run trained beside are shown anyway",
+    )
+    v.add_argument(
+        "--resamples",
+        type=_whole,
+        default=2000,
+        metavar="N",
+        help="draws of the patients, for the 95 %% intervals (default: 2000)",
+    )
     v.add_argument("--seed", type=int, default=0, metavar="N", help="of these draws (default: 0)")
-    v.add_argument("--out", metavar="DIR",
-                   help="folder for metrics.json, predictions.csv, report.html, its picture, and beside.html")
+    v.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for metrics.json, predictions.csv, report.html, its picture, and beside.html",
+    )
     v.add_argument("--json", action="store_true", help="the metrics as JSON")
+
 
 def _predict(v):
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("paths", metavar="PATH", nargs="+", help="image files, or folders of them")
-    v.add_argument("--worklist", action="store_true",
-                   help="in the order to read them in: what could not be read, then the highest risk first")
+    v.add_argument(
+        "--worklist",
+        action="store_true",
+        help="in the order to read them in: what could not be read, then the highest risk first",
+    )
     v.add_argument("--json", action="store_true", help="a list of predictions as JSON")
     v.add_argument("--csv", metavar="FILE", help="write a csv, a row an image")
 
-def _whole(text:str)->int:
+
+def _whole(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
     return int(text)
+
 
 VERBS = {
     "demo": ("the whole road on drawn radiographs: curate, train, evaluate, predict", _demo),
     "sources": ("the catalogue: every source, its licence, its labels and how to get it", _sources),
     "curate": ("raw sources to class folders and manifest.csv", _curate),
     "dedupe": ("find every copy of a radiograph in any folders; changes no file", _dedupe),
-    "eda": ("what a curated folder holds, and what tells its classes that is not the disease", _eda),
+    "eda": (
+        "what a curated folder holds, and what tells its classes that is not the disease",
+        _eda,
+    ),
     "train": ("a curated folder to a trained bundle", _train),
     "evaluate": ("score a bundle on one split, beside the floors", _evaluate),
     "predict": ("what a bundle says of image files", _predict),

@@ -1,63 +1,112 @@
 """pytest tests/test_core.py"""
+
 import os, pickle, subprocess, sys
 
 import pytest
 
 from cxr_fastai import core
-from cxr_fastai.core import (ImageRejected, StorageError, atomic_path, check_writable, make_folder, unknown_name,
-                             write_json, write_text)
+from cxr_fastai.core import (
+    ImageRejected,
+    StorageError,
+    atomic_path,
+    check_writable,
+    make_folder,
+    unknown_name,
+    write_json,
+    write_text,
+)
 
 
-@pytest.mark.parametrize("name,code", [
-    ("UsageError", 2), ("UnknownName", 2), ("CatalogError", 2), ("RecipeError", 2), ("NotCurated", 2),
-    ("SourceUnavailable", 3), ("IntegrityError", 4), ("NotTrained", 4), ("StorageError", 5)])
-def test_exit_codes_are_the_documented_ones(name, code): assert getattr(core, name)("x").exit_code == code
+@pytest.mark.parametrize(
+    "name,code",
+    [
+        ("UsageError", 2),
+        ("UnknownName", 2),
+        ("CatalogError", 2),
+        ("RecipeError", 2),
+        ("NotCurated", 2),
+        ("SourceUnavailable", 3),
+        ("IntegrityError", 4),
+        ("NotTrained", 4),
+        ("StorageError", 5),
+    ],
+)
+def test_exit_codes_are_the_documented_ones(name, code):
+    assert getattr(core, name)("x").exit_code == code
+
 
 def test_a_rejected_image_crosses_processes_with_its_reason():
     e = pickle.loads(pickle.dumps(ImageRejected("truncated", "a.png: cut")))
     assert (e.reason, str(e), e.exit_code) == ("truncated", "a.png: cut", 4)
 
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     said = unknown_name("class", "Covid", ["covid_19", "normal"], "row 14")
-    assert said == ("unknown class 'Covid' in row 14: expected one of covid_19, normal. "
-                    "Did you mean 'covid_19'?")
+    assert said == (
+        "unknown class 'Covid' in row 14: expected one of covid_19, normal. "
+        "Did you mean 'covid_19'?"
+    )
     assert "Did you" not in unknown_name("class", "zzz", ["covid_19"])
 
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
-    (tmp_path/"a").write_text("old")
+    (tmp_path / "a").write_text("old")
     with pytest.raises(ZeroDivisionError):
-        with atomic_path(tmp_path/"a") as part: part.write_text("half"); 1/0
-    assert [p.name for p in tmp_path.iterdir()] == ["a"] and (tmp_path/"a").read_text() == "old"
+        with atomic_path(tmp_path / "a") as part:
+            part.write_text("half")
+            1 / 0
+    assert [p.name for p in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_text() == "old"
+
 
 def test_writing_the_same_again_writes_nothing(tmp_path):
-    assert write_text(tmp_path/"a", "x") and not write_text(tmp_path/"a", "x") and write_text(tmp_path/"a", "y")
+    assert (
+        write_text(tmp_path / "a", "x")
+        and not write_text(tmp_path / "a", "x")
+        and write_text(tmp_path / "a", "y")
+    )
+
 
 def test_json_is_strict(tmp_path):
-    with pytest.raises(ValueError): write_json(tmp_path/"a.json", {"x": float("nan")})
-    assert not (tmp_path/"a.json").exists()
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert not (tmp_path / "a.json").exists()
+
 
 def test_a_folder_below_a_file_is_a_storage_error_before_anything_is_made(tmp_path):
-    (tmp_path/"f").write_text("")
+    (tmp_path / "f").write_text("")
     for call in (check_writable, make_folder):
-        with pytest.raises(StorageError, match="--out"): call(tmp_path/"f/x/y")
-    check_writable(tmp_path/"new/deep")
-    assert not (tmp_path/"new").exists()
+        with pytest.raises(StorageError, match="--out"):
+            call(tmp_path / "f/x/y")
+    check_writable(tmp_path / "new/deep")
+    assert not (tmp_path / "new").exists()
+
 
 HEAVY = {"torch", "fastai", "pandas", "torchvision", "matplotlib", "sklearn", "numpy", "PIL"}
 
-@pytest.mark.parametrize("code", [
-    "import cxr_fastai",
-    "import cxr_fastai.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
-    "import cxr_fastai.cli as c; c.main(['sources'])"])
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cxr_fastai",
+        "import cxr_fastai.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass",
+        "import cxr_fastai.cli as c; c.main(['sources'])",
+    ],
+)
 def test_importing_and_help_are_light(code):
     code_and_modules = f"{code}\nimport sys; sys.stderr.write(','.join(sys.modules))"
-    out = subprocess.run([sys.executable, "-c", code_and_modules], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code_and_modules], capture_output=True, text=True, check=True
+    )
     allowed = {"numpy", "PIL"} if "sources" in code else set()
     assert not (HEAVY - allowed) & set(out.stderr.split(","))
 
+
 def test_public_names_exist():
     import cxr_fastai
-    for name in cxr_fastai.__all__: assert callable(getattr(cxr_fastai, name)), name
+
+    for name in cxr_fastai.__all__:
+        assert callable(getattr(cxr_fastai, name)), name
     assert cxr_fastai.__version__
-    with pytest.raises(AttributeError): cxr_fastai.nothing
+    with pytest.raises(AttributeError):
+        cxr_fastai.nothing
     assert os.path.exists(core.package_file("data_manifest.csv"))

@@ -1,4 +1,5 @@
 """pytest tests/test_manifest.py"""
+
 import csv, io, time
 from dataclasses import replace
 
@@ -6,32 +7,64 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cxr_fastai.core import IntegrityError, NotCurated, UnknownName, csv_rows, write_json
-from cxr_fastai.manifest import (COLUMNS, MANIFEST_VERSION, SHOWN, Record, check_manifest, check_rows, read_curation,
-                                 read_manifest, read_rows, to_csv, write_manifest, write_rows)
+from cxr_fastai.manifest import (
+    COLUMNS,
+    MANIFEST_VERSION,
+    SHOWN,
+    Record,
+    check_manifest,
+    check_rows,
+    read_curation,
+    read_manifest,
+    read_rows,
+    to_csv,
+    write_manifest,
+    write_rows,
+)
 from cxr_fastai.recipes import load_recipe
 
 VOCAB = load_recipe("six_class").vocab
 
+
 def record(i, **cells):
     base = {c: "" for c in COLUMNS}
-    base |= dict(path=f"normal/{i}.png", sha256="a" * 64, pixel_sha256=f"{i:064x}", phash="0123456789abcdef",
-                 source="s", label="normal", findings="no_finding", group=f"g{i}", split="train", age="54", sex="F",
-                 width="640", height="480", mode="L/8", licence="CC0")
+    base |= dict(
+        path=f"normal/{i}.png",
+        sha256="a" * 64,
+        pixel_sha256=f"{i:064x}",
+        phash="0123456789abcdef",
+        source="s",
+        label="normal",
+        findings="no_finding",
+        group=f"g{i}",
+        split="train",
+        age="54",
+        sex="F",
+        width="640",
+        height="480",
+        mode="L/8",
+        licence="CC0",
+    )
     return Record(**{**base, **cells})
+
 
 @pytest.fixture
 def folder(tmp_path):
     "Two rows and their images, which a manifest's checks never open."
-    write_json(tmp_path/"curation.json", {"recipe": load_recipe("six_class").to_dict()})
+    write_json(tmp_path / "curation.json", {"recipe": load_recipe("six_class").to_dict()})
     rows = [record(2, source_label='a "quoted", one\nwith a break'), record(1, split="test")]
-    (tmp_path/"normal").mkdir()
-    for r in rows: (tmp_path/r.path).touch()
+    (tmp_path / "normal").mkdir()
+    for r in rows:
+        (tmp_path / r.path).touch()
     write_manifest(tmp_path, rows, VOCAB)
     return tmp_path
 
+
 def put_rows(folder, rows):
     "Write rows unchecked."
-    (folder/"manifest.csv").write_text(to_csv([vars(r) for r in rows], COLUMNS), encoding="utf-8", newline="")
+    (folder / "manifest.csv").write_text(
+        to_csv([vars(r) for r in rows], COLUMNS), encoding="utf-8", newline=""
+    )
 
 
 def test_rows_come_back_as_they_were_written_in_the_order_of_their_paths(folder):
@@ -43,89 +76,170 @@ def test_rows_come_back_as_they_were_written_in_the_order_of_their_paths(folder)
     assert m.vocab == VOCAB
     assert m.counts() == {("normal", "s", "test"): 1, ("normal", "s", "train"): 1}
     assert read_manifest(m) is m
-    with pytest.raises(UnknownName, match="train, valid, test"): m.part("dev")
+    with pytest.raises(UnknownName, match="train, valid, test"):
+        m.part("dev")
 
 
 # ---- check
 
 FAULTS = [  # cells of the second row, what is said of them
-    (dict(label="healthy"), "unknown class 'healthy' in .*row 3, column label: expected one of bacterial_pneumonia, "),
+    (
+        dict(label="healthy"),
+        "unknown class 'healthy' in .*row 3, column label: expected one of bacterial_pneumonia, ",
+    ),
     (dict(label="norml"), "Did you mean 'normal'"),
-    (dict(split="dev"), "unknown split 'dev' in .*row 3, column split: expected one of train, valid, test"),
-    (dict(findings="mass|masss"), "unknown finding 'masss' in .*row 3, column findings: .*Did you mean 'mass'"),
-    (dict(group=""), "row 3, column group: empty"), (dict(sha256=""), "column sha256: empty"),
+    (
+        dict(split="dev"),
+        "unknown split 'dev' in .*row 3, column split: expected one of train, valid, test",
+    ),
+    (
+        dict(findings="mass|masss"),
+        "unknown finding 'masss' in .*row 3, column findings: .*Did you mean 'mass'",
+    ),
+    (dict(group=""), "row 3, column group: empty"),
+    (dict(sha256=""), "column sha256: empty"),
     (dict(path="normal/1.png"), "row 3, column path: 'normal/1.png' stands twice, in row 2 too"),
-    (dict(path="Normal/1.PNG"), "column path: 'Normal/1.PNG' differs from row 2's in upper and lower case only"),
-    (dict(pixel_sha256=f"{1:064x}"), "row 3, column pixel_sha256: that of row 2: the image stands twice"),
+    (
+        dict(path="Normal/1.PNG"),
+        "column path: 'Normal/1.PNG' differs from row 2's in upper and lower case only",
+    ),
+    (
+        dict(pixel_sha256=f"{1:064x}"),
+        "row 3, column pixel_sha256: that of row 2: the image stands twice",
+    ),
     (dict(group="g1"), "row 3, column group: 'g1' is in test and in train"),
     (dict(patient="p", split="valid"), "column patient: 'p' is in test and in valid"),
-    *((dict(path=p), "column path: .*expected a path within the folder") for p in (
-        "/etc/passwd", "../x.png", "normal/../../x.png", "normal/..", "C:/x.png", r"normal\x.png", "normal//x.png",
-        "normal/", "./x.png")),
-    *((dict(sha256=v), "column sha256: .*expected 64 lower-case hex digits") for v in ("a" * 63, "A" * 64, "g" * 64)),
+    *(
+        (dict(path=p), "column path: .*expected a path within the folder")
+        for p in (
+            "/etc/passwd",
+            "../x.png",
+            "normal/../../x.png",
+            "normal/..",
+            "C:/x.png",
+            r"normal\x.png",
+            "normal//x.png",
+            "normal/",
+            "./x.png",
+        )
+    ),
+    *(
+        (dict(sha256=v), "column sha256: .*expected 64 lower-case hex digits")
+        for v in ("a" * 63, "A" * 64, "g" * 64)
+    ),
     *((dict(phash=v), "column phash: .*expected 16 ") for v in ("a" * 15, "0" * 16 + "\n")),
-    *((dict(age=v), f"column age: '{v}': expected years from 0 to 120") for v in ("121", "-1", "045Y", "1e2", "٤٥")),
+    *(
+        (dict(age=v), f"column age: '{v}': expected years from 0 to 120")
+        for v in ("121", "-1", "045Y", "1e2", "٤٥")
+    ),
     *((dict(sex=v), f"column sex: '{v}': expected F, M, or empty") for v in ("f", "O", "F|M")),
-    *((dict(width=v), f"column width: '{v}': expected a whole number of pixels") for v in ("0", "-3", "1.5", "x")),
+    *(
+        (dict(width=v), f"column width: '{v}': expected a whole number of pixels")
+        for v in ("0", "-3", "1.5", "x")
+    ),
     (dict(height="0"), "column height: '0'"),
-    (dict(source="a b"), "column source: 'a b': expected an id"), (dict(source="Nih"), "column source"),
-    (dict(upstream="nih||rsna"), r"column upstream: 'nih\|\|rsna': expected source ids")]
+    (dict(source="a b"), "column source: 'a b': expected an id"),
+    (dict(source="Nih"), "column source"),
+    (dict(upstream="nih||rsna"), r"column upstream: 'nih\|\|rsna': expected source ids"),
+]
+
 
 @pytest.mark.parametrize("change,said", FAULTS)
 def test_a_broken_promise_is_named_when_written_when_read_and_when_checked(folder, change, said):
     rows = [record(1, split="test", patient="p"), replace(record(2), **change)]
-    with pytest.raises(NotCurated, match=said): check_rows(rows, VOCAB, "here")
-    with pytest.raises(NotCurated): write_manifest(folder, rows, VOCAB)
+    with pytest.raises(NotCurated, match=said):
+        check_rows(rows, VOCAB, "here")
+    with pytest.raises(NotCurated):
+        write_manifest(folder, rows, VOCAB)
     put_rows(folder, rows)
-    with pytest.raises(NotCurated, match=said) as e: read_manifest(folder)
-    assert str(folder/"manifest.csv") in str(e.value) and "\n" not in str(e.value)
+    with pytest.raises(NotCurated, match=said) as e:
+        read_manifest(folder)
+    assert str(folder / "manifest.csv") in str(e.value) and "\n" not in str(e.value)
     assert str(e.value).removesuffix(" Curate the folder again.") in check_manifest(folder)
 
-@pytest.mark.parametrize("change", [
-    dict(age=""), dict(age="0"), dict(age="120"), dict(age="0.08"), dict(sex="M"), dict(sex=""), dict(findings=""),
-    dict(findings="mass|edema"), dict(upstream="*"), dict(upstream="nih_full|rsna"), dict(patient=""), dict(view="AP"),
-    dict(path="train/normal/ä ö.png"), dict(path="..hidden/x..png"), dict(phash=""), dict(width="", height="")])
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(age=""),
+        dict(age="0"),
+        dict(age="120"),
+        dict(age="0.08"),
+        dict(sex="M"),
+        dict(sex=""),
+        dict(findings=""),
+        dict(findings="mass|edema"),
+        dict(upstream="*"),
+        dict(upstream="nih_full|rsna"),
+        dict(patient=""),
+        dict(view="AP"),
+        dict(path="train/normal/ä ö.png"),
+        dict(path="..hidden/x..png"),
+        dict(phash=""),
+        dict(width="", height=""),
+    ],
+)
 def test_what_a_manifest_may_hold_passes(folder, change):
     rows = [record(1, split="test"), replace(record(2), **change)]
     assert check_rows(rows, VOCAB, "here") is None
     write_manifest(folder, rows, VOCAB)
     assert rows[1] in read_manifest(folder).rows
 
+
 def test_all_faults_are_listed_in_the_order_of_the_rows_and_long_lists_are_cut(folder):
-    assert check_manifest(folder) == check_manifest(folder/"manifest.csv") == []
+    assert check_manifest(folder) == check_manifest(folder / "manifest.csv") == []
     rows = [record(1, age="x", sex="x"), record(2, split="dev"), record(3)]
     put_rows(folder, rows)
-    at = folder/"manifest.csv"
+    at = folder / "manifest.csv"
     assert [f.split(": ")[0] for f in check_manifest(folder)] == [
-        f"{at}, row 2, column age", f"{at}, row 2, column sex", f"unknown split 'dev' in {at}, row 3, column split",
-        f"{at}, row 4, column path"]
+        f"{at}, row 2, column age",
+        f"{at}, row 2, column sex",
+        f"unknown split 'dev' in {at}, row 3, column split",
+        f"{at}, row 4, column path",
+    ]
     assert "no file 'normal/3.png' in the folder" in check_manifest(folder)[-1]
     put_rows(folder, [record(i, sex="x\ny") for i in range(100)])
     said = check_manifest(folder)
-    assert len(said) == SHOWN + 1 and said[-1].endswith("and 178 more faults.") and not any("\n" in s for s in said)
+    assert (
+        len(said) == SHOWN + 1
+        and said[-1].endswith("and 178 more faults.")
+        and not any("\n" in s for s in said)
+    )
+
 
 def test_rows_of_too_few_cells_do_not_shift_the_numbers_of_the_others(folder):
-    lines = (folder/"manifest.csv").read_text().splitlines(keepends=True)
+    lines = (folder / "manifest.csv").read_text().splitlines(keepends=True)
     bad = to_csv([vars(record(9, sex="x"))], COLUMNS).splitlines(keepends=True)[1]
-    (folder/"manifest.csv").write_text(lines[0] + "one,cell\n" + bad)
+    (folder / "manifest.csv").write_text(lines[0] + "one,cell\n" + bad)
     said = check_manifest(folder)
-    assert [s.removeprefix(str(folder/"manifest.csv")) for s in said] == [
-        ", row 2: expected 20 cells.", ", row 3, column sex: 'x': expected F, M, or empty.",
-        ", row 3, column path: no file 'normal/9.png' in the folder."]
-    with pytest.raises(NotCurated, match="row 2: expected 20 cells"): read_manifest(folder)
+    assert [s.removeprefix(str(folder / "manifest.csv")) for s in said] == [
+        ", row 2: expected 20 cells.",
+        ", row 3, column sex: 'x': expected F, M, or empty.",
+        ", row 3, column path: no file 'normal/9.png' in the folder.",
+    ]
+    with pytest.raises(NotCurated, match="row 2: expected 20 cells"):
+        read_manifest(folder)
 
-def test_a_checker_of_a_folder_without_manifest_or_request_says_so_and_raises_nothing(folder, tmp_path_factory):
+
+def test_a_checker_of_a_folder_without_manifest_or_request_says_so_and_raises_nothing(
+    folder, tmp_path_factory
+):
     assert "cxr curate" in check_manifest(tmp_path_factory.mktemp("empty"))[0]
     assert "no folder" in check_manifest("gone")[0]
-    (folder/"curation.json").unlink()
+    (folder / "curation.json").unlink()
     put_rows(folder, [record(1, sex="x")])
-    assert [("curation.json" in s, "column sex" in s) for s in check_manifest(folder)] == [(True, False), (False, True)]
+    assert [("curation.json" in s, "column sex" in s) for s in check_manifest(folder)] == [
+        (True, False),
+        (False, True),
+    ]
+
 
 def test_a_sound_manifest_of_20000_rows_is_checked_in_well_under_a_second():
     rows = [record(i, patient=f"s:{i // 3}", upstream="nih_full") for i in range(20_000)]
     began = time.process_time()
     check_rows(rows, VOCAB, "here")
     assert time.process_time() - began < 1
+
 
 def test_20000_faults_are_not_spelled_out_one_by_one(folder):
     put_rows(folder, [record(i, label=f"healthy{i}") for i in range(20_000)])
@@ -136,56 +250,98 @@ def test_20000_faults_are_not_spelled_out_one_by_one(folder):
 
 # ---- version
 
+
 def test_a_folder_of_a_newer_version_is_refused_before_anything_else(folder):
-    write_json(folder/"curation.json", {"manifest_version": MANIFEST_VERSION + 1, "recipe": "of a form to come"})
-    (folder/"manifest.csv").write_text("columns,to,come\n")
-    with pytest.raises(NotCurated) as e: read_manifest(folder)
-    assert str(e.value) == (f"{folder/'curation.json'}: written by a newer cxr_fastai (manifest version 2; "
-                            "this one reads 1): update the package.")
+    write_json(
+        folder / "curation.json",
+        {"manifest_version": MANIFEST_VERSION + 1, "recipe": "of a form to come"},
+    )
+    (folder / "manifest.csv").write_text("columns,to,come\n")
+    with pytest.raises(NotCurated) as e:
+        read_manifest(folder)
+    assert str(e.value) == (
+        f"{folder / 'curation.json'}: written by a newer cxr_fastai (manifest version 2; "
+        "this one reads 1): update the package."
+    )
     assert str(e.value) in check_manifest(folder)
+
 
 @pytest.mark.parametrize("version", [MANIFEST_VERSION, None])
 def test_this_version_is_read_and_no_version_is_the_first(folder, version):
-    said = {"recipe": load_recipe("six_class").to_dict()} | ({"manifest_version": version} if version else {})
-    write_json(folder/"curation.json", said)
+    said = {"recipe": load_recipe("six_class").to_dict()} | (
+        {"manifest_version": version} if version else {}
+    )
+    write_json(folder / "curation.json", said)
     assert read_curation(folder) == said and len(read_manifest(folder).rows) == 2
+
 
 @pytest.mark.parametrize("version", ["1", 0, -1, 1.0, None, True, [1]])
 def test_a_version_that_is_none_is_named(folder, version):
-    write_json(folder/"curation.json", {"manifest_version": version, "recipe": load_recipe("six_class").to_dict()})
-    with pytest.raises(NotCurated, match="key manifest_version: .*expected a whole number"): read_manifest(folder)
+    write_json(
+        folder / "curation.json",
+        {"manifest_version": version, "recipe": load_recipe("six_class").to_dict()},
+    )
+    with pytest.raises(NotCurated, match="key manifest_version: .*expected a whole number"):
+        read_manifest(folder)
 
 
 # ---- damage
 
-@pytest.mark.parametrize("damage,said", [
-    (lambda t: t.replace("phash", "pash", 1), "row 1: unknown column 'pash'.*Did you mean 'phash'.*Missing: phash"),
-    (lambda t: t.replace("phash,", "", 1), "row 1: missing: phash"),
-    (lambda t: t.replace("phash", "phash,note", 1), "row 1: unknown column 'note'"),
-    (lambda t: t.replace("phash", "sha256", 1), "row 1: column sha256 stands twice. Missing: phash"),
-    (lambda t: t.replace("path,sha256", "sha256,path", 1), "row 1: the columns stand in another order"),
-    (lambda t: t + "one,cell\n", "row 4: expected 20 cells"),
-    (lambda t: "", "row 1: no columns: the file is empty"), (lambda t: t + "\"" + "x" * 200_000, "no readable csv")])
-def test_damage_is_named(folder, damage, said):
-    file = folder/"manifest.csv"
-    file.write_text(damage(file.read_text()))
-    with pytest.raises(NotCurated, match=said) as e: read_manifest(folder)
-    assert str(file) in str(e.value) and "\n" not in str(e.value) and len(check_manifest(folder)) == 1
 
-@pytest.mark.parametrize("data", [b"\xff\xfep\0a\0", b"\x89PNG\r\n\x1a\n\0\0", b"PK\x03\x04" + bytes(range(256))])
+@pytest.mark.parametrize(
+    "damage,said",
+    [
+        (
+            lambda t: t.replace("phash", "pash", 1),
+            "row 1: unknown column 'pash'.*Did you mean 'phash'.*Missing: phash",
+        ),
+        (lambda t: t.replace("phash,", "", 1), "row 1: missing: phash"),
+        (lambda t: t.replace("phash", "phash,note", 1), "row 1: unknown column 'note'"),
+        (
+            lambda t: t.replace("phash", "sha256", 1),
+            "row 1: column sha256 stands twice. Missing: phash",
+        ),
+        (
+            lambda t: t.replace("path,sha256", "sha256,path", 1),
+            "row 1: the columns stand in another order",
+        ),
+        (lambda t: t + "one,cell\n", "row 4: expected 20 cells"),
+        (lambda t: "", "row 1: no columns: the file is empty"),
+        (lambda t: t + '"' + "x" * 200_000, "no readable csv"),
+    ],
+)
+def test_damage_is_named(folder, damage, said):
+    file = folder / "manifest.csv"
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(NotCurated, match=said) as e:
+        read_manifest(folder)
+    assert (
+        str(file) in str(e.value) and "\n" not in str(e.value) and len(check_manifest(folder)) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfep\0a\0", b"\x89PNG\r\n\x1a\n\0\0", b"PK\x03\x04" + bytes(range(256))]
+)
 def test_a_file_that_is_no_csv_at_all_is_one_line(folder, data):
-    (folder/"manifest.csv").write_bytes(data)
-    with pytest.raises(NotCurated) as e: read_manifest(folder)
+    (folder / "manifest.csv").write_bytes(data)
+    with pytest.raises(NotCurated) as e:
+        read_manifest(folder)
     assert check_manifest(folder) == [str(e.value)] and "\n" not in str(e.value)
 
+
 def test_a_folder_that_was_not_curated_is_told_how_to_be(tmp_path):
-    with pytest.raises(NotCurated, match="cxr curate"): read_manifest(tmp_path)
-    with pytest.raises(NotCurated, match="no folder"): read_manifest(tmp_path/"gone")
-    (tmp_path/"manifest.csv").write_text("x")
-    (tmp_path/"curation.json").write_text("[]")
-    with pytest.raises(NotCurated, match="no JSON object"): read_manifest(tmp_path)
-    (tmp_path/"curation.json").unlink()
-    with pytest.raises(NotCurated, match="curation.json"): read_manifest(tmp_path)
+    with pytest.raises(NotCurated, match="cxr curate"):
+        read_manifest(tmp_path)
+    with pytest.raises(NotCurated, match="no folder"):
+        read_manifest(tmp_path / "gone")
+    (tmp_path / "manifest.csv").write_text("x")
+    (tmp_path / "curation.json").write_text("[]")
+    with pytest.raises(NotCurated, match="no JSON object"):
+        read_manifest(tmp_path)
+    (tmp_path / "curation.json").unlink()
+    with pytest.raises(NotCurated, match="curation.json"):
+        read_manifest(tmp_path)
 
 
 # ---- formulas
@@ -194,34 +350,59 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 NASTY = st.text(st.sampled_from("'=+-@\t\r\n＝＋－＠a,\"|"), max_size=6)
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.fixed_dictionaries({"a": NASTY | TEXT, "b": NASTY | TEXT}), min_size=1, max_size=4))
+@given(
+    st.lists(st.fixed_dictionaries({"a": NASTY | TEXT, "b": NASTY | TEXT}), min_size=1, max_size=4)
+)
 def test_any_text_comes_back_as_it_was_and_no_cell_begins_like_a_formula(tmp_path_factory, rows):
-    file = tmp_path_factory.getbasetemp()/"formula.csv"
+    file = tmp_path_factory.getbasetemp() / "formula.csv"
     write_rows(file, rows, ("a", "b"))
     assert read_rows(file) == rows
     plain = csv_rows(file.read_bytes(), file)[1]
     assert not [v for row in plain for v in row.values() if v.startswith(FORMULA)]
 
-@pytest.mark.parametrize("text,cell", [
-    ("=1+1", "'=1+1"), ("@x", "'@x"), ("-a.png", "'-a.png"), ("\tx", "'\tx"), ("\rx", "'\rx"),
-    ("'=1", "''=1"), ("''-1", "'''-1"), ("'tis", "'tis"), ("'", "'"), ("''", "''"), ("a=1", "a=1"), ("", ""),
-    ("1.0", "1.0")])
+
+@pytest.mark.parametrize(
+    "text,cell",
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("-a.png", "'-a.png"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("'=1", "''=1"),
+        ("''-1", "'''-1"),
+        ("'tis", "'tis"),
+        ("'", "'"),
+        ("''", "''"),
+        ("a=1", "a=1"),
+        ("", ""),
+        ("1.0", "1.0"),
+    ],
+)
 def test_only_what_a_spreadsheet_would_compute_gets_an_apostrophe(text, cell):
     written = to_csv([{"a": text, "b": "b"}], ("a", "b"))
     assert list(csv.DictReader(io.StringIO(written, newline=""))) == [{"a": cell, "b": "b"}]
 
+
 def test_a_formula_in_a_manifest_is_harmless_in_the_file_and_whole_in_the_row(folder):
-    rows = [record(1, original_path="=cmd|'/c calc'!A0", source_label="'@who"), record(2, original_path="-1/x\r.png")]
+    rows = [
+        record(1, original_path="=cmd|'/c calc'!A0", source_label="'@who"),
+        record(2, original_path="-1/x\r.png"),
+    ]
     write_manifest(folder, rows, VOCAB)
     assert read_manifest(folder).rows == rows
-    assert ",'=cmd|'/c calc'!A0,''@who," in (folder/"manifest.csv").read_text()
+    assert ",'=cmd|'/c calc'!A0,''@who," in (folder / "manifest.csv").read_text()
+
 
 def test_a_cell_that_an_older_version_wrote_bare_is_read_as_it_stands(folder):
-    text = (folder/"manifest.csv").read_text()
-    (folder/"manifest.csv").write_text(text.replace("a \"\"quoted", "=a \"\"quoted"))
+    text = (folder / "manifest.csv").read_text()
+    (folder / "manifest.csv").write_text(text.replace('a ""quoted', '=a ""quoted'))
     assert read_manifest(folder).rows[1].source_label == '=a "quoted", one\nwith a break'
 
+
 def test_a_damaged_csv_of_the_house_is_one_line(tmp_path):
-    (tmp_path/"rejects.csv").write_bytes(b"path\n\xff\n")
-    with pytest.raises(IntegrityError, match="rejects.csv: not utf-8"): read_rows(tmp_path/"rejects.csv")
+    (tmp_path / "rejects.csv").write_bytes(b"path\n\xff\n")
+    with pytest.raises(IntegrityError, match="rejects.csv: not utf-8"):
+        read_rows(tmp_path / "rejects.csv")

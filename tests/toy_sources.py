@@ -1,4 +1,5 @@
 """Tiny raw sources and catalogues for curation tests: what the tests say, nothing more."""
+
 import csv, hashlib
 from pathlib import Path
 
@@ -9,32 +10,49 @@ from cxr_fastai.curation.catalog import COLUMNS
 from cxr_fastai.manifest import read_rows  # noqa: F401, tests read what the house wrote
 
 
-def gray(seed:int, size=(24, 20))->np.ndarray:
+def gray(seed: int, size=(24, 20)) -> np.ndarray:
     "(h, w) uint8 noise that differs by seed."
     return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
 
-def put(path:Path, seed:int, **kw)->Path:
+
+def put(path: Path, seed: int, **kw) -> Path:
     "Save noise of `seed` at `path`, in the format of its extension."
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(gray(seed)).save(path, **kw)
     return path
 
-def rule(source="one", **cells)->dict:
+
+def rule(source="one", **cells) -> dict:
     "A catalogue row of a local source labelled by folder, but for `cells`."
     base = dict(source=source)
     if cells.pop("first", True):
-        base |= dict(on="yes", transport="local", handle=source, title=source, glob="*/*.png", label_from="folder",
-                     licence="CC0", redistribute="yes", age_group="adult")
+        base |= dict(
+            on="yes",
+            transport="local",
+            handle=source,
+            title=source,
+            glob="*/*.png",
+            label_from="folder",
+            licence="CC0",
+            redistribute="yes",
+            age_group="adult",
+        )
     return {**base, **cells}
 
-def write_catalog(path:Path, *rows)->Path:
+
+def write_catalog(path: Path, *rows) -> Path:
     with open(path, "w", newline="") as f:
         w = csv.DictWriter(f, COLUMNS)
         w.writeheader()
         w.writerows(rows)
     return path
 
-def tree(root:Path)->dict:
+
+def tree(root: Path) -> dict:
     "Every file, hidden ones too, and every folder."
-    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "folder"
-            for p in sorted(root.rglob("*"))}
+    return {
+        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        if p.is_file()
+        else "folder"
+        for p in sorted(root.rglob("*"))
+    }

@@ -1,4 +1,5 @@
 """pytest tests/training/test_schedule.py"""
+
 import pytest
 
 from cxr_fastai.models import build_network, param_groups
@@ -18,6 +19,7 @@ TABLE = [
     (3, 10, False, "at_once", [(0, 10)]),
 ]
 
+
 @pytest.mark.parametrize("groups, epochs, pretrained, unfreeze, expected", TABLE)
 def test_stages_follow_from_the_number_of_groups(groups, epochs, pretrained, unfreeze, expected):
     found = stages(groups, epochs, 1e-3, pretrained, unfreeze)
@@ -25,19 +27,23 @@ def test_stages_follow_from_the_number_of_groups(groups, epochs, pretrained, unf
     assert sum(s.epochs for s in found) == epochs
     assert {s.top for s in found} == {1e-3}
 
+
 @pytest.mark.parametrize("arch", ["cnn", "resnet18", "resnet34", "resnet50"])
 def test_every_architecture_thaws_from_its_head_to_all_its_groups(arch):
     groups = param_groups(build_network(arch, 2))
     found = stages(len(groups), 10, 1e-3, True, "progressive")
     assert [s.freeze_to for s in found] == [*range(-1, -len(groups), -1), 0]
 
+
 def test_pretrained_groups_learn_slower_the_nearer_they_are_to_the_image():
     head, _, whole = stages(3, 10, 1e-3, True, "progressive")
     assert (whole.lr_max.start, whole.lr_max.stop) == (1e-5, 1e-3)
     assert (head.lr_max.start, head.lr_max.stop) == (None, 1e-3)
 
+
 def test_a_network_from_scratch_learns_at_one_rate():
     assert stages(3, 4, 1e-3, False, "progressive")[0].lr_max == 1e-3
+
 
 def test_stage_names_say_what_trains():
     names = [s.name for s in stages(3, 10, 1e-3, True, "progressive")]
