@@ -28,9 +28,8 @@ setup(
     python_requires=f">={meta['min_python']}",
     packages=find_packages(include=["cxr_fastai*"]),
     package_data={
+        "": ["*.html", "py.typed"],
         "cxr_fastai": ["data_manifest.csv", "recipes/*.toml"],
-        "cxr_fastai.evaluation": ["*.html"],
-        "cxr_fastai.curation": ["*.html"],
     },
     install_requires=lines("requirements"),
     extras_require={

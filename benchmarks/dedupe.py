@@ -11,20 +11,27 @@ imagededup are forked, which costs it little. A pair is found where it stands in
 is listed beside the other. Linux alone."""
 
 from __future__ import annotations
-import argparse, csv, os, platform, statistics, sys, tempfile
+
+import argparse
+import csv
+import os
+import platform
+import statistics
+import sys
+import tempfile
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from dedupe_scale import NUMBERS, fit, in_own_process
+from dedupe_sides import Side, imagededup, library
 from PIL import Image
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.listing import is_junk
-from cxr_fastai.curation.tree import folder_tree
+from cxr_fastai.curation.sources.listing import is_junk
+from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode, is_image_name
-from dedupe_scale import NUMBERS, fit, in_own_process
-from dedupe_sides import Side, imagededup, library
 
 KINDS = ("same_pixels", "resized", "cropped", "flipped", "rotated")
 BITS = (0, 4, 10)  # max_distance_threshold; 10 is its default

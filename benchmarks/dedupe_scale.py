@@ -16,20 +16,27 @@ the search finds the nearest of 12,000 pivots in 93 of 100 cases here, the other
 fourth (real ones: 95, .3 bits), and less of more, so that pairs an image rise from 2.7 at 10,000 to 9 at 40,000."""
 
 from __future__ import annotations
-import argparse, json, math, os, subprocess, sys, time
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+from dedupe_sides import Watch, cpu_seconds, reset_peak, status_mb
 
 from cxr_fastai.core import sha256_text
-from cxr_fastai.curation.dedupe import Seen, group_copies
+from cxr_fastai.curation.copies.features import GRID, MOST, THUMB, Features, mirrored
+from cxr_fastai.curation.copies.fingerprint import Fingerprint
+from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
+from cxr_fastai.curation.copies.links import find_links, match_many
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.features import GRID, MOST, THUMB, Features, mirrored
-from cxr_fastai.curation.fingerprint import Fingerprint
-from cxr_fastai.curation.listing import Item
-from cxr_fastai.curation.near import find_links, match_many
-from dedupe_sides import Watch, cpu_seconds, reset_peak, status_mb
+from cxr_fastai.curation.sources.listing import Item
 
 NUMBERS = (10_000, 20_000, 50_000, 100_000)
 COPIES = 20  # one image of so many is a copy
@@ -166,9 +173,9 @@ def measure(n, workers):
         phases, begun, cpu = Phases(), time.perf_counter(), cpu_seconds(os.getpid())
         links = find_links(prints, engine, None, None, phases)
         phases._until("sorting out")
-        groups = group_copies(
+        groups = collect_copies(
             [
-                Seen(
+                ScannedImage(
                     Item("", str(i), str(i), None, "", (), (), "", "", "", "", "", None),
                     p,
                     "",

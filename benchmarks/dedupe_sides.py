@@ -2,17 +2,26 @@
 one step when it is asked for it, and what both hold in memory. Linux alone."""
 
 from __future__ import annotations
-import json, math, os, statistics, subprocess, sys, tempfile, threading, time
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
-from cxr_fastai.curation.dedupe import Seen, group_copies
+from cxr_fastai.curation.copies.fingerprint import fingerprint
+from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
+from cxr_fastai.curation.copies.links import find_links
+from cxr_fastai.curation.copies.scan import fingerprint_many, scan
+from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.fingerprint import fingerprint
-from cxr_fastai.curation.listing import Item
-from cxr_fastai.curation.memory import Memory
-from cxr_fastai.curation.near import find_links
-from cxr_fastai.curation.scan import fingerprint_many, scan
+from cxr_fastai.curation.sources.listing import Item
 
 EVERY = 0.25  # seconds between two looks at the memory
 
@@ -95,26 +104,28 @@ class Ours:
         self.prints = scan(self.items, self.engine)
 
     def links(self):
-        with Memory() as memory:
+        with ScanCache() as memory:
             self.found = find_links(self.prints, self.engine, memory)
 
     def groups(self):
         seen = [
-            Seen(it, p, "", "", (-p.width * p.height, it.path))
+            ScannedImage(it, p, "", "", (-p.width * p.height, it.path))
             for it, p in zip(self.items, self.prints)
         ]
         self.home = {
             os.path.basename(m.item.path): g.id
-            for g in group_copies(seen, self.found)
+            for g in collect_copies(seen, self.found)
             for m in g.members
         }
 
     def profile(self):
         "Where the time goes, one process and thread: of 400 images, of all images' search, of 2,000 pairs."
-        import cProfile, pstats
-        from cxr_fastai.curation import candidates
-        from cxr_fastai.curation.features import Features
-        from cxr_fastai.curation.near import match_many
+        import cProfile
+        import pstats
+
+        from cxr_fastai.curation.copies import candidates
+        from cxr_fastai.curation.copies.features import Features
+        from cxr_fastai.curation.copies.links import match_many
 
         by = {p.pixel_sha256: p.sketch for p in sorted(self.prints, key=lambda p: p.pixel_sha256)}
         sketches, self.notes = list(by.values()), []

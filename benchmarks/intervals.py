@@ -6,20 +6,29 @@ calls scikit-learn on the images of each resample: a few of the same resamples, 
 time extrapolated. Then memory at 112,000 images, and how often an interval holds a simulated accuracy."""
 
 from __future__ import annotations
-import argparse, datetime, os, platform, resource, time
+
+import argparse
+import datetime
+import os
+import platform
+import resource
+import time
 from pathlib import Path
 from types import SimpleNamespace
-import numpy as np, scipy, sklearn
+
+import numpy as np
+import scipy
+import sklearn
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cxr_fastai.evaluation.intervals import RESAMPLES, Resampling, interval
-from cxr_fastai.evaluation.metrics import (
+from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling, interval
+from cxr_fastai.evaluation.evaluate import Report
+from cxr_fastai.evaluation.single_label import (
     classification_metrics,
     decision_metrics,
     resampled_decision,
     resampled_metrics,
 )
-from cxr_fastai.evaluation.report import Report
 from cxr_fastai.recipes import Recipe
 
 VOCAB, FINDINGS = [f"class_{i}" for i in range(6)], 14

@@ -4,18 +4,23 @@ Every step of a curation but reading and writing pixels, on invented images, at 
 image, and the memory of the process. docs/scale.md projects from these and from benchmarks/scan.py."""
 
 from __future__ import annotations
-import os, subprocess, sys, tempfile, time
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 from cxr_fastai.core import sha256_text
-from cxr_fastai.curation import scan as scanning
-from cxr_fastai.curation.catalog import COLUMNS, Rule, Source
-from cxr_fastai.curation.dedupe import Seen, group_copies
-from cxr_fastai.curation.fingerprint import Fingerprint
-from cxr_fastai.curation.listing import list_source
+from cxr_fastai.curation.copies import scan as scanning
+from cxr_fastai.curation.copies.fingerprint import Fingerprint
+from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
+from cxr_fastai.curation.folder.split import assign_splits
 from cxr_fastai.curation.pipeline import _radiograph, _record
-from cxr_fastai.curation.split import assign_splits
-from cxr_fastai.curation.tree import Tree
+from cxr_fastai.curation.sources.catalog import COLUMNS, Rule, Source
+from cxr_fastai.curation.sources.listing import list_source
+from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.manifest import check_rows, manifest_text
 from cxr_fastai.recipes import load_recipe
 
@@ -61,14 +66,14 @@ def steps(n: int):
         yield "journal: write", timed(lambda: scanning._remember(db, list(zip(keys, prints))))[1]
         yield "journal: read", timed(lambda: scanning._recall(db, keys))[1]
         db.close()
-    seen = [Seen(it, p, "normal", "", (it.path,)) for it, p in zip(listing.items, prints)]
-    groups, s = timed(lambda: group_copies(seen))
+    seen = [ScannedImage(it, p, "normal", "", (it.path,)) for it, p in zip(listing.items, prints)]
+    groups, s = timed(lambda: collect_copies(seen))
     yield "exact copies", s
     split, s = timed(lambda: assign_splits([_radiograph(g) for g in groups]))
     yield "split by patient", s
     rows, s = timed(
         lambda: [
-            _record(g, *split[g.kept.print.pixel_sha256], {"nih": source}, recipe, "class")
+            _record(g, *split[g.kept.fingerprint.pixel_sha256], {"nih": source}, recipe, "class")
             for g in groups
         ]
     )

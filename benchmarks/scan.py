@@ -7,16 +7,24 @@ the same workers; the same on Ray; writing the curated PNG, for the projection; 
 and 20,000 files. What is compared runs in turn, in one process, so that a noisy machine disturbs all alike."""
 
 from __future__ import annotations
-import argparse, os, platform, statistics, subprocess, sys, tempfile, time
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 from cxr_fastai.core import ImageRejected
+from cxr_fastai.curation.copies.fingerprint import fingerprint, pixel_sha256
+from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.fingerprint import fingerprint, pixel_sha256
-from cxr_fastai.curation.listing import Item
-from cxr_fastai.curation.scan import scan
-from cxr_fastai.curation.tree import folder_tree
+from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode, is_image_name, resize, write_png
 
 SIZES = (1000, 20000)  # files, for the memory

@@ -4,7 +4,13 @@ DATA is a folder that `cxr curate` wrote, its pixels in the cache. Seconds of a 
 imports, and from there to the first train batch's step; and of `cxr --help`."""
 
 from __future__ import annotations
-import argparse, os, statistics, subprocess, sys, time
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
 
 CODE = """
 import sys, tempfile, time

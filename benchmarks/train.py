@@ -7,24 +7,34 @@ fp32 and in the precision that it chooses, and two ceilings: the same networks a
 lies in memory. What is measured is a training step with all that feeds it."""
 
 from __future__ import annotations
-import argparse, datetime, itertools, os, platform, statistics, tempfile, time, warnings
+
+import argparse
+import datetime
+import itertools
+import os
+import platform
+import statistics
+import tempfile
+import time
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
-import torch, torchvision
 
-from cxr_fastai.manifest import read_manifest
-from cxr_fastai.models import build_network
-from cxr_fastai.training import fastai_first  # noqa: F401
-from cxr_fastai.training.data import build_dataloaders
-from cxr_fastai.training.learner import build_learner
-from cxr_fastai.training.precision import choose_precision, computing, keep_memory
-from cxr_fastai.training.schedule import Stage
-from cxr_fastai.training.tracking import Watch
+import torch
+import torchvision
 from fastai.callback.core import Callback, CancelFitException
+from fastai.metrics import accuracy
 from fastai.vision.augment import Resize, aug_transforms
 from fastai.vision.data import ImageDataLoaders
 from fastai.vision.learner import vision_learner
-from fastai.metrics import accuracy
+
+from cxr_fastai.manifest import read_manifest
+from cxr_fastai.models.networks import build_network
+from cxr_fastai.training.data import build_dataloaders
+from cxr_fastai.training.history import Watch
+from cxr_fastai.training.learner import build_learner
+from cxr_fastai.training.precision import choose_precision, computing, keep_memory
+from cxr_fastai.training.schedule import Stage
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -5,13 +5,13 @@ from importlib import import_module
 
 _HOME = {
     "curate": "curation.pipeline",
-    "find_duplicates": "curation.find",
-    "explore": "curation.eda",
+    "find_duplicates": "curation.copies.find",
+    "explore": "audit.explore",
     "build_dataloaders": "training.data",
     "build_learner": "training.learner",
     "fit": "training.run",
     "export": "training.run",
-    "evaluate": "evaluation.report",
+    "evaluate": "evaluation.evaluate",
     "load_bundle": "bundle",
     "load_recipe": "recipes",
     "read_manifest": "manifest",

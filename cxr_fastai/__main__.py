@@ -1,6 +1,7 @@
 """`python -m cxr_fastai VERB`: the command `cxr`."""
 
 import sys
-from .cli import main
+
+from cxr_fastai.cli import main
 
 sys.exit(main())

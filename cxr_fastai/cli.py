@@ -2,17 +2,20 @@
 line and its exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
 
 from __future__ import annotations
-import errno, json, sys
+
+import errno
+import json
+import sys
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
-from .core import CxrError, StorageError, one_line, size_text
-from .flags import ids, parser
+from cxr_fastai.core import CxrError, StorageError, one_line, size_text
+from cxr_fastai.flags import ids, parser
 
 
 def sources(args) -> int:
-    from .curation.catalog import load_catalog
+    from cxr_fastai.curation.sources.catalog import load_catalog
 
     if args.check and args.manifest and _is_curated(Path(args.manifest)):
         return _check_curated(args.manifest)
@@ -27,13 +30,13 @@ def sources(args) -> int:
 
 
 def _is_curated(path: Path) -> bool:
-    from .manifest import MANIFEST
+    from cxr_fastai.manifest import MANIFEST
 
     return path.is_dir() or path.name == MANIFEST
 
 
 def _check_curated(path) -> int:
-    from .manifest import check_manifest
+    from cxr_fastai.manifest import check_manifest
 
     faults = check_manifest(path)
     for line in faults or [f"{path}: sound"]:
@@ -43,8 +46,8 @@ def _check_curated(path) -> int:
 
 def _check_sources(args, catalog) -> int:
     "A line for each source: what is missing to have it; 3 where one that is on cannot be had."
-    from .curation.catalog import choose
-    from .curation.fetch import survey
+    from cxr_fastai.curation.fetch import survey
+    from cxr_fastai.curation.sources.catalog import choose
 
     chosen = choose(
         catalog, ids(args.only), [s.id for s in catalog.values() if s.transport != "reference"]
@@ -84,7 +87,7 @@ def _check_line(row) -> str:
 
 
 def _source_lines(s) -> list[str]:
-    from .curation.fetch.transports import how_to_get
+    from cxr_fastai.curation.fetch.transports import how_to_get
 
     of = f"   copies of {', '.join(s.derived)}" if s.derived else ""
     if s.transport == "reference":
@@ -109,8 +112,8 @@ def _rule_line(r) -> str:
 
 
 def curate(args) -> int:
-    from . import progress
-    from .curation.pipeline import curate
+    from cxr_fastai import progress
+    from cxr_fastai.curation.pipeline import curate
 
     say = progress.say
     with redirect_stdout(sys.stderr):  # Ray tells of dead workers on stdout, which is the result's
@@ -156,9 +159,9 @@ def curate(args) -> int:
 
 
 def dedupe(args) -> int:
-    from . import progress
-    from .core import check_writable
-    from .curation.find import find, write_found
+    from cxr_fastai import progress
+    from cxr_fastai.core import check_writable
+    from cxr_fastai.curation.copies.find import find, write_found
 
     if args.out:
         check_writable(args.out)
@@ -174,8 +177,8 @@ def dedupe(args) -> int:
 
 
 def eda(args) -> int:
-    from .curation.eda import explore
-    from .progress import bar, say
+    from cxr_fastai.audit.explore import explore
+    from cxr_fastai.progress import bar, say
 
     found = explore(args.data, args.out, args.seed, bar, args.split, args.manifest)
     _json(found.to_dict()) if args.json else print(found)
@@ -185,13 +188,13 @@ def eda(args) -> int:
 
 
 def train(args) -> int:
-    from .manifest import read_manifest
-    from .progress import say
-    from .recipes import SETTINGS
+    from cxr_fastai.manifest import read_manifest
+    from cxr_fastai.progress import say
+    from cxr_fastai.recipes import SETTINGS
 
     data = read_manifest(args.data)  # a wrong folder is told at once, before torch is imported
-    from .training.distributed import rank
-    from .training.run import train
+    from cxr_fastai.training.distributed import rank
+    from cxr_fastai.training.run import train
 
     own = {k: v for k in SETTINGS if (v := getattr(args, k)) is not None}
     beside = None if args.beside is None else [] if args.beside == "none" else ids(args.beside)
@@ -239,11 +242,11 @@ def _facts(bundle) -> dict:
 
 
 def evaluate(args) -> int:
-    from .manifest import read_manifest
+    from cxr_fastai.manifest import read_manifest
 
     data = read_manifest(args.data)
-    from .evaluation.report import evaluate
-    from .progress import bar, say
+    from cxr_fastai.evaluation.evaluate import evaluate
+    from cxr_fastai.progress import bar, say
 
     score = partial(
         evaluate,
@@ -278,20 +281,26 @@ def _named(path: str) -> str:
 
 def _side_by_side(report, others: dict, out):
     "The report's model and the others on the same images."
-    from .core import write_text
-    from .evaluation.beside import beside
+    from cxr_fastai.core import write_text
+    from cxr_fastai.evaluation.compare import compare
 
     first = report.about["network"]
-    table = beside({first + " (first)" * (first in others): report, **others})
+    table = compare({first + " (first)" * (first in others): report, **others})
     if out:
         write_text(Path(out) / "beside.html", table.to_html())
     return table
 
 
 def predict(args) -> int:
-    from .bundle import load_bundle
-    from .progress import bar, say
-    from .serving.predict import find_images, format_rows, predict_paths, worklist, write_csv
+    from cxr_fastai.bundle.store import load_bundle
+    from cxr_fastai.progress import bar, say
+    from cxr_fastai.serving.predict import (
+        find_images,
+        format_rows,
+        predict_paths,
+        worklist,
+        write_csv,
+    )
 
     files = find_images(args.paths)
     bundle = load_bundle(args.bundle)
@@ -312,7 +321,7 @@ def predict(args) -> int:
 
 
 def demo(args) -> int:
-    from .demo import demo
+    from cxr_fastai.demo import demo
 
     return demo(Path(args.out))
 

@@ -14,7 +14,13 @@ CxrError                 exit code
 """
 
 from __future__ import annotations
-import csv, difflib, hashlib, io, json, os
+
+import csv
+import difflib
+import hashlib
+import io
+import json
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -2,13 +2,14 @@
 found everything that was planted. Writes one folder; needs no download."""
 
 from __future__ import annotations
+
 import time
 from pathlib import Path
 
-from . import progress
-from .core import IntegrityError, UsageError
-from .manifest import read_manifest, read_rows
-from .progress import bar, say
+from cxr_fastai import progress
+from cxr_fastai.core import IntegrityError, UsageError
+from cxr_fastai.manifest import read_manifest, read_rows
+from cxr_fastai.progress import bar, say
 
 __all__ = ["demo", "check_planted"]
 
@@ -25,8 +26,8 @@ def demo(
     seed=0,
 ) -> int:
     "Run the road into `out` and print what it found. Raises `UsageError` for a folder with something in it."
-    from .curation.pipeline import curate
-    from .phantom import write_sources
+    from cxr_fastai.curation.pipeline import curate
+    from cxr_fastai.phantom import write_sources
 
     if out.exists() and any(out.iterdir()) and not (out / "planted.json").exists():
         raise UsageError(f"{out} is not empty and is not a demo's: choose another --out.")
@@ -50,7 +51,7 @@ def demo(
     say(
         f"4/5 scoring it on the test split: cxr evaluate {bundle} {out / 'curated'} --out {out / 'report'}"
     )
-    from .evaluation.report import evaluate
+    from cxr_fastai.evaluation.evaluate import evaluate
 
     print(f"\n{evaluate(bundle, out / 'curated', 'test', out / 'report', progress=bar)}")
     print(f"\n{_predict(bundle, out)}")
@@ -67,14 +68,14 @@ def _train(out: Path, seed: int) -> Path:
         say(f"3/5 the model of an earlier demo stands in {run}: not trained again")
         return run / "bundle"
     say(f"3/5 training {TRAIN['arch']} from scratch at {TRAIN['size']} px")
-    from .training.run import train
+    from cxr_fastai.training.run import train
 
     return train(out / "curated", run, seed=seed, **TRAIN)
 
 
 def _predict(bundle: Path, out: Path) -> str:
-    from .bundle import load_bundle
-    from .serving.predict import format_rows, predict_paths
+    from cxr_fastai.bundle.store import load_bundle
+    from cxr_fastai.serving.predict import format_rows, predict_paths
 
     rows = read_manifest(out / "curated").part("test").drop_duplicates("label")
     say(f"5/5 asking it about an image of each class: cxr predict {bundle} IMAGE..")

@@ -2,6 +2,7 @@
 table of what runs each verb in, a parser out; nothing here runs one, and nothing heavy is imported."""
 
 from __future__ import annotations
+
 import argparse
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
@@ -60,7 +61,7 @@ def _sources(v):
 
 
 def _curate(v):
-    from .recipes import recipe_names
+    from cxr_fastai.recipes import recipe_names
 
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     v.add_argument(
@@ -164,7 +165,7 @@ def _eda(v):
 
 
 def _train(v):
-    from .recipes import SETTINGS
+    from cxr_fastai.recipes import SETTINGS
 
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
     v.add_argument(

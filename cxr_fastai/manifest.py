@@ -2,12 +2,18 @@
 folder's manifest and checks it; never reads pixels. Its version stands in curation.json beside it."""
 
 from __future__ import annotations
-import csv, hashlib, io, json, os, re
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
-from .core import (
+from cxr_fastai.core import (
     FINDINGS,
     SPLITS,
     CxrError,
@@ -17,7 +23,7 @@ from .core import (
     unknown_name,
     write_text,
 )
-from .recipes import Recipe
+from cxr_fastai.recipes import Recipe
 
 __all__ = [
     "Record",

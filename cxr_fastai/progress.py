@@ -1,9 +1,11 @@
 """How a long step shows on stderr: a bar in a terminal, a plain line in a pipe. Nothing goes to stdout."""
 
 from __future__ import annotations
-import sys, time
 
-from .core import size_text
+import sys
+import time
+
+from cxr_fastai.core import size_text
 
 __all__ = ["bar", "meter", "say"]
 

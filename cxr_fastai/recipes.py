@@ -2,12 +2,21 @@
 returns a Recipe; never touches images."""
 
 from __future__ import annotations
-import math, re
+
+import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from .core import FINDINGS, LEAVES_OPEN, RecipeError, UnknownName, package_file, unknown_name
+from cxr_fastai.core import (
+    FINDINGS,
+    LEAVES_OPEN,
+    RecipeError,
+    UnknownName,
+    package_file,
+    unknown_name,
+)
 
 try:
     import tomllib

@@ -7,7 +7,11 @@ with `Endpoint(datasets).kaggle_env(home)` in the environment it speaks to http:
 """
 
 from __future__ import annotations
-import base64, json, re, threading
+
+import base64
+import json
+import re
+import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -43,7 +47,7 @@ BLANK = dict.fromkeys(
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScannedImage:
     "A request as it came."
 
     call: str  # GetDataset, DownloadDataset, ..; or the path
@@ -77,7 +81,7 @@ class Endpoint:
         "Answer `call` (or a path) with each of `answers` once, (status, headers, body) or HANG, then as usual."
         self._said[call] = list(answers)
 
-    def calls(self, call) -> list[Seen]:
+    def calls(self, call) -> list[ScannedImage]:
         return [s for s in self.seen if s.call == call]
 
     def kaggle_env(self, home, **more) -> dict:
@@ -105,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         e, path = self.server.endpoint, urlsplit(self.path).path
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         call, asked = _kaggle_call(self.path, body)
-        e.seen.append(Seen(call or path, self.command, dict(self.headers), asked))
+        e.seen.append(ScannedImage(call or path, self.command, dict(self.headers), asked))
         said = e._said.get(call or path)
         answer = said.pop(0) if said else None
         if answer == HANG:

@@ -1,7 +1,9 @@
 """Run `cxr` in this process and kill it, as kill -9 does, at the N-th change that it makes to the file system:
 python killed.py N ARGS..; with N = 0 it is left alone and the changes are counted on stderr."""
 
-import os, signal, sys
+import os
+import signal
+import sys
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 at, count = int(sys.argv[1]), 0

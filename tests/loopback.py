@@ -6,7 +6,8 @@ If-Range, ETag), a function of the Call does what it likes, a list takes its ent
         web.log[0].headers["Range"]
 """
 
-import re, threading
+import re
+import threading
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScannedImage:
     "A request as it came."
 
     method: str
@@ -45,7 +46,7 @@ class serve:
         self.server.shutdown()
         self.server.server_close()
 
-    def asked(self, path: str) -> list[Seen]:
+    def asked(self, path: str) -> list[ScannedImage]:
         return [s for s in self.log if s.path == path]
 
     def behaviour(self, path: str):
@@ -71,7 +72,7 @@ class Call(BaseHTTPRequestHandler):
         u = urlsplit(self.path)
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.web = self.server.web
-        self.seen = Seen(self.command, u.path, parse_qs(u.query), self.headers, self.body)
+        self.seen = ScannedImage(self.command, u.path, parse_qs(u.query), self.headers, self.body)
         self.web.log.append(self.seen)
         try:
             self.web.behaviour(u.path)(self)

@@ -1,7 +1,10 @@
 """Pictures for tests, drawn and encoded here, byte by byte where Pillow would not write them."""
 
 from __future__ import annotations
-import io, struct, zlib
+
+import io
+import struct
+import zlib
 
 import numpy as np
 import PIL

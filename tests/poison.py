@@ -1,10 +1,12 @@
 """Functions that run in worker processes and misbehave on purpose: importable there, because tests/ is on the path."""
 
-import os, signal, time
+import os
+import signal
+import time
 from pathlib import Path
 
-from cxr_fastai.curation import scan
-from cxr_fastai.curation.fingerprint import fingerprint
+from cxr_fastai.curation.copies import scan
+from cxr_fastai.curation.copies.fingerprint import fingerprint
 
 
 def square_many(numbers: list) -> list:

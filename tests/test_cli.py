@@ -2,10 +2,12 @@
 
 The command as a user runs it: a process, its two streams and its exit code."""
 
-import json, os, subprocess, sys
+import json
+import os
+import subprocess
+import sys
 
 import pytest
-
 from toy_sources import put, rule, write_catalog
 
 

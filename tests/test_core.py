@@ -1,6 +1,9 @@
 """pytest tests/test_core.py"""
 
-import os, pickle, subprocess, sys
+import os
+import pickle
+import subprocess
+import sys
 
 import pytest
 

@@ -1,10 +1,13 @@
 """pytest tests/test_manifest.py"""
 
-import csv, io, time
+import csv
+import io
+import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cxr_fastai.core import IntegrityError, NotCurated, UnknownName, csv_rows, write_json
 from cxr_fastai.manifest import (

@@ -2,7 +2,11 @@
 
 The notebooks teach and assert; nbdev's own runner executes each in a process of its own."""
 
-import json, os, shutil, subprocess, sys
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest

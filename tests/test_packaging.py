@@ -2,7 +2,12 @@
 
 What travels: a wheel built from the checkout answers outside of it."""
 
-import configparser, os, shutil, subprocess, sys, zipfile
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -69,12 +74,12 @@ def test_data_files_travel_in_the_wheel(wheel):
         "recipes/kermany.toml",
         "evaluation/report.html",
         "evaluation/findings.html",
-        "evaluation/page.html",
+        "reporting/page.html",
         "evaluation/beside.html",
-        "curation/report.html",
-        "curation/gallery.html",
-        "curation/parts.html",
-        "curation/eda.html",
+        "curation/folder/report.html",
+        "curation/copies/gallery.html",
+        "reporting/parts.html",
+        "audit/eda.html",
         "training/run.py",
     ):
         assert f"cxr_fastai/{want}" in names

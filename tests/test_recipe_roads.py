@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr_fastai.bundle import load_bundle
+from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.cli import main
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.phantom import write_like

@@ -2,17 +2,19 @@
 
 The whole road through the command line: phantoms -> curate -> train -> evaluate -> predict."""
 
-import csv, json, os
+import csv
+import json
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from test_cli import cxr
+from toy_sources import read_rows
 
 from cxr_fastai import demo, phantom
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.demo import check_planted
-from test_cli import cxr
-from toy_sources import read_rows
 
 PACK = Path(os.environ.get("CXR_PACK") or Path(__file__).parents[2] / "shared" / "cxr")
 needs_pack = pytest.mark.skipif(

@@ -1,7 +1,16 @@
 """Zips and tars for the tests, good and hostile, built byte by byte where no tool makes them; and what is asked of a
 store after each of them."""
 
-import bz2, gzip, hashlib, io, lzma, random, struct, tarfile, zipfile, zlib
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import random
+import struct
+import tarfile
+import zipfile
+import zlib
 
 from cxr_fastai.curation.fetch.archives import LIMITS, Member, unpack
 

@@ -1,12 +1,13 @@
 """Tiny raw sources and catalogues for curation tests: what the tests say, nothing more."""
 
-import csv, hashlib
+import csv
+import hashlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from cxr_fastai.curation.catalog import COLUMNS
+from cxr_fastai.curation.sources.catalog import COLUMNS
 from cxr_fastai.manifest import read_rows  # noqa: F401, tests read what the house wrote
 
 

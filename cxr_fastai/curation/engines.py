@@ -3,13 +3,20 @@ apply it to, gives a result or a Lost for each, as they come. A worker that dies
 at, and nothing else; an error that the function raises ends the run."""
 
 from __future__ import annotations
-import os, queue, re, socket, sys, threading, time
+
+import os
+import queue
+import re
+import socket
+import sys
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
 
-from ..core import UnknownName, UsageError, one_line, unknown_name
+from cxr_fastai.core import UnknownName, UsageError, one_line, unknown_name
 
 __all__ = ["ENGINES", "Lost", "open_engine", "spread"]
 

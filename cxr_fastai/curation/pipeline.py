@@ -2,6 +2,7 @@
 has one curated folder written. It changes nothing in a source."""
 
 from __future__ import annotations
+
 import html
 from collections import Counter
 from contextlib import nullcontext
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from ..core import (
+from cxr_fastai.core import (
     CxrError,
     IntegrityError,
     UnknownName,
@@ -18,31 +19,32 @@ from ..core import (
     sha256_file,
     unknown_name,
 )
-from ..manifest import MANIFEST_VERSION, Record
-from ..recipes import Recipe, load_recipe, present
-from .catalog import Source, choose, depths, load_catalog
-from .dedupe import (
+from cxr_fastai.curation.copies.fingerprint import Unreadable
+from cxr_fastai.curation.copies.copy_sets import (
     ON_CONFLICT,
     RELATED_COLUMNS,
-    DuplicateGroup,
-    Seen,
-    group_copies,
+    CopySet,
+    ScannedImage,
+    collect_copies,
     same_patient,
     unexpected_overlap,
 )
-from .engines import open_engine
-from .fetch import Fetched, fetch, first_at_hand, passed_over
-from .fingerprint import Unreadable
-from .listing import Reject, list_source
-from .lock import one_run
-from .memory import Memory
-from .near import Link, find_links
-from .records import quick_subset, record, reject
-from .report import summary_table
-from .request import check_out
-from .scan import scan
-from .split import RULE as SPLIT_RULE, TIE, Radiograph, assign_splits
-from .writing import write_folder
+from cxr_fastai.curation.copies.links import Link, find_links
+from cxr_fastai.curation.copies.scan import scan
+from cxr_fastai.curation.copies.scan_cache import ScanCache
+from cxr_fastai.curation.engines import open_engine
+from cxr_fastai.curation.fetch import Fetched, fetch, first_at_hand, passed_over
+from cxr_fastai.curation.folder.card import summary_table
+from cxr_fastai.curation.folder.lock import one_run
+from cxr_fastai.curation.folder.manifest_rows import quick_subset, record, reject
+from cxr_fastai.curation.folder.ownership import check_out
+from cxr_fastai.curation.folder.split import RULE as SPLIT_RULE
+from cxr_fastai.curation.folder.split import TIE, Radiograph, assign_splits
+from cxr_fastai.curation.folder.write import write_folder
+from cxr_fastai.curation.sources.catalog import Source, choose, depths, load_catalog
+from cxr_fastai.curation.sources.listing import Reject, list_source
+from cxr_fastai.manifest import MANIFEST_VERSION, Record
+from cxr_fastai.recipes import Recipe, load_recipe, present
 
 __all__ = ["curate", "Curation", "LAYOUTS"]
 
@@ -63,7 +65,7 @@ class Curation:
     out: Path
     recipe: Recipe
     records: list[Record]
-    groups: list[DuplicateGroup]  # of two copies or more
+    groups: list[CopySet]  # of two copies or more
     rejects: list[Reject]
     warnings: list[str]
     sources: list[Source]  # that were there
@@ -84,7 +86,7 @@ class Curation:
     on_conflict: str = "drop"
 
     @property
-    def conflicts(self) -> list[DuplicateGroup]:
+    def conflicts(self) -> list[CopySet]:
         return [g for g in self.groups if g.conflict]
 
     @property
@@ -263,7 +265,7 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
     rejects += [reject(it, "label", "no_finding_stated", _why_silent(it)) for it in silent]
     seen, links, bad = _look([it for it in items if it.findings], catalog, recipe, engine, progress)
     rejects += bad
-    groups = group_copies(seen, links, request["on_conflict"])
+    groups = collect_copies(seen, links, request["on_conflict"])
     related = same_patient(groups, links)
     split = assign_splits(
         _radiographs(groups, [link for link, joined in related if joined]), request["seed"]
@@ -272,7 +274,7 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
     for g in groups:
         if not g.whole:
             continue
-        one = record(g, *split[g.kept.print.pixel_sha256], catalog, recipe, request["layout"])
+        one = record(g, *split[g.kept.fingerprint.pixel_sha256], catalog, recipe, request["layout"])
         (records if isinstance(one, Record) else rejects).append(one)
     if request["quick"]:
         records, more = quick_subset(records, request["seed"])
@@ -281,11 +283,11 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records:
         raise UsageError(_nothing(rejects, recipe))
-    prints = {s.print.pixel_sha256: s for g in groups for s in reversed(g.members)}
+    prints = {s.fingerprint.pixel_sha256: s for g in groups for s in reversed(g.members)}
     noted = [
         dict(path=r.path, source=r.source, original_path=r.original_path, notes="|".join(notes))
         for r in records
-        if (notes := prints[r.pixel_sha256].print.notes)
+        if (notes := prints[r.pixel_sha256].fingerprint.notes)
     ]
     counts = Counter(n for row in noted for n in row["notes"].split("|"))
     done = Curation(
@@ -303,23 +305,23 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
         related=_named(related, prints),
         on_conflict=request["on_conflict"],
         unexpected=unexpected_overlap(groups, _relation(catalog)),
-        brightness={r.pixel_sha256: prints[r.pixel_sha256].print.brightness for r in records},
+        brightness={r.pixel_sha256: prints[r.pixel_sha256].fingerprint.brightness for r in records},
     )
     done.warnings[:] = [*_warn_failed(got), *warnings, *_warn(done, catalog)]
     return done, {sha: (s.item.file, s.item.array) for sha, s in prints.items()}
 
 
-def _look(items, catalog, recipe, engine, progress) -> tuple[list[Seen], list[Link], list[Reject]]:
+def _look(items, catalog, recipe, engine, progress) -> tuple[list[ScannedImage], list[Link], list[Reject]]:
     "What was read, the links between different pixels, and what could not be read."
     bar = getattr(progress, "bar", None)
-    with Memory(getattr(progress, "say", None)) as memory:
+    with ScanCache(getattr(progress, "say", None)) as memory:
         prints = scan(items, engine, bar, memory)
         read = [(it, p) for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
         links = find_links([p for _, p in read], engine, memory, progress=bar)
     read = [(it, replace(p, sketch=b"")) for it, p in read]  # 11 kB each, and done with
     rank, stated = _ranker(catalog), {id: _stated(s) for id, s in catalog.items()}
     seen = [
-        Seen(
+        ScannedImage(
             it,
             p,
             *(said := recipe.label(it.source, it.findings, stated[it.source])),
@@ -375,8 +377,8 @@ def _ranker(catalog):
     )
 
 
-def _radiographs(groups: list[DuplicateGroup], related: list[Link]) -> list[Radiograph]:
-    home = {m.print.pixel_sha256: g.id for g in groups for m in g.members}
+def _radiographs(groups: list[CopySet], related: list[Link]) -> list[Radiograph]:
+    home = {m.fingerprint.pixel_sha256: g.id for g in groups for m in g.members}
     ties: dict[str, set] = {g.id: set() for g in groups}
     for link in related:
         for end in (link.a, link.b):
@@ -384,13 +386,13 @@ def _radiographs(groups: list[DuplicateGroup], related: list[Link]) -> list[Radi
     return [_radiograph(g, ties[g.id]) for g in groups]
 
 
-def _radiograph(g: DuplicateGroup, ties: set) -> Radiograph:
+def _radiograph(g: CopySet, ties: set) -> Radiograph:
     links = {p for m in g.members for p in (*m.item.patients, m.item.radiograph) if p} | ties
     kept = g.kept.item
     said = kept.findings[0] if len(kept.findings) == 1 else "several"
     official = {m.item.official for m in g.members if m.item.official}
     return Radiograph(
-        g.kept.print.pixel_sha256,
+        g.kept.fingerprint.pixel_sha256,
         frozenset(links),
         f"{kept.source}|{said}",
         kept.source,

@@ -1,10 +1,13 @@
 """The picture of which classes are taken for which. Counts and names in, the bytes of a PNG out; writes no file."""
 
 from __future__ import annotations
-import io, textwrap
+
+import io
+import textwrap
+
 import numpy as np
 
-from .page import percent
+from cxr_fastai.reporting.text import percent
 
 __all__ = ["confusion_png"]
 

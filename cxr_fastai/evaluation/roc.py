@@ -2,13 +2,16 @@
 bytes of a PNG out; writes no file."""
 
 from __future__ import annotations
-import io, textwrap
+
+import io
+import textwrap
 from dataclasses import dataclass
+
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from .confusion import FAINT, INK, SOFT
-from .page import decimal, span, with_span
+from cxr_fastai.evaluation.confusion import FAINT, INK, SOFT
+from cxr_fastai.reporting.text import decimal, span, with_span
 
 __all__ = ["Panel", "roc_png", "together_png"]
 

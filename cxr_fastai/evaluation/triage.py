@@ -8,10 +8,11 @@ and, where all below a threshold are laid aside, the share of work removed, the 
 laying everyone aside is 1 - prevalence. So it is also given at other prevalences."""
 
 from __future__ import annotations
+
 import numpy as np
 
-from .intervals import Resampling
-from .page import count, decimal, percent, span, with_span
+from cxr_fastai.evaluation.bootstrap import Resampling
+from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
 __all__ = [
     "worklist",

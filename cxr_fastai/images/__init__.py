@@ -9,9 +9,18 @@ about one that is read stands in its `notes`, keys of `NOTES`. `sniff` tells wha
 """
 
 from __future__ import annotations
-import io, os, re, stat, struct, threading, warnings, zlib
+
+import io
+import os
+import re
+import stat
+import struct
+import threading
+import warnings
+import zlib
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+
 import numpy as np
 from PIL import (
     BmpImagePlugin,
@@ -23,9 +32,10 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
-from ..core import ImageRejected, UsageError
-from .gray import flatten, look, to_8bit, to_gray
-from .sniff import (
+
+from cxr_fastai.core import ImageRejected, UsageError
+from cxr_fastai.images.gray import flatten, look, to_8bit, to_gray
+from cxr_fastai.images.sniff import (
     FORMATS,
     SUFFIXES,
     black_is_zero,

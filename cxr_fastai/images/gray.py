@@ -2,10 +2,13 @@
 (h, w) uint8 pixels out; notes, keys of images.NOTES, go onto a list. Never clips, as Pillow's convert('L') would."""
 
 from __future__ import annotations
+
 from operator import mul
+
 import numpy as np
 from PIL import Image
-from .sniff import rejected
+
+from cxr_fastai.images.sniff import rejected
 
 __all__ = [
     "NEAR_CONSTANT",

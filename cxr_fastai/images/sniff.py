@@ -6,8 +6,12 @@ message.
 """
 
 from __future__ import annotations
-import re, struct, zlib
-from ..core import ImageRejected, one_line, printable
+
+import re
+import struct
+import zlib
+
+from cxr_fastai.core import ImageRejected, one_line, printable
 
 __all__ = [
     "FORMATS",

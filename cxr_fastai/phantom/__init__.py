@@ -2,10 +2,10 @@
 give pixels, `write_sources` five fake sources with known flaws and their answer sheet, `write_like` files laid out as a
 source of the catalogue has them. Nothing here reads a real radiograph, stands for one or deletes a file."""
 
-from .chest import AGES
-from .clinics import LEAST, Planted, write_sources
-from .film import CLASSES, KINDS, draw, draw_findings
-from .layouts import LAYOUTS, Drawn, write_like
+from cxr_fastai.phantom.chest import AGES
+from cxr_fastai.phantom.clinics import LEAST, Planted, write_sources
+from cxr_fastai.phantom.film import CLASSES, KINDS, draw, draw_findings
+from cxr_fastai.phantom.layouts import LAYOUTS, Drawn, write_like
 
 __all__ = [
     "CLASSES",

@@ -6,8 +6,10 @@ Only polynomials, square roots and look-ups touch whole images, in float64: ever
 """
 
 from __future__ import annotations
+
 import math
 from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image, ImageDraw
 

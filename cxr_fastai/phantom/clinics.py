@@ -2,16 +2,19 @@
 A folder -> files, catalogue and `Planted`, the answer sheet. Needs no download; never deletes a file."""
 
 from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image
-from ..core import UsageError, make_folder, write_json, write_text
-from .chest import AGES, ellipse, stance, step, stream
-from .film import draw, expose
-from .mirror import Mirror, csv_text
+
+from cxr_fastai.core import UsageError, make_folder, write_json, write_text
+from cxr_fastai.phantom.chest import AGES, ellipse, stance, step, stream
+from cxr_fastai.phantom.film import draw, expose
+from cxr_fastai.phantom.mirror import Mirror, csv_text
 
 COLUMNS = """source on transport handle title glob label_from label_key label_value findings name_regex patient
 radiograph table encoding table_key view view_keep modality modality_keep age sex split age_group derived_from licence

@@ -3,10 +3,13 @@ pixels; never reads a real radiograph, never stands for one: a phantom teaches a
 """
 
 from __future__ import annotations
+
 from types import SimpleNamespace
+
 import numpy as np
-from ..core import NIH_FINDINGS, UnknownName, UsageError, unknown_name
-from .chest import (
+
+from cxr_fastai.core import NIH_FINDINGS, UnknownName, UsageError, unknown_name
+from cxr_fastai.phantom.chest import (
     AGES,
     anatomy,
     bones,

@@ -7,16 +7,19 @@ sample and shards are NIH's, some of COVID-19 Radiography are Kermany's.
 """
 
 from __future__ import annotations
+
 import io
 from pathlib import Path, PurePosixPath
+
 import numpy as np
 from PIL import Image
-from ..core import UnknownName, UsageError, unknown_name
-from .chest import anatomy, scene, stance
-from .clinics import visits
-from .film import draw
-from .mirror import Drawn, Mirror, encoded, first_drawing
-from .nih import nih_full, nih_sample, nih_tfrecords
+
+from cxr_fastai.core import UnknownName, UsageError, unknown_name
+from cxr_fastai.phantom.chest import anatomy, scene, stance
+from cxr_fastai.phantom.clinics import visits
+from cxr_fastai.phantom.film import draw
+from cxr_fastai.phantom.mirror import Drawn, Mirror, encoded, first_drawing
+from cxr_fastai.phantom.nih import nih_full, nih_sample, nih_tfrecords
 
 FEWEST = 24  # images of a source below which not all that it is known for is there
 MOST = {

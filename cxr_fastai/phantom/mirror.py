@@ -2,12 +2,16 @@
 needed; never deletes."""
 
 from __future__ import annotations
-import csv, io
+
+import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
+
 import numpy as np
 from PIL import Image
-from ..core import make_folder
+
+from cxr_fastai.core import make_folder
 
 FORMATS = {
     ".jpeg": "JPEG",

@@ -3,13 +3,15 @@ patients with several images. (Mirror, n, size, seed) -> files and a list of Dra
 the same drawing in all three."""
 
 from __future__ import annotations
+
 from dataclasses import dataclass
-from ..core import NIH_FINDINGS
-from .chest import stream
-from .clinics import visits
-from .film import draw_findings
-from .mirror import Drawn, Mirror, encoded, first_drawing
-from .shards import example, shard
+
+from cxr_fastai.core import NIH_FINDINGS
+from cxr_fastai.phantom.chest import stream
+from cxr_fastai.phantom.clinics import visits
+from cxr_fastai.phantom.film import draw_findings
+from cxr_fastai.phantom.mirror import Drawn, Mirror, encoded, first_drawing
+from cxr_fastai.phantom.shards import example, shard
 
 NONE = "No Finding"
 WORDS = {f: f.title() for f in NIH_FINDINGS}  # Pleural_Thickening

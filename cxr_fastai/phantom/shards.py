@@ -2,7 +2,9 @@
 those of many -> a shard's. Touches no file; curation/tfrecord.py reads them back and shares no code with this."""
 
 from __future__ import annotations
+
 import struct
+
 import google_crc32c
 
 BYTES, INT64 = 1, 3  # which list of a tf.train.Feature holds its values

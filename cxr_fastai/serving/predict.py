@@ -5,14 +5,17 @@ Never writes beside the images, never imports fastai or pandas, never unpickles.
 """
 
 from __future__ import annotations
+
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
 import torch
-from ..core import CxrError, StorageError, UsageError, one_line, printable, write_text
-from ..images import is_image_name
-from ..manifest import to_csv
-from ..recipes import NONE
+
+from cxr_fastai.core import CxrError, StorageError, UsageError, one_line, printable, write_text
+from cxr_fastai.images import is_image_name
+from cxr_fastai.manifest import to_csv
+from cxr_fastai.recipes import NONE
 
 __all__ = ["find_images", "predict_paths", "worklist", "write_csv", "format_rows"]
 

@@ -8,10 +8,9 @@ CPU generator alone, so that a seed makes the run.
 
 import math
 from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
-
-from . import fastai_first  # noqa: F401
 from fastai.vision.core import TensorImageBW
 from fasttransform import Transform
 

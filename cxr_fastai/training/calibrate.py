@@ -4,13 +4,15 @@ Logits and classes in, plain numbers out. Never sees a test image; never changes
 """
 
 from __future__ import annotations
+
 import math
+
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from ..recipes import Recipe
-from .losses import prior_offsets
+from cxr_fastai.recipes import Recipe
+from cxr_fastai.training.losses import prior_offsets
 
 __all__ = ["calibrate", "fit_temperature", "fit_decision", "fit_thresholds", "probabilities"]
 

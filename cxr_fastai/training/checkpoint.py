@@ -6,18 +6,19 @@ kept. Plain tensors and numbers, read without unpickling anything else. Never de
 """
 
 from __future__ import annotations
+
 import random
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-import numpy as np, torch
 
-from . import fastai_first  # noqa: F401
+import numpy as np
+import torch
 from fastai.callback.core import Callback
 
-from ..core import IntegrityError, StorageError, UsageError, atomic_path, one_line
-from ..recipes import Train
-from .distributed import rank
-from .steps import Average, bare
+from cxr_fastai.core import IntegrityError, StorageError, UsageError, atomic_path, one_line
+from cxr_fastai.recipes import Train
+from cxr_fastai.training.callbacks import Average, bare
+from cxr_fastai.training.distributed import rank
 
 __all__ = ["Checkpoint", "State", "read_state", "same_run", "CHECKPOINT"]
 

@@ -8,9 +8,9 @@ trains a class without images unasked, and never puts a path or a pixel into an 
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-import numpy as np, torch
 
-from . import fastai_first  # noqa: F401
+import numpy as np
+import torch
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
 from fastai.data.transforms import (
     Categorize,
@@ -24,15 +24,15 @@ from fastai.vision.core import TensorImageBW
 from fastcore.basics import chunked
 from fasttransform import Transform
 
-from .. import images
-from ..core import SPLITS, UsageError, unknown_name
-from ..manifest import Manifest, read_manifest
-from ..progress import say
-from ..recipes import NONE, SAMPLING, Recipe, Train, present
-from .augment import Augment
-from .cache import pixel_cache
-from .distributed import first, world
-from .losses import loss_weights
+from cxr_fastai import images
+from cxr_fastai.core import SPLITS, UsageError, unknown_name
+from cxr_fastai.manifest import Manifest, read_manifest
+from cxr_fastai.progress import say
+from cxr_fastai.recipes import NONE, SAMPLING, Recipe, Train, present
+from cxr_fastai.training.augment import Augment
+from cxr_fastai.training.distributed import first, world
+from cxr_fastai.training.losses import loss_weights
+from cxr_fastai.training.pixel_cache import pixel_cache
 
 __all__ = [
     "build_dataloaders",

@@ -5,15 +5,15 @@ Each process holds the same network and trains on its share of every batch; grad
 """
 
 from __future__ import annotations
+
 import os
 from contextlib import contextmanager
+
 import torch
 import torch.distributed as dist
-
-from . import fastai_first  # noqa: F401
 from fastai.learner import Learner
 
-from ..core import CxrError, UsageError
+from cxr_fastai.core import CxrError, UsageError
 
 __all__ = ["world", "rank", "begin", "end", "shared", "first", "distributed", "same_everywhere"]
 

@@ -1,11 +1,12 @@
 """DataLoaders -> a fastai Learner over our own network, so that a bundle loads it without fastai. Trains nothing."""
 
 from __future__ import annotations
+
 import math
 from pathlib import Path
-import numpy as np, torch
 
-from . import fastai_first  # noqa: F401
+import numpy as np
+import torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import AccumMetric
@@ -13,9 +14,9 @@ from fastai.optimizer import OptimWrapper
 from fastai.torch_core import set_seed
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ..models import build_network, load_weights, param_groups
-from ..recipes import Train
-from .losses import build_loss
+from cxr_fastai.models.networks import build_network, load_weights, param_groups
+from cxr_fastai.recipes import Train
+from cxr_fastai.training.losses import build_loss
 
 __all__ = ["build_learner", "start_network", "balanced_accuracy", "mean_over_findings"]
 

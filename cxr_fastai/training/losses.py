@@ -21,11 +21,13 @@ what is unknown in one is unknown in it.
 """
 
 from __future__ import annotations
-import numpy as np, torch
+
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..recipes import LOSSES, UNSET
+from cxr_fastai.recipes import LOSSES, UNSET
 
 __all__ = [
     "CrossEntropy",

@@ -5,15 +5,16 @@ why; changes no result beyond rounding.
 """
 
 from __future__ import annotations
-import ctypes, platform
+
+import ctypes
+import platform
 from contextlib import contextmanager
 from dataclasses import dataclass
-import torch
 
-from . import fastai_first  # noqa: F401
+import torch
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 
-from ..core import UsageError
+from cxr_fastai.core import UsageError
 
 __all__ = ["Precision", "choose_precision", "computing", "keep_memory"]
 

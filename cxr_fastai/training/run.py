@@ -6,33 +6,52 @@ the end. A checkpoint stands beside them until then.
 """
 
 from __future__ import annotations
-import json, re, tempfile
+
+import json
+import re
+import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-import numpy as np, safetensors.torch, torch
 
-from . import fastai_first  # noqa: F401
+import numpy as np
+import safetensors.torch
+import torch
 from fastai.callback.schedule import valley
 from fastai.learner import Learner
 
-from ..architectures import family_of
-from ..bundle import save_bundle
-from ..core import StorageError, UsageError, atomic_path, make_folder, one_line, unknown_name
-from ..facts import libraries
-from ..manifest import Manifest, read_manifest
-from ..progress import bar, say
-from ..recipes import SETTINGS, Recipe, Train, check_train, load_recipe
-from .calibrate import calibrate
-from .checkpoint import CHECKPOINT, Checkpoint, State, read_state, same_run
-from .data import MEAN, STD, build_dataloaders, check_classes
-from .distributed import begin, distributed, end, first, rank, same_everywhere, shared
-from .learner import build_learner, start_network
-from .precision import Precision, choose_precision, computing, keep_memory
-from .schedule import stages
-from .steps import step_callbacks
-from .trackers import open_trackers
-from .tracking import BEST, HISTORY, PICTURE, Watch
+from cxr_fastai.bundle.meta import libraries
+from cxr_fastai.bundle.store import save_bundle
+from cxr_fastai.core import (
+    StorageError,
+    UsageError,
+    atomic_path,
+    make_folder,
+    one_line,
+    unknown_name,
+)
+from cxr_fastai.manifest import Manifest, read_manifest
+from cxr_fastai.models.architectures import family_of
+from cxr_fastai.progress import bar, say
+from cxr_fastai.recipes import SETTINGS, Recipe, Train, check_train, load_recipe
+from cxr_fastai.training.calibrate import calibrate
+from cxr_fastai.training.callbacks import step_callbacks
+from cxr_fastai.training.checkpoint import CHECKPOINT, Checkpoint, State, read_state, same_run
+from cxr_fastai.training.data import MEAN, STD, build_dataloaders, check_classes
+from cxr_fastai.training.distributed import (
+    begin,
+    distributed,
+    end,
+    first,
+    rank,
+    same_everywhere,
+    shared,
+)
+from cxr_fastai.training.history import BEST, HISTORY, PICTURE, Watch
+from cxr_fastai.training.learner import build_learner, start_network
+from cxr_fastai.training.precision import Precision, choose_precision, computing, keep_memory
+from cxr_fastai.training.schedule import stages
+from cxr_fastai.training.trackers import open_trackers
 
 __all__ = ["Fitted", "fit", "export", "train", "default_out"]
 

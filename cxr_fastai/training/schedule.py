@@ -5,6 +5,7 @@ from their number, whatever the architecture.
 """
 
 from __future__ import annotations
+
 from dataclasses import dataclass
 
 __all__ = ["Stage", "stages", "sides"]

@@ -5,14 +5,15 @@ until it is asked for.
 """
 
 from __future__ import annotations
+
 import os
 from dataclasses import asdict
 from pathlib import Path
 
-from ..core import UsageError, unknown_name
-from ..manifest import Manifest
-from ..recipes import Train
-from .tracking import HISTORY, PICTURE
+from cxr_fastai.core import UsageError, unknown_name
+from cxr_fastai.manifest import Manifest
+from cxr_fastai.recipes import Train
+from cxr_fastai.training.history import HISTORY, PICTURE
 
 __all__ = ["open_trackers", "MLflow", "TensorBoard", "TRACKERS"]
 

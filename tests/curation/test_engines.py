@@ -1,10 +1,15 @@
 "pytest tests/curation/test_engines.py: real processes and a real Ray of two CPUs"
 
-import os, signal, subprocess, sys, threading, time
-
-import pytest
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 
 import poison
+import pytest
+
 from cxr_fastai.core import UnknownName, UsageError
 from cxr_fastai.curation import engines
 from cxr_fastai.curation.engines import Lost, open_engine, spread

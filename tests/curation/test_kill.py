@@ -3,11 +3,16 @@
 Real processes, killed by SIGKILL while they download, unpack, scan and write; started again, they end with the same
 bytes as a run that nobody disturbed."""
 
-import os, random, shutil, subprocess, sys, time, zipfile
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
-
 from loopback import serve
 from toy_sources import put, rule, tree, write_catalog
 

@@ -1,12 +1,18 @@
 """pytest tests/curation/test_pipeline.py"""
 
-import hashlib, json, os, random, shutil, sys
+import hashlib
+import json
+import os
+import random
+import shutil
+import sys
 from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from toy_sources import gray, put, read_rows, rule, tree, write_catalog
 
 from cxr_fastai.core import (
     CxrError,
@@ -17,13 +23,13 @@ from cxr_fastai.core import (
     UnknownName,
     UsageError,
 )
-from cxr_fastai.curation import records, tree as tree_module
+from cxr_fastai.curation.folder import manifest_rows as records
+from cxr_fastai.curation.folder.manifest_rows import QUICK_PER_CLASS
 from cxr_fastai.curation.pipeline import curate
-from cxr_fastai.curation.records import QUICK_PER_CLASS
+from cxr_fastai.curation.sources import tree as tree_module
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.phantom import draw
-from toy_sources import gray, put, read_rows, rule, tree, write_catalog
 
 LABELS = dict(
     bac="bacterial_pneumonia",

@@ -4,14 +4,14 @@ import csv
 from collections import Counter
 
 import pytest
+from toy_sources import put, read_rows, rule, tree, write_catalog
 
 from cxr_fastai.core import UnknownName, UsageError
-from cxr_fastai.curation.croissant import croissant
+from cxr_fastai.curation.folder.croissant import croissant
+from cxr_fastai.curation.folder.manifest_rows import QUICK_PER_CLASS
 from cxr_fastai.curation.pipeline import curate
-from cxr_fastai.curation.records import QUICK_PER_CLASS
 from cxr_fastai.manifest import check_manifest, read_manifest
 from cxr_fastai.recipes import Recipe
-from toy_sources import put, read_rows, rule, tree, write_catalog
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +165,7 @@ def test_copies_conflict_where_a_finding_is_present_in_one_and_absent_in_the_oth
 
 def test_quick_fills_each_class_and_keeps_every_image_in_its_split(tmp_path, monkeypatch):
     c = write_catalog(tmp_path / "c.csv", *hospital(tmp_path, n=20))
-    monkeypatch.setattr("cxr_fastai.curation.records.QUICK_PER_CLASS", 10)
+    monkeypatch.setattr("cxr_fastai.curation.folder.manifest_rows.QUICK_PER_CLASS", 10)
     curate(tmp_path / "all", recipe(), manifest=c, workers=1)
     curate(tmp_path / "quick", recipe(), manifest=c, workers=1, quick=True)
     full, quick = (

@@ -2,13 +2,19 @@
 
 Disks that are full or read-only, two runs at once, odd names, links and foreign files: real processes, real mounts."""
 
-import csv, os, shutil, signal, subprocess, sys, time
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
-
-from cxr_fastai.curation.lock import MARKER
-from cxr_fastai.manifest import read_manifest
 from toy_sources import put, read_rows, rule, tree, write_catalog
+
+from cxr_fastai.curation.folder.lock import MARKER
+from cxr_fastai.manifest import read_manifest
 
 
 def start(tmp_path, *args, out="out"):

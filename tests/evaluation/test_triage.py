@@ -1,10 +1,14 @@
 """Worklists by risk against hand counts and plain loops.
 Run: python -m pytest tests/evaluation/test_triage.py"""
 
-import json, math, warnings
-import numpy as np, pytest
+import json
+import math
+import warnings
 
-from cxr_fastai.evaluation.intervals import Resampling, interval
+import numpy as np
+import pytest
+
+from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.triage import (
     early,
     early_in,

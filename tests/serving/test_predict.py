@@ -3,12 +3,22 @@
 python -m pytest tests/serving/test_predict.py
 """
 
-import csv, io, json, os, subprocess, sys
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-import numpy as np, pytest, torch
+
+import numpy as np
+import pytest
+import torch
 from PIL import Image
-from cxr_fastai import core, models
-from cxr_fastai.bundle import load_bundle, save_bundle
+
+from cxr_fastai import core
+from cxr_fastai.bundle.store import load_bundle, save_bundle
+from cxr_fastai.models import networks as models
 from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, worklist, write_csv
 
 VOCAB = ["covid_19", "normal"]

@@ -1,6 +1,7 @@
 """pytest tests/training/test_augment.py"""
 
-import pytest, torch
+import pytest
+import torch
 from fastai.vision.core import TensorImageBW
 
 from cxr_fastai.recipes import AUGMENT

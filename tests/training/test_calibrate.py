@@ -1,6 +1,8 @@
 """pytest tests/training/test_calibrate.py"""
 
-import numpy as np, pytest, torch
+import numpy as np
+import pytest
+import torch
 from sklearn.metrics import f1_score, log_loss
 
 from cxr_fastai.training.calibrate import (
@@ -9,7 +11,7 @@ from cxr_fastai.training.calibrate import (
     fit_thresholds,
     probabilities,
 )
-from cxr_fastai.training.losses import BinaryCrossEntropy, CrossEntropy
+from cxr_fastai.training.losses import CrossEntropy
 
 
 def softmax(logits, temperature=1.0):

@@ -1,15 +1,23 @@
 """pytest tests/training/test_data.py"""
 
+import pickle
+import random
+import subprocess
+import sys
+import tracemalloc
 from collections import Counter
-import pickle, random, subprocess, sys, tracemalloc
-import numpy as np, pytest, torch
+
+import numpy as np
+import pytest
+import torch
+import toy
 from fastai.vision.core import TensorImageBW
 from fasttransform import Pipeline
 
-from cxr_fastai import bundle, images
+from cxr_fastai import images
+from cxr_fastai.bundle import store as bundle
 from cxr_fastai.core import IntegrityError, NotCurated, UsageError
 from cxr_fastai.manifest import read_manifest
-from cxr_fastai.training.cache import pixel_cache
 from cxr_fastai.training.data import (
     MEAN,
     STD,
@@ -19,7 +27,7 @@ from cxr_fastai.training.data import (
     build_dataloaders,
     check_classes,
 )
-import toy
+from cxr_fastai.training.pixel_cache import pixel_cache
 
 SIZE = 32
 

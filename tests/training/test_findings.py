@@ -1,17 +1,21 @@
 """pytest tests/training/test_findings.py: findings that do not exclude each other, from a folder to answers"""
 
-import json, math
-import numpy as np, pytest, torch
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import toy
+from fastai.learner import load_learner
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fastai.learner import load_learner
-from cxr_fastai.bundle import load_bundle
+from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.core import UsageError
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training.data import build_dataloaders, check_classes
 from cxr_fastai.training.learner import mean_over_findings
 from cxr_fastai.training.run import train
-import toy
 
 
 @pytest.fixture(autouse=True)

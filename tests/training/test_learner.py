@@ -1,13 +1,14 @@
 """pytest tests/training/test_learner.py"""
 
-import pytest, torch
+import pytest
+import torch
+import toy
 from torch import nn
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.models import param_groups
+from cxr_fastai.models.networks import param_groups
 from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.learner import balanced_accuracy, build_learner, start_network
-import toy
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """pytest tests/training/test_losses.py"""
 
-import numpy as np, pytest, torch
+import numpy as np
+import pytest
+import torch
 import torch.nn.functional as F
 from sklearn.utils.class_weight import compute_class_weight
 

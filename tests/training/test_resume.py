@@ -2,19 +2,27 @@
 
 Runs that end early: killed, resumed, spread over processes. Each in processes of its own, on one thread."""
 
-import csv, json, shutil, signal, subprocess, sys
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
-import pytest, safetensors.torch, torch
 
+import pytest
+import safetensors.torch
+import torch
+import toy
 from fastai.callback.core import Callback
-from cxr_fastai.bundle import load_bundle
+
+from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.cli import main
 from cxr_fastai.core import IntegrityError, UsageError
 from cxr_fastai.training import run as running
 from cxr_fastai.training.checkpoint import CHECKPOINT, read_state
 from cxr_fastai.training.learner import start_network
 from cxr_fastai.training.run import train
-import toy
 
 HOUSE = Path(__file__).parents[2]
 

@@ -1,18 +1,27 @@
 """pytest tests/training/test_run.py"""
 
-import csv, json, os, shutil, subprocess, sys
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-import pytest, safetensors.torch, torch
 
+import pytest
+import safetensors.torch
+import torch
+import toy
 from fastai.callback.core import Callback
-from cxr_fastai.bundle import load_bundle
+
+from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.core import CxrError, IntegrityError, NotCurated, StorageError, UsageError
 from cxr_fastai.manifest import read_manifest
-from cxr_fastai.training import run as running, tracking
+from cxr_fastai.training import history as tracking
+from cxr_fastai.training import run as running
 from cxr_fastai.training.data import Draws, build_dataloaders
 from cxr_fastai.training.learner import build_learner, start_network
 from cxr_fastai.training.run import default_out, fit, train
-import toy
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cxr_fastai.models import build_network, param_groups
+from cxr_fastai.models.networks import build_network, param_groups
 from cxr_fastai.training.schedule import stages
 
 # groups, epochs, pretrained, unfreeze -> (freeze_to, epochs) of each stage

@@ -2,12 +2,15 @@
 
 MLflow and TensorBoard themselves, read back with their own readers."""
 
-import csv, sqlite3, sys
+import csv
+import sqlite3
+import sys
+
 import pytest
+import toy
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.training.run import train
-import toy
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,13 @@
 the cache. Takes Sources, returns each one's Tree and why the others are absent; never changes a mirror."""
 
 from __future__ import annotations
-import json, shutil
+
+import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...core import (
+from cxr_fastai.core import (
     CxrError,
     IntegrityError,
     SourceUnavailable,
@@ -20,12 +22,12 @@ from ...core import (
     write_json,
     write_text,
 )
-from ...manifest import read_rows, write_rows
-from ..catalog import Source, split_list
-from ..tree import Tree, folder_tree
-from .archives import unpack
-from .download import download
-from .transports import Check, check_all, how_to_get, mirror_path, plan
+from cxr_fastai.curation.fetch.archives import unpack
+from cxr_fastai.curation.fetch.download import download
+from cxr_fastai.curation.fetch.transports import Check, check_all, how_to_get, mirror_path, plan
+from cxr_fastai.curation.sources.catalog import Source, split_list
+from cxr_fastai.curation.sources.tree import Tree, folder_tree
+from cxr_fastai.manifest import read_rows, write_rows
 
 __all__ = ["Fetched", "fetch", "first_at_hand", "passed_over", "survey", "LOCK_FILE"]
 

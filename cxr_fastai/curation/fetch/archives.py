@@ -5,15 +5,25 @@ A name in an archive is never a name on disk. No link, device or folder of an ar
 it unpacked, and nothing kept of one that is refused."""
 
 from __future__ import annotations
-import hashlib, html, itertools, json, os, platform, re, shutil, tarfile, uuid
+
+import hashlib
+import html
+import itertools
+import json
+import os
+import platform
+import re
+import shutil
+import tarfile
+import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import IntegrityError, StorageError, make_folder, one_line, printable
-from .containers import BY_HAND, Archive, Dropped, Entry, Limits
-from .tars import METHODS, TarReader
-from .zips import ZipReader
+from cxr_fastai.core import IntegrityError, StorageError, make_folder, one_line, printable
+from cxr_fastai.curation.fetch.containers import BY_HAND, Archive, Dropped, Entry, Limits
+from cxr_fastai.curation.fetch.tars import METHODS, TarReader
+from cxr_fastai.curation.fetch.zips import ZipReader
 
 __all__ = ["Member", "Dropped", "Limits", "LIMITS", "unpack"]
 

@@ -2,13 +2,18 @@
 Nothing here writes; no size that an archive states is believed, bytes are counted as they come."""
 
 from __future__ import annotations
-import lzma, os, re, time, zlib
+
+import lzma
+import os
+import re
+import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import IntegrityError, StorageError, one_line, printable
-from ..listing import is_junk, is_text
+from cxr_fastai.core import IntegrityError, StorageError, one_line, printable
+from cxr_fastai.curation.sources.listing import is_junk, is_text
 
 __all__ = ["Archive", "Deflate", "Dropped", "Entry", "Limits", "unwanted"]
 

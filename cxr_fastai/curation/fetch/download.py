@@ -6,14 +6,18 @@ is not what it should be.
 A body that ends with its connection, with neither a stated length nor chunks, may have been cut: only a pin tells."""
 
 from __future__ import annotations
-import random, re, shutil, time
+
+import random
+import re
+import shutil
+import time
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from ...core import IntegrityError, SourceUnavailable, StorageError, UsageError, printable
-from .exchange import Again, Exchange, bare, coding, new_session, validator
-from .partial import MEND, Partial, disk
+from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, UsageError, printable
+from cxr_fastai.curation.fetch.exchange import Again, Exchange, bare, coding, new_session, validator
+from cxr_fastai.curation.fetch.partial import MEND, Partial, disk
 
 __all__ = ["Download", "download", "MAX_DOWNLOAD"]
 

@@ -3,11 +3,15 @@ and in plain words what went wrong. Never follows another scheme, never gives on
 a query string or a header. Writes nothing."""
 
 from __future__ import annotations
-import html, logging, re, time
+
+import html
+import logging
+import re
+import time
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from ...core import SourceUnavailable, UsageError, one_line, printable
+from cxr_fastai.core import SourceUnavailable, UsageError, one_line, printable
 
 __all__ = ["Exchange", "Again", "new_session", "bare", "coding", "validator"]
 
@@ -66,7 +70,8 @@ class Exchange:
 
     def ask(self, session, more: dict):
         "The answer to the address and the headers `more`, its body unread. Raises `Again`."
-        import requests, urllib3
+        import requests
+        import urllib3
 
         logging.getLogger("urllib3.connectionpool").addFilter(no_query)
         url, theirs = self.address()

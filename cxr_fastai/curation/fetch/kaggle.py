@@ -3,12 +3,26 @@ over the network when it is imported, prints, exits, and sets no timeouts.) Retu
 nothing."""
 
 from __future__ import annotations
-import json, os, re
+
+import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ...core import CatalogError
-from .asking import TIMEOUT, Check, Part, Plan, length, mirror_way, patiently, pin_of, refused, told
+from cxr_fastai.core import CatalogError
+from cxr_fastai.curation.fetch.plan import (
+    TIMEOUT,
+    Check,
+    Part,
+    Plan,
+    length,
+    mirror_way,
+    patiently,
+    pin_of,
+    refused,
+    told,
+)
 
 __all__ = ["check_kaggle", "plan_kaggle"]
 

@@ -8,11 +8,18 @@ never trusts bytes of an earlier run whose checksum it has not seen again.
 KEY is a SHA-256 of the key, cut to 32 digits: no address stands in a name or in a file."""
 
 from __future__ import annotations
-import hashlib, itertools, json, os, re, socket, time
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import socket
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...core import IntegrityError, StorageError, sha256_text
+from cxr_fastai.core import IntegrityError, StorageError, sha256_text
 
 try:
     import fcntl

@@ -5,11 +5,16 @@ tarfile reads the headers. The stream is decompressed here, and each header look
 tarfile puts no bound on what a piece or a header becomes in memory, and takes a broken header for the archive's end."""
 
 from __future__ import annotations
-import bz2, lzma, math, struct, tarfile
+
+import bz2
+import lzma
+import math
+import struct
+import tarfile
 from collections.abc import Iterator
 
-from ...core import IntegrityError, printable
-from .containers import (
+from cxr_fastai.core import IntegrityError, printable
+from cxr_fastai.curation.fetch.containers import (
     BY_HAND,
     MEMORY,
     PIECE,

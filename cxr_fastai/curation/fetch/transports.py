@@ -4,16 +4,20 @@ missing before any download, plan() the parts to download. Downloads nothing its
 A newcomer adds a transport by one entry of TRANSPORTS, at the end of this file."""
 
 from __future__ import annotations
-import os, re, threading, time
+
+import os
+import re
+import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError as Late
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from ...core import CatalogError, CxrError
-from ..catalog import split_list
-from .asking import (
+from cxr_fastai.core import CatalogError, CxrError
+from cxr_fastai.curation.fetch.plan import (
     LATER,
     Check,
     Part,
@@ -28,7 +32,8 @@ from .asking import (
     size_at,
     told,
 )
-from .kaggle import check_kaggle, plan_kaggle
+from cxr_fastai.curation.fetch.kaggle import check_kaggle, plan_kaggle
+from cxr_fastai.curation.sources.catalog import split_list
 
 __all__ = [
     "Part",

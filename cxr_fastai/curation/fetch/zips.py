@@ -4,11 +4,17 @@ zipfile reads the directory. The bytes are decompressed here: zipfile's bzip2 an
 becomes in memory (4 KB of bzip2: 4 GB), and Python 3.10's lets members overlap."""
 
 from __future__ import annotations
-import bz2, lzma, stat, struct, zipfile, zlib
+
+import bz2
+import lzma
+import stat
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 
-from ...core import IntegrityError
-from .containers import (
+from cxr_fastai.core import IntegrityError
+from cxr_fastai.curation.fetch.containers import (
     BY_HAND,
     HOSTILE,
     MEMORY,

@@ -2,14 +2,20 @@
 
 Archives as people publish them, what is left out of them, full disks and kills. What is refused: its neighbour."""
 
-import io, os, random, resource, shutil, stat, struct, subprocess, sys, tarfile, zipfile
+import io
+import os
+import random
+import resource
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
-
-from cxr_fastai.core import StorageError
-from cxr_fastai.curation.fetch import archives
-from cxr_fastai.curation.fetch.archives import Member, unpack
 from toy_archives import (
     END,
     FILES,
@@ -34,6 +40,10 @@ from toy_archives import (
     unix,
     zip_of,
 )
+
+from cxr_fastai.core import StorageError
+from cxr_fastai.curation.fetch import archives
+from cxr_fastai.curation.fetch.archives import Member, unpack
 
 # ---- archives as they should be
 

@@ -2,16 +2,27 @@
 
 Downloads from a real server on the loopback that does what bad networks and bad servers do. No other network."""
 
-import gzip, hashlib, json, logging, os, random, signal, subprocess, sys, threading, time, traceback
+import gzip
+import hashlib
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from loopback import chunked, file, page, redirect, serve, silent, status
 
 from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, UsageError
 from cxr_fastai.curation.fetch import exchange, partial
 from cxr_fastai.curation.fetch.download import download
-from loopback import chunked, file, page, redirect, serve, silent, status
 
 DATA = random.Random(1).randbytes(600_000)
 OTHER = random.Random(2).randbytes(600_000)

@@ -2,16 +2,24 @@
 
 From the servers to the curated folder: Kaggle's real client and real downloads, against a loopback endpoint."""
 
-import hashlib, io, json, os, shutil, subprocess, sys, tarfile, zipfile
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 
 import pytest
+from kaggle_endpoint import KEY, SECRETS, SIGNATURE, USER, Endpoint
+from toy_sources import put, read_rows, rule, write_catalog
 
 from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, sha256_file
 from cxr_fastai.curation import fetch as fetching
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import read_manifest
-from kaggle_endpoint import KEY, SECRETS, SIGNATURE, USER, Endpoint
-from toy_sources import put, read_rows, rule, write_catalog
 
 COMMIT = "5" * 40
 

@@ -2,14 +2,16 @@
 
 Every archive here is refused, in words that say why and what to do, and nothing of it stays in the store."""
 
-import json, lzma, stat, tarfile, time, tracemalloc, zipfile
+import json
+import lzma
+import stat
+import tarfile
+import time
+import tracemalloc
+import zipfile
 from dataclasses import replace
 
 import pytest
-
-from cxr_fastai.core import IntegrityError
-from cxr_fastai.curation.fetch import archives
-from cxr_fastai.curation.fetch.archives import LIMITS, Limits, unpack
 from toy_archives import (
     END,
     FILES,
@@ -41,6 +43,10 @@ from toy_archives import (
     unix,
     zip_of,
 )
+
+from cxr_fastai.core import IntegrityError
+from cxr_fastai.curation.fetch import archives
+from cxr_fastai.curation.fetch.archives import LIMITS, Limits, unpack
 
 SMALL = replace(LIMITS, ratio_floor=100_000)  # bombs that cost a test nothing
 

@@ -2,17 +2,23 @@
 
 Kaggle's real, unpatched client, GitHub and plain HTTP, against a loopback server."""
 
-import json, os, pickle, re, subprocess, sys, time
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 import requests
+from kaggle_endpoint import HANG, KEY, SECRETS, SIGNATURE, TOKEN, USER, Endpoint
 
 from cxr_fastai.core import CatalogError, SourceUnavailable
 from cxr_fastai.curation.fetch import asking
-from cxr_fastai.curation.catalog import Rule, Source
 from cxr_fastai.curation.fetch.download import download
 from cxr_fastai.curation.fetch.transports import (
     TRANSPORTS,
@@ -22,7 +28,7 @@ from cxr_fastai.curation.fetch.transports import (
     how_to_get,
     plan,
 )
-from kaggle_endpoint import HANG, KEY, SECRETS, SIGNATURE, TOKEN, USER, Endpoint
+from cxr_fastai.curation.sources.catalog import Rule, Source
 
 OLD, NEW = b"PK-old" * 50, b"PK-new" * 60
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -615,7 +621,7 @@ def test_one_that_hangs_or_fails_costs_only_its_own_line(kaggle, environ):
 
 
 def test_every_transport_of_the_catalogue_has_an_entry():
-    from cxr_fastai.curation import catalog
+    from cxr_fastai.curation.sources import catalog
 
     assert set(catalog.TRANSPORTS) == set(TRANSPORTS)
 

@@ -1,0 +1,1 @@
+"""The wing that looks at a curated folder before a score on it is believed."""

@@ -1,0 +1,1 @@
+"""Which files are one radiograph: Items in, fingerprints, links and groups of copies out."""

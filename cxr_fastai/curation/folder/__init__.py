@@ -1,0 +1,1 @@
+"""What a curation writes: split, manifest rows, images, tables, card, page; one run at a time."""

@@ -1,0 +1,1 @@
+"""Numbers, tables and intervals in words, and how every html page is made."""

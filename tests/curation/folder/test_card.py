@@ -1,0 +1,317 @@
+"""pytest tests/curation/test_report.py: the dataset card, of tiny curations whose every number is known"""
+
+import html
+import re
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from toy_sources import put, rule, write_catalog
+
+from cxr_fastai.core import one_line
+from cxr_fastai.curation.folder.card import confounds, dataset_card, md, percent, share_lines
+from cxr_fastai.curation.pipeline import curate
+
+LABELS = dict(norm="no_finding", tb="tuberculosis", vir="viral_pneumonia")
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    "toy(counts by label of each source, its cells ..) -> a Curation; images are named pPATIENT_NUMBER_AGE_VIEW.png."
+    monkeypatch.setenv("CXR_CACHE", str(tmp_path / "cache"))
+
+    def make(*sources, copies=(), quick=False):
+        rows = []
+        for k, (counts, cells) in enumerate(sources):
+            id = cells.pop("id", f"s{k}")
+            for j, (label, names) in enumerate(counts.items()):
+                for i, name in enumerate(names):
+                    put(tmp_path / id / label / f"{name}.png", 1000 * k + 100 * j + i)
+            first = dict(
+                name_regex=r"/p(?P<pid>\d*)_\d+_(?P<age>\d*)_(?P<view>\w*)",
+                patient=f"{id}:{{pid}}",
+                age="{age}",
+                view="{view}",
+                **cells,
+            )
+            rows += [
+                rule(
+                    id, first=i == 0, label_value=l, findings=LABELS[l], **(first if i == 0 else {})
+                )
+                for i, l in enumerate(counts)
+            ]
+        for a, b in copies:
+            shutil.copy(tmp_path / a, tmp_path / b)
+        return curate(
+            tmp_path / "out",
+            manifest=write_catalog(tmp_path / "c.csv", *rows),
+            workers=1,
+            quick=quick,
+        )
+
+    return make
+
+
+def names(n, age="", view="", patient=True):
+    return [f"p{f'{i:03}' if patient else ''}_{i}_{age}_{view}" for i in range(n)]
+
+
+def other(done, **cells):
+    "The same curation with attributes of its own."
+    return SimpleNamespace(
+        **{**{k: getattr(done, k) for k in dir(done) if not k.startswith("_")}, **cells}
+    )
+
+
+def table(card, heading):
+    "The rows of the table whose first column is named so, as dicts."
+    lines = card.split("\n")
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    cells = lambda line: [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
+    rows = []
+    for line in lines[at + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(dict(zip(cells(lines[at]), cells(line))))
+    return rows
+
+
+# ---- what may be shared
+
+
+def test_the_card_says_how_many_images_may_be_shared_and_names_the_others(toy):
+    done = toy(
+        ({"norm": names(6)}, dict(licence="CC BY 4.0")),
+        ({"tb": names(3)}, dict(redistribute="no")),
+        ({"vir": names(4)}, dict(redistribute="unknown", licence="-")),
+    )
+    assert share_lines(done) == [
+        "6 of 13 images come from sources that allow redistribution: s0; each under its licence.",
+        "For local use only, do not publish the images of: s1 (not allowed), s2 (not known).",
+    ]
+    card = dataset_card(done)
+    assert all(line in card for line in share_lines(done))
+    rows = table(card.split("## What may be shared")[1], "source")
+    assert [(r["source"], r["images"], r["may be shared on"], r["licence"]) for r in rows] == [
+        ("s0", "6", "yes", "CC BY 4.0"),
+        ("s1", "3", "no", "CC0"),
+        ("s2", "4", "unknown", "none stated"),
+    ]
+
+
+def test_a_folder_that_may_not_be_shared_at_all_names_no_source_that_may_be(toy):
+    done = toy(({"norm": names(3), "tb": names(3)}, dict(redistribute="-")))
+    assert share_lines(done) == [
+        "0 of 6 images come from sources that allow redistribution.",
+        "For local use only, do not publish the images of: s0 (not known).",
+    ]
+
+
+def test_a_folder_that_may_be_shared_whole_forbids_nothing(toy):
+    done = toy(({"norm": names(3), "tb": names(3)}, {}))
+    assert share_lines(done) == [
+        "6 of 6 images come from sources that allow redistribution: s0; each under its licence."
+    ]
+    assert "do not publish" not in dataset_card(done)
+
+
+def test_sources_that_could_not_be_fetched_are_the_first_line(toy):
+    done = toy(({"norm": names(3)}, {}))
+    lost = other(done, incomplete=("nih_full", "rsna"))
+    assert dataset_card(lost).startswith(
+        "INCOMPLETE: these sources could not be fetched: nih_full, rsna.\n\n# "
+    )
+    assert "INCOMPLETE" not in dataset_card(other(done, incomplete=()))
+
+
+def test_fetched_versions_and_quality_notes_stand_in_the_card_where_there_are_any(toy):
+    done = toy(({"norm": names(3)}, {}), ({"tb": names(3)}, {}))
+    plain = dataset_card(other(done, versions={}, notes={}))
+    assert "fetched" not in plain and "## Image quality" not in plain
+    entry = dict(version="3", parts=[dict(name="a.zip", sha256="ab" * 32, size=9)])
+    card = dataset_card(
+        other(done, versions={"s0": entry, "s1": "v2"}, notes={"cmyk": 2, "alpha": 7, "bits": 2})
+    )
+    rows = table(card.split("## What may be shared")[1], "source")
+    assert [r["fetched"] for r in rows] == ["3; a.zip abababababab", "v2"]
+    assert [(r["note"], r["images"]) for r in table(card, "note")] == [
+        ("alpha", "7"),
+        ("bits", "2"),
+        ("cmyk", "2"),
+    ]
+
+
+# ---- what gives a class away
+
+
+def test_a_class_of_one_source_or_of_children_is_warned_of_in_numbers(toy):
+    done = toy(
+        ({"vir": names(19), "norm": names(10)}, dict(age_group="child")),
+        ({"vir": names(1), "norm": names(10), "tb": names(5)}, dict(age_group="adult")),
+    )
+    said = confounds(done)
+    learns = "a model may learn the source instead of the disease."
+    assert f"95 % (19 of 20) of class viral_pneumonia come from s0: {learns}" in said
+    assert (
+        "95 % (19 of 20) of class viral_pneumonia are of children: "
+        "a model may learn age instead of the disease."
+    ) in said
+    assert f"Every image of class tuberculosis comes from s1: {learns}" in said
+    assert not [s for s in said if "class normal" in s]
+    assert all(f"- {md(s)}" in dataset_card(done) for s in said)
+
+
+def test_shares_of_the_largest_source_are_told_for_each_split(toy):
+    done = toy(({"norm": names(30)}, {}), ({"norm": names(10), "tb": names(2)}, {}))
+    norm, tb = table(dataset_card(done), "class | largest source")
+    assert (norm["class"], norm["largest source"], norm["of all"]) == ("normal", "s0", "75 %")
+    for split in ("train", "valid", "test"):
+        of = [r for r in done.records if (r.label, r.split) == ("normal", split)]
+        n = sum(r.source == "s0" for r in of)
+        assert norm[f"of {split}"] == (percent(n, len(of)) if of else "no image")
+    assert tb["of all"] == "100 %" and "no image" in tb.values()
+    assert any(s.startswith("Class tuberculosis has no image in ") for s in confounds(done))
+
+
+def test_an_age_that_is_given_goes_before_what_the_catalogue_says_of_the_source(toy):
+    done = toy(
+        ({"norm": [*names(2, age="7"), "p9_9_60_"], "tb": names(2)}, dict(age_group="adult")),
+        ({"norm": ["p1_1__", "p2_2_17_", "p3_3_18_"], "vir": names(2)}, dict(age_group="mixed")),
+    )
+    rows = {r["class"]: r for r in table(dataset_card(done).split("## Patients")[1], "class")}
+    said = lambda c: [
+        rows[c][k]
+        for k in (
+            "images",
+            "of children",
+            "of adults",
+            "age group unknown",
+            "age given",
+            "age, median (range)",
+        )
+    ]
+    assert said("normal") == ["6", "3", "2", "1", "5", "17 (7 to 60)"]
+    assert said("tuberculosis") == ["2", "0", "2", "0", "0", "none"]
+    assert said("viral_pneumonia") == ["2", "0", "0", "2", "0", "none"]
+
+
+def test_patients_and_views_are_counted_by_class(toy):
+    done = toy(
+        (
+            {
+                "norm": ["p1_1__PA", "p1_2__AP", "p2_3__AP", "p_4__"],
+                "tb": [*names(3, view="lordotic")],
+            },
+            {},
+        )
+    )
+    card = dataset_card(done)
+    people = {r["class"]: r for r in table(card.split("## Patients")[1], "class")}
+    assert [people["normal"][k] for k in ("images", "patient known", "patients")] == ["4", "3", "2"]
+    assert "The patient is known for 6 of 7 images (86 %)" in card
+    views = table(card, "class | view PA")
+    assert views[0] == {
+        "class": "normal",
+        "view PA": "1",
+        "view AP": "2",
+        "view lordotic": "0",
+        "other views": "0",
+        "view unknown": "1",
+    }
+    assert views[1]["view lordotic"] == "3"
+
+
+def test_copies_and_who_re_publishes_whom_are_told(toy):
+    done = toy(
+        ({"norm": names(6)}, {}),
+        ({"norm": ["p7_7__"], "tb": names(3)}, dict(derived_from="s0")),
+        copies=[
+            ("s0/norm/p000_0__.png", "s1/norm/p8_8__.png"),
+            ("s1/tb/p000_0__.png", "s1/tb/p5_5__.png"),
+        ],
+    )
+    card = dataset_card(done)
+    assert (
+        "- 2 copies are left out (duplicates.csv): 2 of equal bytes, 0 of equal pixels, 0 resized, cropped, turned "
+        "or otherwise altered; 1 of them between two sources."
+    ) in card
+    assert table(card, "source | is known to re-publish") == [
+        {
+            "source": "s1",
+            "is known to re-publish": "s0",
+            "of these in this folder": "s0",
+            "copies shared with other sources": "1",
+        }
+    ]
+    assert "Unexpected overlap" not in card
+    assert "- No source here has an official test set" in card
+
+
+def test_official_test_sets_are_named_with_their_size(toy):
+    split = "path:_(?P<test>1)_"
+    done = toy(({"norm": names(6), "tb": names(6)}, dict(split=split)), ({"vir": names(4)}, {}))
+    assert "- Official test sets are kept as test: s0 (2 images)." in dataset_card(done)
+
+
+# ---- text
+
+NASTY = "a | b\nc <script>alert(1)</script> [x](javascript:1) `code` *bold* _u_ &lt; \x1b[31m \u202e # -"
+
+
+def test_messy_names_stay_text_in_one_cell(toy):
+    done = toy(({"norm": names(3)}, dict(title=NASTY, licence=NASTY, citation=NASTY, url=NASTY)))
+    card = dataset_card(done)
+    (row,) = table(card.split("## What may be shared")[1], "source")
+    shown = html.unescape(
+        re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", row["title"])
+    )  # as Markdown shows it
+    assert shown == one_line(NASTY).replace("\x1b", r"\x1b").replace("\u202e", r"\u202e")
+    assert "<" not in row["title"] and "\x1b" not in card and "\u202e" not in card
+
+
+@pytest.mark.parametrize(
+    "text,said",
+    [
+        ("a|b", r"a\|b"),
+        (r"a\|b", r"a\\\|b"),
+        ("a\r\n b", "a b"),
+        ("<b>", "&lt;b&gt;"),
+        ("&lt;", "&amp;lt;"),
+        ("Lung & chest", "Lung & chest"),
+        ("kermany_kaggle", "kermany_kaggle"),
+        ("_x_", r"\_x\_"),
+        ("*", r"\*"),
+        ("# x", r"\# x"),
+        ("- x", r"\- x"),
+        ("a-b #1", "a-b #1"),
+        ("[x](y)", r"\[x\](y)"),
+        (7, "7"),
+        ("", ""),
+    ],
+)
+def test_text_is_escaped_only_where_it_would_be_taken_for_markup(text, said):
+    assert md(text) == said
+
+
+@pytest.mark.parametrize(
+    "n,of,said",
+    [
+        (0, 5, "0 %"),
+        (5, 5, "100 %"),
+        (1, 1000, "under 1 %"),
+        (999, 1000, "over 99 %"),
+        (1, 100, "1 %"),
+        (99, 100, "99 %"),
+        (1, 3, "33 %"),
+        (0, 0, "0 %"),
+    ],
+)
+def test_a_share_is_none_or_all_only_where_it_is(n, of, said):
+    assert percent(n, of) == said
+
+
+def test_the_same_curation_gives_the_same_card(toy):
+    done = toy(({"norm": names(6)}, {}), ({"tb": names(6)}, {}))
+    backwards = other(done, records=done.records[::-1])
+    assert dataset_card(done) == dataset_card(done) == dataset_card(backwards)
+    assert str(done.out) not in dataset_card(done)

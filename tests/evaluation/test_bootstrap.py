@@ -1,0 +1,190 @@
+"""Bootstrap over groups against plain loops over the same draws, with scikit-learn.
+Run: python -m pytest tests/evaluation/test_intervals.py"""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from cxr_fastai.core import UsageError
+from cxr_fastai.evaluation import bootstrap as intervals
+from cxr_fastai.evaluation.bootstrap import Resampling, interval
+
+
+def drawn(seed):
+    "A few images in fewer groups, scores with many ties, unknowns: groups, positive, scores, among."
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 60))
+    positive, among = rng.random(n) < rng.random(), rng.random(n) < 0.8
+    return rng.integers(0, max(2, n // 3), n), positive, np.round(rng.random(n), 1), among
+
+
+def one_by_one(resampling, number, needs):
+    "`number` of the indices of each resample, nan where `needs` is not met."
+    return np.array([number(i) if needs(i) else np.nan for i in resampling.draws()])
+
+
+# ---- against a plain loop
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("known", [False, True])
+def test_aurocs_equal_scikit_learn_on_the_images_of_each_resample(seed, known):
+    groups, positive, scores, among = drawn(seed)
+    if not known:
+        among = np.ones(len(groups), bool)
+    rs = Resampling(groups, 70, seed)
+
+    def of(i):
+        return i[among[i]]
+
+    want = one_by_one(
+        rs,
+        lambda i: sk.roc_auc_score(positive[of(i)], scores[of(i)]),
+        lambda i: len(set(positive[of(i)])) == 2,
+    )
+    assert np.allclose(rs.aurocs(positive, scores, among), want, rtol=0, atol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_average_precisions_equal_scikit_learn_on_the_images_of_each_resample(seed):
+    groups, positive, scores, among = drawn(seed)
+    rs = Resampling(groups, 70, seed)
+
+    def of(i):
+        return i[among[i]]
+
+    want = one_by_one(
+        rs,
+        lambda i: sk.average_precision_score(positive[of(i)], scores[of(i)]),
+        lambda i: positive[of(i)].any(),
+    )
+    assert np.allclose(
+        rs.average_precisions(positive, scores, among), want, rtol=0, atol=1e-12, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_columns_together_equal_the_micro_average_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    groups, positive = rng.integers(0, 12, 30), rng.random((30, 3)) < [0.2, 0.5, 0.7]
+    scores, rs = np.round(rng.random((30, 3)), 1), Resampling(groups, 20, seed)
+    want = [sk.roc_auc_score(positive[i], scores[i], average="micro") for i in rs.draws()]
+    assert np.allclose(rs.aurocs(positive, scores), want, rtol=0, atol=1e-12)
+
+
+def test_totals_and_shares_equal_sums_over_the_images_of_each_resample():
+    rng = np.random.default_rng(0)
+    values, groups = rng.normal(size=(40, 3)), [("p", i % 13) for i in range(40)]
+    rs = Resampling(groups, 90)
+    images = list(rs.draws())
+    assert np.allclose(rs.totals(values), [values[i].sum(0) for i in images])
+    assert np.allclose(rs.totals(values[:, 0]), [values[i, 0].sum() for i in images])
+    assert np.array_equal(rs.totals(values > 0), [(values[i] > 0).sum(0) for i in images])
+    wholes = np.arange(40) % 2 == 0
+    want = [(values[i] * wholes[i][:, None]).sum(0) / wholes[i].sum() for i in images]
+    assert np.allclose(rs.shares(values * wholes[:, None], wholes), want)
+    assert np.allclose(rs.shares(values[:, 1]), [values[i, 1].mean() for i in images])
+
+
+def test_a_share_of_nothing_is_undefined_and_so_is_an_auroc_without_two_sides():
+    first = np.arange(6) < 1
+    rs = Resampling(range(6), 300)
+    times = np.array([np.count_nonzero(i == 0) for i in rs.draws()])
+    assert 0 < np.count_nonzero(times == 0) < 300
+    scores = np.arange(6.0)
+    for found in (
+        rs.shares(first, first),
+        rs.aurocs(first, scores),
+        rs.average_precisions(first, scores),
+    ):
+        assert np.array_equal(np.isnan(found), times == 0)
+
+
+def test_each_resample_draws_as_many_groups_as_there_are_and_each_whole():
+    groups = np.array(["a", "b", "b", "c", "c", "c", "d"])
+    for i in Resampling(groups, 50).draws():
+        times = np.bincount(i, minlength=7)
+        assert (
+            times[1] == times[2] and len(set(times[3:6])) == 1
+        )  # the images of a group come together
+        assert times[0] + times[1] + times[3] + times[6] == 4
+
+
+# ---- the draws
+
+
+def test_the_same_seed_draws_the_same_whatever_the_number_of_resamples():
+    rng = np.random.default_rng(0)
+    groups, values = rng.integers(0, 20, 50), rng.random(50)
+    few, many = (Resampling(groups, r, seed=3).totals(values) for r in (10, 200))
+    assert np.array_equal(few, many[:10]) and not np.array_equal(
+        few, Resampling(groups, 10, seed=4).totals(values)
+    )
+
+
+def test_draws_that_are_not_kept_are_drawn_again_alike(monkeypatch):
+    groups, positive, scores, _ = drawn(5)
+    kept, again = Resampling(groups, 100), Resampling(groups, 100)
+    want = kept.aurocs(positive, scores)
+    monkeypatch.setattr(intervals, "HELD", 0)
+    for _ in range(2):
+        assert np.array_equal(again.aurocs(positive, scores), want, equal_nan=True)
+    assert kept._held and not again._held
+
+
+@pytest.mark.parametrize(
+    "groups,resamples,says", [([], 10, "groups is empty"), ([1, 2], 0, "resamples is 0")]
+)
+def test_nothing_to_draw_is_refused(groups, resamples, says):
+    with pytest.raises(UsageError, match=says):
+        Resampling(groups, resamples)
+
+
+# ---- the interval
+
+
+def test_an_interval_is_the_middle_95_percent_of_the_resamples():
+    values = np.random.default_rng(0).permutation(np.arange(1001.0))
+    assert interval(values) == [25, 975]
+    assert interval(np.r_[values, np.full(1001, np.nan)]) == [25, 975]
+
+
+@pytest.mark.parametrize("values", [[np.nan] * 4, [1, np.nan, np.nan], [np.nan]])
+def test_a_number_that_fewer_than_half_of_the_resamples_define_has_no_interval(values):
+    assert interval(values) is None
+
+
+def test_one_group_has_no_interval_nor_has_a_side_of_one_group():
+    alone, right = Resampling(["p"] * 5, 50), np.array([1, 1, 0, 1, 0], bool)
+    assert (
+        interval(alone.shares(right)) is None
+        and interval(alone.aurocs(right, np.arange(5.0))) is None
+    )
+    rs = Resampling(["p", "p", "q", "r", "s"], 200)
+    recall, of_p = rs.shares(right & [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]), [1, 1, 0, 0, 0]
+    assert rs.interval(recall) == [1, 1] and rs.interval(recall, of_p) is None
+    assert rs.interval(recall, np.ones(5, bool)) == [1, 1]
+
+
+def test_answers_that_are_all_right_have_an_interval_without_width():
+    assert interval(Resampling(range(30), 100).shares(np.ones(30, bool))) == [1, 1]
+
+
+def test_patients_whose_images_resemble_each_other_widen_the_interval():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(200), 5)
+    right = (rng.random(200) < 0.8)[groups]  # all of a patient's images right, or none
+    by_patient, by_image = (
+        np.ptp(interval(Resampling(g, 500).shares(right))) for g in (groups, range(1000))
+    )
+    assert 1.7 < by_patient / by_image < 2.8  # the square root of 5
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    rng, held = np.random.default_rng(0), []
+    for trial in range(200):
+        groups = np.repeat(np.arange(80), rng.integers(1, 4, 80))
+        right = rng.random(len(groups)) < rng.beta(4, 1, 80)[groups]
+        low, high = interval(Resampling(groups, 200, trial).shares(right))
+        held.append(low <= 0.8 <= high)
+    assert 0.88 <= np.mean(held) <= 0.99

@@ -1,0 +1,114 @@
+"""pytest tests/evaluation/test_rows.py: which images of another folder a bundle may be judged by, and as what"""
+
+from types import SimpleNamespace
+
+import pytest
+
+from cxr_fastai.core import UsageError
+from cxr_fastai.evaluation.unseen import rows_for
+from cxr_fastai.manifest import COLUMNS, Manifest, Record
+from cxr_fastai.recipes import load_recipe
+
+
+def record(i, label, findings, source="s", patient=""):
+    known = dict(
+        path=f"{label}/{i}.png",
+        label=label,
+        findings=findings,
+        source=source,
+        patient=patient,
+        split="test",
+        pixel_sha256=f"{i:064x}"[::-1],
+        group=f"g{i}",
+    )
+    return Record(**{**dict.fromkeys(COLUMNS, ""), **known})
+
+
+def folder(recipe: str, *rows) -> tuple[Manifest, list[dict]]:
+    m = Manifest("/nowhere", list(rows), load_recipe(recipe), "a" * 64)
+    return m, m.part("test").to_dict("records")
+
+
+def bundle(recipe: str, saw=None, sha="b" * 64):
+    meta = dict(manifest_sha256=sha, recipe=load_recipe(recipe).to_dict())
+    return SimpleNamespace(
+        meta=meta, path="toy/bundle", saw=lambda rows: saw and [r["path"] in saw for r in rows]
+    )
+
+
+CHILDREN = [
+    record(0, "normal", "no_finding"),
+    record(1, "pneumonia", "bacterial_pneumonia"),
+    record(2, "pneumonia", "viral_pneumonia"),
+]
+NIH = [
+    record(0, "normal", "no_finding"),
+    record(1, "abnormal", "effusion|mass"),
+    record(2, "abnormal", "hernia"),
+]
+
+
+def test_rows_of_the_bundles_own_folder_are_as_they_are():
+    data, rows = folder("pneumonia", *CHILDREN)
+    assert rows_for(bundle("pneumonia", sha=data.sha256), data, rows) == (data, rows, [])
+
+
+@pytest.mark.parametrize(
+    "trained,curated,rows,labels",
+    [
+        ("kermany", "pneumonia", CHILDREN, ["normal", "bacterial_pneumonia", "viral_pneumonia"]),
+        ("six_class", "pneumonia", CHILDREN, ["normal", "bacterial_pneumonia", "viral_pneumonia"]),
+        ("pneumonia", "kermany", CHILDREN, ["normal", "pneumonia", "pneumonia"]),
+        ("triage", "nih14", NIH, ["normal", "abnormal", "abnormal"]),
+        ("six_class", "triage", NIH, ["normal", "other_findings", "other_findings"]),
+    ],
+)
+def test_a_folder_of_another_recipe_is_labelled_by_its_findings(trained, curated, rows, labels):
+    data, found, notes = rows_for(bundle(trained), *folder(curated, *rows))
+    assert [r["label"] for r in found] == labels and set(labels) <= set(data.vocab)
+    assert (
+        f"labelled here by the findings as the bundle's own recipe {trained} has it." in notes[-1]
+    )
+    assert data.recipe.name == f"{curated}, labelled as {trained}"
+
+
+def test_findings_that_a_source_was_never_seen_to_state_are_unknown_and_its_others_absent():
+    data, found, _ = rows_for(bundle("nih14"), *folder("triage", *NIH))
+    told = [data.recipe.targets(r["label"]) for r in found]
+    stated = [data.vocab.index(c) for c in ("effusion", "hernia", "mass")]
+    assert [[t[i] for i in stated] for t in told] == [[0, 0, 0], [1, 0, 1], [0, 1, 0]]
+    edema = data.vocab.index("edema")
+    assert [str(t[edema]) for t in told] == ["0.0", "nan", "nan"], "no finding is none at all"
+
+
+def test_an_image_without_a_finding_of_the_bundles_keeps_a_label_that_the_bundle_knows():
+    rows = [record(0, "pneumonia", "bacterial_pneumonia"), record(1, "other_findings", "mass")]
+    _, found, notes = rows_for(bundle("pneumoniamnist"), *folder("pneumonia", *rows))
+    assert [r["label"] for r in found] == [
+        "pneumonia"
+    ] and "1 images have no class of it." in notes[-1]
+
+
+def test_what_training_saw_is_left_out_and_told():
+    _, found, notes = rows_for(
+        bundle("pneumonia", saw={"normal/0.png"}), *folder("pneumonia", *CHILDREN)
+    )
+    assert [r["path"] for r in found] == ["pneumonia/1.png", "pneumonia/2.png"]
+    assert notes == ["1 of 3 images are left out: training saw them, or their patient."]
+
+
+@pytest.mark.parametrize(
+    "saw,said",
+    [
+        (None, "whether its images were in training is not known"),
+        ({"elsewhere.png"}, "The model saw none of these 3 images"),
+    ],
+)
+def test_what_is_known_of_training_is_told(saw, said):
+    assert said in rows_for(bundle("pneumonia", saw=saw), *folder("pneumonia", *CHILDREN))[2][0]
+
+
+def test_where_nothing_is_left_it_says_why():
+    everything = {r.path for r in CHILDREN}
+    with pytest.raises(UsageError, match="none of 3 images is left .* training saw them"):
+        rows_for(bundle("pneumonia", saw=everything), *folder("pneumonia", *CHILDREN))
