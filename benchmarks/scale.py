@@ -18,7 +18,7 @@ from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
 from cxr_fastai.curation.folder.split import assign_splits
 from cxr_fastai.curation.pipeline import _radiograph, _record
-from cxr_fastai.curation.sources.catalog import COLUMNS, Rule, Source
+from cxr_fastai.catalog import COLUMNS, Rule, Source
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.manifest import check_rows, manifest_text

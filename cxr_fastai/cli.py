@@ -15,7 +15,7 @@ from cxr_fastai.flags import ids, parser
 
 
 def sources(args) -> int:
-    from cxr_fastai.curation.sources.catalog import load_catalog
+    from cxr_fastai.catalog import load_catalog
 
     if args.check and args.manifest and _is_curated(Path(args.manifest)):
         return _check_curated(args.manifest)
@@ -46,8 +46,8 @@ def _check_curated(path) -> int:
 
 def _check_sources(args, catalog) -> int:
     "A line for each source: what is missing to have it; 3 where one that is on cannot be had."
+    from cxr_fastai.catalog import choose
     from cxr_fastai.curation.fetch import survey
-    from cxr_fastai.curation.sources.catalog import choose
 
     chosen = choose(
         catalog, ids(args.only), [s.id for s in catalog.values() if s.transport != "reference"]

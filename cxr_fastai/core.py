@@ -22,7 +22,8 @@ import io
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "StorageError",
     "FINDINGS",
     "SPLITS",
+    "Task",
+    "FolderWarning",
     "Prediction",
     "atomic_path",
     "write_text",
@@ -175,6 +178,37 @@ LEAVES_OPEN = {
 }
 SPLITS = ("train", "valid", "test")
 SURPLUS = "(surplus)"  # csv_rows: cells beyond the columns
+
+
+class Task(str, Enum):
+    """What a recipe asks of an image. Written to files as its value, a plain string."""
+
+    SINGLE_LABEL = "single_label"  # one class an image
+    MULTI_LABEL = "multi_label"  # any number of classes, each present, absent or unknown
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class FolderWarning:
+    """What a reader must know of a folder before a score on it is believed.
+
+    Rooms ask for `kind`; nothing searches the sentences.
+    """
+
+    kind: str  # of one vocabulary, as class_of_one_source; each room lists the kinds that it gives
+    says: str  # one sentence, whose numbers are of this folder
+    do: str = ""  # what a person can do about it
+    title: str = ""  # a few words, for a heading
+    numbers: dict | list | None = None  # what `says` was made from, as strict JSON
+
+    def __str__(self) -> str:
+        return self.says
+
+    def to_dict(self) -> dict:
+        """All fields, as strict JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,79 +1,155 @@
-"""How a long step shows on stderr: a bar in a terminal, a plain line in a pipe. Nothing goes to stdout."""
+"""What a long step shows, on stderr: bars in a terminal and in a notebook, plain lines in a pipe.
+
+`Progress` is the one protocol. This module itself follows it: pass `cxr_fastai.progress` to be
+shown all, or nothing for silence. Nothing goes to stdout.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from typing import Any, Protocol, TypeVar
 
 from cxr_fastai.core import size_text
 
-__all__ = ["bar", "meter", "say"]
+__all__ = ["Progress", "Meter", "SILENT", "bar", "meter", "say"]
+
+T = TypeVar("T")
 
 
-def say(text: str):
+class Meter(Protocol):
+    """Bytes that arrive."""
+
+    def update(self, n: int) -> None:
+        """`n` more bytes have come."""
+
+    def close(self) -> None:
+        """No more will come."""
+
+
+class Progress(Protocol):
+    """What a room is given to show how far it is."""
+
+    def bar(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
+        """Yield the items as they come; `total` of them are expected."""
+
+    def meter(self, total: int | None, done: int, what: str) -> Meter:
+        """Show bytes: `total` of them, or None where nobody says; `done` stand already."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+
+
+class _Silence:
+    """A Progress that shows nothing; also the Meter that it gives."""
+
+    def bar(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
+        yield from items
+
+    def meter(self, total: int | None, done: int, what: str) -> Meter:
+        return self
+
+    def say(self, text: str) -> None:
+        return None
+
+    def update(self, n: int) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+SILENT = _Silence()
+
+
+def say(text: str) -> None:
+    """Print one line to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def bar(
-    items,  # iterable
-    total: int,  # how many it has
+    items: Iterable[T],
+    total: int,  # how many there are
     what: str,  # "scanning images"
-):
-    "The items, as they come; a tqdm bar when stderr is a terminal, else one line when all are done."
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        yield from tqdm(
-            items, total=total, desc=what, file=sys.stderr, dynamic_ncols=True, leave=True
-        )
+) -> Iterator[T]:
+    """Yield the items as they come, under a bar; without a bar, one line when all are done."""
+    tqdm = _tqdm()
+    if tqdm is not None:
+        yield from tqdm(items, total=total, desc=what, dynamic_ncols=True)
         return
     begun = time.monotonic()
     yield from items
     say(f"{what}: {time.monotonic() - begun:.1f} s")
 
 
-class meter:
-    "Bytes that arrive: a tqdm bar with size, rate and time left in a terminal, else a line at start and end."
+def meter(
+    total: int | None,  # bytes, or None where nobody says
+    done: int,  # bytes that stand already
+    what: str,  # "kermany_kaggle: chest-xray-pneumonia.zip"
+) -> Meter:
+    """Show size, rate and time left under a bar; without a bar, a line at start and end."""
+    tqdm = _tqdm()
+    if tqdm is None:
+        return _Lines(total, done, what)
+    bytes_bar: Meter = tqdm(
+        total=total,
+        initial=done,
+        desc=what,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1000,
+        dynamic_ncols=True,
+    )
+    return bytes_bar
 
-    def __init__(
-        self,
-        total,  # bytes, or None where nobody says
-        done: int,  # bytes that stand already
-        what: str,  # "kermany_kaggle: chest-xray-pneumonia.zip"
-    ):
-        self.what, self.done, self.came, self.begun, self.bar = (
-            what,
-            done,
-            0,
-            time.monotonic(),
-            None,
-        )
-        if sys.stderr.isatty():
-            from tqdm import tqdm
 
-            self.bar = tqdm(
-                total=total,
-                initial=done,
-                desc=what,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1000,
-                file=sys.stderr,
-                dynamic_ncols=True,
-            )
-        else:
-            size = size_text(total) if total else "of unknown size"
-            say(f"{what}: {size}{f', going on from {size_text(done)}' if done else ''}")
+class _Lines:
+    """A Meter of two plain lines."""
 
-    def update(self, n: int):
+    def __init__(self, total: int | None, done: int, what: str):
+        self.what = what
+        self.came = 0  # bytes
+        self.begun = time.monotonic()
+        size = size_text(total) if total else "of unknown size"
+        resumed = f", going on from {size_text(done)}" if done else ""
+        say(f"{what}: {size}{resumed}")
+
+    def update(self, n: int) -> None:
         self.came += n
-        if self.bar:
-            self.bar.update(n)
 
-    def close(self):
-        if self.bar:
-            return self.bar.close()
+    def close(self) -> None:
         seconds = time.monotonic() - self.begun
-        say(
-            f"{self.what}: {size_text(self.came)} in {seconds:.1f} s ({size_text(self.came / max(seconds, 0.1))}/s)"
-        )
+        rate = self.came / max(seconds, 0.1)
+        say(f"{self.what}: {size_text(self.came)} in {seconds:.1f} s ({size_text(rate)}/s)")
+
+
+# ---- where this process can draw
+
+
+def _tqdm() -> Any:
+    """Return the tqdm class that can draw here, or None where a bar would only fill a file."""
+    if _in_notebook():
+        if find_spec("ipywidgets"):
+            from tqdm.notebook import tqdm as widget
+
+            return widget
+        from tqdm import tqdm as text
+
+        return text
+    if sys.stderr.isatty():
+        from tqdm import tqdm as text
+
+        return text
+    return None
+
+
+def _in_notebook() -> bool:
+    """Tell whether a Jupyter kernel runs this process: its stderr is no terminal, but shows bars."""
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")

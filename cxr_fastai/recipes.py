@@ -13,6 +13,7 @@ from cxr_fastai.core import (
     FINDINGS,
     LEAVES_OPEN,
     RecipeError,
+    Task,
     UnknownName,
     package_file,
     unknown_name,
@@ -42,21 +43,28 @@ __all__ = [
     "UNSET",
 ]
 
-TASKS = ("single_label", "multi_label")
+TASKS = tuple(task.value for task in Task)
 # by task; formulas: training/losses.py. auto: the first
 LOSSES = {
-    "single_label": (
+    Task.SINGLE_LABEL: (
         "cross_entropy",
         "weighted_cross_entropy",
         "weighted_bce",
         "focal",
         "weighted_focal",
     ),
-    "multi_label": ("bce", "weighted_bce", "focal", "weighted_focal"),
+    Task.MULTI_LABEL: ("bce", "weighted_bce", "focal", "weighted_focal"),
 }
 METRICS = {
-    "single_label": ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
-    "multi_label": ("macro_auroc", "macro_ap", "macro_f1", "micro_f1", "weighted_f1", "samples_f1"),
+    Task.SINGLE_LABEL: ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
+    Task.MULTI_LABEL: (
+        "macro_auroc",
+        "macro_ap",
+        "macro_f1",
+        "micro_f1",
+        "weighted_f1",
+        "samples_f1",
+    ),
 }
 # how train images are drawn: each class as often as the others, in an epoch as long as all images or as the rarest
 # class allows; or as they come
@@ -245,7 +253,7 @@ class Recipe:
     name: str
     title: str
     classes: dict[str, list[str]]  # class slug -> findings, in vocab order
-    task: str = "single_label"
+    task: Task = Task.SINGLE_LABEL
     yields: str = ""  # the class that gives way where findings name two
     negative: str = ""  # the class of those who have nothing, where all others have
     # something: one threshold, fixed on validation, decides between them
@@ -273,18 +281,17 @@ class Recipe:
     )  # the headline of a report, of METRICS; empty: the task's
     train: Train = field(default_factory=Train)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "task", Task(self.task))  # its plain string is welcome too
+
     @property
     def vocab(self) -> list[str]:
         return list(self.classes)
 
     @property
-    def multi(self) -> bool:
-        return self.task == "multi_label"
-
-    @property
     def labels(self) -> tuple[str, ...]:
         "The classes; `in` it is whatever a manifest's label may be."
-        return _Combinations(self.classes) if self.multi else tuple(self.classes)
+        return _Combinations(self.classes) if self.task is Task.MULTI_LABEL else tuple(self.classes)
 
     def targets(self, label: str) -> list[float]:
         "1 for each class that is present, 0 absent, nan unknown, in vocab order."
@@ -302,7 +309,11 @@ class Recipe:
             return "", "the source states no finding"
         if set(findings) & set(self.exclude.get(source, ())):
             return "", f"{'|'.join(findings)} of {source} is excluded by recipe {self.name}"
-        return self._classes_of(findings, stated) if self.multi else self._class_of(findings)
+        return (
+            self._classes_of(findings, stated)
+            if self.task is Task.MULTI_LABEL
+            else self._class_of(findings)
+        )
 
     def _classes_of(self, findings, stated) -> tuple[str, str]:
         there = [c for c, of in self.classes.items() if set(of) & set(findings)]
@@ -335,7 +346,7 @@ class Recipe:
         )
 
     def to_dict(self) -> dict:
-        return asdict(self)
+        return {**asdict(self), "task": self.task.value}
 
     @classmethod
     def from_dict(cls, d: dict, where: str) -> "Recipe":
@@ -351,7 +362,9 @@ class Recipe:
         _shapes(d, where)
         train = d.get("train", {})
         _keys(train, Train.__dataclass_fields__, f"{where} [train]")
-        recipe = cls(**{**d, "train": Train(**train)})
+        task = d.get("task", Task.SINGLE_LABEL.value)
+        _one_of(task, TASKS, "task", where)
+        recipe = cls(**{**d, "task": Task(task), "train": Train(**train)})
         _check(recipe, where)
         return recipe
 
@@ -436,7 +449,6 @@ def _check(r: Recipe, where: str):
             _one_of(f, FINDINGS, f"finding (exclude {source})", where)
     for slug in [*r.display, *filter(None, (r.yields, r.negative))]:
         _one_of(slug, r.vocab, "class", where)
-    _one_of(r.task, TASKS, "task", where)
     for name in r.metrics:
         _one_of(name, METRICS[r.task], "metric", where)
     for key, value in r.filters.items():
@@ -450,22 +462,22 @@ def _check(r: Recipe, where: str):
 
 def _check_task(r: Recipe, where: str):
     "What only one of the tasks can have."
-    if not r.multi and len(r.classes) < 2:
+    if r.task is Task.SINGLE_LABEL and len(r.classes) < 2:
         raise RecipeError(
             f"{where}: a single_label recipe needs two classes or more; it has {', '.join(r.classes)}."
         )
-    for f in FINDINGS if not r.multi else ():
+    for f in FINDINGS if r.task is Task.SINGLE_LABEL else ():
         hit = [c for c, of in r.classes.items() if f in of]
         if len(hit) > 1:
             raise RecipeError(
                 f"{where}: finding {f!r} stands in {' and '.join(hit)}: leave it to one."
             )
-    if r.multi and NONE in r.classes:
+    if r.task is Task.MULTI_LABEL and NONE in r.classes:
         raise RecipeError(
             f"{where}: class {NONE!r}: that is what a label says where no class is present."
         )
     single = [k for k in ("negative", "yields", "triage") if getattr(r, k)]
-    if r.multi and single:
+    if r.task is Task.MULTI_LABEL and single:
         raise RecipeError(
             f"{where}: key {single[0]!r}: a multi_label recipe has none; thresholds are per class."
         )
@@ -479,7 +491,7 @@ def check_train(t: Train, where: str, recipe: Recipe):
     "Raises `RecipeError` where a training setting is out of its range, or none of the recipe's task."
     if t.loss != "auto":
         _one_of(t.loss, LOSSES[recipe.task], f"loss of a {recipe.task} recipe", where)
-    if t.loss == "weighted_bce" and not recipe.multi and len(recipe.classes) != 2:
+    if t.loss == "weighted_bce" and recipe.task is Task.SINGLE_LABEL and len(recipe.classes) != 2:
         raise RecipeError(
             f"{where}: loss = 'weighted_bce': {len(recipe.classes)} classes that exclude each other: it "
             "takes two. Use weighted_cross_entropy."

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxr_fastai.curation.sources.catalog import COLUMNS
+from cxr_fastai.catalog import COLUMNS
 from cxr_fastai.manifest import read_rows  # noqa: F401, tests read what the house wrote
 
 

@@ -17,8 +17,10 @@ from joblib import cpu_count
 from PIL import Image
 
 from cxr_fastai import images
+from cxr_fastai.catalog import load_catalog
 from cxr_fastai.cohort.confounds import ALONE, FEW, alone, floors, warn
 from cxr_fastai.cohort.counts import (
+    ADULT,
     AGE_GROUPS,
     SAMPLE,
     Cohort,
@@ -34,6 +36,7 @@ from cxr_fastai.core import (
     SPLITS,
     ImageRejected,
     IntegrityError,
+    Task,
     UnknownName,
     make_folder,
     printable,
@@ -42,11 +45,11 @@ from cxr_fastai.core import (
     write_json,
     write_text,
 )
-from cxr_fastai.curation.folder.card import ADULT, percent
-from cxr_fastai.curation.folder.report_page import render
-from cxr_fastai.curation.sources.catalog import load_catalog
 from cxr_fastai.manifest import Record, read_manifest
 from cxr_fastai.recipes import NONE
+from cxr_fastai.reporting.html import box as _box
+from cxr_fastai.reporting.html import render
+from cxr_fastai.reporting.text import share as percent
 
 __all__ = ["explore", "Exploration", "Table"]
 
@@ -76,7 +79,10 @@ def explore(
     if split not in ("all", *SPLITS):
         raise UnknownName(unknown_name("split", split, ("all", *SPLITS)))
     data, catalog = read_manifest(data), load_catalog(manifest)
-    cohort, shown = gather(data, split, catalog), "train" if split == "all" else split
+    cohort, shown = (
+        gather(data.root, data.rows, data.recipe, catalog, split),
+        "train" if split == "all" else split,
+    )
     if out is not None:
         make_folder(out)  # an --out that cannot be written is told before the long part
     grid = {c: _grid(cohort.of(c), shown, seed) for c in cohort.names}
@@ -98,14 +104,14 @@ def _explored(data, cohort: Cohort, catalog, gray, asked: dict, grid, thumbs) ->
     sources = {s: source_counts(cohort, s, catalog) for s in tally(r.source for r in rows)}
     limits = (
         {}
-        if cohort.several
+        if cohort.task is Task.MULTI_LABEL
         else floors([r.label for r in rows], [r.source for r in rows], data.vocab)
     )
     single = alone(cohort)
     about = dict(
         title=data.recipe.title,
         recipe=data.recipe.name,
-        task=data.recipe.task,
+        task=data.recipe.task.value,
         **asked,
         images=len(rows),
         ages_known=sum(bool(r.age) for r in rows),
@@ -377,20 +383,18 @@ class Exploration:
         return render(
             "audit",
             "eda.html",
-            dict(
-                e=self,
-                about=self.about,
-                tables=self.tables(),
-                strips=self._strips(),
-                light=light,
-                together=together,
-                adult=ADULT,
-                sample=SAMPLE,
-                few=FEW,
-                limit=ALONE,
-                percent=percent,
-                decimal=lambda x: _decimal(x, "–"),
-            ),
+            e=self,
+            about=self.about,
+            tables=self.tables(),
+            strips=self._strips(),
+            light=light,
+            together=together,
+            adult=ADULT,
+            sample=SAMPLE,
+            few=FEW,
+            limit=ALONE,
+            percent=percent,
+            decimal=lambda x: _decimal(x, "–"),
         )
 
     def _strips(self) -> dict[str, dict]:
@@ -406,21 +410,6 @@ class Exploration:
                 of={c: _box(q, top, unit, form) for c, q in five.items()},
             )
         return out
-
-
-def _box(five, top: float, unit: str, form: str) -> dict:
-    "As parts.html's strip draws it: percent of `top`, and words. Empty of nothing."
-    if five is None:
-        return {}
-    least, low, middle, high, most = (form.format(v) for v in five)
-    at, unit = [100 * v / top for v in five], f" {unit}" if unit else ""
-    return dict(
-        at=[f"{x:.1f}" for x in at],
-        width=f"{at[3] - at[1]:.1f}",
-        middle=middle,
-        half=f"{low} to {high}",
-        words=f"median {middle}{unit}, half of them {low} to {high}, range {least} to {most}",
-    )
 
 
 # ---- text

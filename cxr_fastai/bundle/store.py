@@ -26,6 +26,7 @@ from cxr_fastai.core import (
     NotTrained,
     Prediction,
     StorageError,
+    Task,
     UsageError,
     atomic_path,
     make_folder,
@@ -270,7 +271,7 @@ class Bundle:
         )
         if not torch.isfinite(logits).all():
             raise IntegrityError(f"{self.path}: the network's answers are not finite")
-        probs = logits.sigmoid() if self.multi else logits.softmax(1)
+        probs = logits.sigmoid() if self.task is Task.MULTI_LABEL else logits.softmax(1)
         return probs.cpu().numpy()
 
     def probs(
@@ -309,8 +310,8 @@ class Bundle:
         return [short(r["pixel_sha256"]) in names or r["patient"] in names for r in rows]
 
     @property
-    def multi(self) -> bool:
-        return self.meta["task"] == "multi_label"
+    def task(self) -> Task:
+        return Task(self.meta["task"])
 
     def found(
         self,
@@ -328,7 +329,7 @@ class Bundle:
         """The probability of the classes that are not `negative`, whatever the network; of a multi-label task, of the
         likeliest finding. None for a task where no class means nothing found."""
         probs, decision = np.asarray(probs), self.meta["decision"]
-        if self.multi:
+        if self.task is Task.MULTI_LABEL:
             return probs.max(1)
         return (
             np.delete(probs, self.vocab.index(decision["negative"]), 1).sum(1) if decision else None
@@ -359,7 +360,7 @@ class Bundle:
             dict(self.meta["thresholds"]),
             dict(zip(self.vocab, map(float, probs))),
         )
-        if self.multi:
+        if self.task is Task.MULTI_LABEL:
             found = [c for c, has in zip(self.vocab, self.found(np.asarray(probs)[None])[0]) if has]
             return Prediction("|".join(found) or NONE, by_class, thresholds)
         best = self.vocab[int(self.answers(np.asarray(probs)[None])[0])]

@@ -7,10 +7,12 @@ from collections import Counter
 
 import numpy as np
 
-from cxr_fastai.curation.folder.card import MOST, percent
+from cxr_fastai.core import FolderWarning
+from cxr_fastai.reporting.text import share as percent
 
 __all__ = ["floors", "auroc_alone", "alone", "warn"]
 
+MOST = 0.9  # of a class's images from one source, or of one age group, is warned of
 FEW = 20  # images of a class in a split: one image more or less moves its recall by 5 points
 ALONE = 0.75  # AUROC of one attribute alone that is warned of; of one that is had by half of the images, in a class of
 # half of them, this is a Cramer's V of 0.5, a large effect (Cohen 1988, chapter 7)
@@ -358,3 +360,11 @@ def _scarce(cohort, classes):
             "One image more or less moves such a score by 5 points and more: give intervals, add images.",
             [{"class": c, "split": s, "images": n} for (c, s), n in few.items()],
         )
+
+
+def find_confounds(
+    cohort,  # counts.Cohort
+    brightness: dict[str, float] | None = None,  # path -> mean gray, 0-255, of images measured
+) -> list[FolderWarning]:
+    """Everything in this folder that may teach something else than the disease, gravest first."""
+    raise NotImplementedError

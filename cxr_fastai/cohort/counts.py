@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_fastai.core import SPLITS, UsageError
-from cxr_fastai.curation.folder.card import ADULT
+from cxr_fastai.core import SPLITS, Task, UsageError
 from cxr_fastai.manifest import Record
-from cxr_fastai.recipes import NONE, present, unknown
+from cxr_fastai.recipes import NONE, Recipe, present, unknown
 
 __all__ = [
     "Cohort",
@@ -27,6 +26,7 @@ __all__ = [
     "SAMPLE",
 ]
 
+ADULT = 18  # years from which an age counts as adult
 SAMPLE = 200  # images of a class and source whose brightness is measured: the standard error of a mean is then 7 % of
 # the spread between images
 COMMON = 3  # sizes of a source that are named
@@ -49,7 +49,7 @@ class Cohort:
 
     root: Path
     rows: list[Record]
-    several: bool  # classes an image, if need be
+    task: Task
     splits: tuple[str, ...]  # looked at
     names: dict[str, str]  # class slug -> name to show, in vocab order
     has: dict[str, np.ndarray]  # class -> (n,) bool
@@ -64,29 +64,31 @@ class Cohort:
 
 
 def gather(
-    data,  # a Manifest
-    split: str,  # all | train | valid | test
+    root: Path,  # the curated folder
+    images: list[Record],  # rows of its manifest
+    recipe: Recipe,
     catalog: dict,  # id -> Source
+    split: str = "all",  # all | train | valid | test
 ) -> Cohort:
     "Raises `UsageError` for a split without images."
     splits = SPLITS if split == "all" else (split,)
-    rows = [r for r in data.rows if r.split in splits]
+    rows = [r for r in images if r.split in splits]
     if not rows:
-        have = ", ".join(f"{s} {sum(r.split == s for r in data.rows):,}" for s in SPLITS)
+        have = ", ".join(f"{s} {sum(r.split == s for r in images):,}" for s in SPLITS)
         raise UsageError(
-            f"{data.root} has no images in split {split!r}: it has {have}. Choose another --split."
+            f"{root} has no images in split {split!r}: it has {have}. Choose another --split."
         )
     there, doubt = [present(r.label) for r in rows], [unknown(r.label) for r in rows]
-    names = {c: data.recipe.display.get(c, c) for c in data.vocab}
-    if data.recipe.multi and (NONE,) in there:
+    names = {c: recipe.display.get(c, c) for c in recipe.vocab}
+    if recipe.task is Task.MULTI_LABEL and (NONE,) in there:
         names[NONE] = "none of these"
     groups = [_age_group(r, getattr(catalog.get(r.source), "age_group", "")) for r in rows]
     columns = {k: np.array([getattr(r, k) for r in rows]) for k in COLUMNS}
     columns |= dict(age_group=np.array(groups), group=np.array([_group(g) for g in groups]))
     return Cohort(
-        Path(data.root),
+        Path(root),
         rows,
-        data.recipe.multi,
+        recipe.task,
         splits,
         names,
         *({c: np.array([c in of for of in marks]) for c in names} for marks in (there, doubt)),

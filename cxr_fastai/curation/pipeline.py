@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from cxr_fastai.catalog import Source, choose, depths, load_catalog
 from cxr_fastai.core import (
     CxrError,
     IntegrityError,
@@ -19,7 +20,6 @@ from cxr_fastai.core import (
     sha256_file,
     unknown_name,
 )
-from cxr_fastai.curation.copies.fingerprint import Unreadable
 from cxr_fastai.curation.copies.copy_sets import (
     ON_CONFLICT,
     RELATED_COLUMNS,
@@ -29,6 +29,7 @@ from cxr_fastai.curation.copies.copy_sets import (
     same_patient,
     unexpected_overlap,
 )
+from cxr_fastai.curation.copies.fingerprint import Unreadable
 from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
@@ -41,7 +42,6 @@ from cxr_fastai.curation.folder.ownership import check_out
 from cxr_fastai.curation.folder.split import RULE as SPLIT_RULE
 from cxr_fastai.curation.folder.split import TIE, Radiograph, assign_splits
 from cxr_fastai.curation.folder.write import write_folder
-from cxr_fastai.curation.sources.catalog import Source, choose, depths, load_catalog
 from cxr_fastai.curation.sources.listing import Reject, list_source
 from cxr_fastai.manifest import MANIFEST_VERSION, Record
 from cxr_fastai.recipes import Recipe, load_recipe, present
@@ -311,7 +311,9 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
     return done, {sha: (s.item.file, s.item.array) for sha, s in prints.items()}
 
 
-def _look(items, catalog, recipe, engine, progress) -> tuple[list[ScannedImage], list[Link], list[Reject]]:
+def _look(
+    items, catalog, recipe, engine, progress
+) -> tuple[list[ScannedImage], list[Link], list[Reject]]:
     "What was read, the links between different pixels, and what could not be read."
     bar = getattr(progress, "bar", None)
     with ScanCache(getattr(progress, "say", None)) as memory:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.reporting.html import render
 from cxr_fastai.reporting.text import (
     count,
     decimal,
     interval_words,
     percent,
-    render,
     span,
     table,
     wrap,
@@ -118,7 +118,7 @@ class Comparison:
         self,
         page: bool = True,  # a whole page; False: the tables, to stand in another page
     ) -> str:
-        return render("beside.html", page, b=self, about={})
+        return render("evaluation", "beside.html", page=page, b=self, about={})
 
     def _repr_html_(self) -> str:
         return self.to_html(page=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_fastai.core import SPLITS, UsageError, atomic_path, make_folder, write_text
+from cxr_fastai.core import SPLITS, Task, UsageError, atomic_path, make_folder, write_text
 from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling
 from cxr_fastai.evaluation.confusion import confusion_png
 from cxr_fastai.evaluation.predictions import Answers, facts_of, notes_of
@@ -29,13 +29,12 @@ from cxr_fastai.evaluation.single_label import (
 from cxr_fastai.evaluation.triage import triage_intervals, triage_metrics, triage_rows, triage_words
 from cxr_fastai.evaluation.unseen import rows_for
 from cxr_fastai.manifest import read_manifest, write_rows
+from cxr_fastai.reporting.html import data_uri, render
 from cxr_fastai.reporting.text import (
     count,
     decimal,
-    inline,
     interval_words,
     percent,
-    render,
     span,
     table,
     with_span,
@@ -341,7 +340,12 @@ class Report:
     ) -> str:
         "Self-contained html: inline style, pictures inside, no script, nothing fetched."
         return render(
-            "report.html", page, r=self, about=self.about, png=inline(self.to_png()) if page else ""
+            "evaluation",
+            "report.html",
+            page=page,
+            r=self,
+            about=self.about,
+            png=data_uri(self.to_png()) if page else "",
         )
 
     def to_png(self) -> bytes:
@@ -419,7 +423,11 @@ def _report_of(bundle, data, split: str, rows: list[dict]):
             f"{bundle.path} is a {task} bundle, and {data.root} was curated for the {data.recipe.task} "
             f"recipe {data.recipe.name}. {_remedy(bundle)}"
         )
-    labels = set(data.recipe.vocab) if data.recipe.multi else {r["label"] for r in rows}
+    labels = (
+        set(data.recipe.vocab)
+        if data.recipe.task is Task.MULTI_LABEL
+        else {r["label"] for r in rows}
+    )
     unknown = sorted(labels - set(bundle.vocab))
     if unknown:
         raise UsageError(

@@ -19,13 +19,12 @@ from cxr_fastai.evaluation.multi_label import (
 from cxr_fastai.evaluation.predictions import Answers, facts_of, notes_of
 from cxr_fastai.evaluation.roc import Panel, roc_png, together_png
 from cxr_fastai.recipes import NONE, UNSET
+from cxr_fastai.reporting.html import data_uri, render
 from cxr_fastai.reporting.text import (
     count,
     decimal,
-    inline,
     interval_words,
     percent,
-    render,
     span,
     table,
     with_span,
@@ -145,7 +144,7 @@ class FindingsReport:
         if self._gain is None:
             return UNDEFINED
         found = self.intervals.get("gain")
-        said = f", 95 % interval {span(found, share=False)}" if found else ""
+        said = f", 95 % interval {span(found, as_share=False)}" if found else ""
         if not self.above_floor:
             return f"{NOT_ABOVE} ({self._gain:+.3f}{said})"
         doubt = (
@@ -341,9 +340,11 @@ class FindingsReport:
     ) -> str:
         "Self-contained html: inline style, pictures inside, no script, nothing fetched."
         pictures = (
-            dict(roc=inline(self.to_png()), together=inline(self._together())) if page else {}
+            dict(roc=data_uri(self.to_png()), together=data_uri(self._together())) if page else {}
         )
-        return render("findings.html", page, r=self, about=self.about, pictures=pictures)
+        return render(
+            "evaluation", "findings.html", page=page, r=self, about=self.about, pictures=pictures
+        )
 
     def to_png(self) -> bytes:
         "An ROC curve a finding."

@@ -129,7 +129,7 @@ def _panel(ax, p: Panel):
 def _auroc(p: Panel) -> str:
     if p.auroc is None:
         return "no curve"
-    return with_span(f"AUROC {decimal(p.auroc)}", span(p.interval, share=False, none=""))
+    return with_span(f"AUROC {decimal(p.auroc)}", span(p.interval, as_share=False, none=""))
 
 
 def _table(ax, counts, names):

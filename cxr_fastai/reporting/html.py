@@ -1,27 +1,118 @@
-"""Templates into html that nothing in its values can break: how every page of the house is made. A folder of the package
-in, a jinja2 environment out; reads no data, writes no file."""
+"""How every page of the house is made: self-contained html that fetches nothing and runs nothing.
+
+A template's name and values in, html out; pixels in, small pictures inside the page out. Every text
+is escaped, and marks that would turn or hide what stands beside it are spelled out. Writes no file.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
 from cxr_fastai.core import package_file, printable
+from cxr_fastai.reporting.text import decimal, percent, span
 
-__all__ = ["environment"]
+__all__ = ["render", "data_uri", "thumbnail", "box"]
+
+THUMBNAIL_SIDE = 128  # px, the longer side
+THUMBNAIL_QUALITY = 70  # of its JPEG
+NONE = "–"  # what a page shows where there is no number
 
 
-def environment(
-    folder: str,  # of the package, that holds the templates
-    **filters,  # beside `thousands`
-):
-    "Every text is escaped, and marks that would turn or hide what stands beside it are spelled out."
+def render(
+    room: str,  # folder of the package that holds the template, as "audit" or "curation/folder"
+    template: str,  # its file name; templates of reporting can be extended and imported
+    **values: Any,
+) -> str:
+    """Fill a template. A name that it uses and is not given is an error."""
+    return str(_environment(room).get_template(template).render(values))
+
+
+@cache
+def _environment(room: str) -> Any:
     import jinja2
 
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([package_file(folder), package_file("reporting")]),
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([package_file(room), package_file("reporting")]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda x: x if hasattr(x, "__html__") else printable(x),
+        finalize=_shown,
     )
-    env.filters.update(thousands="{:,}".format, **filters)
-    return env
+    environment.filters.update(
+        thousands="{:,}".format,
+        breaks=_breaks,
+        percent=lambda x: percent(x, NONE),
+        decimal=lambda x: decimal(x, NONE),
+        span=lambda x, as_share=True: span(x, as_share, NONE),
+    )
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Markup as it is; any other value as text that no reader takes for commands."""
+    return value if hasattr(value, "__html__") else printable(value)
+
+
+def _breaks(text: object) -> Any:
+    """The text, escaped, with places where a long name may be broken."""
+    from markupsafe import Markup, escape
+
+    escaped = str(escape(printable(text)))  # an entity holds none of the two marks
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", escaped))
+
+
+# ---- pictures inside a page
+
+
+def data_uri(data: bytes, kind: str = "png") -> str:
+    """Bytes of a picture as a data URI; `kind` is png or jpeg."""
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
+
+
+def thumbnail(
+    pixels: np.ndarray,  # (h, w) uint8
+    side: int = THUMBNAIL_SIDE,
+    quality: int = THUMBNAIL_QUALITY,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+) -> tuple[str, int, int]:
+    """Return (data URI of a small JPEG, its width, its height in px)."""
+    image, buffer = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((side, side), resample)
+    image.save(buffer, "JPEG", quality=quality)
+    return data_uri(buffer.getvalue(), "jpeg"), *image.size
+
+
+def box(
+    five: Sequence[float] | None,  # least, quartiles and greatest
+    top: float,  # where the scale ends; it begins at 0
+    unit: str = "",
+    form: str = "{:.0f}",
+) -> dict[str, Any]:
+    """Describe a box plot for the macro `strip` of parts.html: percent of `top`, and in words.
+
+    Empty where there are no numbers.
+    """
+    if five is None:
+        return {}
+    least, low, middle, high, most = (form.format(value) for value in five)
+    at = [100 * value / top for value in five]
+    blank_unit = f" {unit}" if unit else ""
+    words = f"median {middle}{blank_unit}, half of them {low} to {high}, range {least} to {most}"
+    return {
+        "at": [f"{x:.1f}" for x in at],
+        "width": f"{at[3] - at[1]:.1f}",
+        "least": least,
+        "middle": middle,
+        "most": most,
+        "half": f"{low} to {high}",
+        "words": words,
+    }

@@ -1,15 +1,19 @@
-"""Numbers as words, tables and html: what every report of this room prints with. Numbers and a template's name in, text
-out; knows no metric and writes no file."""
+"""Numbers, tables and intervals in words: what every report, card and page prints with.
+
+Numbers in, text out. Knows no metric, reads and writes no file.
+"""
 
 from __future__ import annotations
 
-import base64
+import re
 import textwrap
+from collections.abc import Iterable, Sequence
 
-from cxr_fastai.reporting.html import environment
+from cxr_fastai.core import one_line, printable
 
 __all__ = [
     "percent",
+    "share",
     "decimal",
     "span",
     "with_span",
@@ -17,45 +21,60 @@ __all__ = [
     "table",
     "wrap",
     "interval_words",
-    "render",
-    "inline",
+    "md",
+    "markdown_table",
 ]
 
-FEW = 50  # groups below which a report warns of its intervals; see intervals.py
+MIN_GROUPS_FOR_INTERVALS = 50  # below it reports warn; benchmarks/results/intervals.md
+PAGE_COLUMNS = 100  # of a wrapped line
 
 
-# ---- words
+# ---- numbers
 
 
-def percent(x, none: str = "-") -> str:
+def percent(x: float | None, none: str = "-") -> str:
+    """A share of 0 to 1 with one decimal: 91.7 %; `none` where there is no number."""
     return none if x is None else f"{100 * x:.1f} %"
 
 
-def decimal(x, none: str = "-") -> str:
+def share(n: int, total: int) -> str:
+    """`n` of `total` as a whole percentage; 0 % says none and 100 % says all."""
+    if 0 < n < 0.01 * total:
+        return "under 1 %"
+    if 0.99 * total < n < total:
+        return "over 99 %"
+    return f"{100 * n / max(total, 1):.0f} %"
+
+
+def decimal(x: float | None, none: str = "-") -> str:
+    """A number with three decimals; `none` where there is none."""
     return none if x is None else f"{x:.3f}"
 
 
 def span(
-    interval,  # [low, high] or None
-    share: bool = True,  # shares as percent without the sign; False: with three decimals
+    interval: Sequence[float] | None,  # [low, high]
+    as_share: bool = True,  # in percent without the sign; False: with three decimals
     none: str = "-",
 ) -> str:
-    "An interval in words: 96.1 to 98.5."
+    """An interval in words: 96.1 to 98.5."""
     if interval is None:
         return none
-    if share:
-        return " to ".join(
-            f"{round(100 * x, 1) + 0.0:.1f}" for x in interval
-        )  # + 0.0: no minus before a zero
-    return " to ".join(f"{round(x, 3) + 0.0:.3f}" for x in interval)
+    return " to ".join(_end(x, as_share) for x in interval)
+
+
+def _end(x: float, as_share: bool) -> str:
+    rounded = round(100 * x, 1) if as_share else round(x, 3)
+    rounded += 0.0  # no minus before a zero
+    return f"{rounded:.1f}" if as_share else f"{rounded:.3f}"
 
 
 def with_span(value: str, interval: str) -> str:
-    "91.7 % (85.2 to 96.1)."
+    """A value and its interval: 91.7 % (85.2 to 96.1)."""
     return f"{value} ({interval})" if interval else value
 
 
 def count(n: int, one: str, many: str = "") -> str:
+    """A number and its noun: 1 image, 2,000 images."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
@@ -63,51 +82,73 @@ def interval_words(
     groups: int,  # of the evaluated images
     resamples: int,
 ) -> str:
-    "What the intervals of a report are, and where they say too little."
+    """Say what the intervals of a report are, and where they say too little."""
     if groups < 2:
         return (
             "No intervals: all images belong to one group, and one patient tells nothing of others."
         )
-    few = f" With {groups} groups they are too narrow." if groups < FEW else ""
+    narrow = ""
+    if groups < MIN_GROUPS_FOR_INTERVALS:
+        narrow = f" With {groups} groups they are too narrow."
     return (
-        f"Intervals are 95 %: a bootstrap over {groups:,} groups (images of one patient or of one radiograph), "
-        f"{resamples:,} resamples. One without width means that all were answered alike, not that nothing can go "
-        f"wrong; none covers another hospital or another training run.{few}"
+        f"Intervals are 95 %: a bootstrap over {groups:,} groups (images of one patient or of one "
+        f"radiograph), {resamples:,} resamples. One without width means that all were answered "
+        "alike, not that nothing can go wrong; none covers another hospital or another training "
+        f"run.{narrow}"
     )
 
 
-def table(rows) -> list[str]:
-    "Lines of columns; the first to the left, the others to the right."
-    widths = [max(map(len, column)) for column in zip(*rows)]
+# ---- tables and lines
 
-    def line(first, *rest):
-        return "  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]).rstrip()
 
-    return [line(*row) for row in rows]
+def table(
+    rows: Iterable[Sequence[object]],  # as many cells each
+    left: int = 1,  # columns that are set to the left; the others to the right
+) -> list[str]:
+    """Lines of aligned columns. Whole numbers have thousands separated."""
+    texts = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(*texts)]
+    return [_line(row, widths, left) for row in texts]
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else printable(value)
+
+
+def _line(row: list[str], widths: list[int], left: int) -> str:
+    cells = []
+    for i, (text, width) in enumerate(zip(row, widths)):
+        cells.append(text.ljust(width) if i < left else text.rjust(width))
+    return "  ".join(cells).rstrip()
 
 
 def wrap(text: str) -> list[str]:
-    "Lines of at most 100 columns; no number stands on another line than its %."
-    return [line.replace("\0%", " %") for line in textwrap.wrap(text.replace(" %", "\0%"), 100)]
+    """Lines of at most PAGE_COLUMNS; no number stands on another line than its %."""
+    kept_together = text.replace(" %", "\0%")
+    return [line.replace("\0%", " %") for line in textwrap.wrap(kept_together, PAGE_COLUMNS)]
 
 
-# ---- html
+# ---- Markdown
+
+MARKUP = re.compile(r"[\\`*~\[\]|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#+-]")
+ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
-def render(
-    template: str,  # a file of this folder that extends page.html
-    page: bool,  # a whole page; False: without the frame, to stand in another page
-    **values,
-) -> str:
-    "Self-contained html."
-    env = environment(
-        "evaluation",
-        percent=lambda x: percent(x, "–"),
-        decimal=lambda x: decimal(x, "–"),
-        span=lambda x, share=True: span(x, share, "–"),
-    )
-    return env.get_template(template).render(values, page=page)
+def md(text: object) -> str:
+    """Foreign text on one line of Markdown, to be read as it stands.
+
+    No markup, no table cell, no HTML comes of it.
+    """
+    escaped = MARKUP.sub(r"\\\g<0>", printable(one_line(text)))
+    return ENTITY.sub("&amp;", escaped).replace("<", "&lt;").replace(">", "&gt;")
 
 
-def inline(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table of cells as they stand; columns of whole numbers are set to the right."""
+    rule = []
+    for i in range(len(header)):
+        whole = all(isinstance(row[i], int) for row in rows)
+        rule.append("---:" if whole else "---")
+    lines = [[md(cell) for cell in header], rule]
+    lines += [[md(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from cxr_fastai.core import Task
 from cxr_fastai.recipes import Recipe
 from cxr_fastai.training.losses import prior_offsets
 
@@ -28,7 +29,7 @@ def calibrate(
     dict, dict
 ]:  # temperature, offsets, decision and thresholds for bundle.json; {auroc} of what a decision asks
     """The loss's weights are taken back where thresholds decide. Elsewhere they stay: they say what a mistake costs."""
-    vocab, decides = recipe.vocab, recipe.multi or bool(recipe.negative)
+    vocab, decides = recipe.vocab, recipe.task is Task.MULTI_LABEL or bool(recipe.negative)
     offsets = prior_offsets(weights) if decides else 0.0
     found = dict(
         temperature=fit_temperature(logits, targs, offsets),
@@ -38,8 +39,8 @@ def calibrate(
             c: round(float(x), 6) for c, x in zip(vocab, np.broadcast_to(offsets, len(vocab))) if x
         },
     )
-    probs = probabilities(logits, recipe.multi, found["temperature"], offsets)
-    if recipe.multi:
+    probs = probabilities(logits, recipe.task is Task.MULTI_LABEL, found["temperature"], offsets)
+    if recipe.task is Task.MULTI_LABEL:
         return {**found, "thresholds": fit_thresholds(probs, targs, vocab)}, {}
     if not recipe.negative:
         return found, {}

@@ -25,7 +25,7 @@ from fastcore.basics import chunked
 from fasttransform import Transform
 
 from cxr_fastai import images
-from cxr_fastai.core import SPLITS, UsageError, unknown_name
+from cxr_fastai.core import SPLITS, Task, UsageError, unknown_name
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.progress import say
 from cxr_fastai.recipes import NONE, SAMPLING, Recipe, Train, present
@@ -333,7 +333,7 @@ def build_dataloaders(
 
 def _dataset(manifest: Manifest, split: str, read: ReadRadiograph) -> Datasets:
     items = [(str(manifest.root / r.path), r.label) for r in manifest.rows if r.split == split]
-    multi = manifest.recipe.multi
+    multi = manifest.recipe.task is Task.MULTI_LABEL
     label = Findings(manifest.recipe) if multi else Categorize(vocab=manifest.vocab, sort=False)
     return Datasets(
         items, [[ItemGetter(0), read], [ItemGetter(1), label]], split_idx=int(split != "train")
@@ -342,7 +342,9 @@ def _dataset(manifest: Manifest, split: str, read: ReadRadiograph) -> Datasets:
 
 def _pixels(manifest: Manifest, dataset: Datasets, rows: dict, of, device: torch.device) -> Pixels:
     recipe, said = manifest.recipe, [label for _, label in dataset.items]
-    labels = torch.tensor([*map(recipe.targets if recipe.multi else manifest.vocab.index, said)])
+    labels = torch.tensor(
+        [*map(recipe.targets if recipe.task is Task.MULTI_LABEL else manifest.vocab.index, said)]
+    )
     return Pixels(of, np.array([rows[path] for path, _ in dataset.items]), labels, device)
 
 

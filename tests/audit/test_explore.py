@@ -36,6 +36,10 @@ CATALOG = {
 }
 
 
+def cohort_of(data, split="all"):
+    return gather(data.root, data.rows, data.recipe, CATALOG, split)
+
+
 # ---- folders
 
 
@@ -91,7 +95,7 @@ def even(n=20, classes="ab", sources=("one", "two")):
 
 def seen(data, gray=lambda r: 100, catalog=CATALOG, split="all"):
     "(cohort, classes, warnings by kind) of a folder without images."
-    cohort = gather(data, split, catalog)
+    cohort = gather(data.root, data.rows, data.recipe, catalog, split)
     classes = {
         c: class_counts(cohort, c, {r.path: gray(r) for r in cohort.rows}) for c in cohort.names
     }
@@ -173,7 +177,7 @@ def test_the_age_group_is_that_of_the_age_and_without_one_the_catalogues_word():
         row(age=age, source=s)
         for age, s in [*given.values(), ("0", "two"), ("", "some"), ("", "new")]
     ]
-    columns = gather(folder(rows), "all", CATALOG).columns
+    columns = cohort_of(folder(rows)).columns
     assert columns["age_group"].tolist() == [*given, "child", "", ""]
     assert columns["group"].tolist() == ["child", "adult", "adult", "child", "", "child", "", ""]
 
@@ -227,7 +231,7 @@ def test_a_sample_is_measured_and_each_of_it_stands_for_the_rest_of_its_source(m
     monkeypatch.setattr(counting, "SAMPLE", 4)
     rows = [row("a", s, phash=str(i)) for s, n in (("one", 40), ("two", 3)) for i in range(n)]
     gray = {r.path: float(i) for i, r in enumerate(rows)}
-    cohort = gather(folder(rows), "all", CATALOG)
+    cohort = cohort_of(folder(rows))
     part = {s: (n, [r.path for r in of]) for s, (n, of) in sampled(cohort, "a").items()}
     assert {s: (n, len(of)) for s, (n, of) in part.items()} == {"one": (40, 4), "two": (3, 3)}
     want = np.quantile(
@@ -239,7 +243,7 @@ def test_a_sample_is_measured_and_each_of_it_stands_for_the_rest_of_its_source(m
     assert x["quantiles"] == want.tolist() and x["images"] == 7
     assert part == {
         s: (n, [r.path for r in of])
-        for s, (n, of) in sampled(gather(folder(rows[::-1]), "all", CATALOG), "a").items()
+        for s, (n, of) in sampled(cohort_of(folder(rows[::-1])), "a").items()
     }
 
 

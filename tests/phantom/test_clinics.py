@@ -16,7 +16,7 @@ from cxr_fastai.core import NIH_FINDINGS, UnknownName, UsageError
 from cxr_fastai.curation.copies.fingerprint import source_bytes
 from cxr_fastai.curation.fetch import mirror_path
 from cxr_fastai.curation.pipeline import curate
-from cxr_fastai.curation.sources.catalog import load_catalog
+from cxr_fastai.catalog import load_catalog
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode

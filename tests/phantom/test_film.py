@@ -357,7 +357,7 @@ def test_the_catalogue_speaks_the_houses_vocabulary(planted):
 
 
 def test_the_curation_reads_the_catalogue_and_finds_what_it_expects(planted):
-    from cxr_fastai.curation.sources.catalog import load_catalog
+    from cxr_fastai.catalog import load_catalog
     from cxr_fastai.curation.sources.listing import list_source
     from cxr_fastai.curation.sources.tree import folder_tree
 

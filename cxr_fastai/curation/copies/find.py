@@ -10,8 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from cxr_fastai.core import NotCurated, UsageError, make_folder, printable, write_json, write_text
+from cxr_fastai.curation.copies.copy_sets import (
+    DUPLICATE_COLUMNS,
+    CopySet,
+    ScannedImage,
+    collect_copies,
+)
 from cxr_fastai.curation.copies.fingerprint import Unreadable
-from cxr_fastai.curation.copies.copy_sets import DUPLICATE_COLUMNS, CopySet, ScannedImage, collect_copies
 from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
@@ -30,9 +35,7 @@ class Found:
 
     images: int  # that were read
     old: int  # of these, in `against`
-    groups: list[
-        CopySet
-    ]  # of two copies or more; with `against`, those that hold a new image
+    groups: list[CopySet]  # of two copies or more; with `against`, those that hold a new image
     related: list[Link]  # other exposures of one patient, most likely
     rejects: list[Reject]
     paths: dict[str, str]  # pixel_sha256 -> path of the first image that has it
@@ -155,7 +158,8 @@ def find(paths, against=None, workers=None, engine="local", progress=None) -> Fo
         if len(g.members) > 1 and (not old or any(id(m.item) not in aged for m in g.members))
     ]
     paths = {
-        s.fingerprint.pixel_sha256: s.item.path for s in sorted(seen, key=lambda s: s.rank, reverse=True)
+        s.fingerprint.pixel_sha256: s.item.path
+        for s in sorted(seen, key=lambda s: s.rank, reverse=True)
     }
     rejects += more + [
         Reject(it.path, p.sha256, it.source, "scan", p.reason, p.message)

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cxr_fastai.catalog import Source, split_list
 from cxr_fastai.core import (
     CxrError,
     IntegrityError,
@@ -25,7 +26,6 @@ from cxr_fastai.core import (
 from cxr_fastai.curation.fetch.archives import unpack
 from cxr_fastai.curation.fetch.download import download
 from cxr_fastai.curation.fetch.transports import Check, check_all, how_to_get, mirror_path, plan
-from cxr_fastai.curation.sources.catalog import Source, split_list
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.manifest import read_rows, write_rows
 

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from cxr_fastai.catalog import split_list
 from cxr_fastai.core import CatalogError, CxrError
+from cxr_fastai.curation.fetch.kaggle import check_kaggle, plan_kaggle
 from cxr_fastai.curation.fetch.plan import (
     LATER,
     Check,
@@ -32,8 +34,6 @@ from cxr_fastai.curation.fetch.plan import (
     size_at,
     told,
 )
-from cxr_fastai.curation.fetch.kaggle import check_kaggle, plan_kaggle
-from cxr_fastai.curation.sources.catalog import split_list
 
 __all__ = [
     "Part",

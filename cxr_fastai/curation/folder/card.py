@@ -3,20 +3,19 @@ nothing, and says no more than the records, the copies and the catalogue hold.""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from statistics import median
 
-from cxr_fastai.core import SPLITS, one_line, printable
+from cxr_fastai.cohort.confounds import MOST
+from cxr_fastai.cohort.counts import ADULT
+from cxr_fastai.core import SPLITS
 from cxr_fastai.recipes import present
+from cxr_fastai.reporting.text import markdown_table, md
+from cxr_fastai.reporting.text import share as percent
 
 __all__ = ["summary_table", "dataset_card", "share_lines", "confounds"]
 
 HEADER = ("class", "source", *SPLITS, "all")
-ADULT = 18  # years
-MOST = (
-    0.9  # a class that has this share of its images from one source, or of children, is warned of
-)
 UNSHARED = {"no": "not allowed"}  # what is said of a source that is not marked yes
 
 
@@ -42,34 +41,6 @@ def summary_table(records) -> str:
         return "  ".join(cells).rstrip()
 
     return "\n".join(map(line, rows))
-
-
-MARKUP = re.compile(r"[\\`*~\[\]|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#+-]")
-ENTITY = re.compile(r"&(?=#?\w+;)")
-
-
-def md(text) -> str:
-    "Foreign text on one line of Markdown, to be read as it stands: no markup, no table cell, no HTML comes of it."
-    text = MARKUP.sub(lambda m: f"\\{m[0]}", printable(one_line(text)))
-    return ENTITY.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
-
-
-def markdown_table(header, rows) -> str:
-    "Cells as they stand; columns of numbers are set to the right."
-    rule = [
-        "---:" if all(isinstance(r[i], int) for r in rows) else "---" for i in range(len(header))
-    ]
-    return "\n".join(
-        "| " + " | ".join(line) + " |"
-        for line in (map(md, header), rule, *(map(md, r) for r in rows))
-    )
-
-
-def percent(n: int, of: int) -> str:
-    "A share in words; 0 % is none and 100 % is all."
-    if 0 < n < of * 0.01:
-        return "under 1 %"
-    return "over 99 %" if of > n > of * 0.99 else f"{100 * n / max(of, 1):.0f} %"
 
 
 # ---- what the numbers say

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 
-from cxr_fastai.core import SPLITS
+from cxr_fastai.core import SPLITS, Task
 from cxr_fastai.curation.folder.card import confounds, incomplete_line, share_lines, used_sources
 from cxr_fastai.manifest import COLUMNS, MANIFEST, MANIFEST_VERSION
 
@@ -283,7 +283,9 @@ def _rows(recipe) -> dict:
     for (
         f
     ) in fields:  # a multi-label recipe's label names several classes, and those that are unknown
-        points = f["name"] in POINTS_TO and not (recipe.multi and f["name"] == "label")
+        points = f["name"] in POINTS_TO and not (
+            recipe.task is Task.MULTI_LABEL and f["name"] == "label"
+        )
         if points:
             f["references"] = {"field": {"@id": POINTS_TO[f["name"]]}}
     return {

@@ -3,7 +3,7 @@ catalogue, returns Records and Rejects; reads no file."""
 
 from __future__ import annotations
 
-from cxr_fastai.core import sha256_text
+from cxr_fastai.core import Task, sha256_text
 from cxr_fastai.curation.copies.copy_sets import CopySet
 from cxr_fastai.curation.folder.split import FRACTIONS
 from cxr_fastai.curation.sources.item import Reject
@@ -33,7 +33,7 @@ def record(
     if why := _filtered(it, p, recipe):
         return reject(it, "recipe", "filtered", why, p.sha256)
     parts = ([split] if layout == "split" else []) + [
-        IMAGES if recipe.multi else kept.label,
+        IMAGES if recipe.task is Task.MULTI_LABEL else kept.label,
         f"{p.pixel_sha256[:32]}.png",
     ]
     return Record(

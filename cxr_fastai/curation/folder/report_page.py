@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cxr_fastai.core import ImageRejected, printable
-from cxr_fastai.curation.copies.fingerprint import pixel_sha256, source_bytes
+from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.copies.copy_sets import ASIDE
+from cxr_fastai.curation.copies.fingerprint import pixel_sha256, source_bytes
 from cxr_fastai.curation.folder.card import (
     HEADER,
     confounds,
@@ -24,7 +24,7 @@ from cxr_fastai.curation.folder.card import (
 )
 from cxr_fastai.images import REASONS, read
 from cxr_fastai.recipes import present
-from cxr_fastai.reporting.html import environment
+from cxr_fastai.reporting.html import render
 
 __all__ = ["report_page", "gallery_page"]
 
@@ -78,7 +78,7 @@ def report_page(
         rejects=_rejects(done.rejects),
         n_rejects=len(done.rejects),
     )
-    return render("curation/folder", "report.html", view)
+    return render("curation/folder", "report.html", open=OPEN, **view)
 
 
 def gallery_page(
@@ -101,19 +101,7 @@ def gallery_page(
         across=sum(map(_across, groups)),
         conflicts=sum(g.conflict for g in groups),
     )
-    return render("curation/copies", "gallery.html", view)
-
-
-def render(folder: str, name: str, view: dict) -> str:
-    "A template of this folder, filled."
-    return environment(folder, breaks=_breaks).get_template(name).render(view, open=OPEN)
-
-
-def _breaks(text):
-    "The text, escaped, with places where a long name may be broken: an entity holds none of these marks."
-    from markupsafe import Markup, escape
-
-    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(printable(text)))))
+    return render("curation/copies", "gallery.html", open=OPEN, **view)
 
 
 # ---- thumbnails

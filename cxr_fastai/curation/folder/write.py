@@ -18,8 +18,12 @@ from cxr_fastai.core import (
     write_json,
     write_text,
 )
+from cxr_fastai.curation.copies.copy_sets import (
+    CONFLICT_COLUMNS,
+    DUPLICATE_COLUMNS,
+    RELATED_COLUMNS,
+)
 from cxr_fastai.curation.copies.fingerprint import pixel_sha256, source_bytes
-from cxr_fastai.curation.copies.copy_sets import CONFLICT_COLUMNS, DUPLICATE_COLUMNS, RELATED_COLUMNS
 from cxr_fastai.curation.engines import Lost, spread
 from cxr_fastai.curation.fetch import LOCK_FILE
 from cxr_fastai.curation.folder.card import dataset_card
@@ -119,7 +123,11 @@ def _images(done) -> dict[str, tuple]:
     out = {r.path: (r.pixel_sha256, int(r.width), int(r.height)) for r in done.records}
     for g in done.conflicts if done.on_conflict == "keep-both-out" else ():
         for m in g.members:
-            out[g.aside(m)] = (m.fingerprint.pixel_sha256, m.fingerprint.width, m.fingerprint.height)
+            out[g.aside(m)] = (
+                m.fingerprint.pixel_sha256,
+                m.fingerprint.width,
+                m.fingerprint.height,
+            )
     return out
 
 

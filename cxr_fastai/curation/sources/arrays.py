@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from cxr_fastai.catalog import Rule, Source, split_bar
 from cxr_fastai.core import IntegrityError, one_line
-from cxr_fastai.curation.sources.catalog import Rule, Source, split_bar
 from cxr_fastai.curation.sources.item import Item, Reject, findings_of, make_item, reject
 from cxr_fastai.curation.sources.official_splits import official
 from cxr_fastai.curation.sources.tfrecord import Fault, Feature, Place, Record, features, read_shard

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from cxr_fastai.catalog import Rule, Source, split_bar
 from cxr_fastai.core import FINDINGS, one_line
-from cxr_fastai.curation.sources.catalog import Rule, Source, split_bar
 from cxr_fastai.curation.sources.tfrecord import Place
 
 __all__ = [

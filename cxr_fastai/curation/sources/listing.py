@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import PurePosixPath
 
+from cxr_fastai.catalog import Rule, Source, split_bar, split_list
 from cxr_fastai.core import IntegrityError, csv_rows
 from cxr_fastai.curation.sources.arrays import array_pairs, shard_pairs
-from cxr_fastai.curation.sources.catalog import Rule, Source, split_bar, split_list
 from cxr_fastai.curation.sources.item import (
     REJECT_COLUMNS,
     Item,

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from cxr_fastai.catalog import LIST_SPLIT, Rule, Source
 from cxr_fastai.core import IntegrityError
-from cxr_fastai.curation.sources.catalog import LIST_SPLIT, Rule, Source
 from cxr_fastai.curation.sources.item import Item
 from cxr_fastai.curation.sources.tree import Tree
 

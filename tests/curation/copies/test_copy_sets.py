@@ -3,7 +3,12 @@
 import random
 
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies, same_patient, unexpected_overlap
+from cxr_fastai.curation.copies.copy_sets import (
+    ScannedImage,
+    collect_copies,
+    same_patient,
+    unexpected_overlap,
+)
 from cxr_fastai.curation.copies.links import Link
 from cxr_fastai.curation.sources.listing import Item
 

@@ -28,7 +28,7 @@ from cxr_fastai.curation.fetch.transports import (
     how_to_get,
     plan,
 )
-from cxr_fastai.curation.sources.catalog import Rule, Source
+from cxr_fastai.catalog import Rule, Source
 
 OLD, NEW = b"PK-old" * 50, b"PK-new" * 60
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -621,7 +621,7 @@ def test_one_that_hangs_or_fails_costs_only_its_own_line(kaggle, environ):
 
 
 def test_every_transport_of_the_catalogue_has_an_entry():
-    from cxr_fastai.curation.sources import catalog
+    from cxr_fastai import catalog
 
     assert set(catalog.TRANSPORTS) == set(TRANSPORTS)
 

@@ -201,7 +201,7 @@ def test_what_is_missing_and_what_gives_a_class_away_is_said(tmp_path, monkeypat
 
 def test_the_package_writes_it_without_mlcroissant():
     code = (
-        "import sys, cxr_fastai.curation.croissant as c\n"
+        "import sys, cxr_fastai.curation.folder.croissant as c\n"
         "print([m for m in ('mlcroissant', 'pandas', 'torch') if m in sys.modules], c.CROISSANT)"
     )
     out = subprocess.run(

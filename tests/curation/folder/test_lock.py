@@ -13,7 +13,7 @@ from cxr_fastai.core import StorageError, UsageError
 from cxr_fastai.curation.folder.lock import MARKER, one_run
 
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom cxr_fastai.curation.lock import one_run\n"
+    "import sys, time\nfrom pathlib import Path\nfrom cxr_fastai.curation.folder.lock import one_run\n"
     "with one_run(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(float(sys.argv[2]))"
 )
 

@@ -396,9 +396,7 @@ def test_a_copy_of_equal_pixels_stands_in_for_a_file_that_is_gone(films):
     g = films.pair("pixels")
     (films.root / g.kept.item.file).unlink()
     assert "no thumbnail: the file is gone" in gallery_page([g], "t")
-    assert (
-        len(Page(gallery_page([CopySet("g", g.members[::-1], g.copies)], "t")).images) == 2
-    )
+    assert len(Page(gallery_page([CopySet("g", g.members[::-1], g.copies)], "t")).images) == 2
 
 
 # ---- groups

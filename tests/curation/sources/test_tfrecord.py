@@ -15,7 +15,7 @@ from toy_sources import gray, rule, write_catalog
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.copies.fingerprint import Unreadable, fingerprint, source_bytes
 from cxr_fastai.curation.sources import tfrecord
-from cxr_fastai.curation.sources.catalog import load_catalog
+from cxr_fastai.catalog import load_catalog
 from cxr_fastai.curation.sources.item import Item
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.tfrecord import Fault, features, read_shard

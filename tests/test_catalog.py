@@ -4,7 +4,7 @@ import pytest
 from toy_sources import rule, write_catalog
 
 from cxr_fastai.core import FINDINGS, CatalogError, UnknownName
-from cxr_fastai.curation.sources.catalog import LIST_SPLIT, choose, depths, load_catalog
+from cxr_fastai.catalog import LIST_SPLIT, choose, depths, load_catalog
 from cxr_fastai.recipes import load_recipe
 
 NAMED = [
