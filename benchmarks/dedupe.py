@@ -8,7 +8,8 @@ invented fingerprints in great number (dedupe_scale.py). Both sides see the same
 the page cache, with as many workers; they take turns, step by step, in two processes that stay, so that a noisy machine
 disturbs both; CPU time tells most on such a machine. Imports are not counted, nor the start of our workers; those of
 imagededup are forked, which costs it little. A pair is found where it stands in one group, or, of imagededup, where one
-is listed beside the other. Linux alone."""
+is listed beside the other. Linux alone.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def _readable(file) -> bool:
 
 
 def link_all(folder, to, first, most, workers) -> dict[str, str]:
-    "path below `folder` -> name of a link in `to`, of all images that both sides read; `first` come first of `most`."
+    """Path below `folder` -> name of a link in `to`, of all images that both sides read; `first` come first of `most`."""
     files = {
         p: f for p, f in folder_tree(folder).files.items() if is_image_name(p) and not is_junk(p)
     }
@@ -90,7 +91,7 @@ def link_all(folder, to, first, most, workers) -> dict[str, str]:
 
 
 def gold_pairs(folder) -> list[tuple[str, str, str]]:
-    "(path, path, kind); those that are different have the kind 'different'."
+    """(path, path, kind); those that are different have the kind 'different'."""
 
     def rows(name):
         with open(Path(folder) / name, newline="", encoding="utf-8") as f:
@@ -102,7 +103,7 @@ def gold_pairs(folder) -> list[tuple[str, str, str]]:
 
 
 def row(side, what, key, n, kinds, *, also=()) -> list:
-    "A row of the table; `also`: steps whose time is added."
+    """A row of the table; `also`: steps whose time is added."""
     a, s = side.answers[key], side.median(key, *also)
     mb = [max(side.answers[k]["mb"][i] for k in (key, *also)) for i in (0, 1)]
     speed = [f"{n / s:.0f}", f"{s:.1f}", f"{side.median(key, *also, of='cpu'):.1f}"]
@@ -167,7 +168,7 @@ def machine(theirs: dict) -> str:
 
 
 def compare(ours: Side, theirs: Side | None, gold, names, rounds):
-    "Every step, in turn; finding imagededup's duplicates once, for its time grows with the square."
+    """Every step, in turn; finding imagededup's duplicates once, for its time grows with the square."""
     asked = [(names[a], names[b]) for a, b, _ in gold]
     asked = [(min(p), max(p)) for p in asked]
     ours.ask("start")
@@ -238,7 +239,7 @@ def main():
 
 
 def reports(args):
-    "Yield the result of the real images, then again with each number of invented fingerprints."
+    """Yield the result of the real images, then again with each number of invented fingerprints."""
     said, rows, notes = real(args)
     yield result(said, rows, notes)
     invented = []

@@ -13,7 +13,8 @@ of prototypes it was 4 times at 1,000 and 9 at 20,000.) TIES x TIED of them come
 mean nothing: geometry has pairs to reject, as of real ones (4.4 an image). What is not imitated: anatomy in its place,
 by which real radiographs are more alike than these, and a space of descriptors that a graph finds its way in: that of
 the search finds the nearest of 12,000 pivots in 93 of 100 cases here, the others 2 bits farther in the mean of the
-fourth (real ones: 95, .3 bits), and less of more, so that pairs an image rise from 2.7 at 10,000 to 9 at 40,000."""
+fourth (real ones: 95, .3 bits), and less of more, so that pairs an image rise from 2.7 at 10,000 to 9 at 40,000.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ BLOCK = 4096  # images invented at once
 
 
 def invent(n: int, seed=0) -> tuple[list[Fingerprint], list[int], list[str]]:
-    "(n fingerprints, the number of the radiograph that each shows, how each was made of it: '' or one of KINDS)."
+    """(n fingerprints, the number of the radiograph that each shows, how each was made of it: '' or one of KINDS)."""
     rng = np.random.default_rng(seed)
     prototypes, firsts = rng.integers(0, 256, (n // IMAGES // 2 + 1, 32), np.uint8), n - n // COPIES
     prototypes = np.concatenate(
@@ -90,7 +91,7 @@ def _originals(rng, n: int, prototypes) -> list[bytes]:
 
 
 def _bent(rng, descriptors, percent: int):
-    "With so many of a hundred bits turned."
+    """With so many of a hundred bits turned."""
     r = lambda: rng.integers(0, 256, descriptors.shape, np.uint8)
     return (
         descriptors
@@ -103,7 +104,7 @@ def _bent(rng, descriptors, percent: int):
 
 
 def _thumbs(rng, n: int) -> np.ndarray:
-    "Sums of waves, the short ones weak."
+    """Sums of waves, the short ones weak."""
     k = np.arange(20)
     waves = np.cos(np.pi * k[:, None] * (np.arange(THUMB) + 0.5) / THUMB)
     weights = rng.normal(size=(n, 20, 20)) / (1 + np.hypot(k[:, None], k))
@@ -113,7 +114,7 @@ def _thumbs(rng, n: int) -> np.ndarray:
 
 
 def _copy(rng, f: Features, kind: str) -> Features:
-    "Features that stay in the picture are moved by a step at most, in a somewhat other order; others are new."
+    """Features that stay in the picture are moved by a step at most, in a somewhat other order; others are new."""
     edge, side, (x, y) = GRID - 1, rng.uniform(0.75, 0.9), rng.uniform(0, 25, 2)
     matrix = np.array(
         {
@@ -147,7 +148,7 @@ def _copy(rng, f: Features, kind: str) -> Features:
 
 
 class Phases:
-    "Seconds of what find_links tells as it goes; what lies before a phase is named after it."
+    """Seconds of what find_links tells as it goes; what lies before a phase is named after it."""
 
     def __init__(self):
         self.seconds, self.last = {}, time.perf_counter()
@@ -163,7 +164,7 @@ class Phases:
 
 
 def measure(n, workers):
-    "In a process of its own: prints a row as JSON."
+    """In a process of its own: prints a row as JSON."""
     prints, shows, how = invent(int(n))
     row = {"n": int(n), "fingerprints": status_mb("VmRSS")}
     with open_engine("local", int(workers)) as engine:
@@ -199,7 +200,7 @@ def measure(n, workers):
 
 
 def judge(groups: list[list[int]], shows: list[int], how: list[str]) -> dict:
-    "Copies that are in their radiograph's group, by kind; groups of more than one radiograph; pairs in one group."
+    """Copies that are in their radiograph's group, by kind; groups of more than one radiograph; pairs in one group."""
     home = {i: k for k, g in enumerate(groups) for i in g}
     found = {kind: [0, 0] for kind in KINDS}
     for i, kind in enumerate(how):
@@ -236,7 +237,7 @@ def in_own_process(n: int, workers: int) -> dict:
 
 
 def fit(rows: list[dict]) -> list[str]:
-    "The exponent of time = a n^b by least squares, beside that of n log n over the same numbers."
+    """The exponent of time = a n^b by least squares, beside that of n log n over the same numbers."""
     n, seconds, cpu = (np.array([r[k] for r in rows], dtype=float) for k in ("n", "seconds", "cpu"))
     slope = lambda t: np.polyfit(np.log(n), np.log(t), 1)[0]
     least, most = rows[0], rows[-1]

@@ -1,5 +1,6 @@
 """The two sides that benchmarks/dedupe.py compares: this library and imagededup, each in a process that stays and does
-one step when it is asked for it, and what both hold in memory. Linux alone."""
+one step when it is asked for it, and what both hold in memory. Linux alone.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ def hash_many(todo: list) -> list:
 
 
 def serve(folder, workers):
-    "Answers as the script above does."
+    """Answers as the script above does."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     print("{}", file=out, flush=True)
@@ -82,7 +83,7 @@ def serve(folder, workers):
 
 
 class Ours:
-    "The steps of `curation.find.find`, each by itself."
+    """The steps of `curation.find.find`, each by itself."""
 
     def __init__(self, files, engine):
         self.engine, self.items = (
@@ -99,7 +100,7 @@ class Ours:
         self.home = {os.path.basename(self.jobs[k][0]): p.pixel_sha256 for k, p in found}
 
     def fingerprint(self):
-        "With all that it remembers written down, as always."
+        """With all that it remembers written down, as always."""
         os.environ["CXR_CACHE"] = self.cache = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
         self.prints = scan(self.items, self.engine)
 
@@ -119,7 +120,7 @@ class Ours:
         }
 
     def profile(self):
-        "Where the time goes, one process and thread: of 400 images, of all images' search, of 2,000 pairs."
+        """Where the time goes, one process and thread: of 400 images, of all images' search, of 2,000 pairs."""
         import cProfile
         import pstats
 
@@ -175,7 +176,7 @@ class Ours:
 
 
 class Here(Executor):
-    "Threads' work, done at once by the one that asks."
+    """Threads' work, done at once by the one that asks."""
 
     def __init__(self, workers, initializer, initargs):
         initializer(*initargs)
@@ -190,7 +191,7 @@ class Here(Executor):
 
 
 class Side:
-    "One of the two processes."
+    """One of the two processes."""
 
     def __init__(self, name, python, code, folder, workers, env=None):
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -223,7 +224,7 @@ class Side:
 
 
 def library(folder, workers, tmp) -> Side:
-    "This library; what it remembers goes into `tmp`."
+    """This library; what it remembers goes into `tmp`."""
     code = "import sys; sys.argv = sys.argv[1:]; import dedupe_sides; dedupe_sides.serve(*sys.argv)"
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     env = {**os.environ, "PYTHONPATH": here, "TMPDIR": tmp}
@@ -240,7 +241,8 @@ def imagededup(python, folder, workers) -> Side:
 class Watch:
     """While the block runs: `driver`, MB that a process held at its peak, as the kernel counted (VmHWM), and `workers`,
     the greatest sum of what all that it started held, looked at every EVERY seconds (Pss: shared pages count once);
-    `cpu`, seconds of all of them."""
+    `cpu`, seconds of all of them.
+    """
 
     def __init__(self, pid):
         self.pid, self.driver, self.workers, self.over = pid, 0, 0, threading.Event()
@@ -266,7 +268,7 @@ class Watch:
 
 
 def reset_peak(pid="self"):
-    "From here on VmHWM tells of what comes."
+    """From here on VmHWM tells of what comes."""
     try:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
     except OSError:
@@ -290,7 +292,7 @@ def pss_mb(pid) -> float:
 
 
 def cpu_seconds(pid) -> float:
-    "That a process used, what it started, and what of that has ended."
+    """That a process used, what it started, and what of that has ended."""
 
     def ticks(p, last):
         try:

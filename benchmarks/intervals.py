@@ -3,7 +3,8 @@
 Drawn answers of as many images, about two a patient. Every number of a single-label report of six classes with a yes or
 no, and AUROC and average precision of 14 findings, each in 2,000 resamples of the patients, beside a plain loop that
 calls scikit-learn on the images of each resample: a few of the same resamples, compared number by number, and their
-time extrapolated. Then memory at 112,000 images, and how often an interval holds a simulated accuracy."""
+time extrapolated. Then memory at 112,000 images, and how often an interval holds a simulated accuracy.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ SHARES = ("auroc", "sensitivity", "specificity", "npv")
 
 
 def draw(n: int, seed: int = 0) -> SimpleNamespace:
-    "Answers that are right more often than not; groups of about two images, classes and sources of uneven size."
+    """Answers that are right more often than not; groups of about two images, classes and sources of uneven size."""
     rng = np.random.default_rng(seed)
     targs = rng.choice(6, n, p=[0.3, 0.05, 0.25, 0.25, 0.05, 0.1])
     logits = rng.normal(size=(n, 6)) + 2 * np.eye(6)[targs]
@@ -54,7 +55,7 @@ def draw(n: int, seed: int = 0) -> SimpleNamespace:
 
 
 def report(x) -> Report:
-    "Every number of a single-label report, and its interval."
+    """Every number of a single-label report, and its interval."""
     rows = [
         dict(path="", source=f"s{s}", group=g, label=VOCAB[t])
         for s, g, t in zip(x.sources, x.groups, x.targs)
@@ -150,7 +151,7 @@ def memory(n: int):
 
 
 def coverage(trials: int):
-    "Patients of 1 to 5 images, whose own accuracies scatter (beta, 3 pseudo-counts) around the true one."
+    """Patients of 1 to 5 images, whose own accuracies scatter (beta, 3 pseudo-counts) around the true one."""
     rng = np.random.default_rng(1)
     yield f"{trials} trials: how often a 95 % interval holds the true accuracy, and how often it has no width"
     yield ""

@@ -1,7 +1,8 @@
 """What a million images cost beside decoding: .venv/bin/python benchmarks/scale.py [20000 200000]
 
 Every step of a curation but reading and writing pixels, on invented images, at two sizes: seconds, microseconds an
-image, and the memory of the process. docs/scale.md projects from these and from benchmarks/scan.py."""
+image, and the memory of the process. docs/scale.md projects from these and from benchmarks/scan.py.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +40,12 @@ RULE = {
 
 
 def rss() -> float:
-    "MB held now."
+    """MB held now."""
     return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
 
 
 def steps(n: int):
-    "Yield (what, seconds) of each step over n images, four of a patient."
+    """Yield (what, seconds) of each step over n images, four of a patient."""
 
     def timed(fn):
         begun = time.perf_counter()

@@ -4,7 +4,8 @@
 FOLDER holds real images, a mirror say. Prints three tables: images/s of the whole fingerprint (bytes hashed, decoded,
 checked, pixels hashed, perceptual hash, journaled) beside the floor, which is nothing but decoding the same files with
 the same workers; the same on Ray; writing the curated PNG, for the projection; and the memory at its peak for 1,000
-and 20,000 files. What is compared runs in turn, in one process, so that a noisy machine disturbs all alike."""
+and 20,000 files. What is compared runs in turn, in one process, so that a noisy machine disturbs all alike.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ SIZES = (1000, 20000)  # files, for the memory
 
 
 def decode_many(todo: list) -> list:
-    "The floor: what any scan must do."
+    """The floor: what any scan must do."""
     for file, *_ in todo:
         try:
             decode(file)
@@ -41,7 +42,7 @@ def decode_many(todo: list) -> list:
 
 
 def write_png_many(todo: list) -> list:
-    "What a curation does with an image that it keeps."
+    """What a curation does with an image that it keeps."""
     with tempfile.TemporaryDirectory() as tmp:
         for file, *_ in todo:
             try:
@@ -54,7 +55,7 @@ def write_png_many(todo: list) -> list:
 
 
 def items_of(files: dict[str, str]) -> list[Item]:
-    "Items of all files, as of one source that says nothing of them."
+    """Items of all files, as of one source that says nothing of them."""
     return [
         Item("bench", f, p, None, "", ("no_finding",), (), "", "", "", "", "", None)
         for p, f in files.items()
@@ -62,7 +63,7 @@ def items_of(files: dict[str, str]) -> list[Item]:
 
 
 def resized(files: dict[str, str], size: int, n=600) -> dict[str, str]:
-    "n of the files as size x size gray PNG, as NIH publishes them at 1024."
+    """N of the files as size x size gray PNG, as NIH publishes them at 1024."""
     tmp = tempfile.mkdtemp()
     for i, f in enumerate(list(files.values())[:: max(len(files) // n, 1)][:n]):
         try:
@@ -79,14 +80,14 @@ def timed(fn) -> float:
 
 
 def fresh_scan(items, engine):
-    "A scan that remembers nothing: its journal goes into a folder of its own."
+    """A scan that remembers nothing: its journal goes into a folder of its own."""
     with tempfile.TemporaryDirectory() as tmp:
         os.environ["CXR_CACHE"] = tmp
         scan(items, engine)
 
 
 def throughput(items, workers, rounds) -> list[tuple]:
-    "(what, images/s, share of the floor): medians of rounds that take turns."
+    """(what, images/s, share of the floor): medians of rounds that take turns."""
     jobs = [(it.file, it.array) for it in items]
     seconds = {
         "decode only (the floor)": [],
@@ -124,7 +125,7 @@ def throughput(items, workers, rounds) -> list[tuple]:
 
 
 def pieces(items) -> list[tuple]:
-    "(what, ms an image) of one process: where the time of a fingerprint goes beside decoding."
+    """(what, ms an image) of one process: where the time of a fingerprint goes beside decoding."""
     jobs = [(it.file, it.array) for it in items[:: max(len(items) // 1000, 1)]]
     both = {"decode": [], "fingerprint": []}
     for _ in range(3):
@@ -134,7 +135,7 @@ def pieces(items) -> list[tuple]:
 
 
 def memory(folder, n, workers) -> tuple:
-    "(files, peak MB of the driver, of the largest worker, seconds): a process of its own, told by the kernel."
+    """(files, peak MB of the driver, of the largest worker, seconds): a process of its own, told by the kernel."""
     code = "import sys; sys.argv = sys.argv[1:]; import scan; scan.measure_memory(*sys.argv)"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "CXR_CACHE": tempfile.mkdtemp()}
     out = subprocess.run(
@@ -159,7 +160,7 @@ def measure_memory(folder, n, workers):
 
 
 def peak_many(todo: list) -> list:
-    "MB that this process held at its peak. The kernel's own word: getrusage counts what the parent held at the fork."
+    """MB that this process held at its peak. The kernel's own word: getrusage counts what the parent held at the fork."""
     status = Path("/proc/self/status").read_text()
     return [int(status.split("VmHWM:")[1].split()[0]) / 1024 for _ in todo]
 

@@ -1,7 +1,8 @@
 """How soon training begins: .venv/bin/python benchmarks/startup.py DATA [--size 224] [--rounds 3]
 
 DATA is a folder that `cxr curate` wrote, its pixels in the cache. Seconds of a fresh process up to the end of the
-imports, and from there to the first train batch's step; and of `cxr --help`."""
+imports, and from there to the first train batch's step; and of `cxr --help`.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ DATA is a folder that `cxr curate` wrote. Train images a second of five contende
 one size, architecture and batch, in turns, so that a noisy machine is as unkind to each: stock fastai
 (ImageDataLoaders.from_folder and vision_learner), a plain torch loop over torchvision's ImageFolder, this library in
 fp32 and in the precision that it chooses, and two ceilings: the same networks and optimizer stepping on a batch that
-lies in memory. What is measured is a training step with all that feeds it."""
+lies in memory. What is measured is a training step with all that feeds it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def wait():
 
 
 class Timer(Callback):
-    "Times the train batches after the first few, then ends the fit."
+    """Times the train batches after the first few, then ends the fit."""
 
     order = 90
 
@@ -173,7 +174,7 @@ def ceiling(a, manifest, precision, **_):
 
 
 def linked(manifest, folder: Path) -> Path:
-    "The curated images as train/CLASS/ and valid/CLASS/, which ImageFolder and from_folder read."
+    """The curated images as train/CLASS/ and valid/CLASS/, which ImageFolder and from_folder read."""
     for r in manifest.rows:
         if r.split == "test":
             continue
@@ -184,7 +185,7 @@ def linked(manifest, folder: Path) -> Path:
 
 
 def measured(a) -> dict[str, list[float]]:
-    "Images a second, a number a round."
+    """Images a second, a number a round."""
     manifest = read_manifest(a.data)
     with ExitStack() as stack:
         folder = linked(manifest, Path(stack.enter_context(tempfile.TemporaryDirectory())))

@@ -1,5 +1,6 @@
 """From a pile of public chest X-ray downloads to a model one can believe.
-Names are imported when first used: this import is light."""
+Names are imported when first used: this import is light.
+"""
 
 from importlib import import_module
 

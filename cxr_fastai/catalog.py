@@ -1,6 +1,7 @@
 """data_manifest.csv: which sources exist and what each of their labels means. Reads the csv, returns Sources made of
 Rules; never looks at an image. One row is one rule; a cell left blank takes the source's first row's, but for OWN;
-`-` is none."""
+`-` is none.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ OWN = ("label_value", "findings", "expected", "unconfirmed", "notes")  # never i
 
 @dataclass(frozen=True)
 class Rule:
-    "A row: images of `source` that `glob` meets and that are labelled `label_value` show `findings`."
+    """A row: images of `source` that `glob` meets and that are labelled `label_value` show `findings`."""
 
     row: int  # of the csv, the header being 1
     source: str  # id
@@ -91,7 +92,7 @@ COLUMNS = tuple(f.name for f in fields(Rule))[1:]
 
 @dataclass(frozen=True)
 class Source:
-    "A source: its rules in file order; what belongs to the whole source stands in its first row."
+    """A source: its rules in file order; what belongs to the whole source stands in its first row."""
 
     id: str
     rules: tuple[Rule, ...]
@@ -110,7 +111,7 @@ class Source:
         return list(dict.fromkeys(g for r in self.rules for g in split_list(r.glob)))
 
     def to_dict(self) -> dict:
-        "As `cxr sources --json` prints it: the first row's cells, and the rules."
+        """As `cxr sources --json` prints it: the first row's cells, and the rules."""
         whole = {c: getattr(self, c) for c in COLUMNS if c not in OWN}
         return {
             **whole,
@@ -137,7 +138,8 @@ def load_catalog(
     path=None,  # a csv like data_manifest.csv; None: the library's own
 ) -> dict[str, Source]:
     """Read and check the catalogue: id -> Source, in file order.
-    Raises `CatalogError` naming row, column, value and what is allowed."""
+    Raises `CatalogError` naming row, column, value and what is allowed.
+    """
     path = Path(path) if path else package_file("data_manifest.csv")
     rows = _read(path)
     rules: dict[str, list[Rule]] = {}
@@ -315,7 +317,8 @@ def _check_graph(source: Source, catalog: dict, where: str):
 
 def depths(catalog: dict[str, Source]) -> dict[str, int]:
     """How far each source stands from an original: 0 is one, a copy of copies has more.
-    Raises `CatalogError` on a cycle."""
+    Raises `CatalogError` on a cycle.
+    """
     out: dict[str, int] = {}
 
     def depth(id, seen):
@@ -336,7 +339,7 @@ def choose(
     only=(),  # ids asked for; empty: the defaults
     defaults=(),  # ids that a recipe names; empty: those that are on
 ) -> list[Source]:
-    "The sources to curate, in catalogue order. Raises `UnknownName`."
+    """The sources to curate, in catalogue order. Raises `UnknownName`."""
     names = list(only) or list(defaults) or [s.id for s in catalog.values() if s.on == "yes"]
     fetched = [s.id for s in catalog.values() if s.transport != "reference"]
     for n in names:

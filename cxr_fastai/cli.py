@@ -1,5 +1,6 @@
 """The command `cxr`, one function a verb. Results go to stdout, progress and messages to stderr; a CxrError becomes one
-line and its exit code. Every verb imports what it needs when it runs, so that --help answers at once."""
+line and its exit code. Every verb imports what it needs when it runs, so that --help answers at once.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def _check_curated(path) -> int:
 
 
 def _check_sources(args, catalog) -> int:
-    "A line for each source: what is missing to have it; 3 where one that is on cannot be had."
+    """A line for each source: what is missing to have it; 3 where one that is on cannot be had."""
     from cxr_fastai.catalog import choose
     from cxr_fastai.curation.fetch import survey
 
@@ -226,7 +227,7 @@ def train(args) -> int:
 
 
 def _beside(run) -> dict[str, Path]:
-    "What was trained beside a run's network: architecture -> bundle."
+    """What was trained beside a run's network: architecture -> bundle."""
     return {
         p.parent.parent.name: p.parent
         for p in sorted(Path(run).glob("beside/*/bundle/bundle.json"))
@@ -274,13 +275,13 @@ def evaluate(args) -> int:
 
 
 def _named(path: str) -> str:
-    "What a bundle is called in a table: its run's folder, without the place of that."
+    """What a bundle is called in a table: its run's folder, without the place of that."""
     parts = [p for p in Path(path).parts if p != "bundle"]
     return parts[-1] if parts else path
 
 
 def _side_by_side(report, others: dict, out):
-    "The report's model and the others on the same images."
+    """The report's model and the others on the same images."""
     from cxr_fastai.core import write_text
     from cxr_fastai.evaluation.compare import compare
 
@@ -338,7 +339,7 @@ VERBS = (demo, sources, curate, dedupe, eda, train, evaluate, predict)
 
 
 def main(argv=None) -> int:
-    "Run a verb; returns the exit code."
+    """Run a verb; returns the exit code."""
     p = parser({fn.__name__: fn for fn in VERBS})
     args = p.parse_args(argv)
     if args.version:
@@ -371,7 +372,7 @@ def _fail(verb: str, error, code: int) -> int:
 
 
 def curate_main() -> int:
-    "`curate-data`: the same as `cxr curate`."
+    """`curate-data`: the same as `cxr curate`."""
     return main(["curate", *sys.argv[1:]])
 
 

@@ -62,7 +62,7 @@ __all__ = [
 
 
 class CxrError(Exception):
-    "One line for people: what, where, what was found, what to do."
+    """One line for people: what, where, what was found, what to do."""
 
     exit_code = 1
 
@@ -104,7 +104,7 @@ class StorageError(CxrError):
 
 
 class ImageRejected(IntegrityError):
-    "A file that is no readable radiograph. `reason` is a code of `images.REASONS`."
+    """A file that is no readable radiograph. `reason` is a code of `images.REASONS`."""
 
     def __init__(self, reason: str, message: str):
         super().__init__(message)
@@ -213,7 +213,7 @@ class FolderWarning:
 
 @dataclass(frozen=True)
 class Prediction:
-    "What a bundle says of one radiograph."
+    """What a bundle says of one radiograph."""
 
     label: str | None  # the class, or None where it abstained
     probs: dict[str, float]  # class -> probability, 0-1; sums to 1 for a single-label task
@@ -231,7 +231,7 @@ def unknown_name(
     allowed,  # the names that exist
     where: str = "",  # file and row, if it stands in one
 ) -> str:
-    "The sentence for a name that does not exist: received, allowed, nearest."
+    """The sentence for a name that does not exist: received, allowed, nearest."""
     allowed = list(allowed)
     near = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -239,14 +239,14 @@ def unknown_name(
 
 
 def one_line(text) -> str:
-    "`text` with line breaks and runs of blanks folded, for an error or a csv cell."
+    """`text` with line breaks and runs of blanks folded, for an error or a csv cell."""
     return " ".join(str(text).split())
 
 
 def size_text(
     n,  # bytes
 ) -> str:
-    "A size as people read it: 812 bytes, 3.4 kB, 2.1 GB."
+    """A size as people read it: 812 bytes, 3.4 kB, 2.1 GB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if n < 1000:
             return f"{n:.1f} {unit}" if unit != "bytes" else f"{n:.0f} bytes"
@@ -255,7 +255,7 @@ def size_text(
 
 
 def printable(text) -> str:
-    "One line that no terminal takes for commands: line breaks, escapes, bidi marks, broken Unicode spelled out."
+    """One line that no terminal takes for commands: line breaks, escapes, bidi marks, broken Unicode spelled out."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
@@ -270,7 +270,7 @@ def _storage_error(path, e: OSError) -> StorageError:
 
 
 def check_writable(path):
-    "Raise `StorageError` where a folder `path` could not be made or written to; changes nothing."
+    """Raise `StorageError` where a folder `path` could not be made or written to; changes nothing."""
     at = Path(path)
     while not at.exists() and at != at.parent:
         at = at.parent
@@ -284,7 +284,7 @@ def check_writable(path):
 
 
 def make_folder(path) -> Path:
-    "Create `path` and its parents. Raises `StorageError` where that cannot be done or written to."
+    """Create `path` and its parents. Raises `StorageError` where that cannot be done or written to."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -300,7 +300,8 @@ def atomic_path(
     sync=True,  # also against power loss; False where thousands of files can be written again
 ):
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure nothing is left.
-    Raises `StorageError`."""
+    Raises `StorageError`.
+    """
     path = Path(path)
     part = path.with_name(f".{path.name[:80]}.{os.getpid()}.part")
     try:
@@ -317,7 +318,7 @@ def atomic_path(
 
 
 def write_text(path, text: str) -> bool:
-    "Write `text` as UTF-8, whole or not at all. Returns False, writing nothing, where the file already holds it."
+    """Write `text` as UTF-8, whole or not at all. Returns False, writing nothing, where the file already holds it."""
     path, data = Path(path), text.encode()
     if path.is_file() and path.read_bytes() == data:
         return False
@@ -327,7 +328,7 @@ def write_text(path, text: str) -> bool:
 
 
 def write_json(path, obj) -> bool:
-    "Write `obj` as indented JSON with a final newline, whole or not at all."
+    """Write `obj` as indented JSON with a final newline, whole or not at all."""
     return write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -337,7 +338,7 @@ def csv_rows(
     encoding="utf-8-sig",
     error=IntegrityError,  # what a file that is no csv raises
 ) -> tuple[list[str], list[dict]]:
-    "(columns, rows) of a csv; a row's missing cells are None, surplus ones stand under `SURPLUS`."
+    """(columns, rows) of a csv; a row's missing cells are None, surplus ones stand under `SURPLUS`."""
     try:
         reader = csv.DictReader(io.StringIO(data.decode(encoding), newline=""), restkey=SURPLUS)
         return list(reader.fieldnames or ()), list(reader)
@@ -354,7 +355,7 @@ def sha256_text(text: str) -> str:
 
 
 def sha256_file(path) -> str:
-    "SHA-256 of a file's bytes, as 64 hex digits."
+    """SHA-256 of a file's bytes, as 64 hex digits."""
     h = hashlib.sha256()
     with open(path, "rb") as f:
         while chunk := f.read(1 << 20):
@@ -363,12 +364,12 @@ def sha256_file(path) -> str:
 
 
 def cache_dir() -> Path:
-    "Where what can be computed again is kept: $CXR_CACHE, or cxr_fastai in the user's cache folder."
+    """Where what can be computed again is kept: $CXR_CACHE, or cxr_fastai in the user's cache folder."""
     if env := os.environ.get("CXR_CACHE"):
         return Path(env)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cxr_fastai"
 
 
 def package_file(*parts: str) -> Path:
-    "A data file that travels in the package: a recipe, a template, data_manifest.csv."
+    """A data file that travels in the package: a recipe, a template, data_manifest.csv."""
     return Path(__file__).parent.joinpath(*parts)

@@ -1,5 +1,6 @@
 """`cxr demo`: the whole road on drawn radiographs, curate -> train -> evaluate -> predict, and the check that curation
-found everything that was planted. Writes one folder; needs no download."""
+found everything that was planted. Writes one folder; needs no download.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def demo(
     out: Path,
     seed=0,
 ) -> int:
-    "Run the road into `out` and print what it found. Raises `UsageError` for a folder with something in it."
+    """Run the road into `out` and print what it found. Raises `UsageError` for a folder with something in it."""
     from cxr_fastai.curation.pipeline import curate
     from cxr_fastai.phantom import write_sources
 
@@ -89,7 +90,7 @@ def check_planted(
     planted,  # phantom.Planted
     curated: Path,
 ) -> list[str]:
-    "A line for each kind of planted flaw. Raises `IntegrityError` where one was missed."
+    """A line for each kind of planted flaw. Raises `IntegrityError` where one was missed."""
     copies, conflicts, rejects = (
         _by_path(curated / f"{f}.csv") for f in ("duplicates", "conflicts", "rejects")
     )

@@ -1,5 +1,6 @@
 """What `cxr` understands: one function a verb adds its flags, and the training settings come from recipes.SETTINGS. A
-table of what runs each verb in, a parser out; nothing here runs one, and nothing heavy is imported."""
+table of what runs each verb in, a parser out; nothing here runs one, and nothing heavy is imported.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ EXIT_CODES = (
 
 
 def ids(text) -> list[str]:
-    "The parts of a,b,c."
+    """The parts of a,b,c."""
     return [t.strip() for t in (text or "").split(",") if t.strip()]
 
 
 def parser(
     verbs: dict,  # name -> what runs it
 ) -> argparse.ArgumentParser:
-    "The parser; `fn` of what it parses is the verb's."
+    """The parser; `fn` of what it parses is the verb's."""
     p = argparse.ArgumentParser(
         "cxr",
         epilog=EXIT_CODES,
@@ -202,7 +203,7 @@ def _train(v):
 
 
 def _form(s) -> dict:
-    "How argparse reads a training setting; its range is checked with the recipe's."
+    """How argparse reads a training setting; its range is checked with the recipe's."""
     if s.kind is bool:
         return dict(action=argparse.BooleanOptionalAction)
     if s.choices:
@@ -214,7 +215,7 @@ def _form(s) -> dict:
 
 
 def _number(text: str):
-    "A number where it is one; else the text, for the check to judge."
+    """A number where it is one; else the text, for the check to judge."""
     for kind in (int, float):
         try:
             return kind(text)

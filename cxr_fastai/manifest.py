@@ -1,5 +1,6 @@
 """The first door, curation to training and evaluation: manifest.csv, one row an image. Reads and writes a curated
-folder's manifest and checks it; never reads pixels. Its version stands in curation.json beside it."""
+folder's manifest and checks it; never reads pixels. Its version stands in curation.json beside it.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ SHOWN = 20  # faults that check_manifest spells out
 
 @dataclass(frozen=True)
 class Record:
-    "A row of manifest.csv. All text; an empty cell is unknown."
+    """A row of manifest.csv. All text; an empty cell is unknown."""
 
     path: str  # of the image, relative to the folder, with /
     sha256: str  # of the source file's bytes, 64 hex digits
@@ -81,7 +82,7 @@ REQUIRED = ("path", "sha256", "pixel_sha256", "source", "label", "group", "split
 
 @dataclass(frozen=True)
 class Manifest:
-    "A curated folder's rows and the recipe it was curated for."
+    """A curated folder's rows and the recipe it was curated for."""
 
     root: Path
     rows: list[Record]
@@ -95,19 +96,19 @@ class Manifest:
 
     @cached_property
     def df(self):
-        "All rows as a pandas DataFrame of text; columns as in `COLUMNS`."
+        """All rows as a pandas DataFrame of text; columns as in `COLUMNS`."""
         import pandas as pd
 
         return pd.DataFrame([vars(r) for r in self.rows], columns=list(COLUMNS), dtype="str")
 
     def part(self, split: str):
-        "The rows of one split, as a DataFrame. Raises `UnknownName`."
+        """The rows of one split, as a DataFrame. Raises `UnknownName`."""
         if split not in SPLITS:
             raise UnknownName(unknown_name("split", split, SPLITS))
         return self.df[self.df["split"] == split].reset_index(drop=True)
 
     def counts(self) -> dict[tuple[str, str, str], int]:
-        "(class, source, split) -> images."
+        """(class, source, split) -> images."""
         out: dict = {}
         for r in self.rows:
             out[r.label, r.source, r.split] = out.get((r.label, r.source, r.split), 0) + 1
@@ -139,7 +140,7 @@ def to_csv(
     rows: list[dict],  # of text
     columns,
 ) -> str:
-    "Rows as csv text: \\n line ends, quotes where needed, no cell that a spreadsheet would compute."
+    """Rows as csv text: \\n line ends, quotes where needed, no cell that a spreadsheet would compute."""
     out = io.StringIO()
     w = csv.DictWriter(out, columns, lineterminator="\n")
     quoted = csv.DictWriter(out, columns, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -153,7 +154,7 @@ def to_csv(
 
 
 def read_rows(path) -> list[dict]:
-    "The rows of a csv that `write_rows` wrote, as they were given to it. Raises `IntegrityError` for a damaged one."
+    """The rows of a csv that `write_rows` wrote, as they were given to it. Raises `IntegrityError` for a damaged one."""
     path = Path(path)
     return [
         {k: _unguard(v) if isinstance(v, str) else v for k, v in row.items()}
@@ -162,7 +163,7 @@ def read_rows(path) -> list[dict]:
 
 
 def write_rows(path, rows: list[dict], columns) -> bool:
-    "Write a csv, whole or not at all; False where it stands already."
+    """Write a csv, whole or not at all; False where it stands already."""
     return write_text(path, to_csv(rows, columns))
 
 
@@ -170,14 +171,14 @@ def manifest_text(
     rows: list[Record],  # in any order; they stand in that of their paths
     labels,  # what a label may be: Recipe.labels
 ) -> str:
-    "manifest.csv of checked rows. Raises `NotCurated` for a row that breaks a promise."
+    """manifest.csv of checked rows. Raises `NotCurated` for a row that breaks a promise."""
     rows = sorted(rows, key=lambda r: r.path)
     check_rows(rows, labels, "the manifest to write")
     return to_csv([vars(r) for r in rows], COLUMNS)
 
 
 def write_manifest(root: Path, rows: list[Record], labels) -> bool:
-    "Check and write a folder's manifest.csv. False where it stands already. Raises `NotCurated`."
+    """Check and write a folder's manifest.csv. False where it stands already. Raises `NotCurated`."""
     return write_text(Path(root) / MANIFEST, manifest_text(rows, labels))
 
 
@@ -218,7 +219,8 @@ def check_rows(
     where: str,  # names the manifest in errors
 ):
     """The promises of a manifest: cells of the right form, names known, no path and no image twice, no group or
-    patient in two splits. Raises `NotCurated` naming row and column of the first that is broken."""
+    patient in two splits. Raises `NotCurated` naming row and column of the first that is broken.
+    """
     for i, say in _faults(rows, labels)[:1]:
         raise NotCurated(f"{say(f'{where}, row {i + 2}')} Curate the folder again.")
 
@@ -227,7 +229,8 @@ def check_manifest(
     path,  # a folder that `cxr curate` wrote, or its manifest.csv
 ) -> list[str]:
     """All faults of a manifest, a line each, the first SHOWN spelled out; empty: it is sound. Images that the folder
-    lacks are faults; their pixels are not read."""
+    lacks are faults; their pixels are not read.
+    """
     file = Path(path) if Path(path).is_file() else Path(path) / MANIFEST
     if not file.is_file():
         return [_not_curated(file.parent)]
@@ -250,7 +253,7 @@ def check_manifest(
 
 
 def _labels(root: Path) -> tuple[tuple[str, ...] | None, list[str]]:
-    "(what a label may be, faults) of a folder's curation.json."
+    """(what a label may be, faults) of a folder's curation.json."""
     try:
         return _recipe(root, read_curation(root)).labels, []
     except CxrError as e:
@@ -258,7 +261,7 @@ def _labels(root: Path) -> tuple[tuple[str, ...] | None, list[str]]:
 
 
 def _faults(rows: list[Record], labels) -> list[tuple]:
-    "(index of the row, its sentence given where it stands), in the order of the rows."
+    """(index of the row, its sentence given where it stands), in the order of the rows."""
     return sorted(
         [*_cell_faults(rows, labels), *_twin_faults(rows), *_split_faults(rows)], key=lambda f: f[0]
     )
@@ -281,7 +284,7 @@ def _cell_faults(rows: list[Record], labels):
 
 
 def _cell(col: str, value: str, labels):
-    "What is wrong with a cell, as a sentence of where it stands; None where nothing is."
+    """What is wrong with a cell, as a sentence of where it stands; None where nothing is."""
     if not value:
         return _column(col, "empty") if col in REQUIRED else None
     names = {"label": labels, "split": SPLITS, "findings": FINDINGS}.get(col)
@@ -300,7 +303,7 @@ def _cell(col: str, value: str, labels):
 
 
 def _twin_faults(rows: list[Record]):
-    "Paths, and images, that stand twice."
+    """Paths, and images, that stand twice."""
     at, folded, images = {}, {}, {}
     for i, r in enumerate(rows):
         first, alike, image = (
@@ -344,7 +347,7 @@ def _split_faults(rows: list[Record]):
 def read_manifest(
     data,  # a folder that `cxr curate` wrote, or a Manifest
 ) -> Manifest:
-    "Read and check a curated folder. Raises `NotCurated` naming file, row and column."
+    """Read and check a curated folder. Raises `NotCurated` naming file, row and column."""
     if isinstance(data, Manifest):
         return data
     root = Path(data)
@@ -366,7 +369,7 @@ def _recipe(root: Path, curation: dict) -> Recipe:
 
 
 def read_curation(root: Path) -> dict:
-    "curation.json of a folder: what it was curated for. Raises `NotCurated`, also for one of a newer version."
+    """curation.json of a folder: what it was curated for. Raises `NotCurated`, also for one of a newer version."""
     file = Path(root) / CURATION
     try:
         curation = json.loads(file.read_text(encoding="utf-8"))
@@ -403,7 +406,7 @@ def _not_curated(root: Path) -> str:
 
 
 def _parse(data: bytes, file: Path) -> tuple[list[int], list[Record], list[tuple]]:
-    "(row numbers, records, faults): rows of as many cells as columns, and what is wrong with the others."
+    """(row numbers, records, faults): rows of as many cells as columns, and what is wrong with the others."""
     columns, table = csv_rows(data, file, error=NotCurated)
     if tuple(columns) != COLUMNS:
         raise NotCurated(f"{file}, row 1: {_why_columns(columns)}")
@@ -417,7 +420,7 @@ def _parse(data: bytes, file: Path) -> tuple[list[int], list[Record], list[tuple
 
 
 def _why_columns(columns: list[str]) -> str:
-    "What is wrong with a header: the columns that are unknown, with the nearest name, and those that are missing."
+    """What is wrong with a header: the columns that are unknown, with the nearest name, and those that are missing."""
     missing = [c for c in COLUMNS if c not in columns]
     unknown = [c for c in columns if c not in COLUMNS]
     twice = sorted({c for c in columns if columns.count(c) > 1})

@@ -1,5 +1,6 @@
 """A task as data: which findings make which class, and how to train for it. Reads recipes/*.toml or a user's own file,
-returns a Recipe; never touches images."""
+returns a Recipe; never touches images.
+"""
 
 from __future__ import annotations
 
@@ -95,17 +96,17 @@ UNSET = 0.5  # from here a class of a multi-label bundle counts as present that 
 def present(
     label: str,  # of a manifest: normal, effusion|mass, pneumonia|?hernia, none
 ) -> tuple[str, ...]:
-    "The classes that an image belongs to; (NONE,) where it belongs to none."
+    """The classes that an image belongs to; (NONE,) where it belongs to none."""
     return tuple(c for c in label.split("|") if not c.startswith("?"))
 
 
 def unknown(label: str) -> tuple[str, ...]:
-    "The classes of which nothing is known."
+    """The classes of which nothing is known."""
     return tuple(c[1:] for c in label.split("|") if c.startswith("?"))
 
 
 def contradict(a: str, b: str) -> bool:
-    "Whether a class is present under one label and known to be absent under the other."
+    """Whether a class is present under one label and known to be absent under the other."""
 
     def against(one, other):
         return set(present(one)) - {NONE} - set(present(other)) - set(unknown(other))
@@ -114,7 +115,7 @@ def contradict(a: str, b: str) -> bool:
 
 
 class _Combinations(tuple):
-    "The classes of a multi-label recipe; `in` it is whatever a manifest's label may be."
+    """The classes of a multi-label recipe; `in` it is whatever a manifest's label may be."""
 
     def __contains__(self, label) -> bool:
         named = [*present(label), *unknown(label)]
@@ -131,7 +132,7 @@ class _Combinations(tuple):
 
 @dataclass(frozen=True)
 class Setting:
-    "What a training setting may be, for the check and for the command line."
+    """What a training setting may be, for the check and for the command line."""
 
     kind: type  # str | int | float | bool | list
     help: str
@@ -187,7 +188,7 @@ def _are_sides(v) -> bool:
 
 @dataclass(frozen=True)
 class Train:
-    "How a recipe trains; every field is a flag of `cxr train` too."
+    """How a recipe trains; every field is a flag of `cxr train` too."""
 
     arch: str = _text(
         "resnet34",
@@ -290,11 +291,11 @@ class Recipe:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        "The classes; `in` it is whatever a manifest's label may be."
+        """The classes; `in` it is whatever a manifest's label may be."""
         return _Combinations(self.classes) if self.task is Task.MULTI_LABEL else tuple(self.classes)
 
     def targets(self, label: str) -> list[float]:
-        "1 for each class that is present, 0 absent, nan unknown, in vocab order."
+        """1 for each class that is present, 0 absent, nan unknown, in vocab order."""
         there, doubt = present(label), unknown(label)
         return [1.0 if c in there else math.nan if c in doubt else 0.0 for c in self.vocab]
 
@@ -304,7 +305,7 @@ class Recipe:
         findings,  # of one record
         stated=FINDINGS,  # all that this source can state: of the rest it says nothing
     ) -> tuple[str, str]:
-        "(label, '') of a record, or ('', why it has none)."
+        """(label, '') of a record, or ('', why it has none)."""
         if not findings:
             return "", "the source states no finding"
         if set(findings) & set(self.exclude.get(source, ())):
@@ -349,9 +350,10 @@ class Recipe:
         return {**asdict(self), "task": self.task.value}
 
     @classmethod
-    def from_dict(cls, d: dict, where: str) -> "Recipe":
+    def from_dict(cls, d: dict, where: str) -> Recipe:
         """Check `d`, as a recipe file or curation.json holds it.
-        Raises `RecipeError` naming `where`, key and allowed values."""
+        Raises `RecipeError` naming `where`, key and allowed values.
+        """
         _keys(d, cls.__dataclass_fields__, where)
         for key in ("name", "title", "classes"):
             if not d.get(key):
@@ -461,7 +463,7 @@ def _check(r: Recipe, where: str):
 
 
 def _check_task(r: Recipe, where: str):
-    "What only one of the tasks can have."
+    """What only one of the tasks can have."""
     if r.task is Task.SINGLE_LABEL and len(r.classes) < 2:
         raise RecipeError(
             f"{where}: a single_label recipe needs two classes or more; it has {', '.join(r.classes)}."
@@ -488,7 +490,7 @@ def _check_task(r: Recipe, where: str):
 
 
 def check_train(t: Train, where: str, recipe: Recipe):
-    "Raises `RecipeError` where a training setting is out of its range, or none of the recipe's task."
+    """Raises `RecipeError` where a training setting is out of its range, or none of the recipe's task."""
     if t.loss != "auto":
         _one_of(t.loss, LOSSES[recipe.task], f"loss of a {recipe.task} recipe", where)
     if t.loss == "weighted_bce" and recipe.task is Task.SINGLE_LABEL and len(recipe.classes) != 2:
@@ -511,7 +513,7 @@ def recipe_names() -> list[str]:
 def load_recipe(
     name: str,  # one of `recipe_names()`, or the path of a recipe file
 ) -> Recipe:
-    "Read a recipe. Raises `UnknownName` for no such recipe, `RecipeError` for a wrong key or value."
+    """Read a recipe. Raises `UnknownName` for no such recipe, `RecipeError` for a wrong key or value."""
     path = Path(name) if str(name).endswith(".toml") else package_file("recipes", f"{name}.toml")
     if not path.is_file():
         unknown = unknown_name("recipe", str(name), recipe_names())

@@ -1,6 +1,7 @@
 """What a curated folder holds, before anything is trained on it. Reads a folder that `cxr curate` wrote, returns an
 Exploration and, where a folder is given, writes eda.html and eda.json there. Never changes the curated folder, and
-never shows an image of valid or test unless that split is asked for."""
+never shows an image of valid or test unless that split is asked for.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def explore(
 ) -> Exploration:
     """Count, measure a sample of the pixels, and say what tells the classes that is not the disease. The same folder
     gives the same bytes. Raises `NotCurated`, `UnknownName` for no such split, `UsageError` for one without
-    images, and `IntegrityError` for an image that cannot be read."""
+    images, and `IntegrityError` for an image that cannot be read.
+    """
     if split not in ("all", *SPLITS):
         raise UnknownName(unknown_name("split", split, ("all", *SPLITS)))
     data, catalog = read_manifest(data), load_catalog(manifest)
@@ -155,7 +157,7 @@ def _notes(sources, catalog) -> list[str]:
 
 
 def _map_pixels(fn, root: Path, rows: list[Record], what: str, progress) -> dict:
-    "path -> fn(pixels), each image once. Threads: decoding releases the GIL. Raises `IntegrityError` naming the file."
+    """Path -> fn(pixels), each image once. Threads: decoding releases the GIL. Raises `IntegrityError` naming the file."""
     paths = [*dict.fromkeys(r.path for r in rows)]
 
     def one(path):
@@ -176,7 +178,7 @@ def _mean(pixels) -> float:
 
 
 def _thumbnail(pixels) -> tuple[str, int, int]:
-    "(data URI of a small JPEG, width, height)."
+    """(data URI of a small JPEG, width, height)."""
     image, buffer = Image.fromarray(pixels), io.BytesIO()
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     image.save(buffer, "JPEG", quality=QUALITY)
@@ -184,7 +186,7 @@ def _thumbnail(pixels) -> tuple[str, int, int]:
 
 
 def _grid(rows: list[Record], split: str, seed: int) -> list[Record]:
-    "SHOTS of a class's images, at random, each source in its turn."
+    """SHOTS of a class's images, at random, each source in its turn."""
     turns, ranked = Counter(), []
     for r in sorted(
         (r for r in rows if r.split == split), key=lambda r: sha256_text(f"{seed}|{r.pixel_sha256}")
@@ -199,7 +201,7 @@ def _grid(rows: list[Record], split: str, seed: int) -> list[Record]:
 
 @dataclass(frozen=True, repr=False)
 class Table:
-    "Counts; a row is a name, its counts, and what their shares are taken of."
+    """Counts; a row is a name, its counts, and what their shares are taken of."""
 
     title: str
     head: list[str]
@@ -215,7 +217,7 @@ class Table:
 
 @dataclass(frozen=True, repr=False)
 class Exploration:
-    "What a curated folder holds. Prints as tables and warnings, and makes a page."
+    """What a curated folder holds. Prints as tables and warnings, and makes a page."""
 
     about: dict  # task, split, images, patients, ..
     classes: dict[str, dict]  # class -> of cohort.class_counts
@@ -231,7 +233,7 @@ class Exploration:
     thumbs: dict[str, tuple] = field(default_factory=dict)  # path -> (data URI, width, height)
 
     def to_dict(self) -> dict:
-        "Everything but the pictures, as strict JSON."
+        """Everything but the pictures, as strict JSON."""
         return dict(
             about=self.about,
             classes=self.classes,
@@ -268,7 +270,7 @@ class Exploration:
         return SPLITS if self.about["split"] == "all" else (self.about["split"],)
 
     def tables(self) -> dict[str, Table]:
-        "split, source, age_group, sex and view against the classes; findings against findings."
+        """split, source, age_group, sex and view against the classes; findings against findings."""
         of, f, several = self.classes.values(), self.findings, self.about["task"] == "multi_label"
         by_split = [
             (
@@ -291,7 +293,7 @@ class Exploration:
         )
 
     def _sources(self) -> Table:
-        "Sources down and classes across, or turned where that would be too wide."
+        """Sources down and classes across, or turned where that would be too wide."""
         if WIDE < len(self.classes) > len(self.sources):
             rows = [
                 (x["name"], [x["source"].get(s, 0) for s in self.sources], x["images"])
@@ -305,7 +307,7 @@ class Exploration:
         return Table("source", list(self.names.values()), rows)
 
     def _table(self, key: str, words: dict) -> Table:
-        "Classes against the values of one column: those of `words` first, the commonest others, the rest, unknown."
+        """Classes against the values of one column: those of `words` first, the commonest others, the rest, unknown."""
         totals = sum((Counter(x[key]) for x in self.classes.values()), Counter())
         own = [v for v in dict.fromkeys([*words, *tally(totals.elements())]) if v and totals[v]]
         shown, rest = own[:MOST_COLUMNS], own[MOST_COLUMNS:]
@@ -333,7 +335,7 @@ class Exploration:
         return "\n\n".join([self.summary, *self.notes, warned or "No warnings.", *tables, *looks])
 
     def _looks(self) -> tuple[list, list]:
-        "A line a class: ages, and medians of size and brightness; AUROC of each attribute alone."
+        """A line a class: ages, and medians of size and brightness; AUROC of each attribute alone."""
 
         def middle(five, form):
             return "-" if five is None else form.format(five[2])
@@ -371,7 +373,7 @@ class Exploration:
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def to_html(self) -> str:
-        "The page: one file that fetches nothing and runs nothing."
+        """The page: one file that fetches nothing and runs nothing."""
         together = any(n for i, row in enumerate(self.findings["counts"]) for n in row[i + 1 :])
         light = {
             c: {
@@ -398,7 +400,7 @@ class Exploration:
         )
 
     def _strips(self) -> dict[str, dict]:
-        "quantity -> what its box plots share, and that of each class."
+        """Quantity -> what its box plots share, and that of each class."""
         out = {}
         for k, (what, unit, form) in QUANTITIES.items():
             five = {c: x[k]["quantiles"] for c, x in self.classes.items()}
@@ -428,7 +430,7 @@ def _wrapped(text: str, begin: str) -> str:
 
 
 def _aligned(rows) -> str:
-    "Lines of columns; the first to the left, the others to the right."
+    """Lines of columns; the first to the left, the others to the right."""
     rows = [[f"{v:,}" if isinstance(v, int) else printable(v) for v in row] for row in rows]
     wide = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(

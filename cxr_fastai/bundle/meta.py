@@ -1,5 +1,6 @@
 """bundle.json: what its keys are and must be, and the model card, which says the same to people. Records in, checked
-records and text out; reads and writes no file, sees no weight."""
+records and text out; reads and writes no file, sees no weight.
+"""
 
 from __future__ import annotations
 
@@ -121,14 +122,14 @@ ADDED = {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""}  # in version 2
 
 
 def upgraded(meta):
-    "A record of version 1 as one of this version; anything else as it is."
+    """A record of version 1 as one of this version; anything else as it is."""
     if not _record(meta) or meta.get("format_version") != 1 or meta["format_version"] is True:
         return meta
     return {**ADDED, **meta, "format_version": FORMAT_VERSION}
 
 
 def check_facts(meta, where):
-    "Raise `IntegrityError` at the first key of `meta` that is missing or wrong."
+    """Raise `IntegrityError` at the first key of `meta` that is missing or wrong."""
     if not _record(meta):
         raise IntegrityError(f"{where}: expected a JSON object, found {type(meta).__name__}")
     for key, (expected, fits) in KEYS.items():
@@ -152,7 +153,7 @@ def check_facts(meta, where):
 
 
 def complete(meta: dict, sha256: str) -> dict:
-    "`meta` with what it may leave out, in the order of KEYS, as plain JSON values."
+    """`meta` with what it may leave out, in the order of KEYS, as plain JSON values."""
     defaults = dict(
         **ADDED,
         in_channels=1,
@@ -173,7 +174,7 @@ def complete(meta: dict, sha256: str) -> dict:
 
 
 def _plain(v):
-    "numpy numbers as Python's, tuples as lists, and null for what is not finite: JSON has no word for it."
+    """Numpy numbers as Python's, tuples as lists, and null for what is not finite: JSON has no word for it."""
     if isinstance(v, dict):
         return {str(k): _plain(x) for k, x in v.items()}
     if isinstance(v, (list, tuple)):
@@ -186,7 +187,7 @@ def _plain(v):
 def libraries(
     *more: str,  # names beside LIBRARIES
 ) -> dict[str, str]:
-    "Installed versions, for bundle.json."
+    """Installed versions, for bundle.json."""
     found = {}
     for name in (*LIBRARIES, *more):
         try:
@@ -197,7 +198,7 @@ def libraries(
 
 
 def card(meta: dict) -> str:
-    "The model card: bundle.json for people."
+    """The model card: bundle.json for people."""
     trained, recipe, task = meta["trained"], meta["recipe"]["name"], meta["task"].replace("_", " ")
     classes = "\n".join(
         f"- {meta['display'][c]} (`{c}`){_from(meta['thresholds'].get(c))}" for c in meta["vocab"]
@@ -233,7 +234,7 @@ Weights: `{WEIGHTS}`, SHA-256 `{meta["weights_sha256"]}`. Loading it runs no cod
 
 
 def _decided(meta: dict) -> str:
-    "What was fixed on validation, a line each."
+    """What was fixed on validation, a line each."""
     d, lines = meta["decision"], []
     if d:
         asked = (
@@ -263,7 +264,7 @@ def _from(threshold) -> str:
 
 
 def _scalars(metrics: dict, before: str = ""):
-    "(name, value) of all numbers and texts in nested records."
+    """(name, value) of all numbers and texts in nested records."""
     for key, value in metrics.items():
         if _record(value):
             yield from _scalars(value, f"{before}{key} ")

@@ -46,13 +46,13 @@ FACTS, CARD, SEEN = "bundle.json", "README.md", "trained_on.txt"
 
 
 def _blank_network(meta: dict):
-    "The network that `meta` describes, without memory for its weights and without touching any random generator."
+    """The network that `meta` describes, without memory for its weights and without touching any random generator."""
     with torch.device("meta"):
         return models.build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"])
 
 
 def _check_tensors(tensors: dict, meta: dict, where):
-    "Raise `IntegrityError` unless `tensors` are those of the network that `meta` describes, one for one, and finite."
+    """Raise `IntegrityError` unless `tensors` are those of the network that `meta` describes, one for one, and finite."""
     wanted, what = (
         _blank_network(meta).state_dict(),
         f"a {meta['arch']} of {len(meta['vocab'])} classes",
@@ -82,7 +82,7 @@ def save_bundle(
     # computed. Further keys are kept
     trained_on=(),  # names of images and patients that training or validation saw: pixel_sha256, namespace:id
 ) -> Path:  # the folder; the same network gives the same bytes of weights
-    "Write a bundle; bundle.json comes last, so that its existence means the rest is whole."
+    """Write a bundle; bundle.json comes last, so that its existence means the rest is whole."""
     folder = Path(folder)
     tensors = {k: _stored(v) for k, v in net.state_dict().items()}
     data = safetensors.torch.save(tensors)
@@ -103,12 +103,12 @@ def save_bundle(
 
 
 def short(name: str) -> str:
-    "A patient as he is named; an image by the first 16 of its pixels' hash, enough to tell it from all others."
+    """A patient as he is named; an image by the first 16 of its pixels' hash, enough to tell it from all others."""
     return name if ":" in name else name[:16]
 
 
 def _stored(t: torch.Tensor) -> torch.Tensor:
-    "A copy in main memory, contiguous; floats as float32."
+    """A copy in main memory, contiguous; floats as float32."""
     return (
         t.detach()
         .to("cpu", torch.float32 if t.is_floating_point() else t.dtype, copy=True)
@@ -124,7 +124,8 @@ def load_bundle(
     device=None,  # "cpu", "cuda", ..; None: a GPU if there is one
 ) -> Bundle:
     """Load a trained model after checking all of it; never unpickles. Raises `UsageError` where there is no bundle,
-    `IntegrityError` where it is not what it claims to be, `NotTrained` where the network never learned."""
+    `IntegrityError` where it is not what it claims to be, `NotTrained` where the network never learned.
+    """
     folder = _find(Path(path))
     meta = _read_facts(folder / FACTS)
     data = _read_weights(folder / WEIGHTS, meta["weights_sha256"])
@@ -142,7 +143,7 @@ def load_bundle(
 
 
 def _find(path: Path) -> Path:
-    "The bundle's folder. Raises `UsageError`."
+    """The bundle's folder. Raises `UsageError`."""
     if path.suffix == ".pkl":
         raise UsageError(
             f"{path} is a pickle: load_bundle never unpickles, as that runs whatever code the file holds. "
@@ -170,7 +171,7 @@ def _read_bytes(file: Path) -> bytes:
 
 
 def _read_facts(file: Path) -> dict:
-    "bundle.json, checked. Raises `IntegrityError`, `NotTrained`."
+    """bundle.json, checked. Raises `IntegrityError`, `NotTrained`."""
     try:
         meta = json.loads(_read_bytes(file), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as e:
@@ -192,7 +193,7 @@ def _read_facts(file: Path) -> dict:
 
 
 def _read_weights(file: Path, expected: str) -> bytes:
-    "The weights' bytes; the same bytes are hashed and parsed, so none can change in between."
+    """The weights' bytes; the same bytes are hashed and parsed, so none can change in between."""
     data = _read_bytes(file)
     actual = hashlib.sha256(data).hexdigest()
     if actual == expected:
@@ -228,14 +229,14 @@ def prepare(
     pixels: np.ndarray,  # (h, w) uint8, as from images.decode
     meta: dict,  # bundle.json: size, crop, in_channels, mean, std
 ) -> torch.Tensor:  # (in_channels, size, size) float32
-    "Turn decoded pixels into the network's input. Training uses the same steps and constants."
+    """Turn decoded pixels into the network's input. Training uses the same steps and constants."""
     gray = torch.tensor(images.resize(pixels, meta["size"], meta["crop"]))
     return normalise(gray, meta["mean"], meta["std"]).expand(meta["in_channels"], -1, -1)
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    "A trained network with all that turns a radiograph into an answer."
+    """A trained network with all that turns a radiograph into an answer."""
 
     net: torch.nn.Module = field(repr=False)
     meta: dict = field(repr=False)  # bundle.json
@@ -255,14 +256,14 @@ class Bundle:
         return self.meta["size"]
 
     def tensor(self, source) -> torch.Tensor:
-        "(in_channels, size, size) float32 of one path, bytes, file object or array. Raises `ImageRejected`."
+        """(in_channels, size, size) float32 of one path, bytes, file object or array. Raises `ImageRejected`."""
         return prepare(images.decode(source), self.meta)
 
     def probs_of(
         self,
         batch,  # (n, in_channels, size, size) float32, of `tensor`
     ) -> np.ndarray:  # (n, classes) float32, calibrated by the bundle's temperature and offsets
-        "Probabilities of prepared inputs. Raises `IntegrityError` where the network answers NaN or infinity."
+        """Probabilities of prepared inputs. Raises `IntegrityError` where the network answers NaN or infinity."""
         self.net.eval()  # dropout and batch statistics off, whatever a caller did to the network in between
         with torch.inference_mode():
             logits = self.net(batch.to(self.device)).float() / self.meta["temperature"]
@@ -279,7 +280,7 @@ class Bundle:
         sources,  # paths, bytes, file objects or arrays
         bs: int = 32,  # images at a time: bounds memory, does not change results
     ) -> np.ndarray:  # (n, classes) float32, columns in the order of `vocab`
-        "Probabilities of many radiographs. Raises `ImageRejected` at the first that is none."
+        """Probabilities of many radiographs. Raises `ImageRejected` at the first that is none."""
         if isinstance(sources, (str, bytes, Path)):
             raise UsageError("probs takes a list; for one image call predict")
         if bs < 1:
@@ -290,7 +291,7 @@ class Bundle:
         return np.concatenate(found)
 
     def predict(self, source) -> Prediction:
-        "The answer for one radiograph: path, bytes, file object or array. Raises `ImageRejected`."
+        """The answer for one radiograph: path, bytes, file object or array. Raises `ImageRejected`."""
         return self.decide(self.probs([source])[0])
 
     def saw(
@@ -298,7 +299,8 @@ class Bundle:
         rows,  # of a manifest, as records: pixel_sha256, patient
     ) -> list[bool] | None:
         """Whether training or validation had each image, or another of its patient; None where the bundle does not
-        tell. Raises `IntegrityError` where its list was changed."""
+        tell. Raises `IntegrityError` where its list was changed.
+        """
         if not self.meta["trained_on_sha256"]:
             return None
         data = _read_bytes(self.path / SEEN)
@@ -317,7 +319,7 @@ class Bundle:
         self,
         probs: np.ndarray,  # (n, classes), of `probs`
     ) -> np.ndarray:  # (n, classes) bool
-        "Which classes of a multi-label task reach their threshold, UNSET where validation fixed none."
+        """Which classes of a multi-label task reach their threshold, UNSET where validation fixed none."""
         return np.asarray(probs) >= np.array(
             [self.meta["thresholds"].get(c, UNSET) for c in self.vocab]
         )
@@ -327,7 +329,8 @@ class Bundle:
         probs: np.ndarray,  # (n, classes), of `probs`
     ) -> np.ndarray | None:  # (n,) 0-1: what a worklist is ordered by
         """The probability of the classes that are not `negative`, whatever the network; of a multi-label task, of the
-        likeliest finding. None for a task where no class means nothing found."""
+        likeliest finding. None for a task where no class means nothing found.
+        """
         probs, decision = np.asarray(probs), self.meta["decision"]
         if self.task is Task.MULTI_LABEL:
             return probs.max(1)
@@ -340,7 +343,8 @@ class Bundle:
         probs: np.ndarray,  # (n, classes), of `probs`
     ) -> np.ndarray:  # (n,) indices into vocab
         """The class of each radiograph of a single-label task: the most probable one; where the bundle carries a
-        `decision`, its negative class unless the others together reach the threshold that validation fixed."""
+        `decision`, its negative class unless the others together reach the threshold that validation fixed.
+        """
         probs, decision = np.asarray(probs), self.meta.get("decision")
         if not decision:
             return probs.argmax(1)
@@ -355,7 +359,8 @@ class Bundle:
     ) -> Prediction:
         """Turn probabilities into an answer. Single label: that of `answers`, if it reaches its threshold; otherwise
         it abstains and says why, and never falls back on a second choice. Multi-label: all that reach theirs, joined
-        by `|`, or `none`, as in a manifest."""
+        by `|`, or `none`, as in a manifest.
+        """
         thresholds, by_class = (
             dict(self.meta["thresholds"]),
             dict(zip(self.vocab, map(float, probs))),

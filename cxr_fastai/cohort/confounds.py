@@ -1,5 +1,6 @@
 """What tells a class that is not the disease: source, age group, sex, view, size, brightness; and what a split lacks.
-Takes a Cohort and its counts, returns strict JSON: numbers, and warnings in words; never looks at a pixel or a file."""
+Takes a Cohort and its counts, returns strict JSON: numbers, and warnings in words; never looks at a pixel or a file.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def floors(
 ) -> dict:
     """Accuracy of always answering the commonest class, and of answering each source's commonest: the source-only floor
     of `cxr evaluate`, of all images at hand. `righted` is the share of the first one's errors that the second rights
-    (lambda of Goodman and Kruskal 1954, J Am Stat Assoc 49:732): 1 where each source holds one class."""
+    (lambda of Goodman and Kruskal 1954, J Am Stat Assoc 49:732): 1 where each source holds one class.
+    """
     n, by = len(labels), {}
     for s, c in zip(sources, labels):
         by.setdefault(s, Counter())[c] += 1
@@ -82,7 +84,8 @@ def auroc_alone(
     values,  # (n,) text: what is known of it
 ) -> float | None:  # None without images on both sides
     """AUROC of ranking images by the class's prevalence among those of the same value: the best that can be had by who
-    sees nothing else (Neyman and Pearson). Of the images at hand, so the strictest; 0.5 tells nothing, 1 all."""
+    sees nothing else (Neyman and Pearson). Of the images at hand, so the strictest; 0.5 tells nothing, 1 all.
+    """
     counts = [
         (np.sum(has & (values == v)), np.sum(~has & (values == v))) for v in np.unique(values)
     ]
@@ -99,7 +102,7 @@ def alone(
 ) -> dict[
     str, dict
 ]:  # cohort.Cohort -> attribute -> class -> auroc | None, images with and without
-    "How well each attribute alone tells each class, over the images where both are known."
+    """How well each attribute alone tells each class, over the images where both are known."""
     return {
         name: {c: _alone(cohort, c, values) for c in cohort.names}
         for name, values in (
@@ -123,7 +126,7 @@ def warn(
     limits: dict,  # of `floors`; empty where an image may have several classes
     single: dict,  # of `alone`
 ) -> list[dict]:  # kind (a key of TITLES), title, says, do, numbers
-    "Every way in which this folder may teach something else than the disease, the gravest first."
+    """Every way in which this folder may teach something else than the disease, the gravest first."""
     found = [
         *_sources(cohort, classes, limits, single),
         *_ages(cohort, classes),
@@ -153,7 +156,7 @@ def _of(n: int, of: int) -> str:
 
 
 def _sources(cohort, classes, limits, single):
-    "Classes of one source, sources of one class, and how far a model would come that sees the source only."
+    """Classes of one source, sources of one class, and how far a model would come that sees the source only."""
     total = Counter(cohort.columns["source"].tolist())
     if len(total) == 1:
         yield (
@@ -229,7 +232,7 @@ def _floor(cohort, limits, single):
 
 
 def _told(by_class: dict) -> dict[str, float]:
-    "class -> AUROC, the highest first, of those that the attribute tells."
+    """Class -> AUROC, the highest first, of those that the attribute tells."""
     told = {
         c: x["auroc"]
         for c, x in by_class.items()
@@ -243,7 +246,7 @@ def _aurocs(cohort, told) -> str:
 
 
 def _ages(cohort, classes):
-    "Classes that stand for an age group while another has the other; ages that nobody knows."
+    """Classes that stand for an age group while another has the other; ages that nobody knows."""
     counts = {
         c: {
             g: sum(n for k, n in x["age_group"].items() if k.split("_")[0] == g)
@@ -293,7 +296,7 @@ def _ages(cohort, classes):
 
 
 def _uneven(cohort, single):
-    "Classes that sex or view alone tells."
+    """Classes that sex or view alone tells."""
     for name in ("sex", "view"):
         told = _told(single[name])
         if told:
@@ -306,7 +309,7 @@ def _uneven(cohort, single):
 
 
 def _apart(cohort, classes):
-    "Classes whose middle halves do not meet in size, shape or brightness."
+    """Classes whose middle halves do not meet in size, shape or brightness."""
     for kind, (key, what) in QUANTITIES.items():
         five = {
             c: x[key]["quantiles"]
@@ -338,7 +341,7 @@ def _number(x: float) -> str:
 
 
 def _scarce(cohort, classes):
-    "Classes that a split lacks, or has too few of to be scored."
+    """Classes that a split lacks, or has too few of to be scored."""
     cells = {(c, s): x["split"].get(s, 0) for c, x in classes.items() for s in cohort.splits}
     none, few = (
         {k: n for k, n in cells.items() if not n},

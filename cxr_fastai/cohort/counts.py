@@ -1,5 +1,6 @@
 """The images of a curated folder, class by class, and what can be counted of them. Takes a Manifest and the catalogue,
-returns strict JSON; never reads a file: the brightness of images is given."""
+returns strict JSON; never reads a file: the brightness of images is given.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ COLUMNS = ("split", "source", "sex", "view")
 
 @dataclass(frozen=True)
 class Cohort:
-    "The images looked at, and the classes of each: one, or in a multi-label folder any number."
+    """The images looked at, and the classes of each: one, or in a multi-label folder any number."""
 
     root: Path
     rows: list[Record]
@@ -70,7 +71,7 @@ def gather(
     catalog: dict,  # id -> Source
     split: str = "all",  # all | train | valid | test
 ) -> Cohort:
-    "Raises `UsageError` for a split without images."
+    """Raises `UsageError` for a split without images."""
     splits = SPLITS if split == "all" else (split,)
     rows = [r for r in images if r.split in splits]
     if not rows:
@@ -110,7 +111,7 @@ def _group(age_group: str) -> str:
 
 
 def tally(values) -> dict[str, int]:
-    "value -> how often, the commonest first."
+    """Value -> how often, the commonest first."""
     return dict(sorted(Counter(values).items(), key=lambda x: (-x[1], x[0])))
 
 
@@ -119,7 +120,7 @@ def class_counts(
     label: str,
     gray: dict,  # path -> mean gray 0-255, of the images that `sampled` names at least
 ) -> dict:
-    "Everything that is counted of a class."
+    """Everything that is counted of a class."""
     rows, at = cohort.of(label), np.flatnonzero(cohort.has[label])
     tallies = {k: tally(cohort.columns[k][at].tolist()) for k in (*COLUMNS, "age_group")}
     sides = np.array([(r.width, r.height) for r in rows if r.width and r.height], float).reshape(
@@ -140,7 +141,7 @@ def class_counts(
 
 
 def _five(values, weights=None) -> list[float] | None:
-    "Least, quartiles and greatest; None of nothing. With weights, of what the values stand for."
+    """Least, quartiles and greatest; None of nothing. With weights, of what the values stand for."""
     if not len(values):
         return None
     how = {} if weights is None else dict(weights=weights, method="inverted_cdf")
@@ -159,13 +160,13 @@ def _ages(rows) -> dict:
 
 
 def patient_counts(rows) -> dict:
-    "Patients that the sources name, and how many images each has."
+    """Patients that the sources name, and how many images each has."""
     each = [*Counter(r.patient for r in rows if r.patient).values()]
     return dict(images=sum(each), patients=len(each), images_a_patient=_five(each))
 
 
 def sampled(cohort: Cohort, label: str) -> dict[str, tuple[int, list[Record]]]:
-    "source -> its images of the class, and those that are measured: of lowest hash, which is random and stays."
+    """Source -> its images of the class, and those that are measured: of lowest hash, which is random and stays."""
     by: dict = {}
     for r in cohort.of(label):
         by.setdefault(r.source, []).append(r)
@@ -176,7 +177,7 @@ def sampled(cohort: Cohort, label: str) -> dict[str, tuple[int, list[Record]]]:
 
 
 def _brightness(cohort: Cohort, label: str, gray: dict) -> dict:
-    "In the class's quantiles a measured image stands for as many of its source as were not."
+    """In the class's quantiles a measured image stands for as many of its source as were not."""
     by, weights, sources = [], [], {}
     for s, (n, rows) in sampled(cohort, label).items():
         mine = [gray[r.path] for r in rows]
@@ -187,7 +188,7 @@ def _brightness(cohort: Cohort, label: str, gray: dict) -> dict:
 
 
 def source_counts(cohort: Cohort, id: str, catalog: dict) -> dict:
-    "Everything that is counted of a source; title, age group and leave to share are the catalogue's words."
+    """Everything that is counted of a source; title, age group and leave to share are the catalogue's words."""
     rows, known = [r for r in cohort.rows if r.source == id], catalog.get(id)
     sizes = tally(f"{r.width} x {r.height}" for r in rows if r.width and r.height)
     return dict(
@@ -202,7 +203,7 @@ def source_counts(cohort: Cohort, id: str, catalog: dict) -> dict:
 
 
 def finding_counts(rows) -> dict:
-    "How often findings stand together: names, the commonest first, and their counts; an image without any is unknown."
+    """How often findings stand together: names, the commonest first, and their counts; an image without any is unknown."""
     said = [set(r.findings.split("|")) for r in rows if r.findings]
     names = [*tally(f for fs in said for f in fs)]
     at, counts = {f: i for i, f in enumerate(names)}, np.zeros((len(names), len(names)), int)

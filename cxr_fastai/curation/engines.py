@@ -1,6 +1,7 @@
 """Who does the work of a scan: processes of this machine, or Ray. Takes an importable function of a list and things to
 apply it to, gives a result or a Lost for each, as they come. A worker that dies or hangs costs the thing that it was
-at, and nothing else; an error that the function raises ends the run."""
+at, and nothing else; an error that the function raises ends the run.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ WORKER_MEMORY = (
 
 @dataclass(frozen=True)
 class Lost:
-    "What is said of a thing whose worker did not come back."
+    """What is said of a thing whose worker did not come back."""
 
     reason: str  # crashed | timed_out
     message: str
@@ -44,7 +45,7 @@ def open_engine(
     name="local",  # a key of `ENGINES`
     workers=None,  # processes at once; None: one a core
 ):
-    "Yield an engine, whose `map` every stage may use in turn; its workers end with the block."
+    """Yield an engine, whose `map` every stage may use in turn; its workers end with the block."""
     if name not in ENGINES:
         raise UnknownName(unknown_name("engine", name, ENGINES))
     engine = ENGINES[name](workers)
@@ -60,7 +61,8 @@ def spread(
     things: list,
 ):
     """Yield (index, result or `Lost`) for each thing, in any order.
-    A task that is lost is done again one thing at a time; a thing whose worker dies twice, alone, is lost."""
+    A task that is lost is done again one thing at a time; a thing whose worker dies twice, alone, is lost.
+    """
     todo = [(i, min(i + CHUNK, len(things))) for i in range(0, len(things), CHUNK)]
     for seconds, last in ((CHUNK_SECONDS, False), (SECONDS, False), (SECONDS, True)):
         again = []
@@ -80,7 +82,8 @@ def spread(
 
 class Local:
     """One loky executor of a single process for each worker, each fed by a thread: the death of a process, which breaks
-    its executor, leaves the others alone."""
+    its executor, leaves the others alone.
+    """
 
     def __init__(self, workers=None):
         from joblib import cpu_count
@@ -89,7 +92,7 @@ class Local:
         self.pools, self.feeders, self.stop = [None] * self.workers, [], threading.Event()
 
     def map(self, fn, chunks, seconds: float):
-        "Yield (index of chunk, list or `Lost`) as they are done; chunks are taken when a worker is free."
+        """Yield (index of chunk, list or `Lost`) as they are done; chunks are taken when a worker is free."""
         jobs, take = enumerate(chunks), threading.Lock()
         done: queue.Queue = queue.Queue(2 * self.workers)
         self.stop.clear()
@@ -136,7 +139,7 @@ class Local:
             put((None, None))
 
     def close(self):
-        "End feeders, then workers: a task at hand may end by itself, or its worker is killed."
+        """End feeders, then workers: a task at hand may end by itself, or its worker is killed."""
         self.stop.set()
         until = time.monotonic() + GRACE
         for t in self.feeders:  # one has no ident where ctrl-C came before it was started
@@ -178,13 +181,13 @@ def _pool():
 
 
 def _death(e) -> str:
-    "The signal or exit code that loky names, without its advice."
+    """The signal or exit code that loky names, without its advice."""
     named = re.search(r"\b(SIG[A-Z]+|EXIT)\(-?\d+\)", str(e))
     return named[0] if named else one_line(type(e).__name__)
 
 
 def prepare_worker(parent: int):
-    "In a worker: no interrupts of its own, no more memory than an image may need, no life after its parent's."
+    """In a worker: no interrupts of its own, no more memory than an image may need, no life after its parent's."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -194,7 +197,7 @@ def prepare_worker(parent: int):
 
 
 def _silence_libraries():
-    "libtiff writes of damaged files to the terminal from C; Python keeps its own stderr."
+    """Libtiff writes of damaged files to the terminal from C; Python keeps its own stderr."""
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -226,7 +229,8 @@ def _outlive_nobody(parent: int):
 
 class Ray:
     """Tasks on Ray: the cluster that $RAY_ADDRESS names, else one on this machine. Every node needs this package and
-    sees the files under the same paths."""
+    sees the files under the same paths.
+    """
 
     def __init__(self, workers=None):
         try:
@@ -241,7 +245,7 @@ class Ray:
         self.workers = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
     def map(self, fn, chunks, seconds: float):
-        "As `Local.map`. As many tasks wait as run, so that no worker does; a task's clock starts when it is its turn."
+        """As `Local.map`. As many tasks wait as run, so that no worker does; a task's clock starts when it is its turn."""
         ray, jobs, flying, begun = self.ray, enumerate(chunks), {}, {}
         task = ray.remote(num_cpus=1, max_retries=0)(fn)
         try:
@@ -305,7 +309,7 @@ def _start(ray, workers):
 
 
 def _knock(address: str):
-    "Raise `OSError` where HOST:PORT, also behind ray://, does not answer."
+    """Raise `OSError` where HOST:PORT, also behind ray://, does not answer."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()

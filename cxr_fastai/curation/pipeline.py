@@ -1,5 +1,6 @@
 """The curation road: fetch, list, scan, find copies and conflicts, split, write. Reads sources, returns a Curation and
-has one curated folder written. It changes nothing in a source."""
+has one curated folder written. It changes nothing in a source.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ STRICT_STAGES = ("table", "label", "scan")  # what --strict counts: inputs that 
 
 @dataclass(repr=False)
 class Curation:
-    "What a curation found, and what it wrote."
+    """What a curation found, and what it wrote."""
 
     out: Path
     recipe: Recipe
@@ -98,7 +99,7 @@ class Curation:
         return sum(r.stage in STRICT_STAGES for r in self.rejects) + len(self.failed)
 
     def duplicates(self) -> dict[str, int]:
-        "Copies left out, by kind, and how many of them came from another source than the kept one."
+        """Copies left out, by kind, and how many of them came from another source than the kept one."""
         dup = [
             (g, m, c) for g in self.groups if g.whole for m, c in list(zip(g.members, g.copies))[1:]
         ]
@@ -181,7 +182,8 @@ def curate(
     progress=None,  # an object with bar, meter and say, as the module cxr_fastai.progress; None: silence
 ) -> Curation:
     """Sources -> class folders and manifest.csv.
-    Raises a `CxrError` for what a person can mend; the same input gives the same bytes."""
+    Raises a `CxrError` for what a person can mend; the same input gives the same bytes.
+    """
     if on_conflict not in ON_CONFLICT:
         raise UnknownName(unknown_name("on_conflict", on_conflict, ON_CONFLICT))
     if layout not in LAYOUTS:
@@ -225,7 +227,7 @@ def curate(
 
 
 def _asked_of(recipe: Recipe, catalog, manifest, mirror, beside) -> list[str]:
-    "The sources that a recipe names, each of its a|b decided. Raises `UnknownName` for one that the catalogue lacks."
+    """The sources that a recipe names, each of its a|b decided. Raises `UnknownName` for one that the catalogue lacks."""
     names = [id for either in recipe.sources for id in either.split("|")]
     if not manifest:
         names += recipe.exclude  # a catalogue of one's own need not have what is excluded
@@ -238,7 +240,7 @@ def _asked_of(recipe: Recipe, catalog, manifest, mirror, beside) -> list[str]:
 
 
 def _list(sources, got: Fetched, must: bool) -> dict[str, tuple]:
-    "source id -> (Source, Listing); one whose files are not what the catalogue describes fails, and the others go on."
+    """Source id -> (Source, Listing); one whose files are not what the catalogue describes fails, and the others go on."""
     out = {}
     for s in sources:
         if s.id not in got.trees:
@@ -256,7 +258,8 @@ def _list(sources, got: Fetched, must: bool) -> dict[str, tuple]:
 
 def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progress):
     """(Curation, origins): everything that is to be written, and nothing is.
-    An origin is where the pixels of a pixel_sha256 are read again: (file, array)."""
+    An origin is where the pixels of a pixel_sha256 are read again: (file, array).
+    """
     present, listings = zip(*listed.values())
     rejects = [r for x in listings for r in x.rejects]
     warnings = [w for x in listings for w in x.warnings]
@@ -314,7 +317,7 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
 def _look(
     items, catalog, recipe, engine, progress
 ) -> tuple[list[ScannedImage], list[Link], list[Reject]]:
-    "What was read, the links between different pixels, and what could not be read."
+    """What was read, the links between different pixels, and what could not be read."""
     bar = getattr(progress, "bar", None)
     with ScanCache(getattr(progress, "say", None)) as memory:
         prints = scan(items, engine, bar, memory)
@@ -343,7 +346,7 @@ def _look(
 
 
 def _stated(source) -> set[str]:
-    "All findings that a source's rules can give."
+    """All findings that a source's rules can give."""
     return {f for r in source.rules for f in r.findings.split("|") if f}
 
 
@@ -403,7 +406,7 @@ def _radiograph(g: CopySet, ties: set) -> Radiograph:
 
 
 def _named(related: list[tuple], prints) -> list[dict]:
-    "Rows of related.csv."
+    """Rows of related.csv."""
 
     def row(link, joined):
         one, other = prints[link.a].item, prints[link.b].item
@@ -421,7 +424,7 @@ def _named(related: list[tuple], prints) -> list[dict]:
 
 
 def _relation(catalog):
-    "(source, other) -> whether the graph lets one expect copies between them: an origin in common, or * for any."
+    """(source, other) -> whether the graph lets one expect copies between them: an origin in common, or * for any."""
 
     def origins(id):
         return {id} | _ancestors(catalog, id)

@@ -10,7 +10,8 @@ It says too little in two places. Where every image was answered right, every re
 width: of g groups all right, up to about 3/g may still be wrong elsewhere. And with few groups it is too narrow: 95 %
 intervals of a simulated accuracy held the truth in 92 to 94 % of trials with 100 groups, 89 to 94 % with 50, 69 to 89 %
 with 10 (benchmarks/results/intervals.md). It knows nothing of what all the images share: their hospital, their machine,
-the luck of one training run."""
+the luck of one training run.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ HELD = 400_000_000  # bytes of draws that are kept; of more groups they are draw
 def interval(
     values,  # (R,) a number in each resample, nan where it is undefined
 ) -> list[float] | None:
-    "[low, high], the 95 % interval; None where fewer than half of the resamples define the number."
+    """[low, high], the 95 % interval; None where fewer than half of the resamples define the number."""
     values = np.asarray(values, float)
     known = values[~np.isnan(values)]
     if 2 * len(known) < len(values) or not len(known):
@@ -40,7 +41,8 @@ def interval(
 class Resampling:
     """The same draws of groups for every number of a report, so that differences are paired. The r-th draw hangs on
     `seed` and r alone. All numbers are nan where there are fewer than 2 groups. Raises `UsageError` for no image, and
-    for no resample."""
+    for no resample.
+    """
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Resampling:
         )
 
     def draws(self):
-        "An array a resample: indices of its images, each as often as it counts. What a plain loop would use."
+        """An array a resample: indices of its images, each as often as it counts. What a plain loop would use."""
         for block in self._blocks():
             for counts in block.T:
                 yield np.repeat(np.arange(self.n), counts[self.of])
@@ -74,7 +76,7 @@ class Resampling:
         self,
         values,  # (n,) or (n, k) numbers or bools
     ) -> np.ndarray:  # (R,) or (R, k) float64
-        "Sums over the images of each resample."
+        """Sums over the images of each resample."""
         values = np.asarray(values)
         table = values.reshape(self.n, -1).astype(np.int32 if values.dtype == bool else float)
         # sparse, of each group's sum: on busy cores the threads of a dense product would wait for one another
@@ -88,7 +90,7 @@ class Resampling:
         parts,  # (n,) or (n, k) numbers or bools
         wholes=None,  # the same shape, or (n,); None: 1 an image
     ) -> np.ndarray:  # (R,) or (R, k) float64
-        "Sum of `parts` over sum of `wholes` in each resample; nan where that is nothing of nothing."
+        """Sum of `parts` over sum of `wholes` in each resample; nan where that is nothing of nothing."""
         whole = self.totals(np.ones(self.n, bool) if wholes is None else wholes)
         part = self.totals(parts)
         if part.ndim > whole.ndim:
@@ -102,7 +104,7 @@ class Resampling:
         scores,  # the same shape; higher is more positive
         among=None,  # the same shape, bool: the images that count; None: all
     ) -> np.ndarray:  # (R,) float64, nan where a resample lacks one side
-        "Area under the ROC curve in each resample; equal scores count half."
+        """Area under the ROC curve in each resample; equal scores count half."""
         of, positive, scores = self._chosen(positive, scores, among)
         flip = 2 * np.count_nonzero(positive) > len(
             positive
@@ -123,7 +125,7 @@ class Resampling:
         scores,
         among=None,
     ) -> np.ndarray:  # (R,) float64, nan where a resample has no positive image
-        "Average precision in each resample: precision at each score of a positive image, weighted by recall gained."
+        """Average precision in each resample: precision at each score of a positive image, weighted by recall gained."""
         few, rest = self._ranked(*self._chosen(positive, scores, among))
 
         def one(counts):
@@ -138,7 +140,7 @@ class Resampling:
         self,
         one,  # int32 (groups, block), how often each group was drawn -> (block, ..), a number a resample
     ) -> np.ndarray:  # (R, ..) float64
-        "A number of your own in each resample; an image counts as often as its group, `of[i]`, was drawn."
+        """A number of your own in each resample; an image counts as often as its group, `of[i]`, was drawn."""
         with np.errstate(invalid="ignore", divide="ignore"):
             found = np.concatenate(
                 [one(block.astype(np.int32)) for block in self._blocks()]
@@ -150,14 +152,14 @@ class Resampling:
         values,  # (R,)
         *sides,  # (n,) bool: images that the number rests on, as the positive and the negative ones of an AUROC
     ) -> list[float] | None:
-        "`interval`; None also where one of `sides` has fewer than 2 groups: a group alone tells nothing of others."
+        """`interval`; None also where one of `sides` has fewer than 2 groups: a group alone tells nothing of others."""
         few = any(len(np.unique(self.of[np.asarray(side, bool)])) < 2 for side in sides)
         return None if few else interval(values)
 
     # ---- parts
 
     def _blocks(self):
-        "Yield (groups, a block of resamples) uint8: how often each was drawn; 255 draws of one group do not occur."
+        """Yield (groups, a block of resamples) uint8: how often each was drawn; 255 draws of one group do not occur."""
         step = max(BLOCK // self.n, 16)
         for start in range(0, self.resamples, step):
             block = self._held.get(start)
@@ -176,7 +178,7 @@ class Resampling:
         return np.ascontiguousarray(counts.T)
 
     def _chosen(self, positive, scores, among):
-        "(group, positive, score) of the images that count, flat."
+        """(group, positive, score) of the images that count, flat."""
         positive, scores = np.asarray(positive, bool), np.asarray(scores)
         keep = np.ones(positive.shape, bool) if among is None else np.asarray(among, bool)
         of = np.broadcast_to(self.of if positive.ndim == 1 else self.of[:, None], positive.shape)
@@ -185,14 +187,15 @@ class Resampling:
     def _ranked(self, of, few, scores):
         """(few, rest): matrices that turn draws of groups into numbers of images. `few` has a row for each of the k
         scores of the few, from low to high; `rest` has 2k + 1: below the first score, at it, between it and the
-        second, at that, and so on. No sorting is left to do in a resample."""
+        second, at that, and so on. No sorting is left to do in a resample.
+        """
         marks = np.unique(scores[few])
         place = np.searchsorted(marks, scores, "left") + np.searchsorted(marks, scores, "right")
         k = max(len(marks), 1)  # without any of the few one row of zeros
         return self._rows(place[few] // 2, of[few], k), self._rows(place[~few], of[~few], 2 * k + 1)
 
     def _rows(self, rows, columns, height: int, width: int | None = None):
-        "Sparse (height, width) of ones; two at one place make a 2."
+        """Sparse (height, width) of ones; two at one place make a 2."""
         return csr_matrix(
             (np.ones(len(rows), np.int32), (rows, columns)), (height, width or self.n_groups)
         )

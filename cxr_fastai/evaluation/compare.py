@@ -1,6 +1,7 @@
 """Several models on the same images, in one table. Their reports in, a Comparison out: each number with its interval, and
 how far each model is from the first, paired: in the same resamples, so that images which are hard for all weigh on
-none. Answers no image again, writes no file."""
+none. Answers no image again, writes no file.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    "What `compare` found. Prints as tables, shows as html in a notebook."
+    """What `compare` found. Prints as tables, shows as html in a notebook."""
 
     models: dict[
         str, dict
@@ -68,7 +69,7 @@ class Comparison:
         return [" ".join(CAPITALS.get(w, w) for w in k.split("_")) for k in self.columns]
 
     def rows(self, none: str = "-") -> list[tuple]:
-        "(name, (value, interval) of each column) of each model."
+        """(name, (value, interval) of each column) of each model."""
 
         def cell(m, k):
             return _text(m["values"].get(k), k, none), span(m["intervals"].get(k), k in SHARES, "")
@@ -76,7 +77,7 @@ class Comparison:
         return [(name, [cell(m, k) for k in self.columns]) for name, m in self.models.items()]
 
     def differences(self, none: str = "-") -> list[tuple]:
-        "(name, (difference, interval) of each column) of each model but the first."
+        """(name, (difference, interval) of each column) of each model but the first."""
 
         def cell(m, k):
             return _signed(m["differences"].get(k), k, none), span(
@@ -90,7 +91,7 @@ class Comparison:
         ]
 
     def to_dict(self) -> dict:
-        "Everything, as strict JSON."
+        """Everything, as strict JSON."""
         return dict(
             split=self.split,
             title=self.title,
@@ -128,7 +129,8 @@ def compare(
     reports: dict,  # name -> Report of the same split of the same folder; the first is what the others are compared with
 ) -> Comparison:
     """Put models side by side. Raises `UsageError` for reports of different images, and for those that hold no answers
-    to count again."""
+    to count again.
+    """
     if not reports:
         raise UsageError("compare: no reports to compare: give a dict of name and Report.")
     first, *_ = reports
@@ -187,7 +189,7 @@ def _model(found: dict, base: dict) -> dict:
 
 
 def _columns(counted: list[dict]) -> list[str]:
-    "Keys of any model, but of the two AUROCs one: that of the question where all models answer it."
+    """Keys of any model, but of the two AUROCs one: that of the question where all models answer it."""
     keys = list(dict.fromkeys(k for found in counted for k in found))
     return [
         k
@@ -208,7 +210,7 @@ def _signed(x, key: str, none: str) -> str:
 
 
 def _stacked(header: list[str], rows) -> list[str]:
-    "Two lines a model: its numbers, and below them their intervals."
+    """Two lines a model: its numbers, and below them their intervals."""
     lines = [tuple(header)]
     for name, cells in rows:
         lines.append((name, *(value for value, _ in cells)))

@@ -19,7 +19,7 @@ def confusion_png(
     names,  # (c,) class names
     title: str = "",
 ) -> bytes:
-    "Counts and row percentages on one blue scale, as a PNG. Draws without pyplot: a notebook's backend stays as it is."
+    """Counts and row percentages on one blue scale, as a PNG. Draws without pyplot: a notebook's backend stays as it is."""
     from matplotlib.figure import Figure
 
     counts, c = np.asarray(confusion), len(names)
@@ -50,7 +50,7 @@ def confusion_png(
 
 
 def _cell(ax, i: int, j: int, count: int, share: float, total: int, size: float):
-    "One cell: its count, below it its share of the row; a row without images holds dashes."
+    """One cell: its count, below it its share of the row; a row without images holds dashes."""
     color = (
         "white" if share > 0.62 else INK if count else FAINT
     )  # where white on the blue reads as well as ink
@@ -70,7 +70,7 @@ def _cell(ax, i: int, j: int, count: int, share: float, total: int, size: float)
 
 
 def _axes(ax, c: int, names, totals):
-    "Class names on both axes, white lines between cells."
+    """Class names on both axes, white lines between cells."""
     wrapped = ["\n".join(textwrap.wrap(str(n), 12 if 3 < c <= 8 else 22)[:3]) for n in names]
     turned = dict(rotation=40, ha="right", rotation_mode="anchor") if c > 8 else {}
     ax.set_xticks(range(c), wrapped, parse_math=False, fontsize=10, color=INK, **turned)

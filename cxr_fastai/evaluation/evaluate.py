@@ -1,5 +1,6 @@
 """Put a bundle to the test. Reads a bundle and a curated folder, returns a Report and, where a folder is given, writes
-metrics.json, predictions.csv, a picture and report.html there; never trains, never touches an image."""
+metrics.json, predictions.csv, a picture and report.html there; never trains, never touches an image.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ NOT_ABOVE = (
 
 @dataclass(frozen=True)
 class Report:
-    "What `evaluate` found of a single-label bundle. Prints as a table, shows as html in a notebook."
+    """What `evaluate` found of a single-label bundle. Prints as a table, shows as html in a notebook."""
 
     metrics: dict  # of metrics.classification_metrics
     floors: dict  # of metrics.floors
@@ -103,8 +104,8 @@ class Report:
         probs,  # (n, c), of the bundle
         resamples: int = RESAMPLES,  # draws of the groups
         seed: int = 0,  # of the draws
-    ) -> "Report":
-        "Count what a bundle answered to the images of `rows`."
+    ) -> Report:
+        """Count what a bundle answered to the images of `rows`."""
         vocab, decision = list(bundle.vocab), bundle.meta.get("decision") or {}
         sources, groups = [r["source"] for r in rows], [r["group"] for r in rows]
         a = Answers(
@@ -155,18 +156,18 @@ class Report:
 
     @property
     def sure(self) -> bool:
-        "Whether the interval of the gain over the source-only floor lies above 0."
+        """Whether the interval of the gain over the source-only floor lies above 0."""
         low, _ = self.intervals.get("gain") or (0, 0)
         return self.above_floor and low > 0
 
     @property
     def _gain(self) -> int:
-        "Images answered right beyond what the source-only floor answers right."
+        """Images answered right beyond what the source-only floor answers right."""
         return round((self.metrics["accuracy"] - self.floors["source_only"]["accuracy"]) * self.n)
 
     @property
     def verdict(self) -> str:
-        "Accuracy beside the source-only floor, in words."
+        """Accuracy beside the source-only floor, in words."""
         points, found = 100 * self._gain / self.n, self.intervals.get("gain")
         said = f"95 % interval {span(found)}" if found else ""
         doubt = ": the interval includes 0, with other patients there may be no gain"
@@ -193,11 +194,11 @@ class Report:
 
     @property
     def positive(self) -> str:
-        "What a yes of the decision means."
+        """What a yes of the decision means."""
         return f"not {self.names[self.decision['negative']]}"
 
     def headline(self, none: str = "-") -> list[tuple]:
-        "(name, meaning, three (value, interval): model, majority floor, source-only floor) of each headline number."
+        """(name, meaning, three (value, interval): model, majority floor, source-only floor) of each headline number."""
         f, spans = self.floors, self.intervals.get("floors", {})
         columns = [
             (self.metrics, self.intervals.get("metrics", {})),
@@ -218,7 +219,7 @@ class Report:
         ]
 
     def question(self, none: str = "-") -> list[tuple]:
-        "(name, value, interval, of how many images) of the yes or no that the bundle's threshold decides; or none."
+        """(name, value, interval, of how many images) of the yes or no that the bundle's threshold decides; or none."""
         if not (d := self.decision):
             return []
         spans = self.intervals.get("decision", {})
@@ -233,7 +234,7 @@ class Report:
         ]
 
     def each_class(self, none: str = "-") -> list[tuple]:
-        "(slug, images, then (value, interval) of each of CLASS_COLUMNS) of each class."
+        """(slug, images, then (value, interval) of each of CLASS_COLUMNS) of each class."""
         spans = self.intervals.get("metrics", {}).get("per_class", {})
 
         def cell(m, of, k):
@@ -258,7 +259,7 @@ class Report:
         )
 
     def compared(self, draws: Resampling) -> dict[str, tuple]:
-        "key -> (value, interval, (R,) in each of `draws`) of what can be told beside other models on the same images."
+        """Key -> (value, interval, (R,) in each of `draws`) of what can be told beside other models on the same images."""
         a, vocab, d, spans = self.answers, list(self.names), self.decision, self.intervals
         found = resampled_metrics(draws, a.targs, a.probs, vocab, a.preds)
         out = {k: (self.metrics[k], spans["metrics"][k], found[k]) for k in HEADLINE}
@@ -276,7 +277,7 @@ class Report:
     # ---- forms
 
     def to_dict(self) -> dict:
-        "Everything, as strict JSON. `vocab` is the order of the rows and columns of `confusion`."
+        """Everything, as strict JSON. `vocab` is the order of the rows and columns of `confusion`."""
         return dict(
             split=self.split,
             n=self.n,
@@ -326,7 +327,7 @@ class Report:
         return [*words, *([""] if rows else []), *table(rows)] if words else []
 
     def _class_text(self) -> list[str]:
-        "Two lines a class: its numbers, and below them their intervals."
+        """Two lines a class: its numbers, and below them their intervals."""
         rows = [("class", "n", "prevalence", "precision", "recall", "F1", "AUROC")]
         for slug, n, cells in self.each_class():
             rows.append((self.names[slug], f"{n:,}", *(value for value, _ in cells)))
@@ -338,7 +339,7 @@ class Report:
         self,
         page: bool = True,  # a whole page with the confusion matrix; False: the tables, to stand in another page
     ) -> str:
-        "Self-contained html: inline style, pictures inside, no script, nothing fetched."
+        """Self-contained html: inline style, pictures inside, no script, nothing fetched."""
         return render(
             "evaluation",
             "report.html",
@@ -371,7 +372,8 @@ def evaluate(
     seed: int = 0,  # of these draws
 ):  # a Report; a FindingsReport of a multi-label bundle
     """Answer every image of one split as the bundle does, and count. Raises `UsageError` for a split that is unknown or
-    empty and for classes that the bundle does not know; an unreadable image ends the run."""
+    empty and for classes that the bundle does not know; an unreadable image ends the run.
+    """
     if seed < 0 or resamples < 1:
         raise UsageError(
             f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 or more."
@@ -405,7 +407,7 @@ def _load_bundle(path):
 
 
 def _rows(data, split: str) -> list[dict]:
-    "The rows of one split. Raises `UsageError` where there is no such split, or no image in it."
+    """The rows of one split. Raises `UsageError` where there is no such split, or no image in it."""
     rows = data.part(split).to_dict("records")
     if rows:
         return rows
@@ -416,7 +418,7 @@ def _rows(data, split: str) -> list[dict]:
 
 
 def _report_of(bundle, data, split: str, rows: list[dict]):
-    "What counts the answers of the bundle's task. Raises `UsageError` where it cannot answer for these images."
+    """What counts the answers of the bundle's task. Raises `UsageError` where it cannot answer for these images."""
     task = bundle.meta["task"]
     if data.recipe.task != task:
         raise UsageError(
@@ -460,7 +462,7 @@ def _floor_notes(limits: dict) -> list[str]:
 
 
 def _write(report, out: Path):
-    "The four files; metrics.json last, so that where it stands the others do."
+    """The four files; metrics.json last, so that where it stands the others do."""
     png = report.to_png()
     write_rows(out / "predictions.csv", *report.predictions())
     with atomic_path(out / report.picture) as part:

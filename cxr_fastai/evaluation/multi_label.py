@@ -9,7 +9,8 @@ scikit-learn on what is known, with zero_division=0, and averages over findings 
     macro     mean over the findings that some image has: each as much as the others
     weighted  mean over the same findings, each by its number of images
     samples   mean over the images. As scikit-learn counts it, an image in which nothing is present is 0, also where
-              nothing was answered: at best it is the share of the images that have a finding"""
+              nothing was answered: at best it is the share of the images that have a finding
+"""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def findings_metrics(
     how many findings or images each is a mean. `averages` of AVERAGES; `per_class`; `together`: how often two findings
     are present, and answered, in one image, in vocab order. A finding that was never answered has precision 0; one that
     no image has, recall and F1 None; one that is known of no image, no number. Raises `UsageError` for arrays that do
-    not fit together."""
+    not fit together.
+    """
     targs, probs, found = _arrays(targs, probs, found, vocab)
     m, known, present = _counted(_Once(), targs, probs, found), ~np.isnan(targs), targs == 1
     answered, per_class = known & found, _first(m.pop("per_class"))
@@ -99,7 +101,8 @@ def findings_floors(
     common a finding is in their source, the best AUROC that any model can reach which sees only where an image came
     from (0.5 where there is one source), and answers the finding in the sources that give the best F1 (`answers`:
     {source: label}; with one source, everywhere, and F1 is 2p/(1+p) of prevalence p). Both look at the evaluated images
-    themselves, so this is the strictest form of the floor: rules learnt on other images can only do worse here."""
+    themselves, so this is the strictest form of the floor: rules learnt on other images can only do worse here.
+    """
     targs = _targs(targs, vocab)
     sources = _sources(sources, len(targs))
     blind = _blind(targs, sources)
@@ -125,7 +128,8 @@ def findings_by_source(
     sources,  # (n,) the source that each image came from
 ) -> dict:  # {source: {n, with_findings, findings, of, macro_auroc, micro_f1, exact}}, sources in alphabetical order
     """Numbers within each source, where knowing the source is of no help. `findings` counts those that it has images
-    of, `of` those of which it has images with and without: the macro AUROC is over these."""
+    of, `of` those of which it has images with and without: the macro AUROC is over these.
+    """
     targs, probs, found = _arrays(targs, probs, found, vocab)
     sources = _sources(sources, len(targs))
 
@@ -153,7 +157,8 @@ def resampled_findings(
     found,  # as for findings_metrics
 ) -> dict:  # HEADLINE_KEYS: (R,); averages: likewise, nested; per_class: {precision, ..: (R, c)}
     """Numbers of `findings_metrics` in each resample, nan where undefined. A mean over findings is one over those for
-    which the resample defines the number; a precision is undefined where a resample never answers the finding."""
+    which the resample defines the number; a precision is undefined where a resample never answers the finding.
+    """
     return _counted(resampling, *_arrays(targs, probs, found, vocab))
 
 
@@ -165,7 +170,7 @@ def findings_intervals(
     found,
     sources,
 ) -> dict:  # metrics, floors, by_source: nested as the numbers are; gain: of macro AUROC over the source-only floor
-    "Intervals of all numbers of this module. The floors keep their answers in all resamples; the gain is paired."
+    """Intervals of all numbers of this module. The floors keep their answers in all resamples; the gain is paired."""
     targs, probs, found = _arrays(targs, probs, found, vocab)
     m, sources = _counted(resampling, targs, probs, found), _sources(sources, len(targs))
     metrics = {
@@ -233,7 +238,7 @@ def _source_spans(resampling: Resampling, targs, probs, found, sources) -> dict:
 
 
 class _Once:
-    "The images as they came, in the place of a Resampling: a single draw, of each group once."
+    """The images as they came, in the place of a Resampling: a single draw, of each group once."""
 
     def totals(self, values) -> np.ndarray:
         return np.asarray(values).sum(0, dtype=float)[None]
@@ -252,7 +257,7 @@ class _Once:
 
 
 def _counted(draws, targs, probs, found) -> dict:
-    "All numbers in each draw: (R,), those of per_class (R, c)."
+    """All numbers in each draw: (R,), those of per_class (R, c)."""
     known, present = ~np.isnan(targs), targs == 1
     answered, hit = known & found, present & found
     per_class, averages = _answers(draws, known, present, answered, hit)
@@ -275,7 +280,7 @@ def _counted(draws, targs, probs, found) -> dict:
 
 
 def _answers(draws, known, present, answered, hit) -> tuple[dict, dict]:
-    "(numbers by finding, averages but that of samples) of answers."
+    """(numbers by finding, averages but that of samples) of answers."""
     n, t, a, h = counts = np.split(
         draws.totals(np.hstack([known, present, answered, hit])), 4, axis=1
     )
@@ -289,7 +294,7 @@ def _answers(draws, known, present, answered, hit) -> tuple[dict, dict]:
 
 
 def _rates(n, t, a, h) -> dict:
-    "Of known, present, answered and rightly answered; nan where that is nothing of nothing."
+    """Of known, present, answered and rightly answered; nan where that is nothing of nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return dict(
             prevalence=t / n,
@@ -301,7 +306,7 @@ def _rates(n, t, a, h) -> dict:
 
 
 def _scores(rates: dict, t) -> dict:
-    "What averages are made of: where something is present and nothing was answered, precision is 0."
+    """What averages are made of: where something is present and nothing was answered, precision is 0."""
     return {
         **{k: rates[k] for k in SCORES},
         "precision": np.where(t > 0, np.nan_to_num(rates["precision"]), np.nan),
@@ -309,7 +314,7 @@ def _scores(rates: dict, t) -> dict:
 
 
 def _samples(draws, known, present, answered, hit) -> np.ndarray:
-    "(4, R): means over the images of precision, recall and F1 of their findings, and of whether all are right."
+    """(4, R): means over the images of precision, recall and F1 of their findings, and of whether all are right."""
     t, a, h, some = present.sum(1), answered.sum(1), hit.sum(1), known.any(1)
 
     def share(part, whole):
@@ -337,7 +342,7 @@ def _mean(
 
 
 def _blind(targs, sources) -> dict:
-    "Name -> (scores, answers), each (n, c)."
+    """Name -> (scores, answers), each (n, c)."""
     scores, yes = np.zeros(targs.shape), np.zeros(targs.shape, bool)
     own = [sources == s for s in sorted(set(sources))]
     for i, y in enumerate(targs.T):
@@ -362,7 +367,7 @@ def _f1(answered, present) -> float:
 
 
 def _first(tree):
-    "Numbers of the only draw, as plain ones; nan as None."
+    """Numbers of the only draw, as plain ones; nan as None."""
     if isinstance(tree, dict):
         return {k: _first(v) for k, v in tree.items()}
 
@@ -373,7 +378,7 @@ def _first(tree):
 
 
 def _of(per_class: dict, known) -> dict:
-    "How many findings, or images, each number is a mean over."
+    """How many findings, or images, each number is a mean over."""
     ranked, seen = (
         sum(test(m) for m in per_class.values())
         for test in (lambda m: m["auroc"] is not None, lambda m: m["support"] > 0)

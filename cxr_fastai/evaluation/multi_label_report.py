@@ -1,5 +1,6 @@
 """What `evaluate` says of a multi-label bundle. Its answers and a manifest's rows in, a FindingsReport out: text, a
-page, pictures, strict JSON; answers no image itself, writes no file."""
+page, pictures, strict JSON; answers no image itself, writes no file.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ NOT_ABOVE = (
 
 @dataclass(frozen=True)
 class FindingsReport:
-    "What `evaluate` found of a multi-label bundle. Prints as tables, shows as html in a notebook."
+    """What `evaluate` found of a multi-label bundle. Prints as tables, shows as html in a notebook."""
 
     metrics: dict  # of findings.findings_metrics
     floors: dict  # of findings.findings_floors
@@ -95,8 +96,8 @@ class FindingsReport:
         probs,  # (n, c), of the bundle
         resamples: int = RESAMPLES,  # draws of the groups
         seed: int = 0,  # of the draws
-    ) -> "FindingsReport":
-        "Count what a bundle answered to the images of `rows`. A finding that the folder's recipe lacks is unknown."
+    ) -> FindingsReport:
+        """Count what a bundle answered to the images of `rows`. A finding that the folder's recipe lacks is unknown."""
         vocab, names = list(bundle.vocab), {c: bundle.display.get(c, c) for c in bundle.vocab}
         sources, thresholds = [r["source"] for r in rows], bundle.meta["thresholds"]
         a = Answers(rows, _targets(data.recipe, rows, vocab), probs, bundle.found(probs))
@@ -128,19 +129,19 @@ class FindingsReport:
 
     @property
     def sure(self) -> bool:
-        "Whether the interval of the gain over the source-only floor lies above 0."
+        """Whether the interval of the gain over the source-only floor lies above 0."""
         low, _ = self.intervals.get("gain") or (0, 0)
         return self.above_floor and low > 0
 
     @property
     def _gain(self) -> float | None:
-        "Macro AUROC beyond that of the source-only floor."
+        """Macro AUROC beyond that of the source-only floor."""
         model, floor = self.metrics["macro_auroc"], self.floors["source_only"]["macro_auroc"]
         return None if model is None else model - floor
 
     @property
     def verdict(self) -> str:
-        "Macro AUROC beside the source-only floor, in words."
+        """Macro AUROC beside the source-only floor, in words."""
         if self._gain is None:
             return UNDEFINED
         found = self.intervals.get("gain")
@@ -157,7 +158,7 @@ class FindingsReport:
 
     @property
     def exact_words(self) -> tuple[bool, str]:
-        "(whether more images are right than with no finding answered at all, in words)."
+        """(whether more images are right than with no finding answered at all, in words)."""
         m, none = self.metrics, self.floors["all_absent"]["exact"]
         here = with_span(
             percent(m["exact"]), span(self.intervals.get("metrics", {}).get("exact"), none="")
@@ -174,7 +175,7 @@ class FindingsReport:
 
     @property
     def samples_words(self) -> str:
-        "What the samples averages can reach."
+        """What the samples averages can reach."""
         m = self.metrics
         with_any, of = m["with_findings"], m["of"]["samples_f1"]
         if with_any == of:
@@ -199,7 +200,7 @@ class FindingsReport:
         return interval_words(self.groups, self.resamples) if self.resamples else ""
 
     def headline(self, none: str = "-") -> list[tuple]:
-        "(name, meaning, two (value, interval): model, source-only floor) of each headline number."
+        """(name, meaning, two (value, interval): model, source-only floor) of each headline number."""
         columns = (
             (self.metrics, self.intervals.get("metrics", {})),
             (self.floors["source_only"], self.intervals.get("floors", {}).get("source_only", {})),
@@ -214,12 +215,12 @@ class FindingsReport:
         ]
 
     def _of(self, key: str) -> str:
-        "Of how many findings a mean is, where that is not all of them."
+        """Of how many findings a mean is, where that is not all of them."""
         of = self.metrics["of"].get(key) if key.startswith(("macro", "weighted")) else None
         return "" if of in (None, len(self.names)) else f", of {of} findings"
 
     def ranking(self, none: str = "-") -> list[tuple]:
-        "(slug, images, images with it, (value, interval) of prevalence, AUROC, AP and the source-only floor's AUROC)."
+        """(slug, images, images with it, (value, interval) of prevalence, AUROC, AP and the source-only floor's AUROC)."""
         spans, floors = self._spans("metrics"), self.floors["source_only"]["per_class"]
         limits = self._spans("floors", "source_only")
 
@@ -234,7 +235,7 @@ class FindingsReport:
         ]
 
     def answering(self, none: str = "-") -> list[tuple]:
-        "(slug, threshold, images answered with it, (value, interval) of precision, recall, specificity and F1)."
+        """(slug, threshold, images answered with it, (value, interval) of precision, recall, specificity and F1)."""
         spans = self._spans("metrics")
 
         def threshold(m):
@@ -254,7 +255,7 @@ class FindingsReport:
         ]
 
     def averages(self, none: str = "-") -> list[tuple]:
-        "(average, (value, interval) of precision, recall and F1)."
+        """(average, (value, interval) of precision, recall and F1)."""
         spans = self.intervals.get("metrics", {}).get("averages", {})
         return [
             (a, [_cell(of, spans.get(a, {}), k, none) for k in of])
@@ -262,7 +263,7 @@ class FindingsReport:
         ]
 
     def by_source(self, none: str = "-") -> list[tuple]:
-        "(source, its numbers, (value, interval) of macro AUROC, micro F1 and all right)."
+        """(source, its numbers, (value, interval) of macro AUROC, micro F1 and all right)."""
         spans = self.intervals.get("by_source", {})
         return [
             (
@@ -274,14 +275,14 @@ class FindingsReport:
         ]
 
     def _spans(self, *keys: str) -> dict:
-        "Intervals by finding."
+        """Intervals by finding."""
         at = self.intervals
         for k in (*keys, "per_class"):
             at = at.get(k, {})
         return at
 
     def compared(self, draws: Resampling) -> dict[str, tuple]:
-        "key -> (value, interval, (R,) in each of `draws`) of what can be told beside other models on the same images."
+        """Key -> (value, interval, (R,) in each of `draws`) of what can be told beside other models on the same images."""
         a, spans = self.answers, self.intervals["metrics"]
         found = resampled_findings(draws, a.targs, a.probs, list(self.names), a.preds)
         return {k: (self.metrics[k], spans[k], found[k]) for k in self.shown or HEADLINE}
@@ -289,7 +290,7 @@ class FindingsReport:
     # ---- forms
 
     def to_dict(self) -> dict:
-        "Everything, as strict JSON. `vocab` is the order of the rows and columns of `together`."
+        """Everything, as strict JSON. `vocab` is the order of the rows and columns of `together`."""
         return dict(
             split=self.split,
             n=self.n,
@@ -338,7 +339,7 @@ class FindingsReport:
         self,
         page: bool = True,  # a whole page with its pictures; False: the tables, to stand in another page
     ) -> str:
-        "Self-contained html: inline style, pictures inside, no script, nothing fetched."
+        """Self-contained html: inline style, pictures inside, no script, nothing fetched."""
         pictures = (
             dict(roc=data_uri(self.to_png()), together=data_uri(self._together())) if page else {}
         )
@@ -347,7 +348,7 @@ class FindingsReport:
         )
 
     def to_png(self) -> bytes:
-        "An ROC curve a finding."
+        """An ROC curve a finding."""
         spans, known = self._spans("metrics"), ~np.isnan(self.answers.targs)
 
         def panel(i, c, m):
@@ -377,7 +378,7 @@ class FindingsReport:
     picture = "roc.png"  # what a file of to_png is called
 
     def predictions(self) -> tuple[list[dict], list[str]]:
-        "Rows and columns of predictions.csv; `predicted` as in a manifest's label."
+        """Rows and columns of predictions.csv; `predicted` as in a manifest's label."""
         a, kept, of_class = (
             self.answers,
             ["path", "source", "group", "label"],
@@ -402,7 +403,7 @@ class FindingsReport:
 
 
 def _targets(recipe, rows: list[dict], vocab) -> np.ndarray:
-    "(n, c) 1, 0, nan in the order of a bundle's vocab."
+    """(n, c) 1, 0, nan in the order of a bundle's vocab."""
     at = [recipe.vocab.index(c) if c in recipe.vocab else None for c in vocab]
     labels = [recipe.targets(r["label"]) for r in rows]
     return np.array([[math.nan if i is None else y[i] for i in at] for y in labels])
@@ -417,7 +418,7 @@ def _rows(
     header: tuple,  # names of the plain columns, then of those with an interval
     rows: list,  # (plain cells, (value, interval) cells)
 ) -> list[str]:
-    "A line a row; an interval stands in a column of its own."
+    """A line a row; an interval stands in a column of its own."""
     if not rows:
         return []
     plain = len(header) - len(rows[0][1])

@@ -1,5 +1,6 @@
 """What a report is counted from, and what its reader must know of it: answers, identities, notes. Bundle, Manifest and
-split in, plain words and rows of text out; counts nothing, writes no file."""
+split in, plain words and rows of text out; counts nothing, writes no file.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ __all__ = ["Answers", "notes_of", "facts_of"]
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    "What a bundle answered to the images of a split."
+    """What a bundle answered to the images of a split."""
 
     rows: list[dict]  # of the manifest, one an image
     targs: np.ndarray  # (n,) true classes, as indices into vocab
@@ -20,7 +21,7 @@ class Answers:
     preds: np.ndarray  # (n,) answered classes
 
     def table(self, vocab: list[str]) -> tuple[list[dict], list[str]]:
-        "Rows and columns of predictions.csv. 9 digits give back every float32: metrics can be computed again from it."
+        """Rows and columns of predictions.csv. 9 digits give back every float32: metrics can be computed again from it."""
         kept, of_class = ["path", "source", "group", "label"], [f"p_{c}" for c in vocab]
         rows = [
             {
@@ -34,7 +35,7 @@ class Answers:
 
 
 def notes_of(bundle, data, split: str) -> list[str]:
-    "What a reader must know of the split beside any numbers of it."
+    """What a reader must know of the split beside any numbers of it."""
     if bundle.meta["manifest_sha256"] != data.sha256:
         return []  # rows.rows_for has said what is known
     if split == "train":
@@ -49,7 +50,7 @@ def notes_of(bundle, data, split: str) -> list[str]:
 
 
 def facts_of(bundle, data) -> dict[str, str]:
-    "What was evaluated on what; identities, and no paths of this machine."
+    """What was evaluated on what; identities, and no paths of this machine."""
     meta = bundle.meta
     facts = {
         "network": meta["arch"],

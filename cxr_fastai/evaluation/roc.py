@@ -1,5 +1,6 @@
 """Pictures of a multi-label report: an ROC curve a finding, and which findings come together. Arrays and names in, the
-bytes of a PNG out; writes no file."""
+bytes of a PNG out; writes no file.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ COLUMNS, SIDE = 4, 2.35  # panels a row; inches
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    "What the panel of a finding shows."
+    """What the panel of a finding shows."""
 
     name: str
     present: np.ndarray  # (n,) bool, of the images where it is known
@@ -37,7 +38,7 @@ def roc_png(
     panels,  # Panels
     title: str = "",
 ) -> bytes:
-    "Small multiples: a curve a finding, the diagonal of guessing, and a dot where the answers stand. As a PNG."
+    """Small multiples: a curve a finding, the diagonal of guessing, and a dot where the answers stand. As a PNG."""
     rows = -(-len(panels) // COLUMNS)
     fig, axes = _figure(min(len(panels), COLUMNS), rows, SIDE, SIDE + 0.45)
     for i, ax in enumerate(axes.flat):
@@ -57,7 +58,7 @@ def together_png(
     names,  # (c,) of findings
     title: str = "",
 ) -> bytes:
-    "Side by side, how often findings come together: counts, shaded by their share of the row. As a PNG."
+    """Side by side, how often findings come together: counts, shaded by their share of the row. As a PNG."""
     c = len(names)
     fig, axes = _figure(len(counts), 1, max(2.5, 0.38 * c), max(2.5, 0.38 * c))
     for ax, (name, table) in zip(axes.flat, counts.items()):
@@ -70,7 +71,7 @@ def together_png(
 
 
 def _figure(columns: int, rows: int, width: float, height: float):
-    "(figure, axes). Without pyplot: a notebook's backend stays as it is."
+    """(figure, axes). Without pyplot: a notebook's backend stays as it is."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(columns * width, rows * height), facecolor="white", layout="constrained")

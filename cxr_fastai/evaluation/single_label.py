@@ -1,6 +1,7 @@
 """How good the answers are, and how good answers would be that never look at the lungs. Arrays -> plain dicts of Python
 numbers, None where a number is undefined; with a Resampling, the same numbers in each resample. Single-label only;
-never reads files, never picks a threshold: answers are given, or are the class of highest probability."""
+never reads files, never picks a threshold: answers are given, or are the class of highest probability.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def classification_metrics(
     """Metrics of single-label answers. `balanced_accuracy` and `macro_f1` are plain means over the classes that have
     images in `targs`, `macro_auroc` over the classes whose one-vs-rest AUROC is defined: those with images in `targs`
     and images beside them. A class that was never answered has precision 0; a class without images has recall and F1
-    None. Raises `UsageError` for arrays that do not fit together."""
+    None. Raises `UsageError` for arrays that do not fit together.
+    """
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     preds, labels, present = _preds(preds, probs), np.arange(len(vocab)), np.unique(targs)
     cols = precision_recall_fscore_support(targs, preds, labels=labels, zero_division=0)
@@ -67,7 +69,7 @@ def question(
 ) -> tuple[
     np.ndarray, np.ndarray
 ]:  # (n,) whether an image is positive; (n,) its probability of being so
-    "A yes or no out of classes: whether an image is of any but the negative one."
+    """A yes or no out of classes: whether an image is of any but the negative one."""
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     index = list(vocab).index(negative)
     return targs != index, np.delete(probs, index, 1).sum(1)
@@ -81,7 +83,7 @@ def decision_metrics(
     threshold: float,  # on the probability of being positive, fixed before these images were seen
 ) -> dict:  # negative, threshold, n, prevalence, auroc, accuracy, sensitivity, specificity, ppv, npv; `of`: of
     # how many images each of these is a share
-    "One question, yes or no, at one threshold. A share of no images is None, and so is an AUROC without two sides."
+    """One question, yes or no, at one threshold. A share of no images is None, and so is an AUROC without two sides."""
     positive, scores = question(targs, probs, vocab, negative)
     shares = _shares(positive, scores >= threshold)
     both = bool(positive.any() and not positive.all())
@@ -113,7 +115,8 @@ def floors(
     On the published six-folder set (11,276 images), whose classes come from different sources, it is 78.1 %: bacterial
     pneumonia for every Kermany image (2,530 right), COVID-19 for the COVID sources (288), tuberculosis for the TB sets
     (394), other findings for the NIH sample (5,597), against 49.6 % for the majority. Where every source holds one
-    class it is 100 %, and accuracy on those images cannot tell reading a radiograph from recognising its source."""
+    class it is 100 %, and accuracy on those images cannot tell reading a radiograph from recognising its source.
+    """
     targs, sources = _targs(targs, vocab), _sources(sources, len(targs))
     top = _commonest(targs, vocab)
     answers = {s: _commonest(targs[sources == s], vocab) for s in sorted(set(sources))}
@@ -134,7 +137,8 @@ def source_metrics(
     preds=None,  # (n,) answered classes; None: the most probable
 ) -> dict:  # {source: {n, classes, accuracy, commonest, floor}}, sources in alphabetical order
     """Accuracy within each source, where knowing the source is of no help. `classes` counts the classes that it has
-    images of; `floor` is the accuracy of always answering its `commonest` class."""
+    images of; `floor` is the accuracy of always answering its `commonest` class.
+    """
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     sources, preds = _sources(sources, len(targs)), _preds(preds, probs)
     return {
@@ -154,7 +158,8 @@ def resampled_metrics(
     preds=None,  # as for classification_metrics
 ) -> dict:  # accuracy, balanced_accuracy, macro_f1, macro_auroc: (R,); precision, recall, f1, auroc, prevalence: (R, c)
     """Numbers of `classification_metrics` in each resample, nan where undefined. A mean over classes is one over those
-    that have images in the resample; a precision is undefined where a resample never answers the class."""
+    that have images in the resample; a precision is undefined where a resample never answers the class.
+    """
     targs, probs = _targs(targs, vocab), _probs(probs, len(targs), vocab)
     truth, answer = _one_hot(targs, vocab), _one_hot(_preds(preds, probs), vocab)
     t, a, hit = np.split(resampling.totals(np.hstack([truth, answer, truth & answer])), 3, axis=1)
@@ -177,7 +182,7 @@ def resampled_metrics(
 
 
 def classification_intervals(resampling: Resampling, targs, probs, vocab, preds=None) -> dict:
-    "Intervals of the numbers of `classification_metrics`, nested as they are."
+    """Intervals of the numbers of `classification_metrics`, nested as they are."""
     found = resampled_metrics(resampling, targs, probs, vocab, preds)
     truth = _one_hot(np.asarray(targs), vocab)
     answer = _one_hot(_preds(preds, np.asarray(probs)), vocab)
@@ -197,7 +202,7 @@ def classification_intervals(resampling: Resampling, targs, probs, vocab, preds=
 def resampled_decision(
     resampling: Resampling, targs, probs, vocab, negative: str, threshold: float
 ) -> dict:
-    "(R,) of auroc, prevalence, accuracy, sensitivity, specificity, ppv, npv; nan where undefined."
+    """(R,) of auroc, prevalence, accuracy, sensitivity, specificity, ppv, npv; nan where undefined."""
     positive, scores = question(targs, probs, vocab, negative)
     shares = _shares(positive, scores >= threshold)
     return dict(
@@ -209,7 +214,7 @@ def resampled_decision(
 def decision_intervals(
     resampling: Resampling, targs, probs, vocab, negative: str, threshold: float
 ) -> dict:
-    "Intervals of the numbers of `decision_metrics`."
+    """Intervals of the numbers of `decision_metrics`."""
     found = resampled_decision(resampling, targs, probs, vocab, negative, threshold)
     positive, scores = question(targs, probs, vocab, negative)
     sides = {k: [whole] for k, (_, whole) in _shares(positive, scores >= threshold).items()}
@@ -228,7 +233,7 @@ def floor_intervals(
 ) -> tuple[
     dict, list | None
 ]:  # intervals nested as in `floors`; that of the accuracy of preds above the source-only one
-    "Intervals of the floors, and of what the answers gain over the source-only floor: paired, in the same resamples."
+    """Intervals of the floors, and of what the answers gain over the source-only floor: paired, in the same resamples."""
     targs, sources, vocab = _targs(targs, vocab), _sources(sources, len(targs)), list(vocab)
     answers = limits["source_only"]["answers"]
     by = dict(
@@ -250,7 +255,7 @@ def floor_intervals(
 
 
 def source_intervals(resampling: Resampling, targs, preds, sources) -> dict:
-    "Intervals of the accuracy within each source, and of always answering its commonest class."
+    """Intervals of the accuracy within each source, and of always answering its commonest class."""
     sources, targs = _sources(sources, len(targs)), np.asarray(targs)
     names, right = sorted(set(sources)), np.asarray(preds) == targs
     of = np.stack([sources == s for s in names], axis=1)
@@ -269,7 +274,7 @@ def source_intervals(resampling: Resampling, targs, preds, sources) -> dict:
 
 
 def _shares(positive, yes) -> dict:
-    "Name -> (images that have it, images of which it is a share), of a yes or no."
+    """Name -> (images that have it, images of which it is a share), of a yes or no."""
     every = np.ones(len(positive), bool)
     return dict(
         prevalence=(positive, every),
@@ -286,14 +291,14 @@ def _one_hot(classes, vocab) -> np.ndarray:
 
 
 def _mean(values) -> np.ndarray:
-    "Mean over the columns that are defined; nan where none is."
+    """Mean over the columns that are defined; nan where none is."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(1) / known.sum(1)
 
 
 def _one_class(precision, recall, f1, support, is_class, score) -> dict:
-    "One class against the rest, as plain numbers; None where there is nothing to count."
+    """One class against the rest, as plain numbers; None where there is nothing to count."""
     has, defined = bool(support), bool(is_class.any() and not is_class.all())
     return dict(
         precision=float(precision),
@@ -317,13 +322,13 @@ def _one_source(targs, preds, vocab) -> dict:
 
 
 def _scores(targs, preds) -> dict:
-    "Accuracy, and the mean recall of the classes that have images."
+    """Accuracy, and the mean recall of the classes that have images."""
     balanced = recall_score(targs, preds, labels=np.unique(targs), average="macro", zero_division=0)
     return dict(accuracy=float(accuracy_score(targs, preds)), balanced_accuracy=float(balanced))
 
 
 def _commonest(targs, vocab) -> int:
-    "Index of the commonest class; of several, the first in vocab."
+    """Index of the commonest class; of several, the first in vocab."""
     return int(np.bincount(targs, minlength=len(vocab)).argmax())
 
 

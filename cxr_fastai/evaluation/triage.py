@@ -5,7 +5,8 @@ intervals. Never picks a threshold: those that are given were fixed on other ima
 Accuracy does not tell what a worklist gains. What does: how many of the positive (the abnormal) stand at its beginning,
 and, where all below a threshold are laid aside, the share of work removed, the share of the positive still found
 (sensitivity) and the share of the well among those laid aside (NPV). A high NPV is cheap where disease is rare: that of
-laying everyone aside is 1 - prevalence. So it is also given at other prevalences."""
+laying everyone aside is 1 - prevalence. So it is also given at other prevalences.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def early(
     parts=PARTS,  # shares of the worklist, 0-1; a part of an image counts as one
 ) -> dict[str, float | None]:  # by part, as "0.25"
     """Share of the positive that stand in each first part of the worklist, of equal risks in the mean over all their
-    orders. In no order it would be that part."""
+    orders. In no order it would be that part.
+    """
     ill, block = (
         np.asarray(positive, bool)[worklist(risk)],
         _blocks(np.asarray(risk)[worklist(risk)]),
@@ -61,7 +63,7 @@ def early(
 
 
 def _blocks(ordered) -> np.ndarray:
-    "(n,) the number of the run of equal values that each belongs to."
+    """(n,) the number of the run of equal values that each belongs to."""
     return np.concatenate([[0], (np.diff(ordered) != 0).cumsum()]).astype(int)
 
 
@@ -72,7 +74,7 @@ def work_removed(
 ) -> (
     dict
 ):  # threshold, n, positives, prevalence, removed, sensitivity, specificity, npv, missed, npv_at
-    "What laying aside all below a threshold removes (`removed`, a share of images) and costs (`missed`, positives)."
+    """What laying aside all below a threshold removes (`removed`, a share of images) and costs (`missed`, positives)."""
     positive, aside = np.asarray(positive, bool), np.asarray(risk) < threshold
     shares = _shares(positive, aside)
     found = {
@@ -95,7 +97,8 @@ def npv_at(
     prevalence: float,  # 0-1, elsewhere
 ) -> float | None:
     """The NPV that the same sensitivity and specificity have at another prevalence, by Bayes: the well laid aside over
-    all laid aside. None where nobody is. It takes for granted that the ill and the well look there as they do here."""
+    all laid aside. None where nobody is. It takes for granted that the ill and the well look there as they do here.
+    """
     if sensitivity is None or specificity is None:
         return None
     well, ill = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
@@ -125,7 +128,7 @@ def triage_metrics(
 
 
 def triage_intervals(resampling: Resampling, positive, risk, asked=()) -> dict:
-    "Intervals of the numbers of `triage_metrics`, nested as they are."
+    """Intervals of the numbers of `triage_metrics`, nested as they are."""
     positive, risk = np.asarray(positive, bool), np.asarray(risk)
     found = early_in(resampling, positive, risk)
     return dict(
@@ -137,7 +140,7 @@ def triage_intervals(resampling: Resampling, positive, risk, asked=()) -> dict:
 
 
 def early_in(resampling: Resampling, positive, risk, parts=PARTS) -> np.ndarray:
-    "(R, parts) the shares of `early` in each resample, whose worklist has an image as often as its group was drawn."
+    """(R, parts) the shares of `early` in each resample, whose worklist has an image as often as its group was drawn."""
     order = worklist(risk)
     of, ill = resampling.of[order], np.asarray(positive, bool)[order]
     starts = np.flatnonzero(np.diff(_blocks(np.asarray(risk)[order]), prepend=-1))
@@ -204,7 +207,7 @@ def triage_words(
     spans: dict,  # of triage_intervals
     positive: str,  # name of the positive: not Normal
 ) -> list[tuple[bool, str]]:  # (whether all is as it should be, a sentence)
-    "How early the positive come, and whether each threshold keeps the sensitivity that it was fixed for."
+    """How early the positive come, and whether each threshold keeps the sensitivity that it was fixed for."""
     if not found["positives"]:
         return []
 
@@ -255,7 +258,7 @@ def _first(part: float, n):
 
 
 def _shares(positive, aside) -> dict:
-    "Name -> (images that have it, images of which it is a share)."
+    """Name -> (images that have it, images of which it is a share)."""
     every = np.ones(len(positive), bool)
     return dict(
         prevalence=(positive, every),

@@ -1,5 +1,6 @@
 """Which images of a folder a bundle can be judged by, and as what. A bundle, a Manifest and rows of it in; the rows
-that are left, under the bundle's own classes, and what a reader must know of that out. Reads no image."""
+that are left, under the bundle's own classes, and what a reader must know of that out. Reads no image.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def rows_for(
 ]:  # the manifest under the bundle's recipe, rows of it, notes
     """Rows of the folder that the bundle was trained for are as they are. Of another folder, images that training saw,
     or whose patient it saw, are left out; where its recipe has other classes, images are labelled anew by their
-    findings, and those without a class of the bundle's left out. Raises `UsageError` where none is left."""
+    findings, and those without a class of the bundle's left out. Raises `UsageError` where none is left.
+    """
     if bundle.meta["manifest_sha256"] == data.sha256:
         return data, rows, []
     notes, n = [], len(rows)
@@ -51,7 +53,7 @@ def rows_for(
 
 
 def _own(bundle) -> Recipe | None:
-    "The recipe that the bundle was trained for; None where it holds only its name."
+    """The recipe that the bundle was trained for; None where it holds only its name."""
     try:
         return Recipe.from_dict(bundle.meta["recipe"], "the bundle's recipe")
     except RecipeError:
@@ -63,7 +65,7 @@ def _shape(r: Recipe) -> tuple:
 
 
 def _labelled(data: Manifest, rows: list[dict], recipe: Recipe, notes: list[str]):
-    "Labels by the bundle's recipe. What a source can state is what it is seen to state in this folder."
+    """Labels by the bundle's recipe. What a source can state is what it is seen to state in this folder."""
     stated: dict = {}
     for r in data.rows:
         stated.setdefault(r.source, {"no_finding"}).update(filter(None, r.findings.split("|")))

@@ -110,7 +110,7 @@ DECODER_VERSION = (
 
 @dataclass(eq=False)
 class Radiograph:
-    "One decoded picture, and what had to be done to it."
+    """One decoded picture, and what had to be done to it."""
 
     pixels: np.ndarray = field(
         repr=False
@@ -127,7 +127,7 @@ def read(
     source,  # a path, bytes, a binary file, or an array (h, w) or (h, w, 1-4) of bool, integers or floats
     name: str | None = None,  # what messages call it; taken from the source if not given
 ) -> Radiograph:
-    "Decode one picture. Raises `ImageRejected`, whose message starts with the name."
+    """Decode one picture. Raises `ImageRejected`, whose message starts with the name."""
     if isinstance(source, np.ndarray):
         return _read_array(source, name or "array")
     data, name = _bytes_of(source, name)
@@ -144,7 +144,7 @@ def read(
 def decode(
     source,  # as for `read`
 ) -> np.ndarray:  # (h, w) uint8, upright, read-only
-    "The pixels alone."
+    """The pixels alone."""
     return read(source).pixels
 
 
@@ -155,7 +155,8 @@ def resize(
 ) -> np.ndarray:  # (size, size) uint8, a new array that may be written to
     """Squash to a square with Pillow's antialiased bilinear filter, for training, evaluation and prediction alike.
     No crop unless asked: the corners hold the costophrenic angles, and letters that may tell the source. No padding:
-    bars would tell it too. So aspect is lost."""
+    bars would tell it too. So aspect is lost.
+    """
     _check_pixels(pixels)
     if crop:
         y, x = (int(side * crop) for side in pixels.shape)
@@ -171,7 +172,7 @@ def write_png(
     pixels: np.ndarray,  # (h, w) uint8
     path,  # any name: the content is PNG. `core.atomic_path` makes it whole or not at all
 ):
-    "Save as 8-bit gray PNG without any metadata; the same pixels give the same bytes."
+    """Save as 8-bit gray PNG without any metadata; the same pixels give the same bytes."""
     _check_pixels(pixels)
     Image.fromarray(pixels).save(path, "PNG", compress_level=1)
 
@@ -179,7 +180,7 @@ def write_png(
 def is_image_name(
     name,  # file name or path
 ) -> bool:
-    "Whether a listing should look at this file, by its extension alone. DICOM is, so that each is rejected by name."
+    """Whether a listing should look at this file, by its extension alone. DICOM is, so that each is rejected by name."""
     return os.path.splitext(os.fspath(name))[1].lower() in SUFFIXES
 
 
@@ -216,7 +217,7 @@ def _too_many_bytes(n: int, name: str) -> ImageRejected:
 
 
 def _check_size(w: int, h: int, what: str, name: str):
-    "Hold the size a header states against the limits, before anything is decoded."
+    """Hold the size a header states against the limits, before anything is decoded."""
     if w * h > MAX_PIXELS:
         raise rejected(
             "too_large", name, f"{what} of {w} x {h} pixels, more than the limit of {MAX_PIXELS:,}"
@@ -251,7 +252,7 @@ def _check_pixels(pixels):
 
 
 def _broken(e: BaseException, data: bytes, kind: str, name: str) -> ImageRejected:
-    "The rejection for whatever Pillow raised while it read `data`."
+    """The rejection for whatever Pillow raised while it read `data`."""
     text = _QUOTED.sub("...", str(e)) or type(e).__name__
     if isinstance(e, _BOMB) or _HUGE.search(text):
         return rejected("too_large", name, f"{kind} too large: {text}")
@@ -268,7 +269,7 @@ def _broken(e: BaseException, data: bytes, kind: str, name: str) -> ImageRejecte
 
 
 def _bytes_of(source, name: str | None) -> tuple[bytes, str]:
-    "All the bytes of a source, and the name it goes by."
+    """All the bytes of a source, and the name it goes by."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), name or "image"
     if isinstance(source, (str, os.PathLike)):
@@ -339,7 +340,8 @@ _LOCK = threading.Lock()  # warning filters and Pillow's switches belong to the 
 @contextmanager
 def _strict():
     """Pillow without warnings on stderr (libtiff's own lines come from C and stay) and without filling up truncated
-    files. Yields whether the importing program had asked for such filling up."""
+    files. Yields whether the importing program had asked for such filling up.
+    """
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -351,7 +353,7 @@ def _strict():
 
 
 def _read_picture(data: bytes, kind: str, name: str) -> Radiograph:
-    "Decode bytes of one of the formats of `_OPENERS`."
+    """Decode bytes of one of the formats of `_OPENERS`."""
     notes = (
         ["extension_mismatch"]
         if SUFFIXES.get(os.path.splitext(name)[1].lower(), kind) != kind
@@ -389,7 +391,7 @@ def _radiograph(
 
 
 def _open(data: bytes, kind: str, name: str, notes: list) -> tuple[ImageFile.ImageFile, bool]:
-    "Read the header and hold its size and frames against the limits. Also what `_strict` yields."
+    """Read the header and hold its size and frames against the limits. Also what `_strict` yields."""
     if kind == "WEBP" and all(size := webp_size(data)):
         _check_size(*size, kind, name)
     with _strict() as lenient:
@@ -407,13 +409,13 @@ def _open(data: bytes, kind: str, name: str, notes: list) -> tuple[ImageFile.Ima
 
 
 def _ends_black(im: ImageFile.ImageFile) -> bool:
-    "Whether rows of a loaded PNG may never have been written."
+    """Whether rows of a loaded PNG may never have been written."""
     last = im.crop((0, im.height - 1, *im.size)).tobytes()
     return last.count(0) == len(last) or bool(im.info.get("interlace"))
 
 
 def _upright(im: ImageFile.ImageFile, data: bytes, kind: str, notes: list) -> Image.Image:
-    "Turn a loaded picture as its EXIF or XMP says, and note whether it carries more than that."
+    """Turn a loaded picture as its EXIF or XMP says, and note whether it carries more than that."""
     turn, words = None, _has_words(im, data, kind)
     if not im.info.keys().isdisjoint(_HAS_EXIF):
         with _strict():
@@ -433,7 +435,7 @@ def _upright(im: ImageFile.ImageFile, data: bytes, kind: str, notes: list) -> Im
 
 
 def _has_words(im: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
-    "Whether side notes other than EXIF are there; none of them is looked at."
+    """Whether side notes other than EXIF are there; none of them is looked at."""
     if kind == "TIFF":
         return has_words(data)
     if kind == "GIF" and b"XMP DataXMP" in data:
@@ -445,7 +447,7 @@ def _has_words(im: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
 
 
 def _read_array(a: np.ndarray, name: str) -> Radiograph:
-    "An array by the rules for files: 2-D gray; 3-D with 1 (gray), 2 (gray + alpha), 3 (RGB) or 4 (RGBA) channels last."
+    """An array by the rules for files: 2-D gray; 3-D with 1 (gray), 2 (gray + alpha), 3 (RGB) or 4 (RGBA) channels last."""
     if a.dtype.kind not in "buif" or not (
         a.ndim == 2 or a.ndim == 3 and a.shape[2] in (1, 2, 3, 4)
     ):
@@ -464,7 +466,7 @@ def _read_array(a: np.ndarray, name: str) -> Radiograph:
 
 
 def _read_dicom(data: bytes, kind: str, name: str) -> Radiograph:
-    "The door for a DICOM reader: bytes in, Radiograph out (modality LUT, then window, MONOCHROME1 inverted last)."
+    """The door for a DICOM reader: bytes in, Radiograph out (modality LUT, then window, MONOCHROME1 inverted last)."""
     raise rejected("dicom", name, "DICOM is not read yet; export it as PNG or TIFF, 8 or 16 bits")
 
 

@@ -1,5 +1,6 @@
 """Any picture's levels to 8-bit gray, and what is to be said of the result. A loaded Pillow image or an array in,
-(h, w) uint8 pixels out; notes, keys of images.NOTES, go onto a list. Never clips, as Pillow's convert('L') would."""
+(h, w) uint8 pixels out; notes, keys of images.NOTES, go onto a list. Never clips, as Pillow's convert('L') would.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def to_gray(
     name: str,  # for messages
     notes: list,  # appended to
 ) -> tuple[np.ndarray, int]:  # (h, w) uint8, and the meaningful bits of the file
-    "Pixels of a loaded picture. Raises `ImageRejected` where they are no numbers."
+    """Pixels of a loaded picture. Raises `ImageRejected` where they are no numbers."""
     if im.mode == "L" and "transparency" not in im.info:
         return np.asarray(im), 8
     if im.mode[0] not in "IF":
@@ -53,7 +54,7 @@ def to_gray(
 
 
 def flatten(im: Image.Image, notes: list) -> np.ndarray:
-    "Gray of a picture of 8-bit channels or less, on black where it is transparent. Colour profiles are not applied."
+    """Gray of a picture of 8-bit channels or less, on black where it is transparent. Colour profiles are not applied."""
     if im.mode == "CMYK":
         notes.append("cmyk")  # Pillow has undone Adobe's inversion by then
     alpha = None
@@ -75,7 +76,7 @@ def flatten(im: Image.Image, notes: list) -> np.ndarray:
 
 
 def _note_colour(im: Image.Image, notes: list):
-    "Note where the channels of an RGB or RGBA picture differ, by a grid of its pixels."
+    """Note where the channels of an RGB or RGBA picture differ, by a grid of its pixels."""
     grid, step = im.resize((_GRID, _GRID), Image.Resampling.NEAREST).tobytes(), len(im.mode)
     channels = [grid[i::step] for i in range(3)]
     if channels[0] == channels[1] == channels[2]:
@@ -89,7 +90,7 @@ def _note_colour(im: Image.Image, notes: list):
 
 
 def to_8bit(levels: np.ndarray, name: str, notes: list) -> tuple[np.ndarray, int]:
-    "Levels of any number type as uint8 by their bit depth, and that depth."
+    """Levels of any number type as uint8 by their bit depth, and that depth."""
     if levels.dtype == bool:
         return levels * np.uint8(255), 1
     if levels.dtype == np.uint8:
@@ -121,7 +122,7 @@ def _float_to_8bit(levels: np.ndarray, name: str, notes: list) -> np.ndarray:
 
 
 def _stretch(levels: np.ndarray, notes: list) -> np.ndarray:
-    "Least to greatest value onto 0-255, for numbers that say nothing of their range."
+    """Least to greatest value onto 0-255, for numbers that say nothing of their range."""
     notes.append("range_stretched")
     half = levels.astype(np.float64) / 2  # halves: the difference of two extremes must not overflow
     lo, hi = half.min(), half.max()
@@ -133,7 +134,7 @@ def look(
     name: str,
     notes: list,  # appended to
 ):
-    "Note what is odd about the decoded pixels. Raises `ImageRejected` where all of them are equal."
+    """Note what is odd about the decoded pixels. Raises `ImageRejected` where all of them are equal."""
     h, w = pixels.shape
     few = pixels[
         :: -(-h // 8), :: -(-w // 8)

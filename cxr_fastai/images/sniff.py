@@ -146,7 +146,7 @@ def rejected(
 
 
 def sniff(data: bytes) -> str | None:
-    "The format by content: one of `FORMATS` (MPO counts as JPEG) or DICOM; None for anything else."
+    """The format by content: one of `FORMATS` (MPO counts as JPEG) or DICOM; None for anything else."""
     if data[128:132] == b"DICM":
         return "DICOM"
     for kind, magics in _MAGIC.items():
@@ -160,7 +160,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def unwelcome(data: bytes, name: str) -> ImageRejected:
-    "The rejection of content that is on no list, named by its first bytes as far as these tell."
+    """The rejection of content that is on no list, named by its first bytes as far as these tell."""
     picture = next(
         (what for what, magics in _OTHER_PICTURES.items() if data.startswith(magics)), None
     )
@@ -195,7 +195,7 @@ def check(
     kind: str,  # as `sniff` names it
     name: str,
 ):
-    "Raise `ImageRejected` where the container is cut, damaged, or built to keep a decoder busy."
+    """Raise `ImageRejected` where the container is cut, damaged, or built to keep a decoder busy."""
     if kind == "PNG":
         _check_png(data, name)
     if kind == "JPEG":
@@ -205,7 +205,7 @@ def check(
 
 
 def _check_png(data: bytes, name: str):
-    "Lengths and checksums of all chunks. Pillow's load() passes over a wrong checksum of the pixel data."
+    """Lengths and checksums of all chunks. Pillow's load() passes over a wrong checksum of the pixel data."""
     view, at = memoryview(data), 8
     for _ in range(MAX_CHUNKS):
         size, kind = struct.unpack_from(">I4s", data, at) if at + 12 <= len(data) else (0, b"")
@@ -230,7 +230,7 @@ def _check_png(data: bytes, name: str):
 
 
 def _check_jpeg(data: bytes, name: str):
-    "Its end, and the number of its scans. libjpeg takes zeros, as a stopped download leaves them, for gray."
+    """Its end, and the number of its scans. libjpeg takes zeros, as a stopped download leaves them, for gray."""
     at, components, scan = 2, 0, 0
     while at + 10 < len(data) and data[at] == 0xFF and not scan:
         marker = data[at + 1]
@@ -273,12 +273,12 @@ def _check_tiff(data: bytes, name: str):
 
 
 def is_short(data: bytes, kind: str) -> bool:
-    "Whether a sound PNG or TIFF holds fewer rows than its header promises; Pillow leaves the rest black."
+    """Whether a sound PNG or TIFF holds fewer rows than its header promises; Pillow leaves the rest black."""
     return _png_is_short(data) if kind == "PNG" else kind == "TIFF" and _tiff_is_short(data)
 
 
 def _png_is_short(data: bytes) -> bool:
-    "By inflating its pixel data."
+    """By inflating its pixel data."""
     w, h, depth, colour, _, _, laced = struct.unpack_from(">IIBBBBB", data, 16)
     bits = depth * {2: 3, 4: 2, 6: 4}.get(colour, 1)
     need, have, at, inflate = 0, 0, 8, zlib.decompressobj()
@@ -295,7 +295,7 @@ def _png_is_short(data: bytes) -> bool:
 
 
 def _tiff_is_short(data: bytes) -> bool:
-    "By the strips or tiles that it lists."
+    """By the strips or tiles that it lists."""
     order, tags = tiff_tags(data)
 
     def first(tag, other):
@@ -309,7 +309,8 @@ def _tiff_is_short(data: bytes) -> bool:
 
 def tiff_tags(data: bytes) -> tuple[str, dict[int, tuple[int, int, int]]]:
     """A TIFF's byte order, as struct has it, and its first directory: tag -> (type, count, byte its value stands at).
-    Raises `struct.error` where the directory is cut."""
+    Raises `struct.error` where the directory is cut.
+    """
     order, big = "<" if data[:2] == b"II" else ">", b"+" in data[2:4]
     number, long, step, value = (
         ("Q", "Q", 20, 12) if big else ("H", "I", 12, 8)
@@ -328,7 +329,7 @@ def tiff_tags(data: bytes) -> tuple[str, dict[int, tuple[int, int, int]]]:
 
 
 def _tiff_numbers(data: bytes, order: str, tags: dict, tag: int) -> tuple[int, ...]:
-    "Values of a tag of whole numbers; () where it is absent or of another type."
+    """Values of a tag of whole numbers; () where it is absent or of another type."""
     kind, count, at = tags.get(tag, (0, 0, 0))
     if kind not in _TIFF_NUMBERS or count > MAX_VALUES:
         return ()
@@ -339,7 +340,7 @@ def _tiff_numbers(data: bytes, order: str, tags: dict, tag: int) -> tuple[int, .
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
-    "(width, height) that a WEBP's header states; (0, 0) where it has none. Pillow's decoder allocates as it opens."
+    """(width, height) that a WEBP's header states; (0, 0) where it has none. Pillow's decoder allocates as it opens."""
     kind, body = data[12:16], data[20:30]
     if len(body) < 10:
         return 0, 0
@@ -353,7 +354,8 @@ def webp_size(data: bytes) -> tuple[int, int]:
 
 def black_is_zero(data: bytes) -> bytes | None:
     """A TIFF whose PhotometricInterpretation is WhiteIsZero, marked BlackIsZero; None for any other. As it is, Pillow
-    inverts 1 to 8 bits, leaves 16 and refuses big-endian 16; marked so it inverts none, and the caller all."""
+    inverts 1 to 8 bits, leaves 16 and refuses big-endian 16; marked so it inverts none, and the caller all.
+    """
     order, tags = tiff_tags(data)
     if _PHOTOMETRIC not in tags:
         return None
@@ -365,12 +367,12 @@ def black_is_zero(data: bytes) -> bytes | None:
 
 
 def has_words(data: bytes) -> bool:
-    "Whether a TIFF carries descriptions, names, dates, or private tags that may hold such."
+    """Whether a TIFF carries descriptions, names, dates, or private tags that may hold such."""
     return any(tag in _TIFF_WORDS or tag >= 32768 and tag != _ICC for tag in tiff_tags(data)[1])
 
 
 def is_cut(data: bytes, kind: str) -> bool:
-    "Whether a file that did not decode lacks its end."
+    """Whether a file that did not decode lacks its end."""
     if kind == "PNG":
         return b"IEND\xaeB`\x82" not in data
     if kind == "JPEG":

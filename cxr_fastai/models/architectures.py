@@ -33,7 +33,7 @@ COMMON = (
 
 @dataclass(frozen=True)
 class Family:
-    "How the networks of one kind are taken apart."
+    """How the networks of one kind are taken apart."""
 
     names: Callable[[], list[str]]
     # name, input channels -> the body's children by the name that they have in the whole network ("" where it is the
@@ -45,7 +45,7 @@ class Family:
 
 
 def _torchvision(*starts: str) -> Callable[[], list[str]]:
-    "Names of torchvision's classifiers that begin so."
+    """Names of torchvision's classifiers that begin so."""
 
     def names() -> list[str]:
         return [
@@ -60,14 +60,14 @@ def _whole(arch: str) -> nn.Module:
 
 
 def _resnet_parts(arch: str, _: int) -> tuple[dict[str, nn.Module], int]:
-    "A ResNet's children without pooling and classifier."
+    """A ResNet's children without pooling and classifier."""
     parts = dict(_whole(arch).named_children())
     del parts["avgpool"]
     return parts, parts.pop("fc").in_features
 
 
 def _features_parts(arch: str, _: int) -> tuple[dict[str, nn.Module], int]:
-    "The children of `features`, which all of these have; DenseNet's own forward ends with a ReLU."
+    """The children of `features`, which all of these have; DenseNet's own forward ends with a ReLU."""
     features = _whole(arch).features
     parts = {f"features.{name}": child for name, child in features.named_children()}
     if arch.startswith("densenet"):
@@ -78,7 +78,7 @@ def _features_parts(arch: str, _: int) -> tuple[dict[str, nn.Module], int]:
 
 
 def _half(body: nn.Sequential) -> list[nn.Parameter]:
-    "The first half of the weights, to the end of a layer."
+    """The first half of the weights, to the end of a layer."""
     layers = [[*m.parameters(recurse=False)] for m in body.modules()]
     half, early = sum(map(len, layers)) / 2, []
     for layer in layers:
@@ -89,7 +89,7 @@ def _half(body: nn.Sequential) -> list[nn.Parameter]:
 
 
 class FreeViT(torchvision.models.VisionTransformer):
-    "torchvision's vision transformer for squares of any multiple of its patch; positions are interpolated."
+    """torchvision's vision transformer for squares of any multiple of its patch; positions are interpolated."""
 
     def forward(self, x):
         patches = self.conv_proj(x)
@@ -124,7 +124,7 @@ def _timm_names() -> list[str]:
 
 
 def _timm_parts(arch: str, in_channels: int) -> tuple[dict[str, nn.Module], int]:
-    "The whole network with its own pooling, without its classifier."
+    """The whole network with its own pooling, without its classifier."""
     import timm
 
     free = dict(dynamic_img_size=True) if "vit_" in arch else {}
@@ -138,7 +138,7 @@ def _timm_parts(arch: str, in_channels: int) -> tuple[dict[str, nn.Module], int]
 
 
 def _cnn_parts(_: str, in_channels: int) -> tuple[dict[str, nn.Module], int]:
-    "A plain baseline: five times convolution, batch norm, ReLU and halving, 32 to 512 channels."
+    """A plain baseline: five times convolution, batch norm, ReLU and halving, 32 to 512 channels."""
     widths = (in_channels, 32, 64, 128, 256, 512)
 
     def block(a: int, b: int) -> nn.Module:
@@ -198,7 +198,7 @@ def body_parts(
     arch: str,
     in_channels: int = 3,  # only timm's own networks and the baseline are built for it; others are three-channel
 ) -> tuple[dict[str, nn.Module], int]:
-    "The body's children by their name in the whole network, and the channels that it ends in. Raises `UnknownName`."
+    """The body's children by their name in the whole network, and the channels that it ends in. Raises `UnknownName`."""
     return family_of(arch).parts(arch, in_channels)
 
 

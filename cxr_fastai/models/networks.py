@@ -55,7 +55,7 @@ DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 class AdaptiveConcatPool2d(nn.Module):
-    "(n, c, h, w) -> (n, 2c, 1, 1): each channel's largest value, then each channel's mean."
+    """(n, c, h, w) -> (n, 2c, 1, 1): each channel's largest value, then each channel's mean."""
 
     def __init__(self):
         super().__init__()
@@ -66,12 +66,12 @@ class AdaptiveConcatPool2d(nn.Module):
 
 
 def _stem(body: nn.Module) -> tuple[str, nn.Conv2d]:
-    "The name and the layer of the convolution that sees the image."
+    """The name and the layer of the convolution that sees the image."""
     return next((name, m) for name, m in body.named_modules() if isinstance(m, nn.Conv2d))
 
 
 def _set_in_channels(body: nn.Sequential, n: int):
-    "Replace the first convolution by one of `n` input channels, initialised as torchvision does the others."
+    """Replace the first convolution by one of `n` input channels, initialised as torchvision does the others."""
     name, old = _stem(body)
     if old.in_channels == n:
         return
@@ -83,7 +83,7 @@ def _set_in_channels(body: nn.Sequential, n: int):
 
 
 def _head(nf: int, n_out: int) -> nn.Sequential:
-    "fastai's default vision head, layer by layer and with its initialisation (apply_init, kaiming_normal_)."
+    """Fastai's default vision head, layer by layer and with its initialisation (apply_init, kaiming_normal_)."""
     head = nn.Sequential(
         AdaptiveConcatPool2d(),
         nn.Flatten(),
@@ -108,7 +108,7 @@ def build_network(
     n_out: int,  # outputs, one a class
     in_channels: int = 1,  # radiographs are gray
 ) -> nn.Sequential:  # body, head; maps (n, in_channels, h, w) to (n, n_out) logits
-    "Build a network with random weights; nothing is fetched. Raises `UnknownName`."
+    """Build a network with random weights; nothing is fetched. Raises `UnknownName`."""
     parts, nf = body_parts(arch, in_channels)
     if n_out < 1:
         raise UsageError(f"a network needs at least one class, not {n_out}")
@@ -122,7 +122,7 @@ def build_network(
 def param_groups(
     net: nn.Sequential,  # of build_network
 ) -> list[list[nn.Parameter]]:  # early body, late body, head
-    "Split the parameters into groups that learn at their own rates, slowest first. Usable as fastai's `splitter`."
+    """Split the parameters into groups that learn at their own rates, slowest first. Usable as fastai's `splitter`."""
     body, head = net
     early = family_of(net.arch).early(body)
     known = set(map(id, early))
@@ -171,7 +171,7 @@ def _existing(weights) -> Path:
 
 
 def _read(file: Path):
-    "What a weights file holds. Only tensors and plain containers are ever unpickled."
+    """What a weights file holds. Only tensors and plain containers are ever unpickled."""
     try:
         if file.suffix.lower() == ".safetensors":
             return safetensors.torch.load_file(file)
@@ -186,7 +186,7 @@ def _read(file: Path):
 
 
 def _why(e: Exception) -> str:
-    "torch's refusal in a few words; its own text goes on to advise loading the file without protection."
+    """Torch's refusal in a few words; its own text goes on to advise loading the file without protection."""
     code = re.search(r"GLOBAL (\S+)", str(e))
     return (
         f"it asks for the Python object {code[1]}" if code else f"{type(e).__name__} while reading"
@@ -194,7 +194,7 @@ def _why(e: Exception) -> str:
 
 
 def _tensors(obj, source: str) -> dict[str, torch.Tensor]:
-    "The tensors of a state dict, also of one that a trainer wrapped, without the wrappers' prefixes."
+    """The tensors of a state dict, also of one that a trainer wrapped, without the wrappers' prefixes."""
     for key in ("state_dict", "model"):
         if isinstance(obj, dict) and isinstance(obj.get(key), dict):
             obj = obj[key]
@@ -216,7 +216,7 @@ def _bare(key: str) -> str:
 
 
 def _body_state(tensors: dict, arch: str) -> dict[str, torch.Tensor]:
-    "The body's tensors by the torchvision name of their layer, from torchvision's keys or our own."
+    """The body's tensors by the torchvision name of their layer, from torchvision's keys or our own."""
     names = _body_names(arch)
     if not any(k.startswith("0.") for k in tensors):
         return {DENSE.sub(r"\1\2", k): v for k, v in tensors.items()}
@@ -233,7 +233,7 @@ def _joined(child: str, rest: str) -> str:
 
 
 def _body_names(arch: str) -> list[str]:
-    "torchvision's names of the body's children, in order."
+    """Torchvision's names of the body's children, in order."""
     with torch.device("meta"):
         return list(body_parts(arch)[0])
 
@@ -244,7 +244,7 @@ def _match(
     arch: str,
     source: str,  # names the file in errors
 ) -> dict[str, torch.Tensor]:  # every tensor of `body`, by its own key
-    "Find each of the body's tensors. Raises `IntegrityError` that counts and names what is missing."
+    """Find each of the body's tensors. Raises `IntegrityError` that counts and names what is missing."""
     names, stem = _body_names(arch), _stem(body)[0] + ".weight"
     found, wanted, problem = {}, 0, ""
     for key, want in body.state_dict().items():
@@ -270,7 +270,7 @@ def _match(
 
 
 def _fit_channels(weight, n: int):
-    "A first convolution's weight (out, c, h, w) for `n` input channels where that loses nothing, else as it is."
+    """A first convolution's weight (out, c, h, w) for `n` input channels where that loses nothing, else as it is."""
     if weight is None or weight.ndim != 4 or weight.shape[1] == n:
         return weight
     if n == 1 and weight.shape[1] == 3:
@@ -281,7 +281,7 @@ def _fit_channels(weight, n: int):
 
 
 def _misfit(got, want: torch.Tensor) -> str:
-    "Why `got` cannot stand for `want`; empty where it can."
+    """Why `got` cannot stand for `want`; empty where it can."""
     if got is None:
         return "is missing"
     if got.shape != want.shape:
@@ -295,7 +295,7 @@ def _misfit(got, want: torch.Tensor) -> str:
 
 
 def _imagenet(arch: str) -> dict[str, torch.Tensor]:
-    "Pretrained tensors by the names of the whole network. Raises `SourceUnavailable`."
+    """Pretrained tensors by the names of the whole network. Raises `SourceUnavailable`."""
     if from_timm(arch):
         return _timm_imagenet(arch)
     if arch == "cnn":
@@ -306,7 +306,7 @@ def _imagenet(arch: str) -> dict[str, torch.Tensor]:
 
 
 def _timm_imagenet(arch: str) -> dict[str, torch.Tensor]:
-    "timm's default weights, by its own download from the Hugging Face hub into that hub's cache."
+    """Timm's default weights, by its own download from the Hugging Face hub into that hub's cache."""
     import timm
 
     try:
@@ -319,7 +319,7 @@ def _timm_imagenet(arch: str) -> dict[str, torch.Tensor]:
 
 
 def _imagenet_file(arch: str) -> Path:
-    "torchvision's official weights, from torch.hub's cache or fetched into it. Checks the hash in the file's name."
+    """Torchvision's official weights, from torch.hub's cache or fetched into it. Checks the hash in the file's name."""
     url = torchvision.models.get_model_weights(arch).DEFAULT.url
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
     tag = re.search(r"-([0-9a-f]{8,})\.", file.name)
@@ -351,7 +351,7 @@ def _no_place(file: Path, e: OSError) -> StorageError:
 
 @contextmanager
 def _stall_limit(seconds: float):
-    "Sockets opened inside give up after `seconds` of silence."
+    """Sockets opened inside give up after `seconds` of silence."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -51,29 +51,29 @@ ANATOMY = {
 
 
 def stream(*key: int) -> np.random.Generator:
-    "A stream of its own for each key, the same on every platform."
+    """A stream of its own for each key, the same on every platform."""
     return np.random.default_rng(list(key))
 
 
 def step(a, width: float):
-    "0 to 1 as `a` crosses zero, smooth over `width`."
+    """0 to 1 as `a` crosses zero, smooth over `width`."""
     t = np.clip(a / width + 0.5, 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def bump(r2):
-    "1 at the middle of a round blob, 0 from squared radius 1 on."
+    """1 at the middle of a round blob, 0 from squared radius 1 on."""
     return np.clip(1 - r2, 0, 1) ** 2
 
 
 def ellipse(s, x: float, y: float, rx: float, ry: float, soft: float = 0.04, lean: float = 0.0):
-    "A filled ellipse with a soft edge; `lean` shears its lower end to the image's right."
+    """A filled ellipse with a soft edge; `lean` shears its lower end to the image's right."""
     v = s.y - y
     return step((1 - np.sqrt(((s.x - x - lean * v) / rx) ** 2 + (v / ry) ** 2)) * min(rx, ry), soft)
 
 
 def clouds(s, rng, cells: int):
-    "Smooth noise, about -1 to 1, of `cells` blobs across."
+    """Smooth noise, about -1 to 1, of `cells` blobs across."""
     grid, at = rng.uniform(-1, 1, (cells + 1, cells + 1)), np.linspace(0, cells, s.size)
     low = np.minimum(at.astype(int), cells - 1)
     t = at - low
@@ -85,7 +85,7 @@ def clouds(s, rng, cells: int):
 def branches(
     rng, side: int, angles, length: float, width: float, root=None, twigs: int = 3
 ) -> list:
-    "Wandering strokes from the hilum (or `root`) and their twigs: a list of (x, y, width)."
+    """Wandering strokes from the hilum (or `root`) and their twigs: a list of (x, y, width)."""
     steps, n = 7, len(angles)
     heading = angles[:, None] + rng.normal(0, 0.17, (n, steps)).cumsum(1)
     reach = length * rng.uniform(0.6, 1.1, (n, 1)) / steps
@@ -106,7 +106,7 @@ def branches(
 
 
 def polylines(s, strokes) -> np.ndarray:
-    "Polylines drawn four times too large, averaged down and softened, 0..1."
+    """Polylines drawn four times too large, averaged down and softened, 0..1."""
     canvas = 4 * s.size
     sheet = Image.new("L", (canvas, canvas))
     pen = ImageDraw.Draw(sheet)
@@ -127,7 +127,7 @@ def polylines(s, strokes) -> np.ndarray:
 
 
 def _soften(a) -> np.ndarray:
-    "Each pixel with its neighbours, weights 1 2 1 along both axes."
+    """Each pixel with its neighbours, weights 1 2 1 along both axes."""
     a = np.pad(a, 1, "edge")
     a = a[:-2] + 2 * a[1:-1] + a[2:]
     return (a[:, :-2] + 2 * a[:, 1:-1] + a[:, 2:]) / 16
@@ -137,7 +137,7 @@ def _soften(a) -> np.ndarray:
 
 
 def anatomy(patient: int, age: str) -> SimpleNamespace:
-    "The measures of one person: the same `patient` is the same chest."
+    """The measures of one person: the same `patient` is the same chest."""
     rng, column = stream(patient, 11), AGES.index(age)
     return SimpleNamespace(
         patient=patient, **{k: rng.uniform(*v[column]) for k, v in ANATOMY.items()}
@@ -145,7 +145,7 @@ def anatomy(patient: int, age: str) -> SimpleNamespace:
 
 
 def stance(seed: int, size: int) -> SimpleNamespace:
-    "How one exposure stands: maps between the chest's own coordinates and pixels."
+    """How one exposure stands: maps between the chest's own coordinates and pixels."""
     rng = stream(seed, 12)
     turn, scale = rng.uniform(-0.06, 0.06), rng.uniform(0.94, 1.07)
     (dx, dy), breath = rng.uniform(-0.05, 0.05, 2), rng.uniform(-0.06, 0.05)
@@ -170,7 +170,7 @@ def stance(seed: int, size: int) -> SimpleNamespace:
 
 
 def scene(body: SimpleNamespace, pose: SimpleNamespace) -> SimpleNamespace:
-    "Coordinates within the chest: side -1 | 1, t (0 apex, 1 base), u (0 beside the heart, 1 at the ribs), lung 0..1."
+    """Coordinates within the chest: side -1 | 1, t (0 apex, 1 base), u (0 beside the heart, 1 at the ribs), lung 0..1."""
     s = SimpleNamespace(
         **vars(body), size=pose.size, seed=pose.seed, parallax=pose.parallax, pixels=pose.pixels
     )
@@ -201,13 +201,14 @@ def scene(body: SimpleNamespace, pose: SimpleNamespace) -> SimpleNamespace:
 
 def _in_depth(s, depth: float) -> SimpleNamespace:
     """The scene as what lies `depth` behind the middle of the chest (-1 the breast bone, 1 the back) casts its shadow:
-    no two exposures of a person differ by turning and moving the film alone."""
+    no two exposures of a person differ by turning and moving the film alone.
+    """
     x = s.x - depth * s.parallax[0]
     return SimpleNamespace(**{**vars(s), "x": x, "a": abs(x), "y": s.y - depth * s.parallax[1]})
 
 
 def heart_shadow(s) -> np.ndarray:
-    "Heart, great vessels and mediastinum, 0..1: two thirds on the image's right, the apex low on that side."
+    """Heart, great vessels and mediastinum, 0..1: two thirds on the image's right, the apex low on that side."""
     s = _in_depth(s, -0.5)
     k, y = s.heart, s.floor - s.dome
     left = ellipse(s, s.apex_x * k, y - 0.10 * k, 0.26 * k, 0.31 * k, 0.06, s.lean)
@@ -218,7 +219,7 @@ def heart_shadow(s) -> np.ndarray:
 
 
 def bones(s) -> np.ndarray:
-    "Posterior and anterior ribs with brighter rims, clavicles and the spine: what bone adds to the film."
+    """Posterior and anterior ribs with brighter rims, clavicles and the spine: what bone adds to the film."""
     out, wear = 0, stream(s.patient, 13).uniform(0.75, 1.15, (2, 24))
     cage = (
         step(s.wall + 0.015 - s.a, 0.03) * step(s.t - 0.02, 0.06) * step(s.floor + 0.12 - s.y, 0.3)
@@ -249,7 +250,7 @@ def bones(s) -> np.ndarray:
 
 
 def _clavicles(s) -> np.ndarray:
-    "Two bars from the breast bone up to the shoulders, and the heads of the upper arms."
+    """Two bars from the breast bone up to the shoulders, and the heads of the upper arms."""
     line = s.clavicle - s.rise * (s.a - 0.07) + 0.5 * s.rise * np.clip(s.a - 0.35, 0, 1) ** 2
     f = abs(s.y - line) / (0.042 - 0.012 * bump(((s.a - 0.35) / 0.3) ** 2))
     bar = (
@@ -266,7 +267,7 @@ def _clavicles(s) -> np.ndarray:
 
 
 def _spine(s) -> np.ndarray:
-    "Vertebral bodies, discs between them, a row of spinous processes."
+    """Vertebral bodies, discs between them, a row of spinous processes."""
     f = np.mod(s.y - s.apex, 0.135) / 0.135
     body = step(0.085 - s.a, 0.04) * (0.55 + 0.45 * step(0.36 - abs(f - 0.5), 0.2))
     return (0.055 * body + 0.03 * bump((s.a / 0.028) ** 2 + ((f - 0.5) / 0.28) ** 2)) * (
@@ -275,7 +276,7 @@ def _spine(s) -> np.ndarray:
 
 
 def vessels(s) -> np.ndarray:
-    "The lungs' vascular trees, 0..1, from both hila; a patient keeps them."
+    """The lungs' vascular trees, 0..1, from both hila; a patient keeps them."""
     rng, strokes = stream(s.patient, 14), []
     for side in (-1, 1):
         strokes += branches(
@@ -285,7 +286,7 @@ def vessels(s) -> np.ndarray:
 
 
 def place(s, side: int, u: float, t: float) -> tuple[float, float]:
-    "The (x, y) of a point at level `t`, `u` of the way from the heart to the ribs."
+    """The (x, y) of a point at level `t`, `u` of the way from the heart to the ribs."""
     inner = 0.30 - (0.30 - s.medial) * math.sqrt(min(t / 0.32, 1) * (2 - min(t / 0.32, 1)))
     wall = 0.30 + (s.half - 0.30) * math.sqrt(t * (2 - t))
     return side * (inner + u * (wall - inner)), s.apex + t * (s.floor - s.apex)

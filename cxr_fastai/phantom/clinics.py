@@ -1,5 +1,6 @@
 """A mirror of five fake sources with known flaws: copies, conflicts, damage, shared patients, what archives leave.
-A folder -> files, catalogue and `Planted`, the answer sheet. Needs no download; never deletes a file."""
+A folder -> files, catalogue and `Planted`, the answer sheet. Needs no download; never deletes a file.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ LEAST = 6  # images a class below which not every flaw finds its image
 
 @dataclass
 class Planted:
-    "The answer sheet: what was hidden where. Files are `source/path in the source`, with slashes."
+    """The answer sheet: what was hidden where. Files are `source/path in the source`, with slashes."""
 
     root: Path  # the folder that was written
     mirror: Path  # pass it as --mirror
@@ -66,7 +67,7 @@ class Planted:
 
 
 class _Writer(Mirror):
-    "Draws and writes one mirror; every drawing has the next seed."
+    """Draws and writes one mirror; every drawing has the next seed."""
 
     def __init__(self, root: Path, size: int, seed: int):
         super().__init__(root / "mirror" / "local")
@@ -91,7 +92,7 @@ class _Writer(Mirror):
 
 
 def _rules(source: str, first: dict, rows: list[dict]) -> list[dict]:
-    "Catalogue rows of one source: the first holds what all of them share."
+    """Catalogue rows of one source: the first holds what all of them share."""
     same = {
         "source": source,
         "on": "yes",
@@ -106,7 +107,7 @@ def _rules(source: str, first: dict, rows: list[dict]) -> list[dict]:
 
 
 def visits(kinds: list[str]):
-    "Deal images to patients: (patient number from 0, its image number from 0, kind)."
+    """Deal images to patients: (patient number from 0, its image number from 0, kind)."""
     patient = image = 0
     for kind in kinds:
         yield patient, image, kind
@@ -116,7 +117,7 @@ def visits(kinds: list[str]):
 
 
 def _children(w: _Writer, n: int) -> list[dict]:
-    "A children's clinic: labels in names, an official test folder of other patients, what archives leave behind."
+    """A children's clinic: labels in names, an official test folder of other patients, what archives leave behind."""
     pid, counts = 1, {"bacteria": n, "virus": n, "NORMAL": max(3, n // 3)}
     for label, count in counts.items():
         folder, kind = ("NORMAL", "normal") if label == "NORMAL" else ("PNEUMONIA", FOLDERS[label])
@@ -161,7 +162,7 @@ def _children(w: _Writer, n: int) -> list[dict]:
 
 
 def _leftovers(w: _Writer) -> None:
-    "What archives carry along: resource forks, folder settings, the first files once more and one level down."
+    """What archives carry along: resource forks, folder settings, the first files once more and one level down."""
     fork = bytes.fromhex("0005160700020000") + b"Mac OS X".ljust(112, b"\0")
     for name in (w.films[0], w.films[-1]):
         path = Path(name.replace("phantom_children/", "phantom_children/__MACOSX/"))
@@ -177,7 +178,7 @@ def _leftovers(w: _Writer) -> None:
 
 
 def _covid(w: _Writer, n: int) -> list[dict]:
-    "An open collection: a table in Latin-1 that names CT slices, lateral views, absent files, and leaves one file out."
+    """An open collection: a table in Latin-1 that names CT slices, lateral views, absent files, and leaves one file out."""
     few = max(3, n // 6)
     kinds = (
         [("COVID-19", "covid_19")] * n + [("No Finding", "normal")] * few + [("", "covid_19")] * 3
@@ -239,7 +240,7 @@ def _covid(w: _Writer, n: int) -> list[dict]:
 
 
 def _case(pid: int, offset: int, finding: str, view: str, modality: str, name: str) -> dict:
-    "A row of the open collection's table."
+    """A row of the open collection's table."""
     return {
         "patientid": pid,
         "offset": offset,
@@ -254,7 +255,7 @@ def _case(pid: int, offset: int, finding: str, view: str, modality: str, name: s
 
 
 def _other_view(modality: str, seed: int, size: int) -> np.ndarray:
-    "What is no frontal radiograph: an axial CT slice, or a chest from the side."
+    """What is no frontal radiograph: an axial CT slice, or a chest from the side."""
     pose = stance(seed, size)
     s = SimpleNamespace(**vars(pose))
     if modality == "CT":
@@ -275,7 +276,7 @@ def _other_view(modality: str, seed: int, size: int) -> np.ndarray:
 
 
 def _hospital(w: _Writer, n: int) -> list[dict]:
-    "A hospital: several labels in one cell, patients who come back; some are the tuberculosis clinic's patients too."
+    """A hospital: several labels in one cell, patients who come back; some are the tuberculosis clinic's patients too."""
     labels = {"heart_effusion": "Cardiomegaly|Effusion", "mass": "Mass", "normal": "No Finding"}
     kinds = ["heart_effusion"] * (n - n // 2) + ["mass"] * (n // 2) + ["normal"] * max(3, n // 3)
     rows = []
@@ -330,7 +331,7 @@ def _hospital(w: _Writer, n: int) -> list[dict]:
 
 
 def _clinic(w: _Writer, n: int) -> list[dict]:
-    "A tuberculosis clinic: 8-bit, 16-bit and palette PNG, one image a patient, the label in the name."
+    """A tuberculosis clinic: 8-bit, 16-bit and palette PNG, one image a patient, the label in the name."""
     few = max(3, n // 4)
     for i in range(n + few):
         sick = int(i < n)
@@ -362,7 +363,7 @@ def _clinic(w: _Writer, n: int) -> list[dict]:
 
 
 def _stored(pixels, form: int):
-    "The same picture as 16-bit grey (form 2), through a reversed palette (form 4), or plain."
+    """The same picture as 16-bit grey (form 2), through a reversed palette (form 4), or plain."""
     if form == 2:
         return pixels.astype(np.uint16) * 257
     if form != 4:
@@ -373,7 +374,7 @@ def _stored(pixels, form: int):
 
 
 def _grey(path: Path) -> np.ndarray:
-    "A drawn file's pixels, uint8."
+    """A drawn file's pixels, uint8."""
     with Image.open(path) as image:
         if image.mode.startswith("I"):
             return (np.asarray(image) // 257).astype(np.uint8)
@@ -381,14 +382,14 @@ def _grey(path: Path) -> np.ndarray:
 
 
 def _folder(name: str) -> str:
-    "The folder of `_merge` that an image of the children's or the tuberculosis clinic belongs in."
+    """The folder of `_merge` that an image of the children's or the tuberculosis clinic belongs in."""
     if name.startswith("phantom_tb"):
         return "tb" if name.endswith("_1.png") else "normal"
     return next((f for f in ("bacteria", "virus") if f"_{f}_" in name), "normal")
 
 
 def _merge(w: _Writer, n: int) -> list[dict]:
-    "A re-publication: copies of two sources under new names and in new containers, one wrong label, one cut file."
+    """A re-publication: copies of two sources under new names and in new containers, one wrong label, one cut file."""
     numbers = iter(w.rng.permutation(100 * n).tolist())
 
     def new(folder, ending):
@@ -436,7 +437,7 @@ def _merge(w: _Writer, n: int) -> list[dict]:
 
 
 def _made(sheet: Path):
-    "The arguments that an answer sheet was written with; None where it is none."
+    """The arguments that an answer sheet was written with; None where it is none."""
     try:
         return json.loads(sheet.read_text(encoding="utf-8"))["made"]
     except (ValueError, KeyError, TypeError):
@@ -449,7 +450,7 @@ def write_sources(
     size: int = 128,  # width and height of every image, pixels
     seed: int = 0,  # same seed, same bytes under the same Pillow
 ) -> Planted:
-    "Write `out/mirror`, `out/data_manifest.csv` and, last, `out/planted.json`. Never deletes a file."
+    """Write `out/mirror`, `out/data_manifest.csv` and, last, `out/planted.json`. Never deletes a file."""
     if n_per_class < LEAST:
         raise UsageError(f"n_per_class is {n_per_class}: give at least {LEAST}, to hide every flaw")
     out, made = make_folder(out), {"n_per_class": n_per_class, "size": size, "seed": seed}

@@ -47,7 +47,7 @@ def _nothing(s, rng):
 
 
 def _lobe(s, rng):
-    "Bacterial: one dense lobe in one lung, ending sharply at a fissure, with air-filled bronchi within."
+    """Bacterial: one dense lobe in one lung, ending sharply at a fissure, with air-filled bronchi within."""
     side, above = rng.choice([-1, 1]), rng.random() < 0.45
     level, tilt = rng.uniform(0.42, 0.56), rng.uniform(-0.15, 0.25)
     past = s.t - level - tilt * (s.u - 0.5)  # depth beyond the fissure, in lung heights
@@ -63,7 +63,7 @@ def _lobe(s, rng):
 
 
 def _streaks(s, rng):
-    "Viral: streaks and haze around both hila."
+    """Viral: streaks and haze around both hila."""
     strokes, haze = [], 0
     for side in (-1, 1):
         angles = np.linspace(-1.4, 1.3, 18) + rng.uniform(-0.1, 0.1, 18)
@@ -79,7 +79,7 @@ def _streaks(s, rng):
 
 
 def _ground_glass(s, rng):
-    "COVID-19: several hazy patches at the rim of both lungs, most of them low."
+    """COVID-19: several hazy patches at the rim of both lungs, most of them low."""
     out = _nothing(s, rng)
     for side in (-1, 1):
         for _ in range(rng.integers(2, 5)):
@@ -93,7 +93,7 @@ def _ground_glass(s, rng):
 
 
 def _apical(s, rng):
-    "Tuberculosis: nodules in the upper zones, most often with a cavity: a ring around a dark middle."
+    """Tuberculosis: nodules in the upper zones, most often with a cavity: a ring around a dark middle."""
     sides, out = ([rng.choice([-1, 1])] if rng.random() < 0.55 else [-1, 1]), _nothing(s, rng)
     for side in sides:
         for _ in range(rng.integers(7, 15)):
@@ -116,7 +116,7 @@ def _apical(s, rng):
 
 
 def _effusion(s, rng):
-    "Fluid that fills one or both bases and climbs at the ribs; drawn with a heart that is too large."
+    """Fluid that fills one or both bases and climbs at the ribs; drawn with a heart that is too large."""
     out = _nothing(s, rng)
     for side in rng.choice([-1, 1], rng.integers(1, 3), replace=False):
         level = rng.uniform(0.58, 0.80)
@@ -126,7 +126,7 @@ def _effusion(s, rng):
 
 
 def _mass(s, rng, least=0.085, most=0.16):
-    "One round mass with a clear edge."
+    """One round mass with a clear edge."""
     x, y = place(s, rng.choice([-1, 1]), rng.uniform(0.3, 0.75), rng.uniform(0.28, 0.66))
     r = rng.uniform(least, most)
     return rng.uniform(0.55, 0.9) * ellipse(s, x, y, r, r * rng.uniform(0.85, 1.1), 0.03)
@@ -175,7 +175,7 @@ def draw(
     patient: int | None = None,  # the chest; None: one of its own for each `seed`
     age: str = "adult",  # one of AGES
 ) -> np.ndarray:  # (size, size) uint8, 0 = black
-    "A frontal chest radiograph. One `seed` keeps pose and exposure across kinds, so that only the disease differs."
+    """A frontal chest radiograph. One `seed` keeps pose and exposure across kinds, so that only the disease differs."""
     if kind not in KINDS:
         raise UnknownName(unknown_name("kind", kind, KINDS))
     _check(seed, size, patient, age)
@@ -191,7 +191,7 @@ def draw_findings(
     patient: int | None = None,
     age: str = "adult",
 ) -> np.ndarray:  # (size, size) uint8, 0 = black
-    "A frontal chest radiograph that shows several findings at once."
+    """A frontal chest radiograph that shows several findings at once."""
     for f in findings:
         if f not in LIKE:
             raise UnknownName(unknown_name("finding", f, LIKE))
@@ -229,7 +229,7 @@ def _picture(
 
 
 def _film(s, heart, air) -> np.ndarray:
-    "Brightness before exposure: soft tissue, less air, plus heart, belly, vessels and bone."
+    """Brightness before exposure: soft tissue, less air, plus heart, belly, vessels and bone."""
     side = s.trunk + 1.5 * np.clip(-0.05 - s.y, 0, 1) ** 2
     top = s.shoulder + s.droop * np.clip(s.a - s.neck, 0, 2)
     collar = s.neck + 2 * np.clip(s.y - s.shoulder + 0.15, 0, 1) ** 2
@@ -261,7 +261,7 @@ def _film(s, heart, air) -> np.ndarray:
 
 
 def _gut(s) -> np.ndarray:
-    "Gas under the patient's left dome, in about half of the people."
+    """Gas under the patient's left dome, in about half of the people."""
     rng = stream(s.seed, 17)
     x, y, r = (
         rng.uniform(0.30, 0.45),
@@ -272,7 +272,7 @@ def _gut(s) -> np.ndarray:
 
 
 def expose(s, film) -> np.ndarray:
-    "Exposure, tone, tilt of the light, a side marker, grain; then whole grey values."
+    """Exposure, tone, tilt of the light, a side marker, grain; then whole grey values."""
     rng = stream(s.seed, 18)
     gain, black, tone = rng.uniform(0.95, 1.25), rng.uniform(-0.05, 0.10), rng.uniform(-0.35, 0.45)
     tilt, grain = rng.uniform(-0.06, 0.06, 2), rng.uniform(0.010, 0.028)
@@ -285,7 +285,7 @@ def expose(s, film) -> np.ndarray:
 
 
 def _marker(s, rng) -> np.ndarray:
-    "What lies on the film: the letter R beside the patient's right shoulder or L beside the left, now and then a lead."
+    """What lies on the film: the letter R beside the patient's right shoulder or L beside the left, now and then a lead."""
     left, lettered, wired = rng.random() < 0.4, rng.random() < 0.7, rng.random() < 0.15
     x0, y0, h = (
         rng.uniform(0.74, 0.84) * (1 if left else -1),

@@ -30,7 +30,7 @@ MOST = {
 
 
 def _shares(n: int, *of: int) -> list[int]:
-    "`n` divided as the numbers `of` stand to each other."
+    """`n` divided as the numbers `of` stand to each other."""
     return np.diff(np.round(np.cumsum([0, *of]) * n / sum(of)).astype(int)).tolist()
 
 
@@ -42,7 +42,7 @@ RADIOGRAPHY_ROOT = "COVID-19_Radiography_Dataset"
 
 
 def _children(label: str, count: int, size: int, seed: int):
-    "(name, person, part, JPEG) of each image of a kind; numbers start anew with each kind."
+    """(name, person, part, JPEG) of each image of a kind; numbers start anew with each kind."""
     at = first_drawing(seed, "kermany") + 100_000 * list(KERMANY).index(label)
     for i, (patient, image, _) in enumerate(visits([label] * count)):
         part = (
@@ -63,7 +63,7 @@ def _children(label: str, count: int, size: int, seed: int):
 
 
 def _kermany_kaggle(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "train, val and test; a second copy of all one level down; what macOS leaves."
+    """train, val and test; a second copy of all one level down; what macOS leaves."""
     out = []
     for label, count in zip(KERMANY, _shares(n, 2780, 1493, 1583)):
         for name, person, part, data in _children(label, count, size, seed):
@@ -78,14 +78,14 @@ def _kermany_kaggle(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
 
 
 def _copies(label: str, size: int, seed: int):
-    "Kermany's train images again: the same pixels, to be put into other files."
+    """Kermany's train images again: the same pixels, to be put into other files."""
     for _, _, part, data in _children(label, 10**4, size, seed):
         if part == "train":
             yield Image.open(io.BytesIO(data))
 
 
 def _covid_radiography(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "A folder of images, one of masks and a table for each class; no patients. All viral and some normal are Kermany's."
+    """A folder of images, one of masks and a table for each class; no patients. All viral and some normal are Kermany's."""
     out, at = [], first_drawing(seed, "radiography")
     viral, normal = _copies("virus", size, seed), _copies("NORMAL", size, seed)
     for folder, count in zip(
@@ -128,7 +128,7 @@ LORDOTIC = 251
 def _shenzhen(
     m: Mirror, n: int, size: int, seed: int, top: str = "ChinaSet_AllFiles"
 ) -> list[Drawn]:
-    "Palette PNGs, a few in colour; a text beside each, with the typing errors of the real ones."
+    """Palette PNGs, a few in colour; a text beside each, with the typing errors of the real ones."""
     out, base = [], first_drawing(seed, "shenzhen")
     for sick, count in enumerate(_shares(n, 326, 336)):
         for number in range(1 + 326 * sick, 1 + 326 * sick + count):
@@ -149,7 +149,7 @@ def _shenzhen(
 
 
 def _in_palette(film: np.ndarray) -> Image.Image:
-    "Stored as numbers of a palette that runs from white to black."
+    """Stored as numbers of a palette that runs from white to black."""
     image = Image.fromarray(255 - film)
     image.putpalette([255 - i for i in range(256) for _ in "rgb"])
     return image
@@ -160,7 +160,7 @@ def _in_colour(film: np.ndarray) -> Image.Image:
 
 
 def _montgomery(m: Mirror, n: int, size: int, seed: int, top: str = "MontgomerySet") -> list[Drawn]:
-    "Upright and lying films, lung masks, texts; two people with several numbers, one film that is lordotic."
+    """Upright and lying films, lung masks, texts; two people with several numbers, one film that is lordotic."""
     out, base = [], first_drawing(seed, "montgomery")
     well, sick = _shares(n, 80, 58)
     numbers = [(k, 0) for k in ([113, 117, 162, 166, 170] + [*range(1, 100)])[:well]]
@@ -196,7 +196,7 @@ def _montgomery(m: Mirror, n: int, size: int, seed: int, top: str = "MontgomeryS
 
 
 def _kmader(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "Both sets of the National Library of Medicine, each below a folder that stands twice."
+    """Both sets of the National Library of Medicine, each below a folder that stands twice."""
     china, county = _shares(n, 662, 138)
     return [
         *_shenzhen(m, china, size, seed, "ChinaSet_AllFiles/ChinaSet_AllFiles"),
@@ -205,7 +205,7 @@ def _kmader(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
 
 
 def _belarus(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "Tuberculosis only: the middles of larger films, in one flat folder."
+    """Tuberculosis only: the middles of larger films, in one flat folder."""
     base, edge = first_drawing(seed, "belarus"), size // 12
 
     def middle(i):
@@ -237,7 +237,7 @@ def write_like(
     size: int = 96,  # width and height, pixels
     seed: int = 0,  # same seed, same bytes under the same Pillow
 ) -> list[Drawn]:
-    "Draw `n` images laid out as `source` has its own. Writes over files of the same names and no others."
+    """Draw `n` images laid out as `source` has its own. Writes over files of the same names and no others."""
     if source not in LAYOUTS:
         raise UnknownName(unknown_name("source that can be drawn", source, LAYOUTS))
     if n < FEWEST:

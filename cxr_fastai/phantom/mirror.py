@@ -1,5 +1,6 @@
 """Files of a mirror: bytes, pictures and tables below a folder, and a list of what was drawn. Makes folders as they are
-needed; never deletes."""
+needed; never deletes.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +30,13 @@ FAMILIES = (
 
 
 def first_drawing(seed: int, family: str) -> int:
-    "The number from which a family counts its people and drawings: no other family or seed comes near."
+    """The number from which a family counts its people and drawings: no other family or seed comes near."""
     return seed * 10**8 + (FAMILIES.index(family) + 1) * 10**6
 
 
 @dataclass(frozen=True)
 class Drawn:
-    "A drawn image, and what its source says of it."
+    """A drawn image, and what its source says of it."""
 
     path: str  # in the source, as manifest.csv's original_path
     label: str  # the source's own words, as manifest.csv's source_label
@@ -47,7 +48,7 @@ class Drawn:
 
 
 def csv_text(columns, rows) -> str:
-    "Rows as CSV text with \\n endings; a column that a row lacks is blank."
+    """Rows as CSV text with \\n endings; a column that a row lacks is blank."""
     out = io.StringIO()
     pen = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     pen.writeheader()
@@ -56,7 +57,7 @@ def csv_text(columns, rows) -> str:
 
 
 def encoded(image, ending: str, **how) -> bytes:
-    "Pixels or a Pillow image as a file of that ending holds them."
+    """Pixels or a Pillow image as a file of that ending holds them."""
     image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     buffer = io.BytesIO()
     image.save(buffer, FORMATS.get(ending, ending[1:].upper()), **how)
@@ -64,7 +65,7 @@ def encoded(image, ending: str, **how) -> bytes:
 
 
 class Mirror:
-    "Writes files under names with slashes, relative to `root`; each method gives the name back."
+    """Writes files under names with slashes, relative to `root`; each method gives the name back."""
 
     def __init__(self, root):
         self.root, self.made = Path(root), set()
@@ -83,7 +84,7 @@ class Mirror:
         return self.put(name, text.encode(encoding))
 
     def image(self, name: str, image, **how) -> str:
-        "Save pixels or a Pillow image in the format of the name's ending."
+        """Save pixels or a Pillow image in the format of the name's ending."""
         return self.put(name, encoded(image, Path(name).suffix.lower(), **how))
 
     def table(self, name: str, rows: list[dict], encoding: str = "utf-8") -> str:

@@ -1,6 +1,7 @@
 """NIH ChestX-ray14 as it is laid out in full, as a random sample and as TFRecords: images with several findings,
 patients with several images. (Mirror, n, size, seed) -> files and a list of Drawn; deletes nothing. One radiograph is
-the same drawing in all three."""
+the same drawing in all three.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ A_SHARD = 24  # images
 
 @dataclass(frozen=True)
 class Study:
-    "One image of a patient."
+    """One image of a patient."""
 
     patient: int  # from 0
     visit: int  # from 0
@@ -75,7 +76,7 @@ class Study:
 
 
 def studies(n: int, seed: int) -> list[Study]:
-    "The first `n` studies: every other one without a finding; of the rest, the fourteen in turn, many with others."
+    """The first `n` studies: every other one without a finding; of the rest, the fourteen in turn, many with others."""
     out = []
     for number, (patient, visit, _) in enumerate(visits([""] * n)):
         rng, found = stream(seed, 61, number), set()
@@ -95,7 +96,7 @@ def _film(s: Study, size: int, seed: int):
 
 
 def _row(s: Study, **more) -> dict:
-    "What both tables say of an image."
+    """What both tables say of an image."""
     return {
         "Image Index": f"{s.stem}.png",
         "Finding Labels": s.label,
@@ -109,7 +110,7 @@ def _row(s: Study, **more) -> dict:
 
 
 def nih_full(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "images_001/images and on, the big table, boxes, and the two lists that fix the official test patients."
+    """images_001/images and on, the big table, boxes, and the two lists that fix the official test patients."""
     every, out = studies(n, seed), []
     for s in every:
         folder = f"images_{1 + 2 * s.number // n:03d}/images"
@@ -140,14 +141,14 @@ def nih_full(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
 
 
 def _unquoted(rows: list[dict]) -> str:
-    "NIH's table quotes nothing: the commas in two of its column names split each of them."
+    """NIH's table quotes nothing: the commas in two of its column names split each of them."""
     return "".join(
         ",".join(map(str, r)) + "\n" for r in [list(rows[0]), *(r.values() for r in rows)]
     )
 
 
 def nih_sample(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "images/ and sample_labels.csv, and both once more under sample/; no list of test images."
+    """images/ and sample_labels.csv, and both once more under sample/; no list of test images."""
     every, out = studies(n, seed), []
     for s in every:
         data = encoded(_film(s, size, seed), ".png")
@@ -165,7 +166,7 @@ def nih_sample(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
 
 
 def nih_tfrecords(m: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
-    "Shards named by their number and by how many JPEGs they hold; the image's id has no ending."
+    """Shards named by their number and by how many JPEGs they hold; the image's id has no ending."""
     every, out, rows = studies(n, seed), [], []
     for i, at in enumerate(range(0, n, A_SHARD)):
         part = every[at : at + A_SHARD]

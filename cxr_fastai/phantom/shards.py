@@ -1,5 +1,6 @@
 """TFRecord shards as TensorFlow writes them: bytes, texts and whole numbers of an image -> a tf.train.Example's bytes,
-those of many -> a shard's. Touches no file; curation/tfrecord.py reads them back and shares no code with this."""
+those of many -> a shard's. Touches no file; curation/tfrecord.py reads them back and shares no code with this.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ BYTES, INT64 = 1, 3  # which list of a tf.train.Feature holds its values
 def shard(
     examples,  # bytes of each record, as from `example`
 ) -> bytes:
-    "Each record with its length before it, and a masked CRC-32C behind each of the two."
+    """Each record with its length before it, and a masked CRC-32C behind each of the two."""
     return b"".join(
         head + _checksum(head) + data + _checksum(data)
         for data in examples
@@ -24,7 +25,7 @@ def shard(
 def example(
     features: dict,  # name -> bytes, str or int
 ) -> bytes:
-    "A serialised tf.train.Example."
+    """A serialised tf.train.Example."""
     entries = [
         _field(1, name.encode()) + _field(2, _feature(value)) for name, value in features.items()
     ]
@@ -42,7 +43,7 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def _varint(n: int) -> bytes:
-    "Seven bits a byte, the least first."
+    """Seven bits a byte, the least first."""
     out = bytearray()
     while n > 127:
         out.append(n & 127 | 128)

@@ -28,7 +28,7 @@ COLUMNS = ("path", "label", "abstained", "reason", "error")
 def find_images(
     paths: Iterable,  # files, taken as given whatever their names; folders, searched to the bottom for image names
 ) -> list[Path]:  # in the order given, each folder's sorted
-    "List the files to predict. Raises `UsageError` where a path does not exist or nothing is found."
+    """List the files to predict. Raises `UsageError` where a path does not exist or nothing is found."""
     paths, found = [Path(p) for p in paths], []
     for path in paths:
         if path.is_dir():
@@ -46,7 +46,7 @@ def find_images(
 
 
 def _images_in(folder: Path) -> list[Path]:
-    "Image files below `folder`, sorted. Links to folders are not followed, so loops end; hidden files are left out."
+    """Image files below `folder`, sorted. Links to folders are not followed, so loops end; hidden files are left out."""
 
     def refuse(e: OSError):
         raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
@@ -65,7 +65,7 @@ def predict_paths(
     progress=None,  # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
     bs: int = 32,  # images at a time
 ) -> list[dict]:  # a row a file, in order: path, label, risk, probs, abstained, reason, error
-    "Predict every file. An unreadable one gets `error` and no label."
+    """Predict every file. An unreadable one gets `error` and no label."""
     paths = list(paths)
     batches = [paths[i : i + bs] for i in range(0, len(paths), bs)]
     shown = (
@@ -105,7 +105,7 @@ def worklist(
 ) -> list[
     dict
 ]:  # those that could not be read first, as somebody must look at them; then the highest risk first
-    "The order to read radiographs in. Raises `UsageError` where the bundle has no risk to order by."
+    """The order to read radiographs in. Raises `UsageError` where the bundle has no risk to order by."""
     if any(not r["error"] and r["risk"] is None for r in rows):
         raise UsageError(
             "this bundle has no risk to order a worklist by: none of its classes means nothing found. "
@@ -122,7 +122,8 @@ def write_csv(
     file,  # a path, written whole or not at all, or an open text file
 ):
     """Write one line a row: path, label, abstained, reason, error, then risk, where the bundle has one, and prob_CLASS
-    columns with 6 decimals."""
+    columns with 6 decimals.
+    """
     classes, risk = _classes(rows), ["risk"] * any(row["risk"] is not None for row in rows)
     table = [
         {
@@ -148,7 +149,7 @@ def _share(p) -> str:
 
 
 def _cell(value) -> str:
-    "A value as text; bytes of a path that are no UTF-8 are spelled out."
+    """A value as text; bytes of a path that are no UTF-8 are spelled out."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value if value is not None else "").encode("utf-8", "backslashreplace").decode()
@@ -159,7 +160,7 @@ def format_rows(
     display: dict
     | None = None,  # class -> name for people, as Bundle.display; classes without one show as they are
 ) -> str:  # one aligned line a row, no final newline
-    "Rows for a terminal: path, answer, its probability or why there is none."
+    """Rows for a terminal: path, answer, its probability or why there is none."""
     lines = [_line(row, display or {}) for row in rows]
     widths = [max((len(line[i]) for line in lines), default=0) for i in (0, 1)]
     return "\n".join(

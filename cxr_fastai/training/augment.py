@@ -19,7 +19,7 @@ __all__ = ["Augment", "AMOUNTS", "RANDAUGMENT"]
 
 @dataclass(frozen=True)
 class Amounts:
-    "Each is drawn evenly from minus to plus the amount."
+    """Each is drawn evenly from minus to plus the amount."""
 
     rotate: float  # degrees
     scale: float  # natural logarithm of the zoom
@@ -49,7 +49,7 @@ ERASED = (
 
 
 class Augment(Transform):
-    "Geometry, gray values and erasing by name; only on train batches."
+    """Geometry, gray values and erasing by name; only on train batches."""
 
     order, split_idx = 50, 0  # after uint8 became float, before normalisation
 
@@ -94,7 +94,7 @@ def _varied(x: torch.Tensor, a: Amounts) -> torch.Tensor:
 
 
 def _maps(angle, zoom, right, down, shear_x=0.0, shear_y=0.0, aspect=1.0) -> torch.Tensor:
-    "(n, 2, 3) maps from places of the new picture to those of the old, both -1 to 1 from edge to edge."
+    """(n, 2, 3) maps from places of the new picture to those of the old, both -1 to 1 from edge to edge."""
     cos, sin, zero, wide, tall = (
         angle.cos(),
         angle.sin(),
@@ -115,7 +115,7 @@ def _moved(x: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 
 def _gray(x: torch.Tensor, gamma, contrast, brightness) -> torch.Tensor:
-    "Change `x`, which is the caller's own, in place."
+    """Change `x`, which is the caller's own, in place."""
     gamma, contrast, brightness = (
         v.to(x.device, x.dtype).view(-1, 1, 1, 1) for v in (gamma, contrast, brightness)
     )
@@ -123,7 +123,7 @@ def _gray(x: torch.Tensor, gamma, contrast, brightness) -> torch.Tensor:
 
 
 def _erased(x: torch.Tensor, share: float) -> torch.Tensor:
-    "Fill a rectangle of some images with one gray value."
+    """Fill a rectangle of some images with one gray value."""
     n, _, h, w = x.shape
     area, ratio = torch.empty(n).uniform_(*ERASED), _even(n, math.log(2)).exp()
     tall, wide = (area * ratio).sqrt(), (area / ratio).sqrt()
@@ -142,7 +142,7 @@ def _erased(x: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def _between(side: int, start, length) -> torch.Tensor:
-    "(n, side): is the middle of a pixel within?"
+    """(n, side): is the middle of a pixel within?"""
     at = (torch.arange(side) + 0.5) / side
     return (at >= start[:, None]) & (at < (start + length)[:, None])
 
@@ -163,7 +163,7 @@ def _stretched(x, s):
 
 
 def _equalized(x, s):
-    "Each image's gray values spread evenly over 0-1, by their rank."
+    """Each image's gray values spread evenly over 0-1, by their rank."""
     flat = (x.flatten(1) * 255).long().clamp_(0, 255)
     counts = torch.zeros(len(x), 256, device=x.device).scatter_add_(
         1, flat, torch.ones_like(flat, dtype=torch.float32)
@@ -172,13 +172,13 @@ def _equalized(x, s):
 
 
 def _sharpened(x, s):
-    "Minus: blurred, plus: sharpened; by up to nine tenths of the difference to a 3 x 3 mean."
+    """Minus: blurred, plus: sharpened; by up to nine tenths of the difference to a 3 x 3 mean."""
     soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     return (x + (x - soft) * (0.9 * s.to(x.device, x.dtype).view(-1, 1, 1, 1))).clamp_(0, 1)
 
 
 def _moves(**of):
-    "An operation that moves the picture: the strength times `of`, of _maps' arguments."
+    """An operation that moves the picture: the strength times `of`, of _maps' arguments."""
 
     def move(x, s):
         none = torch.zeros(len(s))
@@ -219,7 +219,7 @@ OPERATIONS = {  # at full strength: 30 degrees, shear of 0.3 as in the paper; no
 
 
 def _randaugment(x: torch.Tensor, n: int, strength: float) -> torch.Tensor:
-    "`n` operations an image, each drawn evenly from OPERATIONS, to either side by `strength`."
+    """`n` operations an image, each drawn evenly from OPERATIONS, to either side by `strength`."""
     for _ in range(n):
         drawn, side = torch.randint(len(OPERATIONS), (len(x),)), _even(len(x)).sign() * strength
         out = torch.empty_like(x)

@@ -73,7 +73,8 @@ def fit_temperature(
     offsets=0.0,  # (classes,) of losses.prior_offsets
 ) -> float:
     """The one number by which logits are divided so that probabilities are as likely as can be (Guo et al. 2017, arXiv
-    1706.04599). It moves no ranking of classes. 1 where validation cannot tell: no images, or none of them wrong."""
+    1706.04599). It moves no ranking of classes. 1 where validation cannot tell: no images, or none of them wrong.
+    """
     from scipy.optimize import minimize_scalar
 
     multi = targs.ndim == 2
@@ -95,7 +96,7 @@ def fit_temperature(
 
 
 def _of_truth(probs: np.ndarray, targs: np.ndarray) -> np.ndarray:
-    "The probability that was given to what is true, wherever that is known."
+    """The probability that was given to what is true, wherever that is known."""
     if targs.ndim == 1:
         return probs[np.arange(len(targs)), targs]
     return np.where(targs == 1, probs, 1 - probs)[~np.isnan(targs)]
@@ -110,7 +111,8 @@ def fit_thresholds(
 ]:  # by finding; one that validation has no image of, or nothing else than, has none
     """For each finding the threshold of the highest F1 among validation's images (Lipton, Elkan & Naryanaswamy 2014,
     arXiv 1402.1892), midway to the next lower probability. With few images of a finding it is as uncertain as they are
-    few; the report's intervals do not know of that."""
+    few; the report's intervals do not know of that.
+    """
     found = {}
     for c, p, y in zip(vocab, np.asarray(probs, np.float64).T, targs.T):
         known = ~np.isnan(y)
@@ -126,7 +128,7 @@ def fit_thresholds(
 
 
 def _below(score: float, scores: np.ndarray) -> float:
-    "Midway to the next lower score, or to 0: rounding to float32, as a bundle computes, moves nobody across it."
+    """Midway to the next lower score, or to 0: rounding to float32, as a bundle computes, moves nobody across it."""
     lower = scores[scores < score]
     return float((score + (lower.max() if len(lower) else 0.0)) / 2)
 
@@ -141,7 +143,8 @@ def fit_decision(
 ) -> dict:  # for bundle.json; empty where validation lacks one of the two sides
     """The highest threshold on the probability of not being `negative` that still finds `sensitivity` of those who are
     not, midway to the next lower one: fixed by what the reader needs, not by this split's prevalence, which another
-    hospital does not share."""
+    hospital does not share.
+    """
     scores, positive = (
         np.delete(probs, vocab.index(negative), 1).sum(1),
         targs != vocab.index(negative),

@@ -25,7 +25,7 @@ MIX_ALPHA = {
 def step_callbacks(
     s: Train,
 ) -> list[Callback]:
-    "Those that the settings ask for."
+    """Those that the settings ask for."""
     found = [Resize(sides(s.epochs, s.resize, s.size))] if s.resize else []
     if s.mix != "none":
         found.append(MIX[s.mix](MIX_ALPHA[s.mix]))
@@ -39,12 +39,12 @@ def step_callbacks(
 
 
 def bare(wrapped):
-    "The network within DistributedDataParallel, or the loader within fastai's DistributedDL; else the thing itself."
+    """The network within DistributedDataParallel, or the loader within fastai's DistributedDL; else the thing itself."""
     return getattr(wrapped, "module", getattr(wrapped, "dl", wrapped))
 
 
 class Resize(Callback):
-    "Each epoch of the run at its own side, out of the cache of that side. Validation stays at the last one."
+    """Each epoch of the run at its own side, out of the cache of that side. Validation stays at the last one."""
 
     order = 65  # after Watch has told the loader which epoch of the run comes
 
@@ -60,7 +60,8 @@ class Resize(Callback):
 
 class Accumulate(Callback):
     """One step for the gradients of several batches, their mean. The last batches of an epoch make a step however few
-    they are: fastai's own GradientAccumulation carries them into the next epoch, which no checkpoint could hold."""
+    they are: fastai's own GradientAccumulation carries them into the next epoch, which no checkpoint could hold.
+    """
 
     order = 15  # before GradientClip, which measures the sum
 
@@ -72,7 +73,7 @@ class Accumulate(Callback):
             self.learn.loss_grad = self.learn.loss_grad / self._of_its_step()
 
     def _of_its_step(self) -> int:
-        "Batches that make up the step which this one belongs to."
+        """Batches that make up the step which this one belongs to."""
         return min(self.n, self.learn.n_iter - self.learn.iter // self.n * self.n)
 
     def before_step(self):
@@ -84,7 +85,8 @@ class Average(Callback):
     """An exponential moving average of the weights, which validates, is kept and is exported in their place.
 
     Young averages forget faster, by (1 + steps)/(10 + steps), as TensorFlow's ExponentialMovingAverage has it. What
-    counts or is no float, as batch norm's step counter, is taken over as it is."""
+    counts or is no float, as batch norm's step counter, is taken over as it is.
+    """
 
     order = 70  # swaps back after Watch, at 60, has kept the epoch
 

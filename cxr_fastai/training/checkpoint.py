@@ -27,7 +27,7 @@ CHECKPOINT, VERSION = "checkpoint.pt", 1
 
 @dataclass(frozen=True)
 class State:
-    "What a checkpoint holds."
+    """What a checkpoint holds."""
 
     version: int
     settings: dict  # of recipes.Train, as asked for
@@ -49,7 +49,7 @@ class State:
 def read_state(
     run,  # a run's folder
 ) -> State | None:  # None: no epoch of it was finished
-    "Raises `IntegrityError` for a checkpoint that is damaged or of another version."
+    """Raises `IntegrityError` for a checkpoint that is damaged or of another version."""
     file = Path(run) / CHECKPOINT
     if not file.exists():
         return None
@@ -70,7 +70,7 @@ def read_state(
 
 
 class Checkpoint(Callback):
-    "Writes the state after each epoch; takes one up before the first that was not finished."
+    """Writes the state after each epoch; takes one up before the first that was not finished."""
 
     order = 80  # after Average, at 70, has put the raw weights back
 
@@ -89,14 +89,14 @@ class Checkpoint(Callback):
         self.state, self.stage = state, state.stage if state else 0
 
     def first_epoch(self, stage: int) -> int:
-        "Where in `stage` to begin; all of it where that is beyond its end."
+        """Where in `stage` to begin; all of it where that is beyond its end."""
         self.stage = stage
         if not self.state or stage > self.state.stage:
             return 0
         return self.state.epoch if stage == self.state.stage else 10**9
 
     def before_epoch(self):
-        "Only reached by an epoch that is trained: SkipToEpoch, at 70, cancels the others before."
+        """Only reached by an epoch that is trained: SkipToEpoch, at 70, cancels the others before."""
         _seed(self.seed, len(self.watch.rows), rank())
         state, self.state = self.state, None
         if state is None:
@@ -159,7 +159,7 @@ class Checkpoint(Callback):
 
 
 def same_run(state: State, settings: Train, seed: int, manifest_sha256: str, run):
-    "Raise `UsageError` where what was asked for is another run than the one that `state` belongs to."
+    """Raise `UsageError` where what was asked for is another run than the one that `state` belongs to."""
     if state.manifest_sha256 != manifest_sha256:
         raise UsageError(
             f"{run} was trained on another curated folder (manifest {state.manifest_sha256[:12]}, this "
@@ -186,7 +186,7 @@ def _cpu(tensors: dict) -> dict:
 
 
 def _plain(v):
-    "Without NumPy's numbers, which fastai's schedules leave among the rates and no safe reader takes."
+    """Without NumPy's numbers, which fastai's schedules leave among the rates and no safe reader takes."""
     if isinstance(v, dict):
         return {k: _plain(x) for k, x in v.items()}
     if isinstance(v, (list, tuple)):
@@ -195,7 +195,7 @@ def _plain(v):
 
 
 def _seed(*key: int):
-    "Set Python's, NumPy's and torch's global generators."
+    """Set Python's, NumPy's and torch's global generators."""
     words = np.random.SeedSequence(key).generate_state(3)
     random.seed(int(words[0]))
     np.random.seed(words[1])

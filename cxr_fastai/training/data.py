@@ -53,13 +53,13 @@ MEAN, STD = 0.5, 0.25
 
 
 class TensorRadiograph(TensorImageBW):
-    "Shown as films are, dense white; fastai shows its TensorImageBW as a negative."
+    """Shown as films are, dense white; fastai shows its TensorImageBW as a negative."""
 
     _show_args = dict(cmap="gray", vmin=0, vmax=255)
 
 
 class ReadRadiograph(Transform):
-    "Path -> (1, size, size) uint8: out of the cache where it lies there, else decoded as a bundle does it."
+    """Path -> (1, size, size) uint8: out of the cache where it lies there, else decoded as a bundle does it."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class ReadRadiograph(Transform):
 
 
 class Findings(Transform):
-    "A manifest's multi-label label -> (classes,) float32: 1 present, 0 absent, nan unknown."
+    """A manifest's multi-label label -> (classes,) float32: 1 present, 0 absent, nan unknown."""
 
     def __init__(self, recipe: Recipe):
         super().__init__()
@@ -111,7 +111,8 @@ class Draws:
     """Every group as often as the others, no image twice before all of its group were seen; the same for the same seed.
 
     Each group is an endless row of its images, reshuffled at each turn; an epoch takes the next n/k of each of k.
-    So a small group comes round many times an epoch, and a large one is seen whole over several."""
+    So a small group comes round many times an epoch, and a large one is seen whole over several.
+    """
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class Draws:
         self.groups, self.n, self.seed = groups, n, seed
 
     def epoch(self, e: int) -> list[int]:
-        "The n indices of epoch `e`, counted from 0, in the order of training."
+        """The n indices of epoch `e`, counted from 0, in the order of training."""
         k = len(self.groups)
         # the draws of all epochs are numbered through; number g belongs to group g % k and is its (g // k)-th
         drawn = [
@@ -132,7 +133,7 @@ class Draws:
         return self._rng(k, e).permutation(np.concatenate(drawn)).tolist()
 
     def _stretch(self, c: int, start: int, stop: int) -> np.ndarray:
-        "Places start to stop-1 of group c's endless row."
+        """Places start to stop-1 of group c's endless row."""
         m = len(self.groups[c])
         turns = [
             self._rng(c, turn).permutation(self.groups[c])
@@ -145,7 +146,7 @@ class Draws:
 
     @property
     def often(self) -> torch.Tensor:
-        "(images,) by how much each is drawn, as a share of all draws."
+        """(images,) by how much each is drawn, as a share of all draws."""
         shares = torch.zeros(1 + max(map(max, self.groups)), dtype=torch.float64)
         for group in self.groups:
             shares[group] += 1 / len(group) / len(self.groups)
@@ -154,7 +155,8 @@ class Draws:
 
 def _draws(labels, vocab: list[str], sampling: str, seed: int) -> Draws:
     """Images of each class in turn, or all of them as one group; by how many an epoch is over. An image of several
-    classes has its turn in each, one of none in a group of its own."""
+    classes has its turn in each, one of none in a group of its own.
+    """
     if sampling not in SAMPLING:
         raise UsageError(unknown_name("sampling", sampling, SAMPLING))
     if sampling == "none":
@@ -175,7 +177,7 @@ def _draws(labels, vocab: list[str], sampling: str, seed: int) -> Draws:
 
 @dataclass
 class Pixels:
-    "A split's images at one size, and their classes."
+    """A split's images at one size, and their classes."""
 
     all: object  # (m, size, size) uint8 of the whole cache: an array, or a tensor on a GPU
     rows: np.ndarray  # (n,) the rows of `all` that are this split's, in the order of its items
@@ -196,7 +198,7 @@ class Pixels:
         )
 
     def _sent(self, t: torch.Tensor) -> torch.Tensor:
-        "On the device; from pinned memory a GPU fetches it while it computes."
+        """On the device; from pinned memory a GPU fetches it while it computes."""
         if self.device.type != "cuda" or t.is_cuda:
             return t.to(self.device)
         return t.pin_memory().to(self.device, non_blocking=True)
@@ -204,7 +206,8 @@ class Pixels:
 
 class CachedDL(TfmdDL):
     """Batches gathered from the cache, not item by item. The order of train images follows from (seed, epoch) alone.
-    A loader that `new` makes for other items, as `Learner.dls.test_dl` does, reads each item from its file."""
+    A loader that `new` makes for other items, as `Learner.dls.test_dl` does, reads each item from its file.
+    """
 
     def __init__(self, dataset, pixels: Pixels | None = None, draws: Draws | None = None, **kwargs):
         self.pixels, self.draws, self.epoch = pixels, draws, 0  # the epoch that comes next
@@ -230,7 +233,7 @@ RESIDENT = 0.25  # of a GPU's free memory that the pixels may fill; more of them
 
 
 def _held(pixels: np.ndarray, device: torch.device):
-    "The pixels where batches are gathered soonest: on the GPU if they fit, else as they are."
+    """The pixels where batches are gathered soonest: on the GPU if they fit, else as they are."""
     if device.type != "cuda" or pixels.nbytes > RESIDENT * torch.cuda.mem_get_info(device)[0]:
         return pixels
     return torch.from_numpy(np.array(pixels)).to(device)
@@ -243,7 +246,7 @@ def check_classes(
     manifest: Manifest,
     allow_missing: bool = False,  # train although a class has no train image
 ) -> list[str]:  # warnings
-    "Are there images to learn each class from, and to choose the best epoch by? Raises `UsageError`."
+    """Are there images to learn each class from, and to choose the best epoch by? Raises `UsageError`."""
     counts = {s: {c: 0 for c in [*manifest.vocab, NONE]} for s in SPLITS}
     for r in manifest.rows:
         for c in present(r.label):
@@ -287,7 +290,8 @@ def build_dataloaders(
 ):  # batches: (bs, 1, size, size) float32 and class indices in the recipe's order, or
     # (bs, classes) of 1, 0 and nan
     """Loaders over the manifest's train and valid rows. Raises `UsageError`, `NotCurated`, `IntegrityError`.
-    `dls.train_pixels` has the train images by side, for `steps.Resize`; `dls.loss_weights` what losses weigh."""
+    `dls.train_pixels` has the train images by side, for `steps.Resize`; `dls.loss_weights` what losses weigh.
+    """
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes):
         say(f"warning: {warning}")
@@ -349,5 +353,5 @@ def _pixels(manifest: Manifest, dataset: Datasets, rows: dict, of, device: torch
 
 
 def _batch_tfms(*augmentations) -> list:
-    "uint8 -> normalised float, the arithmetic of `bundle.normalise`, with augmentations of 0-1 in between."
+    """uint8 -> normalised float, the arithmetic of `bundle.normalise`, with augmentations of 0-1 in between."""
     return [IntToFloatTensor(), *augmentations, Normalize.from_stats([MEAN], [STD], cuda=False)]

@@ -27,7 +27,7 @@ def rank() -> int:
 
 
 def begin():
-    "Meet the other processes. Raises `UsageError` where accelerate, which fastai's distrib_ctx needs, is missing."
+    """Meet the other processes. Raises `UsageError` where accelerate, which fastai's distrib_ctx needs, is missing."""
     if world() == 1 or dist.is_initialized():
         return
     try:
@@ -44,7 +44,7 @@ def begin():
 
 
 def end():
-    "Part from them; nobody leaves before all are done."
+    """Part from them; nobody leaves before all are done."""
     if not dist.is_initialized():
         return
     dist.barrier()
@@ -52,7 +52,7 @@ def end():
 
 
 def shared(decide):
-    "What `decide()` gives in the first process, in all of them: a choice that hangs on files is made once."
+    """What `decide()` gives in the first process, in all of them: a choice that hangs on files is made once."""
     if not dist.is_initialized():
         return decide()
     box = [decide() if rank() == 0 else None]
@@ -61,7 +61,7 @@ def shared(decide):
 
 
 def first(act):
-    "Let the first process `act()` before the others do: what it downloads or decodes, they find."
+    """Let the first process `act()` before the others do: what it downloads or decodes, they find."""
     if not dist.is_initialized():
         return act()
     done = act() if rank() == 0 else None
@@ -71,7 +71,7 @@ def first(act):
 
 @contextmanager
 def distributed(learn: Learner):
-    "fastai's distrib_ctx, where there are several processes; batch norm is synchronised on GPUs, which alone can."
+    """Fastai's distrib_ctx, where there are several processes; batch norm is synchronised on GPUs, which alone can."""
     if not dist.is_initialized():
         yield
         return
@@ -84,14 +84,14 @@ def distributed(learn: Learner):
 
 
 def _broadcast(self, t, rank):
-    "In place of DistributedDL's own, which moves to a GPU whether there is one or not."
+    """In place of DistributedDL's own, which moves to a GPU whether there is one or not."""
     t = torch.tensor(t, device="cuda" if dist.get_backend() == "nccl" else "cpu")
     dist.broadcast(t, rank)
     return t.tolist()
 
 
 def same_everywhere(net: torch.nn.Module):
-    "Give every process the first one's tensors, after a look at whether training kept them equal. Raises `CxrError`."
+    """Give every process the first one's tensors, after a look at whether training kept them equal. Raises `CxrError`."""
     if not dist.is_initialized():
         return
     weights = [p.detach() for p in net.parameters()]

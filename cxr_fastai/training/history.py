@@ -28,7 +28,7 @@ SCORES = ("accuracy", "balanced_accuracy")  # of the columns those that hang on 
 
 
 def columns(scores=SCORES) -> tuple[str, ...]:
-    "Of history.csv."
+    """Of history.csv."""
     return ("stage", "epoch", "train_loss", "valid_loss", *scores, "lr_max", "seconds")
 
 
@@ -39,7 +39,8 @@ class Watch(Callback):
     """Tell and keep each epoch of a run of several stages.
 
     The best epoch is that of the lowest validation loss: it weighs every probability, while balanced accuracy jumps by
-    whole images where a class has few of them."""
+    whole images where a class has few of them.
+    """
 
     order = 60  # after fastai's Recorder, which sums the epoch up
 
@@ -98,7 +99,7 @@ class Watch(Callback):
             self.meter = self._bar()
 
     def after_loss(self):
-        "Look at the loss; on a GPU at many of them at once, before the epoch is kept in any case."
+        """Look at the loss; on a GPU at many of them at once, before the epoch is kept in any case."""
         self.losses.append(self.learn.loss.detach())
         on_cpu, last = (
             self.learn.loss.device.type == "cpu",
@@ -136,7 +137,7 @@ class Watch(Callback):
     # ---- what they do
 
     def _keep(self, row: dict):
-        "Add the epoch to the history; keep its weights too, if it is the best so far."
+        """Add the epoch to the history; keep its weights too, if it is the best so far."""
         self.rows.append(row)
         best = not self.best or row["valid_loss"] < self.best["valid_loss"]
         if best:
@@ -188,12 +189,12 @@ class Watch(Callback):
         )
 
     def stop(self, error: CxrError):
-        "End the fit, whose caller raises `error`: raised from here, fastai would put words of its own before it."
+        """End the fit, whose caller raises `error`: raised from here, fastai would put words of its own before it."""
         self.error = error
         raise CancelFitException
 
     def picture(self):
-        "Draw the history, once a run ends in whichever way."
+        """Draw the history, once a run ends in whichever way."""
         if not self.rows or not self.write:
             return
         png = history_png(self.rows, self.best)
@@ -208,7 +209,7 @@ class Watch(Callback):
         return tqdm(total=batches, desc=what, file=sys.stderr, dynamic_ncols=True, leave=False)
 
     def close(self):
-        "Take the bar away; also after an interrupted epoch."
+        """Take the bar away; also after an interrupted epoch."""
         if self.meter:
             self.meter.close()
         self.meter = None
@@ -237,7 +238,7 @@ def history_png(
     rows: list[dict],  # of history.csv
     best: dict,  # the row that was kept
 ) -> bytes:
-    "Losses and scores by epoch, as a PNG. Draws without pyplot: a notebook's backend stays as it is."
+    """Losses and scores by epoch, as a PNG. Draws without pyplot: a notebook's backend stays as it is."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

@@ -25,7 +25,7 @@ def balanced_accuracy(
     preds: torch.Tensor,  # (n,) class indices
     targs: torch.Tensor,  # (n,)
 ) -> torch.Tensor:
-    "Mean of the classes' recalls; a class without an image in `targs` has none and does not count."
+    """Mean of the classes' recalls; a class without an image in `targs` has none and does not count."""
     return torch.stack([(preds[targs == c] == c).float().mean() for c in targs.unique()]).mean()
 
 
@@ -33,7 +33,7 @@ def agreement(
     preds: torch.Tensor,  # (n,) class indices
     targs: torch.Tensor,  # (n,)
 ) -> torch.Tensor:
-    "Share of equal entries. Of the whole split at once, as all metrics here: right for any number of processes."
+    """Share of equal entries. Of the whole split at once, as all metrics here: right for any number of processes."""
     return (preds == targs).float().mean()
 
 
@@ -42,7 +42,7 @@ def mean_over_findings(
     preds: torch.Tensor,  # (n, classes) logits
     targs: torch.Tensor,  # (n, classes) of 1, 0 and nan
 ) -> float:
-    "Its mean over the findings that some of the images are known to have and others not to; nan where there is none."
+    """Its mean over the findings that some of the images are known to have and others not to; nan where there is none."""
     found = []
     for x, y in zip(preds.T.cpu().numpy(), targs.T.cpu().numpy()):
         known = ~np.isnan(y)
@@ -65,7 +65,7 @@ def start_network(
     weights: str,  # imagenet | none | a file
     seed: int,
 ):  # models.build_network's network, `started` telling what was loaded
-    "An untrained network. Seeds Python's, NumPy's and torch's global generators. Raises as `models.load_weights` does."
+    """An untrained network. Seeds Python's, NumPy's and torch's global generators. Raises as `models.load_weights` does."""
     set_seed(seed, reproducible=True)
     net = build_network(arch, n_out, in_channels=1)
     started = load_weights(net, weights, arch)
@@ -79,7 +79,7 @@ def start_network(
 
 
 def _adam(params, lr, **kwargs) -> OptimWrapper:
-    "torch's fused AdamW: one pass over each group, where fastai's own steps through every tensor in Python."
+    """Torch's fused AdamW: one pass over each group, where fastai's own steps through every tensor in Python."""
     return OptimWrapper(params, torch.optim.AdamW, lr=lr, fused=True, eps=1e-5)  # eps: fastai's own
 
 
@@ -95,7 +95,8 @@ def build_learner(
     gamma: float = Train.gamma,  # of a focal loss
 ) -> Learner:
     """A Learner whose parameter groups are the network's own. `log_loss`, the last metric, is what epochs are judged
-    by: the loss itself, whatever was smoothed, mixed or made focal for training."""
+    by: the loss itself, whatever was smoothed, mixed or made focal for training.
+    """
     net = net or start_network(arch, len(dls.vocab), weights, seed)
     multi = len(dls.loss_weights) == 2
     loss_func = build_loss(loss, multi, dls.loss_weights, gamma, label_smoothing)

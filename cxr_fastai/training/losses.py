@@ -46,7 +46,7 @@ def loss_weights(
     classes: int,
     often=None,  # (n,) how often each image is drawn, on any scale; None: all alike
 ) -> torch.Tensor:  # (1, classes), or (2, classes): of absent and of present findings; float32
-    "Weights that let each side count the same. A class or a side without images gets 1."
+    """Weights that let each side count the same. A class or a side without images gets 1."""
     often = (
         torch.ones(len(targs), dtype=torch.float64)
         if often is None
@@ -72,7 +72,8 @@ def _few(p: torch.Tensor) -> torch.Tensor:
 
 class _Loss(nn.Module):
     """What both losses share. `reduction` is what fastai's mixup sets; calibration's findings are set once training is
-    over, so that an exported learner answers as its bundle does."""
+    over, so that an exported learner answers as its bundle does.
+    """
 
     temperature = 1.0
 
@@ -90,7 +91,7 @@ class _Loss(nn.Module):
         return self._mean(*self._terms(x, y, self.gamma, self.label_smoothing))
 
     def score(self, x, y):
-        "By what epochs are judged: weighted as in training, but neither focal nor smoothed."
+        """By what epochs are judged: weighted as in training, but neither focal nor smoothed."""
         return self._mean(*self._terms(x, y, 0.0, 0.0))
 
     def _mean(
@@ -114,7 +115,7 @@ class _Loss(nn.Module):
 
 
 class CrossEntropy(_Loss):
-    "Of classes that exclude each other."
+    """Of classes that exclude each other."""
 
     y_int = True  # for fastai: targets are indices
     negative, threshold = None, 0.0
@@ -154,7 +155,7 @@ class CrossEntropy(_Loss):
 
 
 class BinaryCrossEntropy(_Loss):
-    "Of findings, each for itself; nan where it is not known whether one is present."
+    """Of findings, each for itself; nan where it is not known whether one is present."""
 
     y_int = False  # for fastai: targets are shares
     thresholds = UNSET
@@ -196,7 +197,7 @@ def build_loss(
     gamma: float = 2.0,  # of the focal ones
     label_smoothing: float = 0.0,
 ) -> _Loss:
-    "The loss of that name."
+    """The loss of that name."""
     if name == "auto":
         name = LOSSES["multi_label" if multi else "single_label"][0]
     kind = BinaryCrossEntropy if multi else CrossEntropy
@@ -211,7 +212,8 @@ def prior_offsets(
     weights: torch.Tensor | None,  # of the loss that a network was trained with
 ) -> np.ndarray | float:  # (classes,) to add to its logits
     """What the weights moved the log-odds by, taken back (Elkan 2001, IJCAI): probabilities then are those of the
-    prevalence that training had. 0 without weights."""
+    prevalence that training had. 0 without weights.
+    """
     if weights is None:
         return 0.0
     w = weights.double().cpu().numpy()

@@ -45,7 +45,7 @@ def pixel_cache(
 ) -> tuple[
     dict[str, int], np.ndarray
 ]:  # path -> row, and (n, size, size) uint8; read-only where it lies on disk
-    "Every image of the manifest at one size. Raises `IntegrityError` naming a file that cannot be read any more."
+    """Every image of the manifest at one size. Raises `IntegrityError` naming a file that cannot be read any more."""
     paths = [str(manifest.root / r.path) for r in manifest.rows]
     shape, file = (
         (len(paths), size, size),
@@ -75,7 +75,7 @@ def _key(manifest: Manifest, size: int, crop: float) -> str:
 
 
 def _alone(file: Path):
-    "Hold the one right to make `file`; what a process that died has left of it goes."
+    """Hold the one right to make `file`; what a process that died has left of it goes."""
     from filelock import FileLock
 
     try:
@@ -91,7 +91,7 @@ def _alone(file: Path):
 
 
 def _open(file: Path, shape: tuple, workers: int | None):
-    "The array in `file`, mapped into memory; None where there is none of this shape, or it is damaged."
+    """The array in `file`, mapped into memory; None where there is none of this shape, or it is damaged."""
     try:
         pixels = np.load(file, mmap_mode="r")
         if (pixels.shape, pixels.dtype) != (shape, np.uint8):
@@ -111,7 +111,8 @@ def _rows_a_sum(shape: tuple) -> int:
 
 def _write(file: Path, shape: tuple, rows):
     """Stream the rows into a .npy, and the checksums behind them, where NumPy does not look. Not through a memory map:
-    a full disk kills a process that writes to one."""
+    a full disk kills a process that writes to one.
+    """
     with atomic_path(file) as part, open(part, "wb") as f, closing(rows):
         np.lib.format.write_array_header_1_0(f, dict(descr="|u1", fortran_order=False, shape=shape))
         sums = []
@@ -126,7 +127,8 @@ def _write(file: Path, shape: tuple, rows):
 
 def _decoded(paths: list[str], size: int, crop: float, workers: int | None, progress):
     """The images in order, each (size, size) uint8. Threads: decoding releases the GIL, and on two cores they were as
-    quick as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start."""
+    quick as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start.
+    """
     what = f"decoding {len(paths)} images at {size} px"
 
     def read(path):

@@ -29,7 +29,7 @@ def choose_precision(
     device: torch.device,
     wanted: str = "auto",  # auto | bf16 | fp16 | fp32
 ) -> Precision:
-    "Half precision where the device computes in it, weights and sums in fp32 all the same. Raises `UsageError`."
+    """Half precision where the device computes in it, weights and sums in fp32 all the same. Raises `UsageError`."""
     if wanted == "fp16" and device.type == "cpu":
         raise UsageError(
             "precision fp16 needs a GPU: a CPU computes in bf16 or fp32. Leave --precision away."
@@ -50,7 +50,7 @@ def choose_precision(
 
 
 def _cpu_has(what: str) -> bool:
-    "torch's own look at the processor; a torch without it says no."
+    """Torch's own look at the processor; a torch without it says no."""
     return bool(getattr(torch.cpu, f"_is_{what}_supported", lambda: False)())
 
 
@@ -62,7 +62,8 @@ def computing(
 ):
     """Inside, `net` computes in bf16 and answers in fp32; fastai's own callback for this turns itself off on a CPU, and
     leaves torch in bf16 where a step is interrupted. bf16 has fp32's range, so no gradient needs scaling. Yields the
-    callbacks that fp16, which has not, needs: fastai's own."""
+    callbacks that fp16, which has not, needs: fastai's own.
+    """
     if precision.name != "bf16":
         yield [MixedPrecision(AMPMode.FP16)] if precision.name == "fp16" else []
         return
@@ -83,7 +84,8 @@ def keep_memory() -> bool:
     """Let glibc keep what a step frees: by default it gives blocks above 32 MB back to the kernel, which clears each
     page of them anew at every step. ResNet34 at 224 px on two cores: 24 -> 31 images/s in bf16. True where it was done.
 
-    The process holds on to its peak. Constants of glibc's malloc.h: M_TRIM_THRESHOLD -1, M_MMAP_THRESHOLD -3."""
+    The process holds on to its peak. Constants of glibc's malloc.h: M_TRIM_THRESHOLD -1, M_MMAP_THRESHOLD -3.
+    """
     if platform.libc_ver()[0] != "glibc":
         return False
     try:

@@ -61,7 +61,7 @@ BUNDLE, BESIDE = "bundle", "beside"  # in the run's folder
 
 @dataclass(frozen=True)
 class Fitted:
-    "What `fit` did."
+    """What `fit` did."""
 
     history: list[dict]  # an epoch each, the columns of history.csv
     best: dict  # the row whose weights the network now holds
@@ -83,7 +83,8 @@ def fit(
     fresh: bool = True,  # refuse a folder that holds anything; False: who calls has looked at it
 ) -> Fitted:
     """One-cycle a stage; the network ends with its best epoch's weights. Raises `CxrError` where the loss is no number
-    or a GPU's memory full; KeyboardInterrupt only before the first epoch is over."""
+    or a GPU's memory full; KeyboardInterrupt only before the first epoch is over.
+    """
     writes = rank() == 0
     out = make_folder(_refuse_full(out) if fresh and writes and not state else out)
     keep_memory()
@@ -131,7 +132,7 @@ def fit(
 
 
 def _stages(learn: Learner, s: Train, watch: Watch, checkpoint: Checkpoint, cbs: list):
-    "Each stage from its first epoch that is not over yet."
+    """Each stage from its first epoch that is not over yet."""
     groups = len(learn.splitter(learn.model))
     for i, stage in enumerate(stages(groups, s.epochs, s.lr, learn.model.pretrained, s.unfreeze)):
         first = checkpoint.first_epoch(i)
@@ -147,7 +148,7 @@ def _stages(learn: Learner, s: Train, watch: Watch, checkpoint: Checkpoint, cbs:
 
 
 def _found_rate(learn: Learner, precision: Precision, quiet: bool) -> float:
-    "fastai's finder: the valley of the loss over rates from 1e-7 to 10, all layers, the weights put back afterwards."
+    """Fastai's finder: the valley of the loss over rates from 1e-7 to 10, all layers, the weights put back afterwards."""
     with tempfile.TemporaryDirectory() as folder, learn.no_bar(), learn.no_logging():
         path, learn.path = learn.path, Path(folder)
         with computing(learn.model, precision, learn.dls.device) as cbs, learn.added_cbs(cbs):
@@ -176,7 +177,8 @@ def export(
     folder,  # usually a bundle's
 ) -> Path:  # folder/learner.pkl
     """Write the Learner for fastai's `load_learner(..).predict(path)`: no items, no cache, no progress bar, no paths.
-    It is a pickle: loading it runs code, so load only your own. Raises `StorageError`."""
+    It is a pickle: loading it runs code, so load only your own. Raises `StorageError`.
+    """
     for metric in learn.metrics:
         metric.reset()  # they hold the last validation's predictions
     file, pixels = make_folder(folder) / LEARNER, learn.dls.__dict__.pop("train_pixels", None)
@@ -209,7 +211,7 @@ def train(
     # the recipe's
     **own,  # fields of recipes.Train in place of the recipe's
 ) -> Path:  # the bundle
-    "Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, .."
+    """Train on a curated folder. Raises `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, .."""
     begin()
     manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
@@ -264,7 +266,7 @@ def _train_one(
     quiet: bool,
     allow_missing_classes: bool,
 ) -> Path:
-    "One network, as `train` says."
+    """One network, as `train` says."""
     if resume and shared(lambda: _done(run)):
         shared(lambda: _same_end(run, manifest))
         if not quiet:
@@ -349,7 +351,7 @@ def _train_one(
 def default_out(
     name: str,
 ) -> Path:  # runs/NAME, or the first of runs/NAME-2, runs/NAME-3, .. that is free
-    "A run's folder where none was named."
+    """A run's folder where none was named."""
     folder, i = Path("runs") / name, 1
     while not _free(folder):
         folder, i = Path("runs") / f"{name}-{i + 1}", i + 1
@@ -368,7 +370,7 @@ def _done(run: Path) -> bool:
 
 
 def _same_end(run: Path, manifest: Manifest):
-    "Raise `UsageError` where a run that is over was one on another folder."
+    """Raise `UsageError` where a run that is over was one on another folder."""
     was = json.loads((run / BUNDLE / "bundle.json").read_text(encoding="utf-8"))["manifest_sha256"]
     if was == manifest.sha256:
         return
@@ -389,7 +391,7 @@ def _refuse_full(out) -> Path:
 
 
 def _latest(name: str) -> Path:
-    "The run of this recipe that was written to last."
+    """The run of this recipe that was written to last."""
     ours = re.compile(rf"{re.escape(name)}(-\d+)?").fullmatch  # as default_out names them
     runs = [p for p in Path("runs").glob(f"{name}*") if ours(p.name) and (p / HISTORY).is_file()]
     if not runs:
@@ -398,7 +400,7 @@ def _latest(name: str) -> Path:
 
 
 def _resumed(run: Path) -> State | None:
-    "The state to go on from; None where a run had not finished its first epoch, or there is none yet."
+    """The state to go on from; None where a run had not finished its first epoch, or there is none yet."""
     state = read_state(run)
     strange = (
         []
@@ -417,7 +419,7 @@ def _resumed(run: Path) -> State | None:
 def _asked(
     base: Recipe, own: dict, seed, state: State | None, manifest: Manifest, run: Path
 ) -> tuple[Train, int]:
-    "Settings and seed: those of the run to resume, or the recipe's with the caller's in their place."
+    """Settings and seed: those of the run to resume, or the recipe's with the caller's in their place."""
     unknown = [k for k in own if k not in SETTINGS]
     if unknown:
         raise UsageError(unknown_name("setting", unknown[0], SETTINGS))
@@ -446,7 +448,7 @@ def _told(s: Train, manifest: Manifest, run: Path, state: State | None) -> str:
 
 
 def _valid_logits(learn: Learner) -> tuple[np.ndarray, np.ndarray]:
-    "What the network says of validation, computed as the bundle will: in fp32."
+    """What the network says of validation, computed as the bundle will: in fp32."""
     learn.model.eval()
     with torch.inference_mode():
         found = [(learn.model(torch.Tensor(x)).float().cpu(), y.cpu()) for x, y in learn.dls.valid]
@@ -455,7 +457,7 @@ def _valid_logits(learn: Learner) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _facts(manifest: Manifest, learn: Learner, fitted: Fitted, seed: int) -> dict:
-    "bundle.json, as far as training knows it."
+    """bundle.json, as far as training knows it."""
     best, net, s = fitted.best, learn.model, fitted.settings
     s = replace(s, weights=Path(s.weights).name)  # no folder of this machine's
     recipe, scores = (

@@ -18,7 +18,7 @@ SPREAD = 100
 
 @dataclass(frozen=True)
 class Stage:
-    "A one-cycle of its own."
+    """A one-cycle of its own."""
 
     name: str  # for people: "head", "head and 1 of 2 body groups", "all layers"
     freeze_to: int  # fastai's: groups before this one are frozen; -1 trains the last group alone, 0 trains all
@@ -38,7 +38,8 @@ def stages(
     unfreeze: str,  # progressive | at_once
 ) -> list[Stage]:  # their epochs add up to `epochs`, and the last trains all layers
     """Thaw a pretrained network one group at a time, an epoch each, the head first; the epochs left train the whole.
-    With fewer epochs than groups, stages between drop out. A network from scratch has nothing to protect: one stage."""
+    With fewer epochs than groups, stages between drop out. A network from scratch has nothing to protect: one stage.
+    """
     if not pretrained:
         return [Stage("all layers", 0, epochs, lr)]
     frozen = min(n_groups, epochs) - 1 if unfreeze == "progressive" else 0
@@ -59,7 +60,8 @@ def sides(
     size: int,  # the side to end with, px
 ) -> list[int]:  # the side of each epoch
     """Progressive resizing: each smaller side has the same number of epochs, the last side what is left over.
-    With fewer epochs than sides the first ones drop out. (fast.ai's DAWNBench entry of 2018.)"""
+    With fewer epochs than sides the first ones drop out. (fast.ai's DAWNBench entry of 2018.)
+    """
     steps = [*resize, size][-epochs:]
     each = epochs // len(steps)
     return [side for side in steps[:-1] for _ in range(each)] + [size] * (

@@ -19,7 +19,7 @@ __all__ = ["open_trackers", "MLflow", "TensorBoard", "TRACKERS"]
 
 
 class MLflow:
-    "An MLflow run, in the SQLite file mlflow.db of the working folder unless $MLFLOW_TRACKING_URI names a server."
+    """An MLflow run, in the SQLite file mlflow.db of the working folder unless $MLFLOW_TRACKING_URI names a server."""
 
     def __init__(self, run: Path, params: dict, experiment: str):
         mlflow = self.mlflow = _module("mlflow")
@@ -35,7 +35,7 @@ class MLflow:
         self.mlflow.log_metrics(numbers, step=row["epoch"])
 
     def close(self, bundle: Path | None):
-        "With the bundle, the history and its picture as artifacts; without a bundle, as a run that failed."
+        """With the bundle, the history and its picture as artifacts; without a bundle, as a run that failed."""
         for name in (HISTORY, PICTURE):
             if (self.run / name).exists():
                 self.mlflow.log_artifact(str(self.run / name))
@@ -45,7 +45,7 @@ class MLflow:
 
 
 class TensorBoard:
-    "Event files in the run's folder `tensorboard`."
+    """Event files in the run's folder `tensorboard`."""
 
     def __init__(self, run: Path, params: dict, experiment: str):
         _module("tensorboard")
@@ -84,7 +84,7 @@ def open_trackers(
     manifest: Manifest,
     seed: int,
 ) -> list:
-    "Each begun. Raises `UsageError` for an unknown one, and for one that is not installed."
+    """Each begun. Raises `UsageError` for an unknown one, and for one that is not installed."""
     for name in names:
         if name not in TRACKERS:
             raise UsageError(unknown_name("tracker", name, TRACKERS))
@@ -99,7 +99,7 @@ def open_trackers(
 
 
 def _module(name: str):
-    "An optional library, whose extra has its name."
+    """An optional library, whose extra has its name."""
     import importlib
 
     try:

@@ -7,7 +7,7 @@ import hashlib
 import struct
 import time
 import zlib
-from functools import lru_cache
+from functools import lru_cache, cache
 
 import numpy as np
 import pytest
@@ -356,7 +356,7 @@ TABLE = [
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def made(make) -> bytes:
     try:
         return make()

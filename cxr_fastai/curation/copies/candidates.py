@@ -1,6 +1,7 @@
 """Which pairs of radiographs may be copies. Takes Features of many, returns pairs worth a look by geometry; decides
 nothing. Every descriptor votes for the images that hold its nearest neighbours, by how much nearer they are than the
-farthest of these: anatomy that all chests share has many neighbours alike and counts for little."""
+farthest of these: anatomy that all chests share has many neighbours alike and counts for little.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def find_candidates(
     new=None,  # indices: only pairs that hold one of them; None: all pairs
     progress=None,
 ) -> list[tuple[int, int, bool, bool]]:
-    "(i, j, mirrored, inverted) sorted, i < j: pairs that may be copies, and what would have been done to one of them."
+    """(i, j, mirrored, inverted) sorted, i < j: pairs that may be copies, and what would have been done to one of them."""
     import faiss
 
     counts = [min(len(f.descriptors), HELD) for f in features]
@@ -60,7 +61,8 @@ def find_candidates(
 
 class _Search:
     """An inverted file whose pivots are descriptors of the data, taken at equal steps: nothing is trained, so that the
-    same images give the same index on every machine."""
+    same images give the same index on every machine.
+    """
 
     def __init__(self, faiss, held, pool):
         n = max(len(held) // A_LIST, 1)
@@ -81,7 +83,7 @@ class _Search:
         self.index.add_core(len(held), faiss.swig_ptr(held), None, faiss.swig_ptr(behind))
 
     def _near(self, asked):
-        "(n, probes): the pivots to look behind."
+        """(n, probes): the pivots to look behind."""
         near = self.graph.search(asked, self.probes)[1]
         lost = (near < 0).any(1)  # a graph may lead to fewer
         if lost.any():
@@ -90,7 +92,8 @@ class _Search:
 
     def __call__(self, who, asked, near=None):
         """(who asks, bits, rows) of the nearest that are held, a row for each asked, those that look behind the same
-        pivot together: that takes 3/4 of the time. `near`: their pivots, where they are known."""
+        pivot together: that takes 3/4 of the time. `near`: their pivots, where they are known.
+        """
         near = self._near(asked) if near is None else near
         order = np.argsort(near[:, 0], kind="stable")
         # faiss's per_invlist_search takes half, and writes past its memory where pivots outnumber what is asked
@@ -100,7 +103,7 @@ class _Search:
 
 
 def _vote(search, n: int, owner, asking, variant):
-    "(pair keys, votes) that the images of `asking` give, of n images."
+    """(pair keys, votes) that the images of `asking` give, of n images."""
     mirror, invert = variant
     begin, end = np.searchsorted(owner, asking), np.searchsorted(owner, asking, "right")
     rows = np.concatenate([np.arange(a, min(b, a + VARIANTS[variant])) for a, b in zip(begin, end)])
@@ -126,7 +129,7 @@ def _sum(keys, votes):
 
 
 def _decide(said, n: int, least: float) -> list[tuple[int, int, bool, bool]]:
-    "Both directions of a pair added up, for each variant; the best of every image."
+    """Both directions of a pair added up, for each variant; the best of every image."""
     found = []
     for k in range(len(VARIANTS)):
         keys, votes = (
@@ -144,7 +147,7 @@ def _decide(said, n: int, least: float) -> list[tuple[int, int, bool, bool]]:
 
 
 def _best(i, j, votes, tie) -> np.ndarray:
-    "Indices of the pairs that are among the PARTNERS best of one of their images."
+    """Indices of the pairs that are among the PARTNERS best of one of their images."""
     side, pair = np.concatenate([i, j]), np.tile(np.arange(len(i)), 2)
     order = np.lexsort((tie[pair], -votes[pair], side))
     ranked = side[order]

@@ -1,5 +1,6 @@
 """Which files hold the same radiograph, and which of them disagree. Takes fingerprinted, labelled images and the Links
-between them, returns DuplicateGroups; never reads or deletes a file."""
+between them, returns DuplicateGroups; never reads or deletes a file.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ ON_CONFLICT = ("drop", "upstream", "keep-both-out")
 
 @dataclass(frozen=True)
 class ScannedImage:
-    "An image that was read, with its class under the recipe."
+    """An image that was read, with its class under the recipe."""
 
     item: Item
     fingerprint: Fingerprint
@@ -62,7 +63,7 @@ class ScannedImage:
 
 @dataclass(frozen=True)
 class Copy:
-    "How a member of a group comes of the kept one."
+    """How a member of a group comes of the kept one."""
 
     kind: str  # bytes | pixels | near
     score: float = 1.0  # the least correlation on the way from the kept one
@@ -71,7 +72,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class CopySet:
-    "Copies of one radiograph, the kept one first."
+    """Copies of one radiograph, the kept one first."""
 
     id: str  # the start of the least of its pixels' hashes
     members: list[ScannedImage]
@@ -92,11 +93,11 @@ class CopySet:
 
     @property
     def whole(self) -> bool:
-        "Whether its kept image goes into the folder."
+        """Whether its kept image goes into the folder."""
         return not self.conflict or self.settled
 
     def rows(self) -> list[dict]:
-        "Rows of duplicates.csv; nothing of a group in conflict is kept, unless that was settled."
+        """Rows of duplicates.csv; nothing of a group in conflict is kept, unless that was settled."""
         return [
             dict(
                 group=self.id,
@@ -111,7 +112,7 @@ class CopySet:
         ]
 
     def aside(self, m: ScannedImage) -> str:
-        "Where the image of a member stands that is laid aside for a person to look at."
+        """Where the image of a member stands that is laid aside for a person to look at."""
         return f"{ASIDE}/{self.id}/{m.fingerprint.pixel_sha256[:32]}.png"
 
     def conflict_rows(self, aside=False) -> list[dict]:
@@ -136,7 +137,8 @@ def collect_copies(
     on_conflict: str = "drop",  # | upstream: the kept one's label stands | keep-both-out: as drop, for the folder
 ) -> list[CopySet]:
     """One group a radiograph, singletons included, in the order of their ids; the order of `seen` and `links` does not
-    matter."""
+    matter.
+    """
     by: dict[str, list[ScannedImage]] = defaultdict(list)
     for s in seen:
         by[s.fingerprint.pixel_sha256].append(s)
@@ -161,7 +163,7 @@ def collect_copies(
 
 
 def _twice(some: list[ScannedImage], others: list[ScannedImage]) -> bool:
-    "Whether one patient is named for both: two exposures, before anything else."
+    """Whether one patient is named for both: two exposures, before anything else."""
 
     def said(seen):
         return {p for s in seen for p in s.item.patients}
@@ -186,7 +188,7 @@ def _copy(kept: Fingerprint, own: Fingerprint, score: float, matrix, inverted: b
 
 
 def _reach(start: str, near) -> dict[str, tuple]:
-    "pixels -> (score, matrix from start, inverted) of all that links lead to, by the way whose worst link is best."
+    """Pixels -> (score, matrix from start, inverted) of all that links lead to, by the way whose worst link is best."""
     best, queue = {}, [_Step((-1.0, start, np.eye(3), False))]
     while queue:
         score, at, matrix, inverted = heapq.heappop(queue)
@@ -200,7 +202,7 @@ def _reach(start: str, near) -> dict[str, tuple]:
 
 
 class _Step(tuple):
-    "Ordered by score and pixels; matrices have no order."
+    """Ordered by score and pixels; matrices have no order."""
 
     def __lt__(self, other):
         return self[:2] < other[:2]
@@ -211,7 +213,8 @@ class _Step(tuple):
 
 def same_patient(groups: list[CopySet], links: list[Link]) -> list[tuple[Link, bool]]:
     """(link, whether it is joined) for each same_patient link between two groups that nothing else ties. Not joined are
-    those that would tie two patients whom one source tells apart. The strongest come first."""
+    those that would tie two patients whom one source tells apart. The strongest come first.
+    """
     home = {m.fingerprint.pixel_sha256: g.id for g in groups for m in g.members}
     parent = {g.id: g.id for g in groups}
     people = {g.id: {p for m in g.members for p in m.item.patients} for g in groups}
@@ -239,7 +242,7 @@ def same_patient(groups: list[CopySet], links: list[Link]) -> list[tuple[Link, b
 
 
 def _join_patients(groups, root, parent, people):
-    "Groups that a patient or a declared radiograph ties already."
+    """Groups that a patient or a declared radiograph ties already."""
     first: dict = {}
     for g in groups:
         for tie in {t for m in g.members for t in (*m.item.patients, m.item.radiograph) if t}:
@@ -250,7 +253,7 @@ def _join_patients(groups, root, parent, people):
 
 
 def _told_apart(some: set, others: set) -> bool:
-    "Whether a namespace names people in both, and none in common."
+    """Whether a namespace names people in both, and none in common."""
     names = lambda people: {p.split(":")[0] for p in people}
     return any(
         not {p for p in some if p.startswith(f"{n}:")}
@@ -260,7 +263,7 @@ def _told_apart(some: set, others: set) -> bool:
 
 
 def unexpected_overlap(groups: list[CopySet], expected) -> list[dict]:
-    "A row for each two sources of a group for which `expected(source, other)` is false: the first copy of each."
+    """A row for each two sources of a group for which `expected(source, other)` is false: the first copy of each."""
     out = []
     for g in groups:
         first: dict = {}

@@ -5,7 +5,8 @@ Copies in this field are squashed to squares, so every image is squashed to one 
 differs by shift and scale alone. Corners (Shi and Tomasi 1994) of three sizes are described by 256 comparisons of
 pixels around them, turned to the local gradient, as ORB does (Rublee et al. 2011). The comparisons here are laid out
 in four blocks that a mirror image, or a negative, only exchanges: the features of a mirrored copy are those of the
-original with bytes moved, and no image is described twice."""
+original with bytes moved, and no image is described twice.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ class Features:
 def extract(
     pixels: np.ndarray,  # (height, width) uint8
 ) -> Features:
-    "Features of a decoded image; none of one that is flat or smaller than TINY."
+    """Features of a decoded image; none of one that is flat or smaller than TINY."""
     if min(pixels.shape) < TINY:
         return Features(
             np.empty((0, 2), np.uint8), np.empty((0, 32), np.uint8), _squash(pixels, THUMB)
@@ -102,12 +103,12 @@ def _squash(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def mirrored(descriptors: np.ndarray) -> np.ndarray:
-    "The descriptors that the same points have in the image's mirror image."
+    """The descriptors that the same points have in the image's mirror image."""
     return _swap(descriptors, [1, 0, 3, 2])
 
 
 def inverted(descriptors: np.ndarray) -> np.ndarray:
-    "The descriptors that the same points have in the image's negative."
+    """The descriptors that the same points have in the image's negative."""
     return _swap(descriptors, [2, 3, 0, 1])
 
 
@@ -116,7 +117,7 @@ def _swap(descriptors, blocks):
 
 
 def _even(image: np.ndarray) -> np.ndarray:
-    "Each pixel against mean and deviation of its neighbourhood: one contrast for all films, and all parts of one."
+    """Each pixel against mean and deviation of its neighbourhood: one contrast for all films, and all parts of one."""
     window = (len(image) // 8 | 1,) * 2
     mean = cv2.boxFilter(image, cv2.CV_32F, window)
     spread = cv2.sqrBoxFilter(image, cv2.CV_32F, window)
@@ -136,7 +137,7 @@ def _quota(side: int) -> int:
 
 
 def _corners(image: np.ndarray, side: int) -> np.ndarray:
-    "Indices into the flat image of its corners, strongest first, spread over the cells."
+    """Indices into the flat image of its corners, strongest first, spread over the cells."""
     strength = cv2.cornerMinEigenVal(image, 3, ksize=3)
     inner = (slice(MARGIN, side - MARGIN),) * 2
     here, quota = strength[inner], _quota(side)
@@ -156,7 +157,7 @@ def _corners(image: np.ndarray, side: int) -> np.ndarray:
 
 @lru_cache
 def _squares(side: int) -> tuple[np.ndarray, np.ndarray]:
-    "Of each pixel within the margin: its index in the whole flat image, and its cell."
+    """Of each pixel within the margin: its index in the whole flat image, and its cell."""
     n = side - 2 * MARGIN
     y, x = np.divmod(np.arange(n * n), n)
     return (y + MARGIN) * side + x + MARGIN, (y * CELLS // n * CELLS + x * CELLS // n).astype(
@@ -165,7 +166,7 @@ def _squares(side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _describe(image: np.ndarray, soft: np.ndarray, at: np.ndarray, side: int) -> np.ndarray:
-    "(n, 32): which of two pixels is brighter, 256 times, in the frame of the local gradient."
+    """(n, 32): which of two pixels is brighter, 256 times, in the frame of the local gradient."""
     wide = cv2.blur(image, (11, 11)).ravel().astype(np.int16)
     right, down = wide[at + 5] - wide[at - 5], wide[at + 5 * side] - wide[at - 5 * side]
     turn = np.rint(np.arctan2(down, right) * (TURNS / (2 * np.pi))).astype(np.int64) % TURNS
@@ -178,7 +179,8 @@ def _describe(image: np.ndarray, soft: np.ndarray, at: np.ndarray, side: int) ->
 def _pattern() -> np.ndarray:
     """(256, 2, 2) comparisons (p, q) of points (u, v), u along the gradient. 64 are drawn, as BRIEF does (Calonder et
     al. 2010); the others are what a mirror (v changes sign) and a negative (the gradient turns round, darker becomes
-    brighter) make of them, a block each."""
+    brighter) make of them, a block each.
+    """
     rng, drawn = np.random.default_rng(7), []
     while len(drawn) < 64:
         p, q = rng.normal(0, REACH / 2, (2, 2))
@@ -191,7 +193,7 @@ def _pattern() -> np.ndarray:
 
 @lru_cache
 def _offsets(side: int) -> np.ndarray:
-    "(TURNS, 512) steps in a flat image of that side to the first points of all comparisons, then to the second."
+    """(TURNS, 512) steps in a flat image of that side to the first points of all comparisons, then to the second."""
     angle = np.arange(TURNS)[:, None, None] * (2 * np.pi / TURNS)
     u, v = _pattern()[..., 0].T, _pattern()[..., 1].T
     x, y = np.cos(angle) * u - np.sin(angle) * v, np.sin(angle) * u + np.cos(angle) * v

@@ -1,5 +1,6 @@
 """Find the copies in any folders of images, curated or not. Takes folders and files, returns what was Found; reads
-them, changes none. What was decoded and compared before is remembered, so that a second run looks at what is new."""
+them, changes none. What was decoded and compared before is remembered, so that a second run looks at what is new.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ __all__ = ["find_duplicates", "find", "Found"]
 
 @dataclass(frozen=True, repr=False)
 class Found:
-    "The copies among some images."
+    """The copies among some images."""
 
     images: int  # that were read
     old: int  # of these, in `against`
@@ -46,14 +47,14 @@ class Found:
 
     @property
     def rows(self) -> list[dict]:
-        "A row an image of a group, the kept one first: columns of duplicates.csv and the image's label."
+        """A row an image of a group, the kept one first: columns of duplicates.csv and the image's label."""
         return [
             {**row, "label": m.label} for g in self.groups for row, m in zip(g.rows(), g.members)
         ]
 
     @cached_property
     def df(self):
-        "The rows as a DataFrame; scores are numbers, `kept` is true or false."
+        """The rows as a DataFrame; scores are numbers, `kept` is true or false."""
         import pandas as pd
 
         df = pd.DataFrame(self.rows, columns=[*DUPLICATE_COLUMNS, "label"])
@@ -117,12 +118,13 @@ def find_duplicates(
     progress=None,  # an object with bar and say, as the module cxr_fastai.progress; None: silence
 ):
     """Copies as a DataFrame, a row an image: group, path, source, kind (bytes | pixels | near), score, transform, kept,
-    label. Raises `UsageError` where there is no image."""
+    label. Raises `UsageError` where there is no image.
+    """
     return find(paths, against, workers, engine, progress).df
 
 
 def find(paths, against=None, workers=None, engine="local", progress=None) -> Found:
-    "As `find_duplicates`, with rejects and related pairs."
+    """As `find_duplicates`, with rejects and related pairs."""
     new, rejects = _items(_listed(paths))
     old, more = _items(_listed(against)) if against is not None else ([], [])
     inside = {os.path.realpath(it.file) for it in new}
@@ -177,7 +179,7 @@ def find(paths, against=None, workers=None, engine="local", progress=None) -> Fo
 
 
 def write_found(found: Found, out: Path, title: str, note: str):
-    "duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html."
+    """duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html."""
     from cxr_fastai.curation.folder.report_page import gallery_page
 
     make_folder(out)
@@ -211,7 +213,7 @@ def _no_image(paths) -> str:
 
 
 def _items(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
-    "An Item for each image file, once; what is no plain file becomes a Reject."
+    """An Item for each image file, once; what is no plain file becomes a Reject."""
     items, rejects, met = [], [], set()
     for p in paths:
         curated = _curated(p)
@@ -235,7 +237,7 @@ def _items(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
 
 
 def _curated(path: Path) -> dict | None:
-    "path -> Record of a curated folder; None for any other."
+    """Path -> Record of a curated folder; None for any other."""
     if not (path / MANIFEST).is_file():
         return None
     try:

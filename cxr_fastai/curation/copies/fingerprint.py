@@ -1,5 +1,6 @@
 """What makes a radiograph recognisable: hashes of its bytes, its pixels and its look, and its local features.
-Reads files, returns Fingerprints."""
+Reads files, returns Fingerprints.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class Unreadable:
 def pixel_sha256(
     pixels: np.ndarray,  # (height, width) uint8
 ) -> str:
-    "SHA-256 of size and pixels: equal for the same picture in any container."
+    """SHA-256 of size and pixels: equal for the same picture in any container."""
     h = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}:".encode())
     h.update(np.ascontiguousarray(pixels).data)
     return h.hexdigest()
@@ -55,7 +56,7 @@ def pixel_sha256(
 
 @lru_cache(maxsize=512)
 def _cosines(side: int, cell: int) -> np.ndarray:
-    "(8, cells) lowest DCT-II basis of `side` pixels, averaged `cell` by `cell`; the last cell may be narrower."
+    """(8, cells) lowest DCT-II basis of `side` pixels, averaged `cell` by `cell`; the last cell may be narrower."""
     edges = np.append(np.arange(0, side, cell), side)
     centres, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     waves = np.cos(np.pi * np.arange(8)[:, None] * centres / side) * widths / side
@@ -70,7 +71,8 @@ def phash(
     2010). It finds resized copies; it cannot tell two chests apart on its own.
     ImageHash takes the DCT of a 32 px thumbnail; here cells of pixels are averaged, and the DCT knows where they lie.
     On 7,864 real radiographs the two differ by 0.46 of 64 bits (6 at most). This one takes a fifth of the time, and
-    177 resized copies are nearer by it: 0.31 bits apart against 0.44."""
+    177 resized copies are nearer by it: 0.31 bits apart against 0.44.
+    """
     h, w = pixels.shape
     y, x = max(h // SIDE, 1), max(w // SIDE, 1)
     image = Image.frombuffer(
@@ -92,7 +94,7 @@ def source_bytes(
     file: str,  # path
     array,  # None, (key, row) of an npz, or tfrecord.Place in a shard
 ):
-    "What `images.read` takes: the file's bytes, the array's row, or the bytes of an image in a shard."
+    """What `images.read` takes: the file's bytes, the array's row, or the bytes of an image in a shard."""
     if array is None:
         with open(file, "rb") as f:
             return f.read()
@@ -107,7 +109,7 @@ def fingerprint(
     name: str = "",  # the file's name in its source: messages start with it, its extension is compared with the content
     features=True,  # local features too, which `find_links` needs
 ) -> Fingerprint | Unreadable:
-    "Fingerprint of one image; an image that cannot be read gives `Unreadable`, never an error."
+    """Fingerprint of one image; an image that cannot be read gives `Unreadable`, never an error."""
     try:
         data = source_bytes(file, array)
     except OSError as e:

@@ -1,6 +1,7 @@
 """Whether two radiographs are one: the transform that carries one onto the other, and how alike they then are. Takes
 Features of two, returns a Match or None; reads no file. The verdict needs both: local features that agree on a
-transform, and thumbnails that are alike wherever they overlap once it is applied."""
+transform, and thumbnails that are alike wherever they overlap once it is applied.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def match(
     invert: bool = False,  # .. or a negative copy of a
 ) -> Match | None:
     """The verdict on two images; `Match.kind` near: one radiograph. The same on every run; near a threshold (b, a) may
-    be judged otherwise than (a, b), so that callers order them by the hashes of their pixels."""
+    be judged otherwise than (a, b), so that callers order them by the hashes of their pixels.
+    """
     inliers, share, matrix = _agree(a, b, mirror, invert)
     if not _verdict(inliers, share, 1) or not _plausible(matrix):
         return None
@@ -83,7 +85,7 @@ def _verdict(inliers: int, share: float, score: float) -> str:
 def _agree(
     a: Features, b: Features, mirror: bool, invert: bool
 ) -> tuple[int, float, np.ndarray | None]:
-    "How many features agree on an affine transform of the squares, their share of those matched, and that transform."
+    """How many features agree on an affine transform of the squares, their share of those matched, and that transform."""
     descriptors = a.descriptors
     if mirror:
         descriptors = mirrored(descriptors)
@@ -113,7 +115,7 @@ def _agree(
 
 
 def _plausible(matrix) -> bool:
-    "Whether a transform is one that makes copies, not one that squeezes an image into a line."
+    """Whether a transform is one that makes copies, not one that squeezes an image into a line."""
     if matrix is None or not np.isfinite(matrix).all():
         return False
     large, small = np.linalg.svd(matrix[:, :2], compute_uv=False)
@@ -130,7 +132,8 @@ def align(
     invert: bool = False,
 ) -> tuple[float, np.ndarray, float]:
     """(correlation, refined matrix, overlap). The matrix is refined on the thumbnails (ECC, Evangelidis and Psarakis
-    2008); where that fails it stays."""
+    2008); where that fails it stays.
+    """
     if invert:
         a = 255 - a
     back = _back(matrix, GRID, THUMB).astype(np.float32)
@@ -148,14 +151,14 @@ def align(
 
 
 def _back(matrix, size: int, other: int) -> np.ndarray:
-    "The inverse of a transform between squares of `size`, for squares of `other`; points are pixels' centres."
+    """The inverse of a transform between squares of `size`, for squares of `other`; points are pixels' centres."""
     f = other / size
     scale = np.array([[f, 0, (f - 1) / 2], [0, f, (f - 1) / 2], [0, 0, 1]])
     return (scale @ np.linalg.inv(np.vstack([matrix, [0, 0, 1]])) @ np.linalg.inv(scale))[:2]
 
 
 def _alike(a, b, back) -> tuple[float, float]:
-    "(median local correlation of band-passed images over the overlap, share of b that is covered)."
+    """(median local correlation of band-passed images over the overlap, share of b that is covered)."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(a.astype(np.float32), back, (THUMB, THUMB), flags=flags)
     mask = (
@@ -181,7 +184,7 @@ def in_pixels(
     size_a: tuple[int, int],  # width, height
     size_b: tuple[int, int],
 ) -> np.ndarray:  # (2, 3)
-    "The transform between pixel coordinates (x, y) of the two images as they were decoded."
+    """The transform between pixel coordinates (x, y) of the two images as they were decoded."""
 
     def up(size):
         fx, fy = size[0] / GRID, size[1] / GRID
@@ -198,7 +201,8 @@ def describe(
     invert: bool = False,
 ) -> str:
     """What was done to a to make b, in words: mirrored (left for right, before it was turned), rotated 90 (degrees
-    clockwise), resized 0.22 x 0.25 (width, height), crop 81 % (so much of a is left), framed, inverted."""
+    clockwise), resized 0.22 x 0.25 (width, height), crop 81 % (so much of a is left), framed, inverted.
+    """
     m = np.asarray(matrix)[:, :2]
     flip = np.linalg.det(m) < 0
     if flip:
@@ -216,7 +220,7 @@ def describe(
 
 
 def _framing(matrix, size_a, size_b) -> str:
-    "How much of a is seen in b, or that b has a frame around it."
+    """How much of a is seen in b, or that b has a frame around it."""
     corners = lambda w, h: np.float32(
         [[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]]
     )

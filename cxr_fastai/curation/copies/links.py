@@ -1,5 +1,6 @@
 """Find every pair of radiographs that are one, whatever was done to them. Takes Fingerprints, returns Links between
-different pixels. The same answer for any order, worker count and engine, and whatever earlier runs remember."""
+different pixels. The same answer for any order, worker count and engine, and whatever earlier runs remember.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ __all__ = ["Link", "find_links"]
 
 @dataclass(frozen=True)
 class Link:
-    "Two radiographs of different pixels, and how one comes of the other."
+    """Two radiographs of different pixels, and how one comes of the other."""
 
     a: str  # pixel_sha256; a < b
     b: str
@@ -45,7 +46,7 @@ def find_links(
     new=None,  # pixel_sha256s: only pairs that hold one of them; None: all pairs
     progress=None,  # wraps an iterable: progress(iterable, total, what)
 ) -> list[Link]:
-    "Links sorted by (a, b); of a pair that matches in several ways, the best."
+    """Links sorted by (a, b); of a pair that matches in several ways, the best."""
     by = {
         p.pixel_sha256: p
         for p in sorted(prints, key=lambda p: (p.pixel_sha256, p.sha256))
@@ -69,7 +70,7 @@ def _worth(m):
 
 
 def _verify(prints, pairs, engine, memory, progress) -> list[tuple]:
-    "(i, j, match as a dict) of the pairs that match."
+    """(i, j, match as a dict) of the pairs that match."""
 
     def key(n):
         i, j, mirror, invert = pairs[n]
@@ -93,7 +94,7 @@ def _verify(prints, pairs, engine, memory, progress) -> list[tuple]:
 
 
 def match_many(todo: list) -> list:
-    "In a worker."
+    """In a worker."""
     out = []
     for a, b, mirror, invert in todo:
         m = match(Features.unpack(a), Features.unpack(b), mirror, invert)

@@ -1,5 +1,6 @@
 """Fingerprint many images at once, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for
-each; the memory is a cache that may be deleted at any time."""
+each; the memory is a cache that may be deleted at any time.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def scan(
 ) -> list[Fingerprint | Unreadable]:
     """A result an item, in the order of `items`. Every result is journaled as it comes, so that a run that was killed,
     or whose machine was lost, goes on from there; a file whose size and time of change are those of an earlier scan is
-    not read again."""
+    not read again.
+    """
     keys = [_key(it) for it in items]
     with nullcontext(memory) if memory else ScanCache() as memory:
         known = memory.fingerprints(keys)
@@ -44,7 +46,7 @@ def scan(
 
 
 def fingerprint_many(todo: list) -> list:
-    "In a worker. What no decoder should raise costs its image, not the run."
+    """In a worker. What no decoder should raise costs its image, not the run."""
     out = []
     for file, array, name in todo:
         try:

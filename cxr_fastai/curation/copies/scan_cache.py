@@ -1,5 +1,6 @@
 """What earlier runs found out, so that no image is decoded twice and no pair compared twice: an SQLite file in the
-cache. It may be deleted at any time; a damaged one, or one of another version, is begun anew."""
+cache. It may be deleted at any time; a damaged one, or one of another version, is begun anew.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ TABLES = {
 
 
 class ScanCache:
-    "Open with `with`; `say` hears of one that had to be begun anew."
+    """Open with `with`; `say` hears of one that had to be begun anew."""
 
     def __init__(self, say=None):
         self.file, self.say, self.fresh, self.written = (
@@ -45,7 +46,7 @@ class ScanCache:
         self.db.close()
 
     def fingerprints(self, keys: list[str]) -> dict[str, Fingerprint | Unreadable]:
-        "Those of the keys that were seen."
+        """Those of the keys that were seen."""
         out = {}
         for key, row, sketch in self._rows("scan", "key, row, sketch", keys):
             d = json.loads(row)
@@ -53,11 +54,11 @@ class ScanCache:
         return out
 
     def pairs(self, keys: list[str]) -> dict[str, dict | None]:
-        "What comparing two images gave, of those pairs that were compared."
+        """What comparing two images gave, of those pairs that were compared."""
         return {key: json.loads(row) for key, row in self._rows("pairs", "key, row", keys)}
 
     def keep(self, table: str, key: str, *cells):
-        "Remembered for good every EVERY seconds, and at the end."
+        """Remembered for good every EVERY seconds, and at the end."""
         self.fresh.setdefault(table, []).append((key, *cells))
         if time.monotonic() - self.written >= EVERY:
             self.flush()
@@ -96,7 +97,7 @@ class ScanCache:
             )
 
     def _open(self) -> sqlite3.Connection:
-        "In memory where the cache folder cannot be used."
+        """In memory where the cache folder cannot be used."""
         for _ in range(2):
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,11 +5,12 @@ Such images have no local features. They are made by cropping the longer side fr
 squashing the whole, and shrinking (MedMNIST: 28 px). Carriers squash radiographs too, so their shape before that is
 unknown, and each is tried at all the crops that may be: at 14 x 14 against every tiny image, at 28 x 28 against those
 that it fits best. A match must fit well and leave every other picture behind. Copies that are mirrored, turned,
-inverted or cropped otherwise are not found, and a tiny image whose own details are flat matches nothing."""
+inverted or cropped otherwise are not found, and a tiny image whose own details are flat matches nothing.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, cache
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ def find_tiny(
     new=None,  # indices: only pairs that hold one of them; None: all pairs
     progress=None,  # wraps an iterable: progress(iterable, total, what)
 ) -> list[tuple[int, int, dict]]:  # sorted; i < j; a geometry.Match as a dict, kind near
-    "Pairs that are one radiograph and of which one at least is tiny. The same for any order of the images."
+    """Pairs that are one radiograph and of which one at least is tiny. The same for any order of the images."""
     side = [min(p.width, p.height) for p in prints]
     if min(side, default=TINY) >= TINY or new is not None and not len(new):
         return []
@@ -75,7 +76,7 @@ def find_tiny(
 
 
 def _worth_asking(asked, kinds, fresh, features, little) -> list:
-    "The new ones, and the old that may be copies of a new one: what these match depends on old ones too."
+    """The new ones, and the old that may be copies of a new one: what these match depends on old ones too."""
     old, out = [i for i in asked if i not in fresh], fresh.intersection(asked)
     for kind in kinds:
         near = _nearest(old, [i for i in kind if i in fresh], features, little)
@@ -84,7 +85,7 @@ def _worth_asking(asked, kinds, fresh, features, little) -> list:
 
 
 def _match(score: float, crop: int, radiograph_first: bool) -> dict:
-    "Of a tiny image and a radiograph that it shows the middle of."
+    """Of a tiny image and a radiograph that it shows the middle of."""
     x, y = _shares(crop)
     fx, fy = (1 / x, 1 / y) if radiograph_first else (x, y)
     matrix = tuple(
@@ -105,7 +106,7 @@ def _match(score: float, crop: int, radiograph_first: bool) -> dict:
 
 
 def _nearest(asked, among, features, little, progress=None) -> list[list[tuple[int, int]]]:
-    "For each that is asked (image, crop) of the NEAREST in the rough round, all of them tiny or none."
+    """For each that is asked (image, crop) of the NEAREST in the rough round, all of them tiny or none."""
     if not asked or not among:
         return [[] for _ in asked]
     best = np.full((len(asked), NEAREST), -1, np.float32)
@@ -137,7 +138,7 @@ def _nearest(asked, among, features, little, progress=None) -> list[list[tuple[i
 
 
 def _views(block, features, little) -> list[tuple[int, np.ndarray]]:
-    "(crop, what the images of a block look like in it); tiny ones are not cropped any more."
+    """(crop, what the images of a block look like in it); tiny ones are not cropped any more."""
     if block[0] in little:
         return [(0, _details(_shrunk([little[i] for i in block])))]
     thumbs = np.stack([features[i].thumb for i in block]).astype(np.float32)
@@ -160,7 +161,7 @@ def _best_crop(asks, views):
 
 
 def _judge(image, radiographs, others, features, little) -> list[tuple[int, float, int]]:
-    "(whose, score, crop) of the candidates that are the same picture as the tiny image; `others` are tiny, too."
+    """(whose, score, crop) of the candidates that are the same picture as the tiny image; `others` are tiny, too."""
     ask, seen = _evened(image[None])[0], []
     alike = _scores([little[k] for k, _ in others], ask)[1] if others else []
     alike = [(k, round(float(score), 4)) for (k, _), score in zip(others, alike)]
@@ -190,35 +191,35 @@ def _scores(images, ask):
 
 
 def _shares(crop: int) -> tuple[float, float]:
-    "Which shares of width and height a crop shows."
+    """Which shares of width and height a crop shows."""
     return float(np.exp(-max(crop, 0) / 100)), float(np.exp(min(crop, 0) / 100))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _cut(crop: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    "(rows, columns), each (side, THUMB): rows @ thumb @ columns.T is that crop, shrunk to `side`."
+    """(rows, columns), each (side, THUMB): rows @ thumb @ columns.T is that crop, shrunk to `side`."""
     x, y = _shares(crop)
     return _sample(y, side, THUMB), _sample(x, side, THUMB)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fine_cuts(crop: int) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = zip(*(_cut(crop + c, SIDE) for c in FINER))
     return np.stack(rows), np.stack(columns).transpose(0, 2, 1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sample(share: float, out: int, size: int) -> np.ndarray:
-    "(out, size): the middle share of `size` pixels, resized to `out` with a triangular filter, as Pillow does."
+    """(out, size): the middle share of `size` pixels, resized to `out` with a triangular filter, as Pillow does."""
     step = size * share / out
     centres = (size - 1) / 2 + (np.arange(out) - (out - 1) / 2) * step
     weights = np.maximum(1 - abs(np.arange(size) - centres[:, None]) / max(step, 1), 0)
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _restore(size: int) -> np.ndarray:
-    "(SIDE, THUMB): takes back that `size` pixels were stretched to a thumbnail, and resizes them to SIDE."
+    """(SIDE, THUMB): takes back that `size` pixels were stretched to a thumbnail, and resizes them to SIDE."""
     if size >= TINY:
         return _sample(1, SIDE, THUMB)
     stretch = cv2.resize(
@@ -231,13 +232,13 @@ def _restored(thumb, size: Fingerprint) -> np.ndarray:
     return _restore(size.height) @ thumb.astype(np.float32) @ _restore(size.width).T
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mean(side: int, window: int) -> np.ndarray:
     return cv2.blur(np.eye(side, dtype=np.float32), (1, window))
 
 
 def _rest(images):
-    "(n, side, side): each pixel less the mean around it."
+    """(n, side, side): each pixel less the mean around it."""
     mean = _mean(images.shape[-1], WINDOW)
     return images - mean @ images @ mean.T
 
@@ -253,7 +254,7 @@ def _details(images):
 
 
 def _evened(images):
-    "Details against their own deviation around: a marker or a black border counts no more than ribs."
+    """Details against their own deviation around: a marker or a black border counts no more than ribs."""
     rest, mean = _rest(images), _mean(SIDE, 2 * WINDOW - 1)
     return _unit(rest / (np.sqrt(np.maximum(mean @ (rest * rest) @ mean.T, 0)) + SOFT))
 

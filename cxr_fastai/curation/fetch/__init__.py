@@ -1,5 +1,6 @@
 """Where a source's files come from: a mirror folder, the catalogue's own folder, or a download that is unpacked into
-the cache. Takes Sources, returns each one's Tree and why the others are absent; never changes a mirror."""
+the cache. Takes Sources, returns each one's Tree and why the others are absent; never changes a mirror.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ LOCK_FILE = "sources.lock.json"  # beside manifest.csv: version and SHA-256 of w
 
 @dataclass
 class Fetched:
-    "What could be had."
+    """What could be had."""
 
     trees: dict[str, Tree] = field(default_factory=dict)  # source id -> its files
     failed: dict[str, CxrError] = field(default_factory=dict)  # source id -> why it is absent
@@ -56,7 +57,8 @@ def fetch(
     progress=None,  # progress(total bytes, done bytes, what) -> object with update(n) and close()
 ) -> Fetched:
     """Files of all sources; one that fails leaves the others running.
-    Raises `UsageError` for a missing mirror, the first failure where `must` or where nothing could be had."""
+    Raises `UsageError` for a missing mirror, the first failure where `must` or where nothing could be had.
+    """
     if mirror is not None and not Path(mirror).is_dir():
         raise UsageError(
             f"no mirror folder {mirror}: "
@@ -84,7 +86,7 @@ def survey(
     mirror=None,  # as for `fetch`
     beside=Path(),
 ) -> dict[str, Check]:
-    "source id -> what is missing to have it, asked for all at once; nothing is downloaded."
+    """Source id -> what is missing to have it, asked for all at once; nothing is downloaded."""
     here = {}
     for s in sources:
         if root := _root(s, mirror, beside):
@@ -105,7 +107,7 @@ def first_at_hand(
     mirror,
     beside,  # as for `fetch`
 ) -> str:
-    "The first id that a mirror holds; the first of all, where none does or there is no mirror."
+    """The first id that a mirror holds; the first of all, where none does or there is no mirror."""
     ids = either.split("|")
     return next((id for id in ids if _root(catalog[id], mirror, beside)), ids[0])
 
@@ -117,7 +119,7 @@ def passed_over(
     mirror,
     beside,
 ) -> list[str]:
-    "A warning for each source that was left aside although it is at hand."
+    """A warning for each source that was left aside although it is at hand."""
     ids = {s.id for s in taken}
     spare = [
         (either.split("|"), id) for either in named for id in either.split("|") if id not in ids
@@ -147,7 +149,7 @@ def _several(errors: list[CxrError]) -> CxrError:
 
 
 def _download_all(sources, out: Path | None, got: Fetched, must, update_pins, progress):
-    "All checks before the first byte; then one source after the other, the lock file written after each."
+    """All checks before the first byte; then one source after the other, the lock file written after each."""
     pins, here = (
         ({}, {})
         if update_pins
@@ -181,14 +183,14 @@ def _download_all(sources, out: Path | None, got: Fetched, must, update_pins, pr
 
 
 def _keep(out: Path | None, got: Fetched, s: Source, tree: Tree, entry: dict):
-    "Note what a source was, beside the output and for later runs on this machine."
+    """Note what a source was, beside the output and for later runs on this machine."""
     got.trees[s.id], got.versions[s.id] = tree, entry
     for folder in filter(None, (out, cache_dir())):
         _write_pins(folder / LOCK_FILE, {**_read_pins(folder / LOCK_FILE), s.id: entry})
 
 
 def _check_room(sizes: list[int]):
-    "Archives and what is in them stand side by side while they are unpacked."
+    """Archives and what is in them stand side by side while they are unpacked."""
     need, have = int(2.2 * sum(sizes)), shutil.disk_usage(make_folder(cache_dir())).free
     if need > have:
         raise StorageError(
@@ -199,7 +201,7 @@ def _check_room(sizes: list[int]):
 
 
 def _download(s: Source, known: dict, update_pins: bool, progress) -> tuple[Tree, dict]:
-    "Fetch and unpack one source, once for all runs on this machine; its tree and its entry for the lock file."
+    """Fetch and unpack one source, once for all runs on this machine; its tree and its entry for the lock file."""
     from filelock import FileLock
 
     store, blobs = make_folder(cache_dir() / "downloads"), make_folder(cache_dir() / "blobs")
@@ -240,7 +242,7 @@ def _download(s: Source, known: dict, update_pins: bool, progress) -> tuple[Tree
 
 
 def _rows_of(part, file, blobs: Path, what: str, progress) -> list[dict]:
-    "Index rows of one download: of each member, and of what was dropped."
+    """Index rows of one download: of each member, and of what was dropped."""
     if not part.archive:
         to = blobs / file.sha256[:2] / file.sha256
         make_folder(to.parent)
@@ -267,18 +269,18 @@ INDEX_COLUMNS = ("path", "sha256", "size", "reason", "message")
 
 
 def _index(entry: dict) -> Path:
-    "Where the index of a lock entry stands: its name follows from the bytes that were unpacked."
+    """Where the index of a lock entry stands: its name follows from the bytes that were unpacked."""
     name = sha256_text("|".join(f"{p['name']}={p['sha256']}" for p in entry["parts"]))
     return cache_dir() / "trees" / f"{name}.csv"
 
 
 def _speaks_of(entry: dict, s: Source) -> bool:
-    "Whether a lock entry is of what the catalogue names now, not of another version or address."
+    """Whether a lock entry is of what the catalogue names now, not of another version or address."""
     return (entry["handle"], entry["download"]) == (s.handle, s.download)
 
 
 def _cached(s: Source, entry: dict | None) -> Tree | None:
-    "The tree of a lock entry that is unpacked here already, whole; None where it has to be fetched."
+    """The tree of a lock entry that is unpacked here already, whole; None where it has to be fetched."""
     if not entry or not _speaks_of(entry, s):
         return None
     if s.pin and split_list(s.pin) != [p["sha256"] for p in entry["parts"]]:

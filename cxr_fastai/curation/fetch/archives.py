@@ -2,7 +2,8 @@
 Dropped of it; the bytes of each member then stand in store/<sha256[:2]>/<sha256>.
 
 A name in an archive is never a name on disk. No link, device or folder of an archive is ever made, no archive within
-it unpacked, and nothing kept of one that is refused."""
+it unpacked, and nothing kept of one that is refused.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ __all__ = ["Member", "Dropped", "Limits", "LIMITS", "unpack"]
 
 @dataclass(frozen=True)
 class Member:
-    "A file of an archive."
+    """A file of an archive."""
 
     path: str  # as in the archive, with /
     sha256: str  # of its bytes, and their name in the store
@@ -52,7 +53,8 @@ def unpack(
 ) -> tuple[list[Member], list[Dropped]]:  # each sorted by path
     """Put every regular file of a zip or tar into the store. Its kind shows in its bytes, not in its name.
     Raises `IntegrityError` for an archive that is damaged, hostile or of another kind: nothing of it stays.
-    Raises `StorageError` for want of room or permission: what is done stays, for the next attempt to find."""
+    Raises `StorageError` for want of room or permission: what is done stays, for the next attempt to find.
+    """
     blobs = _Blobs(make_folder(store))
     try:
         f = open(archive, "rb")
@@ -112,7 +114,7 @@ def _strip(path: str, n: int) -> str:
 
 
 def _settle(found: list[Member], strip: int) -> tuple[list[Member], list[Dropped]]:
-    "Each path once, as it is to be: no second copy in a doubled folder, no name twice. The first one stays."
+    """Each path once, as it is to be: no second copy in a doubled folder, no name twice. The first one stays."""
     first: dict[str, str] = {}
     for m in found:
         first.setdefault(m.path, m.sha256)
@@ -138,7 +140,7 @@ def _settle(found: list[Member], strip: int) -> tuple[list[Member], list[Dropped
 
 
 def _undoubled(path: str) -> list[str]:
-    "a/a/x -> [a/x]: the path without one of two equal neighbouring folders."
+    """a/a/x -> [a/x]: the path without one of two equal neighbouring folders."""
     parts = path.split("/")
     return [
         "/".join(parts[:i] + parts[i + 1 :])
@@ -151,7 +153,7 @@ def _undoubled(path: str) -> list[str]:
 
 
 class _Blobs:
-    "Files named by their SHA-256. One that is there is not written again. Holds no lock: writers may share a store."
+    """Files named by their SHA-256. One that is there is not written again. Holds no lock: writers may share a store."""
 
     parts: set[Path] = set()  # temporary files of this process
 
@@ -165,7 +167,7 @@ class _Blobs:
                 part.unlink(missing_ok=True)
 
     def put(self, pieces) -> tuple[str, int]:
-        "(SHA-256, size) of the bytes that `pieces` yields, once they stand in the store."
+        """(SHA-256, size) of the bytes that `pieces` yields, once they stand in the store."""
         digest, size, held, spilled = hashlib.sha256(), 0, [], 0
         try:
             for piece in pieces:
@@ -197,14 +199,14 @@ class _Blobs:
             os.replace(self.part, blob)
 
     def forget(self):
-        "Remove what came since this object was made."
+        """Remove what came since this object was made."""
         for blob in self.new:
             with suppress(OSError):
                 blob.unlink()
                 blob.parent.rmdir()
 
     def check_room(self, size: int, name: str):
-        "Raise `StorageError` where `size` bytes have no room. What an earlier attempt left may be part of them."
+        """Raise `StorageError` where `size` bytes have no room. What an earlier attempt left may be part of them."""
         need, free = int(size * MARGIN), shutil.disk_usage(self.folder).free
         if need <= free:
             return
@@ -217,7 +219,7 @@ class _Blobs:
 
 
 def _lives(pid: str) -> bool:
-    "Whether another process of that number runs."
+    """Whether another process of that number runs."""
     if pid == str(os.getpid()):
         return False  # the number was given anew, as always in a container
     if os.name == "nt":
@@ -265,7 +267,7 @@ DOCUMENTS = (
 
 
 def _kind(head: bytes) -> str:
-    "What an archive's first bytes tell: a key of `MAGIC`, tar, or '' for no archive."
+    """What an archive's first bytes tell: a key of `MAGIC`, tar, or '' for no archive."""
     for kind, magics in MAGIC.items():
         if head.startswith(magics):
             return kind
@@ -280,7 +282,7 @@ def _kind(head: bytes) -> str:
 
 
 def _check_kind(a: Archive) -> str:
-    "One of `READ`. Raises `IntegrityError` that says what the file is instead."
+    """One of `READ`. Raises `IntegrityError` that says what the file is instead."""
     head = a.take(1 << 16, at=0)
     a.take(0, at=0)
     kind = _kind(head)
@@ -296,7 +298,7 @@ def _check_kind(a: Archive) -> str:
 
 
 def _what_else(head: bytes) -> str:
-    "What came in place of an archive: mostly a page that asks to sign in."
+    """What came in place of an archive: mostly a page that asks to sign in."""
     if not head:
         return "an empty file"
     if not head.strip(b"\0"):

@@ -1,5 +1,6 @@
 """What readers of zips and tars share: an open archive with what it may cost, its entries, and what is left out of it.
-Nothing here writes; no size that an archive states is believed, bytes are counted as they come."""
+Nothing here writes; no size that an archive states is believed, bytes are counted as they come.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ __all__ = ["Archive", "Deflate", "Dropped", "Entry", "Limits", "unwanted"]
 
 @dataclass(frozen=True)
 class Dropped:
-    "A thing in an archive that is left out: a row of rejects.csv, stage `archive`."
+    """A thing in an archive that is left out: a row of rejects.csv, stage `archive`."""
 
     path: str
     reason: str  # junk | link | device | name_not_utf8 | duplicate_name | nested_copy | nested_archive | outside
@@ -29,7 +30,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Entry:
-    "A regular file of an archive."
+    """A regular file of an archive."""
 
     path: str  # as in the archive, with /
     pieces: Iterator[
@@ -39,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Limits:
-    "What one archive may cost, counted while it is read."
+    """What one archive may cost, counted while it is read."""
 
     total: int = (
         1 << 40
@@ -67,7 +68,7 @@ HOSTILE = "Nothing of it is kept: take {} from its publisher alone."
 
 
 class Archive:
-    "An open archive: its bytes, what messages call it, and what it has cost so far."
+    """An open archive: its bytes, what messages call it, and what it has cost so far."""
 
     def __init__(self, f, path: Path, name: str, limits: Limits):
         self.f, self.path, self.name, self.limits = f, path, name, limits
@@ -90,7 +91,7 @@ class Archive:
         return self.refuse(f"it needs more than {MEMORY:,} bytes of memory", member, BY_HAND)
 
     def take(self, n: int, at: int | None = None) -> bytes:
-        "The next bytes of the file, or those from `at` on: `n`, unless it ends."
+        """The next bytes of the file, or those from `at` on: `n`, unless it ends."""
         try:
             if at is not None:
                 self.f.seek(at)
@@ -105,12 +106,12 @@ class Archive:
         self.check_time(path)
 
     def count_stream(self, n: int):
-        "Bytes decompressed of an archive that is compressed as a whole, headers and all."
+        """Bytes decompressed of an archive that is compressed as a whole, headers and all."""
         self.read += n
         self._check(self.read, self.f.tell(), self.limits.total, None)
 
     def within(self, pieces, path: str, cost: int):
-        "The pieces of a member, held against the limits as they come. `cost`: bytes that it takes in the archive."
+        """The pieces of a member, held against the limits as they come. `cost`: bytes that it takes in the archive."""
         done = 0
         for piece in pieces:
             done += len(piece)
@@ -139,7 +140,7 @@ class Archive:
             )
 
     def place(self, name: str) -> str:
-        "The path that a member's name means, with /. Refuses an archive whose names lead out of it."
+        """The path that a member's name means, with /. Refuses an archive whose names lead out of it."""
         parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
         if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in parts:
             raise self.refuse("its path leads out of the archive", name, HOSTILE)
@@ -163,7 +164,7 @@ def unwanted(path: str) -> Dropped | None:
 
 
 class Deflate:
-    "zlib's decompressor with the face of those of bz2 and lzma."
+    """zlib's decompressor with the face of those of bz2 and lzma."""
 
     def __init__(self, wbits: int):
         self.z = zlib.decompressobj(wbits)

@@ -3,7 +3,8 @@ where known, the file's SHA-256; returns a Download that lies under its SHA-256.
 pass. Never follows anything but http(s), never shows a query string or a header, never lets a file into the store that
 is not what it should be.
 
-A body that ends with its connection, with neither a stated length nor chunks, may have been cut: only a pin tells."""
+A body that ends with its connection, with neither a stated length nor chunks, may have been cut: only a pin tells.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ END = re.compile(r"bytes \*/(\d+)")
 
 @dataclass(frozen=True)
 class Download:
-    "A file that came whole."
+    """A file that came whole."""
 
     path: Path  # store/<sha256>
     sha256: str
@@ -56,7 +57,8 @@ def download(
 ) -> Download:
     """Fetch the file; at once, and without network, where the pinned one stands in the store.
     Raises `SourceUnavailable` (network, refused, a web page instead), `IntegrityError` (not the pin, over the cap),
-    `StorageError` (no room, no permission), `UsageError` (no http(s) address, no SHA-256)."""
+    `StorageError` (no room, no permission), `UsageError` (no http(s) address, no SHA-256).
+    """
     pin, store = _checked_pin(pin, name), Path(store)
     kept = store / pin
     if pin and kept.is_file() and (size := kept.stat().st_size):
@@ -85,7 +87,7 @@ def _checked_pin(pin: str, name: str) -> str:
 
 @dataclass
 class _Job:
-    "A download's settings, and what it has seen of the server."
+    """A download's settings, and what it has seen of the server."""
 
     http: Exchange
     store: Path
@@ -101,7 +103,7 @@ class _Job:
     # ---- attempts
 
     def fill(self, part: Partial):
-        "Attempt after attempt, until `part` is whole."
+        """Attempt after attempt, until `part` is whole."""
         begun, asked, failed, best = time.monotonic(), 0, 0, part.done
         self.afresh, self.misfits = False, 0
         try:
@@ -141,7 +143,7 @@ class _Job:
             return e
 
     def _attempt(self, session, part: Partial):
-        "One question and its answer; returns where `part` is whole."
+        """One question and its answer; returns where `part` is whole."""
         begin = part.done if part.validator and not self.afresh else 0
         more = {"Range": f"bytes={begin}-", "If-Range": part.validator} if begin else {}
         with self.http.ask(session, more) as answer:
@@ -193,7 +195,7 @@ class _Job:
     # ---- the answer
 
     def _place(self, answer, part: Partial, begin: int) -> tuple[int, int | None]:
-        "(byte that the body begins with, bytes of the whole file or None). Raises where it is not what was asked for."
+        """(byte that the body begins with, bytes of the whole file or None). Raises where it is not what was asked for."""
         how = coding(answer)
         if answer.status_code == 200:
             if how == "identity":
@@ -214,11 +216,11 @@ class _Job:
         raise self._misfit("the part that came is not the one that was asked for")
 
     def _same(self, answer, part: Partial, size: int) -> bool:
-        "Whether the answer speaks of the file that `part` is the beginning of."
+        """Whether the answer speaks of the file that `part` is the beginning of."""
         return validator(answer) in ("", part.validator) and part.size in (None, size)
 
     def _past_the_end(self, answer, part: Partial):
-        "Returns where `part` is the whole file: nothing of it was left to ask for."
+        """Returns where `part` is the whole file: nothing of it was left to ask for."""
         m = END.fullmatch(answer.headers.get("Content-Range", "").strip())
         size = int(m[1]) if m else part.size
         if size == part.done and self._same(answer, part, size):

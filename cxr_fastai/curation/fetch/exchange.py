@@ -1,6 +1,7 @@
 """One question over http(s) and its answer, for a download. Takes an address and headers, gives the answer, its bytes,
 and in plain words what went wrong. Never follows another scheme, never gives one host's headers to another, never shows
-a query string or a header. Writes nothing."""
+a query string or a header. Writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.I | re.S)
 
 
 class Again(Exception):
-    "An attempt failed in a way that may pass. `wait`: seconds that the server asks for."
+    """An attempt failed in a way that may pass. `wait`: seconds that the server asks for."""
 
     def __init__(self, reason: str, wait: float = 0.0):
         super().__init__(reason)
@@ -45,7 +46,7 @@ class Again(Exception):
 
 @dataclass
 class Exchange:
-    "An address, how patiently it is asked, and what messages call it."
+    """An address, how patiently it is asked, and what messages call it."""
 
     where: object  # a URL, or a function that gives (URL, headers), or (an answer that is open already, {})
     name: str
@@ -55,7 +56,7 @@ class Exchange:
     # ---- the question
 
     def address(self) -> tuple[str, dict]:
-        "(URL, headers) to ask next. Raises `UsageError` for what is no http(s) address."
+        """(URL, headers) to ask next. Raises `UsageError` for what is no http(s) address."""
         url, headers = self.where() if callable(self.where) else (self.where, {})
         if hasattr(url, "raw"):
             self.page = bare(url.url)
@@ -69,7 +70,7 @@ class Exchange:
         return url, dict(headers)
 
     def ask(self, session, more: dict):
-        "The answer to the address and the headers `more`, its body unread. Raises `Again`."
+        """The answer to the address and the headers `more`, its body unread. Raises `Again`."""
         import requests
         import urllib3
 
@@ -86,7 +87,7 @@ class Exchange:
         )  # outside the handler: what requests says holds the whole address
 
     def _follow(self, session, url: str, theirs: dict, ours: dict):
-        "As requests does, but no scheme other than http(s), and nothing of the caller's to another host."
+        """As requests does, but no scheme other than http(s), and nothing of the caller's to another host."""
         for _ in range(MAX_REDIRECTS):
             own = any(h.lower() == "authorization" for h in theirs)
             answer = session.get(
@@ -107,7 +108,7 @@ class Exchange:
         )
 
     def _sent_on(self, session, answer, url: str) -> str:
-        "Where a redirect leads; '' for any other answer."
+        """Where a redirect leads; '' for any other answer."""
         try:
             if not (to := session.get_redirect_target(answer)):
                 return ""
@@ -123,7 +124,7 @@ class Exchange:
         )
 
     def _why(self, e: Exception) -> str:
-        "What went wrong on the line, in words that hold no address."
+        """What went wrong on the line, in words that hold no address."""
         causes = [e]
         while (e := e.__cause__ or e.__context__) and e not in causes:
             causes.append(e)
@@ -151,7 +152,7 @@ class Exchange:
     # ---- the answer
 
     def refused(self, answer) -> Exception:
-        "What an answer that is no file raises: `Again` where another attempt may help, else `SourceUnavailable`."
+        """What an answer that is no file raises: `Again` where another attempt may help, else `SourceUnavailable`."""
         code = answer.status_code
         said = f"HTTP {code} {printable(one_line(answer.reason or ''))}".strip()
         if code in PASSING or code >= 500:
@@ -169,7 +170,7 @@ class Exchange:
         return SourceUnavailable(f"{self.name}: {said}{_title(page)}. {remedy}")
 
     def body(self, answer):
-        "The bytes as they come, decoded. Raises `Again` where they stop, or trickle."
+        """The bytes as they come, decoded. Raises `Again` where they stop, or trickle."""
         import urllib3
 
         coded, mark, got = coding(answer) != "identity", time.monotonic(), 0
@@ -191,7 +192,7 @@ class Exchange:
             yield chunk
 
     def no_page(self, chunks):
-        "The same bytes. Raises `SourceUnavailable` where they begin as a web page does and no page was asked for."
+        """The same bytes. Raises `SourceUnavailable` where they begin as a web page does and no page was asked for."""
         head = b""
         for chunk in chunks:
             head += chunk
@@ -210,7 +211,7 @@ class Exchange:
 
 
 def new_session():
-    "A session of requests that leaves redirects alone: it would read their bodies whole, however long."
+    """A session of requests that leaves redirects alone: it would read their bodies whole, however long."""
     import requests
 
     session = requests.Session()
@@ -219,18 +220,18 @@ def new_session():
 
 
 def bare(url: str) -> str:
-    "The address without user, query and fragment: what may be shown."
+    """The address without user, query and fragment: what may be shown."""
     u = urlsplit(url)
     return printable(f"{u.scheme}://{u.netloc.rpartition('@')[2]}{u.path}")
 
 
 def coding(answer) -> str:
-    "How the body is coded: identity, gzip, .."
+    """How the body is coded: identity, gzip, .."""
     return answer.headers.get("Content-Encoding", "").strip().lower() or "identity"
 
 
 def validator(answer) -> str:
-    "What If-Range may hold: a strong ETag, else Last-Modified; '' where neither is there or the body is coded."
+    """What If-Range may hold: a strong ETag, else Last-Modified; '' where neither is there or the body is coded."""
     if coding(answer) != "identity":
         return ""
     etag = answer.headers.get("ETag", "")
@@ -245,12 +246,12 @@ def _scheme(url) -> str:
 
 
 def _as_it_is(request):
-    "Keeps a given Authorization, which ~/.netrc would replace."
+    """Keeps a given Authorization, which ~/.netrc would replace."""
     return request
 
 
 def _retry_after(answer) -> float:
-    "Seconds that Retry-After asks for, from a number or a date; 0 where it asks for none."
+    """Seconds that Retry-After asks for, from a number or a date; 0 where it asks for none."""
     from urllib3.exceptions import InvalidHeader
     from urllib3.util import Retry
 
@@ -261,14 +262,14 @@ def _retry_after(answer) -> float:
 
 
 def _title(page: bytes) -> str:
-    "The title of a web page as messages show it, ('..') with a blank before it; '' where it has none."
+    """The title of a web page as messages show it, ('..') with a blank before it; '' where it has none."""
     m = TITLE.search(page)
     said = printable(one_line(html.unescape(m[1].decode("utf-8", "replace")))) if m else ""
     return f" ({said[:80]!r})" if said else ""
 
 
 def no_query(record: logging.LogRecord) -> bool:
-    "A log filter: urllib3 logs whole addresses, and the query of a signed link opens it for whoever reads it."
+    """A log filter: urllib3 logs whole addresses, and the query of a signed link opens it for whoever reads it."""
     if isinstance(record.args, tuple):
         record.args = tuple(
             re.sub(r"\?.*", "?...", a) if isinstance(a, str) else a for a in record.args

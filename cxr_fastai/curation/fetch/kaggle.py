@@ -1,6 +1,7 @@
 """Kaggle's datasets, asked through kagglesdk, the SDK beneath the official client's command line. (That one signs in
 over the network when it is imported, prints, exits, and sets no timeouts.) Returns Checks and Plans; downloads
-nothing."""
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ __all__ = ["check_kaggle", "plan_kaggle"]
 
 
 def _dataset(source) -> tuple[str, str, str]:
-    "(owner, name, pinned version or blank)"
+    """(owner, name, pinned version or blank)"""
     handle, _, version = source.handle.partition("@")
     if version and not re.fullmatch("[1-9][0-9]*", version):
         raise CatalogError(
@@ -39,7 +40,7 @@ def _dataset(source) -> tuple[str, str, str]:
 
 
 def _ways() -> str:
-    "How to sign in. The client for Python 3.10 knows fewer ways."
+    """How to sign in. The client for Python 3.10 knows fewer ways."""
     import kagglesdk
 
     newer = (
@@ -73,7 +74,7 @@ def _says(source, signed: bool) -> dict:
 
 
 def _api_key() -> tuple[str | None, str | None]:
-    "(user, key) of the older tokens. The SDK itself reads only ~/.kaggle/kaggle.json; the rest is as in the client."
+    """(user, key) of the older tokens. The SDK itself reads only ~/.kaggle/kaggle.json; the rest is as in the client."""
     home, xdg = (
         Path.home() / ".kaggle",
         Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"),
@@ -88,7 +89,7 @@ def _api_key() -> tuple[str | None, str | None]:
 
 
 def _ready_session(client):
-    "The client's session with what the client leaves out: timeouts, large answers left unread, `kaggle auth login`."
+    """The client's session with what the client leaves out: timeouts, large answers left unread, `kaggle auth login`."""
     from requests.adapters import HTTPAdapter
 
     class Timed(HTTPAdapter):
@@ -111,7 +112,7 @@ def _ready_session(client):
 
 
 def _kaggle(source, ask: Callable):
-    "ask(the SDK's dataset service), patiently. Raises `Refused`."
+    """ask(the SDK's dataset service), patiently. Raises `Refused`."""
     from kagglesdk import KaggleClient
 
     user, key = _api_key()
@@ -124,7 +125,7 @@ def _kaggle(source, ask: Callable):
 
 
 def _kaggle_current(source) -> tuple[str, int | None]:
-    "(current version, its bytes)"
+    """(current version, its bytes)"""
     from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
 
     request = ApiGetDatasetRequest()
@@ -141,7 +142,7 @@ def _kaggle_current(source) -> tuple[str, int | None]:
 
 
 def _kaggle_archive(source, version: str):
-    "The open answer that holds a version's archive, unread, and its bytes."
+    """The open answer that holds a version's archive, unread, and its bytes."""
     from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
 
     request = ApiDownloadDatasetRequest()

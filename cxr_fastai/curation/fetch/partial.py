@@ -5,7 +5,8 @@ never trusts bytes of an earlier run whose checksum it has not seen again.
     .KEY.HOST.PID-N.part   the bytes; N counts within the process, so that no two writers share a file
     .KEY.HOST.PID-N.json   what they are of, and the SHA-256 of the first `done` of them at the last checkpoint
 
-KEY is a SHA-256 of the key, cut to 32 digits: no address stands in a name or in a file."""
+KEY is a SHA-256 of the key, cut to 32 digits: no address stands in a name or in a file.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ _ACTIVE: set[str] = set()  # stems that this process writes
 
 @contextmanager
 def disk(folder):
-    "Turns what the disk refuses into a `StorageError`."
+    """Turns what the disk refuses into a `StorageError`."""
     try:
         yield
     except OSError as e:
@@ -47,7 +48,7 @@ def disk(folder):
 
 
 class Partial:
-    "Bytes that come, their running SHA-256, and what a later run needs to go on. A context manager."
+    """Bytes that come, their running SHA-256, and what a later run needs to go on. A context manager."""
 
     def __init__(
         self,
@@ -103,7 +104,7 @@ class Partial:
     # ---- bytes
 
     def restart(self, validator: str, etag: str, size: int | None):
-        "Throw away what there is: the bytes that follow are the first."
+        """Throw away what there is: the bytes that follow are the first."""
         with self._disk():
             os.stat(
                 self.path
@@ -116,7 +117,7 @@ class Partial:
         self._next = time.monotonic() + EVERY
 
     def write(self, chunk: bytes):
-        "Add bytes. Raises `StorageError`, leaving no file, where the disk refuses them."
+        """Add bytes. Raises `StorageError`, leaving no file, where the disk refuses them."""
         with self._disk():
             self.file.write(chunk)
         self.hash.update(chunk)
@@ -125,7 +126,7 @@ class Partial:
             self.checkpoint()
 
     def checkpoint(self):
-        "What is written so far is on disk and vouched for."
+        """What is written so far is on disk and vouched for."""
         state = dict(
             key=self.key,
             validator=self.validator,
@@ -147,7 +148,7 @@ class Partial:
         os.replace(new, self.sidecar)
 
     def finish(self) -> Path:
-        "Into the store, under its SHA-256; what dead processes left under this key goes."
+        """Into the store, under its SHA-256; what dead processes left under this key goes."""
         path = self._end(self.sha256)
         with suppress(OSError):
             for stem in self._dead():
@@ -156,7 +157,7 @@ class Partial:
         return path
 
     def reject(self) -> Path:
-        "Set aside as <key>.corrupt, of which there is one at most."
+        """Set aside as <key>.corrupt, of which there is one at most."""
         return self._end(self.corrupt.name)
 
     @property
@@ -184,14 +185,14 @@ class Partial:
     # ---- what others left
 
     def _dead(self) -> list[str]:
-        "Stems of this key that no living process writes, the largest first."
+        """Stems of this key that no living process writes, the largest first."""
         mine = re.compile(rf"(\.{self.key[:32]}\.([\w-]+)\.(\d+)-\d+)\.(?:part|json|tmp)")
         met = {m[1]: m for n in os.listdir(self.store) if (m := mine.fullmatch(n))}
         dead = [s for s, m in met.items() if not _alive(self.store / s, m[2], int(m[3]))]
         return sorted(dead, key=lambda s: (-_size(self.store / f"{s}.part"), s))
 
     def _take_over(self, stem: str) -> bool:
-        "Whether the bytes under `stem` are ours now and are what their sidecar says."
+        """Whether the bytes under `stem` are ours now and are what their sidecar says."""
         old = self.store / f"{stem}.part"
         try:
             file = open(old, "r+b")
@@ -215,7 +216,7 @@ class Partial:
         return self.file is not None
 
     def _vouched(self, file, state: dict) -> bool:
-        "Whether the first `done` bytes of `file` are those of the sidecar; what stands behind them goes."
+        """Whether the first `done` bytes of `file` are those of the sidecar; what stands behind them goes."""
         try:
             known, done, h = (
                 state["key"] == self.key and state["validator"],
@@ -259,7 +260,7 @@ class Partial:
 
 
 def _alive(stem: Path, host: str, pid: int) -> bool:
-    "Whether the process that began the file may still write it; True where that cannot be told."
+    """Whether the process that began the file may still write it; True where that cannot be told."""
     if host == HOST and pid == os.getpid():
         return stem.name in _ACTIVE
     if host != HOST or os.name == "nt":
@@ -279,7 +280,7 @@ def _alive(stem: Path, host: str, pid: int) -> bool:
 
 
 def _born(pid: int) -> str:
-    "When a process began, in ticks since the machine did; '' where the system does not say."
+    """When a process began, in ticks since the machine did; '' where the system does not say."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -288,7 +289,8 @@ def _born(pid: int) -> str:
 
 def _lock(file) -> bool:
     """False where another process, maybe in another container or on another machine, holds the file.
-    Some file systems always say yes: a second word, on which nothing rests."""
+    Some file systems always say yes: a second word, on which nothing rests.
+    """
     if fcntl is None:
         return True
     try:

@@ -1,5 +1,6 @@
 """Asking a server before anything is downloaded: patiently, with timeouts, and told in plain words. Every failure ends
-as `Refused`, which carries a Check; no token nor signed link ever stands in one. Writes and prints nothing."""
+as `Refused`, which carries a Check; no token nor signed link ever stands in one. Writes and prints nothing.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ LATER = "Check the network and its proxy, and try again later; or give --mirror 
 
 @dataclass(frozen=True)
 class Part:
-    "One file to download."
+    """One file to download."""
 
     name: str  # of the file, for people and, where it is no archive, in the tree
     archive: bool  # to unpack; else it stands in the tree under its name
@@ -63,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Check:
-    "What stands between a source and its download."
+    """What stands between a source and its download."""
 
     state: str  # ready | sign_in | forbidden | moved | unreachable | no_download
     message: str  # what was found
@@ -72,7 +73,7 @@ class Check:
 
 
 class Refused(SourceUnavailable):
-    "A source that cannot be had as things stand. `check` says why, and what to do."
+    """A source that cannot be had as things stand. `check` says why, and what to do."""
 
     def __init__(self, id: str, check: Check):
         super().__init__(f"{id}: {check.message}. {check.remedy}")
@@ -90,7 +91,7 @@ def refused(source, state: str, message: str, remedy: str) -> Refused:
 
 
 def _status(e) -> int:
-    "The status that an HTTPError stands for: the Kaggle client also raises one for a code inside a good answer."
+    """The status that an HTTPError stands for: the Kaggle client also raises one for a code inside a good answer."""
     r = e.response
     if r is None:
         return 0
@@ -103,7 +104,7 @@ def _status(e) -> int:
 
 
 def _pause(e, i: int) -> float | None:
-    "Seconds to wait after failure `e` of try `i`; None: asking again is no use."
+    """Seconds to wait after failure `e` of try `i`; None: asking again is no use."""
     from requests import Timeout
     from urllib3.exceptions import InvalidHeader
     from urllib3.util import Retry
@@ -121,7 +122,7 @@ def _pause(e, i: int) -> float | None:
 
 
 def patiently(ask: Callable):
-    "ask(), and again where that may help, at most TRIES times."
+    """ask(), and again where that may help, at most TRIES times."""
     from requests import ConnectionError, HTTPError, Timeout
 
     for i in range(TRIES):
@@ -148,7 +149,7 @@ def told(
     who: str,  # the server, in messages
     says: dict,  # status -> (state, message, remedy)
 ):
-    "Turns what a request raises into `Refused`. The exception's own words may hold a signed link and are left out."
+    """Turns what a request raises into `Refused`. The exception's own words may hold a signed link and are left out."""
     from requests import ConnectionError, HTTPError, RequestException, Timeout
     from requests.exceptions import ProxyError, SSLError
 
@@ -185,7 +186,7 @@ def told(
 
 
 def ask_url(method: str, url: str, headers=None, auth=None):
-    "The answer, its body unread. Raises requests' exceptions."
+    """The answer, its body unread. Raises requests' exceptions."""
     import requests
 
     r = requests.request(
@@ -204,7 +205,7 @@ def ask_url(method: str, url: str, headers=None, auth=None):
 
 
 def _probe(url: str):
-    "The answer to HEAD; where a server refuses that, to GET of the first byte."
+    """The answer to HEAD; where a server refuses that, to GET of the first byte."""
     from requests import HTTPError
 
     try:
@@ -216,13 +217,13 @@ def _probe(url: str):
 
 
 def size_at(source, url: str, who: str, says: dict) -> int | None:
-    "Bytes that `url` would give, None where the server does not tell. Raises `Refused`."
+    """Bytes that `url` would give, None where the server does not tell. Raises `Refused`."""
     with told(source, who, says), _probe(url) as r:
         return length(source, r, who)
 
 
 def length(source, r, who: str) -> int | None:
-    "Bytes of the file behind answer `r`. Raises `Refused` for a web page."
+    """Bytes of the file behind answer `r`. Raises `Refused` for a web page."""
     if r.headers.get("Content-Type", "").startswith("text/html"):
         raise refused(
             source,
@@ -239,7 +240,7 @@ def pin_of(
     exact: str,  # the version that the catalogue's handle pins, or blank
     version: str,  # the one to download
 ) -> str:
-    "The catalogue's SHA-256 of the one archive; blank where it speaks of another version."
+    """The catalogue's SHA-256 of the one archive; blank where it speaks of another version."""
     return "" if exact and version != exact else getattr(source, "pin", "")
 
 
@@ -248,5 +249,5 @@ def mirror_way(source) -> str:
 
 
 def mirror_path(source) -> Path:
-    "Where a mirror holds the source: kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID."
+    """Where a mirror holds the source: kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID."""
     return Path(source.transport) / source.handle.split("@")[0]

@@ -2,7 +2,8 @@
 nothing.
 
 tarfile reads the headers. The stream is decompressed here, and each header looked at before tarfile acts on it:
-tarfile puts no bound on what a piece or a header becomes in memory, and takes a broken header for the archive's end."""
+tarfile puts no bound on what a piece or a header becomes in memory, and takes a broken header for the archive's end.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ BROKEN = (
 
 
 class TarReader:
-    "A tar, and the file that tarfile reads it from."
+    """A tar, and the file that tarfile reads it from."""
 
     def __init__(self, a: Archive, kind: str):  # kind: tar, or a key of `METHODS`
         self.a, self.kind = a, kind
@@ -72,7 +73,7 @@ class TarReader:
         self.blocks = self._decompress(kind) if kind in METHODS else iter(self._raw, b"")
 
     def read(self, n: int) -> bytes:
-        "The next block, for tarfile, which does not mind how long it is."
+        """The next block, for tarfile, which does not mind how long it is."""
         block = next(self.blocks, b"")
         self.a.count_stream(len(block))
         self.left -= len(block)
@@ -84,7 +85,7 @@ class TarReader:
         return block
 
     def entries(self) -> Iterator[Entry | Dropped]:
-        "In the order of the file."
+        """In the order of the file."""
         a = self.a
         tar = self._ask(
             lambda: tarfile.open(
@@ -130,7 +131,7 @@ class TarReader:
         return self.a.refuse(f"a {self.kind} file, but of no tar", todo=BY_HAND)
 
     def _ask(self, fn, *args):
-        "tarfile's answer; its errors, as various as the damage, in the house's words."
+        """Tarfile's answer; its errors, as various as the damage, in the house's words."""
         try:
             return fn(*args)
         except BROKEN as e:
@@ -150,7 +151,7 @@ class TarReader:
         return data
 
     def _decompress(self, kind: str) -> Iterator[bytes]:
-        "Blocks of a compressed file, which may be several, one behind the other; what else follows is no part of it."
+        """Blocks of a compressed file, which may be several, one behind the other; what else follows is no part of it."""
         magic, method = METHODS[kind]
         d, data = method(), self._raw()
         while True:
@@ -175,14 +176,14 @@ class TarReader:
 
 
 def _in_order(pieces: list[tuple[int, int]]) -> bool:
-    "Whether the (start, size) of a sparse file's pieces follow each other: tarfile looks for each among all others."
+    """Whether the (start, size) of a sparse file's pieces follow each other: tarfile looks for each among all others."""
     pieces = [(start, size) for start, size in pieces if size]
     ends = [0, *(start + size for start, size in pieces)]
     return all(start >= end and size > 0 for (start, size), end in zip(pieces, ends))
 
 
 def _header_type(reader: TarReader) -> type:
-    "tarfile's own, but for headers that tarfile would pass over as the archive's end, or read into memory whole."
+    """Tarfile's own, but for headers that tarfile would pass over as the archive's end, or read into memory whole."""
 
     class Header(tarfile.TarInfo):
         @classmethod

@@ -1,7 +1,8 @@
 """How each kind of source is asked. Takes Sources and the environment's ways of signing in; check() returns what is
 missing before any download, plan() the parts to download. Downloads nothing itself, writes no file, prints nothing.
 
-A newcomer adds a transport by one entry of TRANSPORTS, at the end of this file."""
+A newcomer adds a transport by one entry of TRANSPORTS, at the end of this file.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ def _signed_by_token(request):
 
 
 def _commit(source) -> str:
-    "The commit that the handle names: 40 hex digits, a tag, or nothing for the newest."
+    """The commit that the handle names: 40 hex digits, a tag, or nothing for the newest."""
     from requests import HTTPError
 
     repo, _, ref = source.handle.partition("@")
@@ -160,7 +161,7 @@ def _plan_github(source, version: str) -> Plan:
 
 
 def _downloads(source) -> list[tuple[str, str, str]]:
-    "(URL, file name, pin or blank) of each download. A URL's #fragment names the file where its path does not."
+    """(URL, file name, pin or blank) of each download. A URL's #fragment names the file where its path does not."""
     urls, pins = (split_list(getattr(source, c, "")) for c in ("download", "pin"))
     if pins and len(pins) != len(urls):
         raise CatalogError(
@@ -279,7 +280,7 @@ def _check_reference(source) -> Check:
 
 
 def how_to_get(source) -> str:
-    "One sentence: what a person does to have the source in a mirror."
+    """One sentence: what a person does to have the source in a mirror."""
     return TRANSPORTS[source.transport].by_hand(source, f"MIRROR/{mirror_path(source)}")
 
 
@@ -315,7 +316,8 @@ def plan(
     version="",  # to have instead of the handle's: what a lock file recorded
 ) -> Plan:
     """What to download to have `source`. Asks the server only where no version is pinned.
-    Raises `Refused`, which is a `SourceUnavailable`, and `CatalogError`."""
+    Raises `Refused`, which is a `SourceUnavailable`, and `CatalogError`.
+    """
     return TRANSPORTS[source.transport].plan(source, version)
 
 
@@ -323,7 +325,7 @@ def check(
     source,  # a catalog.Source
     deadline=90.0,  # seconds for all questions together
 ) -> Check:
-    "What is missing to download `source`. Never raises for what the source or its server does."
+    """What is missing to download `source`. Never raises for what the source or its server does."""
     asked = Future()
 
     def ask():
@@ -352,7 +354,7 @@ def check_all(
     workers=8,
     deadline=25.0,  # seconds for each source
 ) -> dict[str, Check]:
-    "source id -> Check, in the given order, asked at the same time. One that fails or hangs costs only its own line."
+    """Source id -> Check, in the given order, asked at the same time. One that fails or hangs costs only its own line."""
     sources = list(sources)
     with ThreadPoolExecutor(max(1, workers)) as pool:
         return dict(zip([s.id for s in sources], pool.map(lambda s: check(s, deadline), sources)))

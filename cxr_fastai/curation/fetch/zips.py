@@ -1,7 +1,8 @@
 """Read a zip: its files in the order of their bytes, each in pieces. Takes an open Archive; writes nothing.
 
 zipfile reads the directory. The bytes are decompressed here: zipfile's bzip2 and LZMA put no bound on what a piece
-becomes in memory (4 KB of bzip2: 4 GB), and Python 3.10's lets members overlap."""
+becomes in memory (4 KB of bzip2: 4 GB), and Python 3.10's lets members overlap.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ _ENCRYPTED, _PATCH, _UTF8 = 0x2041, 0x20, 0x800  # flag bits
 
 
 def _zip_lzma(read):
-    "The decompressor that the nine bytes before a zip's LZMA data ask for."
+    """The decompressor that the nine bytes before a zip's LZMA data ask for."""
     head = read(9)
     if len(head) < 9 or head[2:4] != b"\5\0" or head[4] >= 225:
         raise lzma.LZMAError("wrong LZMA properties")
@@ -59,7 +60,7 @@ _NOT_READ = {9: " (deflate64)", 93: " (Zstandard)", 95: " (xz)", 98: " (PPMd)"}
 
 
 class ZipReader:
-    "A zip. Its directory, and every name in it, is checked before `entries` yields the first byte."
+    """A zip. Its directory, and every name in it, is checked before `entries` yields the first byte."""
 
     def __init__(self, a: Archive):
         self.a = a
@@ -77,7 +78,7 @@ class ZipReader:
             raise a.refuse(f"unpacks to more than {a.limits.total:,} bytes", todo=BY_HAND)
 
     def entries(self) -> Iterator[Entry | Dropped]:
-        "In the order of their bytes in the file."
+        """In the order of their bytes in the file."""
         for info, path, end in zip(self.infos, self.paths, self.ends):
             self.a.count_member(path)
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive is not from Unix
@@ -95,7 +96,7 @@ class ZipReader:
                 )
 
     def _find_directory(self) -> tuple[int, int, int]:
-        "(members stated, first byte of the directory, its bytes)"
+        """(members stated, first byte of the directory, its bytes)"""
         a = self.a
         most = _END64.size + _LOCATOR64 + _END.size + 0xFFFF  # the last is the longest comment
         base = max(0, a.size - most)
@@ -148,7 +149,7 @@ class ZipReader:
             raise self.a.refuse(f"packed by method {what}, which is not read", name, BY_HAND)
 
     def _check_apart(self, info: zipfile.ZipInfo, start: int, end: int):
-        "No byte of the file belongs to two members: thousands would else unpack from the same ones."
+        """No byte of the file belongs to two members: thousands would else unpack from the same ones."""
         if info.header_offset < 0:
             raise self.a.refuse("damaged: it starts before the file does", _zip_name(info))
         if start + info.compress_size > end:
@@ -217,7 +218,7 @@ def _zip_raw_name(info: zipfile.ZipInfo) -> bytes:
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    "A name without the flag for UTF-8 mostly is UTF-8 all the same (macOS), else of the code page that zips had first."
+    """A name without the flag for UTF-8 mostly is UTF-8 all the same (macOS), else of the code page that zips had first."""
     try:
         return _zip_raw_name(info).decode()
     except UnicodeDecodeError:

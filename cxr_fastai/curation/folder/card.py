@@ -1,5 +1,6 @@
 """What a curation looks like to people: the summary table and the dataset card. Takes a Curation, returns text; writes
-nothing, and says no more than the records, the copies and the catalogue hold."""
+nothing, and says no more than the records, the copies and the catalogue hold.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ UNSHARED = {"no": "not allowed"}  # what is said of a source that is not marked 
 
 
 def summary_rows(records) -> list[tuple]:
-    "(class, source, train, valid, test, all) sorted; then a row of totals."
+    """(class, source, train, valid, test, all) sorted; then a row of totals."""
     n = Counter((c, r.source, r.split) for r in records for c in present(r.label))
     rows = [(c, s, *(n[c, s, p] for p in SPLITS)) for c, s in sorted({(c, s) for c, s, _ in n})]
     rows = [(*row, sum(row[2:])) for row in rows]
@@ -32,7 +33,7 @@ def summary_rows(records) -> list[tuple]:
 
 
 def summary_table(records) -> str:
-    "Class x source x split, aligned for a terminal."
+    """Class x source x split, aligned for a terminal."""
     rows = [HEADER, *summary_rows(records)]
     wide = [max(len(str(r[i])) for r in rows) for i in range(len(HEADER))]
 
@@ -47,13 +48,13 @@ def summary_table(records) -> str:
 
 
 def used_sources(done) -> list:
-    "The sources that gave images, in catalogue order."
+    """The sources that gave images, in catalogue order."""
     used = {r.source for r in done.records}
     return [s for s in done.sources if s.id in used]
 
 
 def share_lines(done) -> list[str]:
-    "The licence gate: how many images may be shared on, and which sources' must not be published."
+    """The licence gate: how many images may be shared on, and which sources' must not be published."""
     images, sources = Counter(r.source for r in done.records), used_sources(done)
     free = [s.id for s in sources if s.redistribute == "yes"]
     shut = [
@@ -75,14 +76,14 @@ def incomplete_line(done) -> str:
 
 
 def age_group(record, source) -> str:
-    "child, adult or unknown: of the record's age where it has one, else as the catalogue says of the whole source."
+    """child, adult or unknown: of the record's age where it has one, else as the catalogue says of the whole source."""
     if record.age:
         return "child" if float(record.age) < ADULT else "adult"
     return source.age_group if source.age_group in ("child", "adult") else "unknown"
 
 
 def confounds(done) -> list[str]:
-    "Where the source, or the age group, gives the class away, and what a class lacks."
+    """Where the source, or the age group, gives the class away, and what a class lacks."""
     by_id, out = {s.id: s for s in done.sources}, []
     for c in _classes(done):
         records = _of_class(done, c)
@@ -129,7 +130,7 @@ def _largest(names) -> tuple[str, int]:
 
 
 def dataset_card(done) -> str:
-    "README.md of a curated folder: what is in it, from where, under which licence, and what to beware of."
+    """README.md of a curated folder: what is in it, from where, under which licence, and what to beware of."""
     parts = [
         md(incomplete_line(done)),
         f"# {md(done.recipe.title)}",
@@ -193,7 +194,7 @@ def _licences(done) -> str:
 
 
 def _version(entry) -> str:
-    "Version and hashes of a download, short: sources.lock.json has them whole."
+    """Version and hashes of a download, short: sources.lock.json has them whole."""
     if not isinstance(entry, dict):
         return str(entry)
     parts = [f"{p['name']} {p['sha256'][:12]}" for p in entry.get("parts", ())]
@@ -224,7 +225,7 @@ def _leakage(done) -> str:
 
 
 def _linked(done) -> list[str]:
-    "Images that a patient or a declared identity ties to those of another source."
+    """Images that a patient or a declared identity ties to those of another source."""
     sources: dict = {}
     for r in done.records:
         sources.setdefault(r.group, set()).add(r.source)
@@ -256,7 +257,7 @@ def _official(source) -> bool:
 
 
 def _republished(done, sources) -> str:
-    "Which used source is known to copy which, how many copies were found, and those that nobody expects."
+    """Which used source is known to copy which, how many copies were found, and those that nobody expects."""
     here = {s.id for s in sources}
     rows = [
         (
@@ -290,7 +291,7 @@ def _republished(done, sources) -> str:
 
 
 def _copies(done, id: str) -> int:
-    "Copies left out that link this source with another one."
+    """Copies left out that link this source with another one."""
     pairs = [
         (g.kept.item.source, m.item.source) for g in done.groups if g.whole for m in g.members[1:]
     ]
@@ -309,7 +310,7 @@ def _shares(done) -> str:
 
 
 def _share_in(records, split: str, top: str) -> str:
-    "The largest source's share of a split; its name too where that is not the class's largest."
+    """The largest source's share of a split; its name too where that is not the class's largest."""
     sources = [r.source for r in records if r.split == split]
     if not sources:
         return "no image"

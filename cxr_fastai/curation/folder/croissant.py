@@ -1,5 +1,6 @@
 """A curated folder described to machines: croissant.json, Croissant 1.1 metadata as JSON-LD. Takes a Curation and the
-bytes of its manifest, returns a dict; reads no file, and the same input gives the same description."""
+bytes of its manifest, returns a dict; reads no file, and the same input gives the same description.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +143,7 @@ def _description(done) -> str:
 
 
 def _licences(done) -> list[str]:
-    "The licence of each source, the strictest first: those that forbid or are silent on redistribution, then the rest."
+    """The licence of each source, the strictest first: those that forbid or are silent on redistribution, then the rest."""
     order = list(LICENCES)
 
     def strict(s):
@@ -258,7 +259,7 @@ def _classes(recipe) -> dict:
 
 
 def _enumeration(id: str, kind: str, says: str, fields: dict, data: list[dict]) -> dict:
-    "A record set whose records stand in the description; the first field is its key."
+    """A record set whose records stand in the description; the first field is its key."""
     return {
         "@type": "cr:RecordSet",
         "@id": id,
@@ -299,7 +300,7 @@ def _rows(recipe) -> dict:
 
 
 def _images() -> dict:
-    "Pixels with what is said of them: the files, joined with the manifest by path."
+    """Pixels with what is said of them: the files, joined with the manifest by path."""
     files = {"fileSet": {"@id": "image-files"}}
     path = _field(
         "images",

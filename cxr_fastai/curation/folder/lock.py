@@ -1,5 +1,6 @@
 """One run at a time in a folder. A marker file names its holder; the marker of a process that died is taken over.
-Correctness does not rest on it: every file is written whole or not at all, so that two runs would only waste work."""
+Correctness does not rest on it: every file is written whole or not at all, so that two runs would only waste work.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def one_run(
     say=None,  # told once, in one line, that it waits
 ):
     """Hold `folder`, which is made, for this process; one that stays empty goes again.
-    Raises `UsageError` naming process, host and start of the run that holds it."""
+    Raises `UsageError` naming process, host and start of the run that holds it.
+    """
     from filelock import SoftFileLock, Timeout
 
     folder, told = Path(folder), False
@@ -56,7 +58,7 @@ def one_run(
 
 
 def _holder(marker: Path) -> str:
-    "Who holds the folder, as far as the marker tells."
+    """Who holds the folder, as far as the marker tells."""
     pid, host, start = "?", "?", "?"
     with suppress(OSError, ValueError):
         lines = marker.read_text(encoding="utf-8", errors="replace").split("\n")

@@ -1,5 +1,6 @@
 """A radiograph's row in the manifest, or why it has none. Takes groups of copies with their split, a recipe and the
-catalogue, returns Records and Rejects; reads no file."""
+catalogue, returns Records and Rejects; reads no file.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def reject(it, stage, reason, message, sha="") -> Reject:
 def record(
     g: CopySet, group: str, split: str, catalog, recipe: Recipe, layout: str
 ) -> Record | Reject:
-    "The row of a group's kept image."
+    """The row of a group's kept image."""
     kept, it, p = g.kept, g.kept.item, g.kept.fingerprint
     if not kept.label:
         return reject(it, "recipe", "no_class", kept.why, p.sha256)
@@ -61,7 +62,7 @@ def record(
 
 
 def _filtered(it, p, recipe: Recipe) -> str:
-    "Why an image does not pass the recipe's filters; '' where it does. What is not known does not pass."
+    """Why an image does not pass the recipe's filters; '' where it does. What is not known does not pass."""
     side = min(p.width, p.height)
     passes = {
         "view": lambda allowed: it.view in allowed,
@@ -79,7 +80,8 @@ def _filtered(it, p, recipe: Recipe) -> str:
 def quick_subset(records: list[Record], seed: int) -> tuple[list[Record], list[Reject]]:
     """At most QUICK_PER_CLASS images a class, each split its share, by the random order of their groups; of a class
     that comes with others more, where these still have room.
-    Every image stays in the split it has, so no patient comes to stand on two sides."""
+    Every image stays in the split it has, so no patient comes to stand on two sides.
+    """
     room = {
         (c, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split])
         for r in records

@@ -1,5 +1,6 @@
 """Whether a folder may be written by what was asked for: an empty one, or one that the same request wrote before. Reads
-its curation.json, changes nothing."""
+its curation.json, changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")  # keys
 
 
 def check_out(out: Path, request: dict):
-    "Refuse a folder that is not ours to write in, before anything is read."
+    """Refuse a folder that is not ours to write in, before anything is read."""
     check_writable(out)
     if not out.exists() or all(is_ours(f.name) for f in out.iterdir()):
         return
@@ -35,7 +36,7 @@ def check_out(out: Path, request: dict):
 
 
 def _asked(before: dict, request: dict):
-    "(key, value then, value now) of all that shapes a folder; how a recipe trains does not."
+    """(key, value then, value now) of all that shapes a folder; how a recipe trains does not."""
     shape = asdict(Recipe("", "", {}))
     for key, now in request.items():
         if key != "recipe":

@@ -1,5 +1,6 @@
 """What a curation and its copies look like: pages of one file, with thumbnails. Takes a Curation, or DuplicateGroups,
-returns html that fetches nothing and runs nothing; writes no file, and an image that is gone costs a thumbnail only."""
+returns html that fetches nothing and runs nothing; writes no file, and an image that is gone costs a thumbnail only.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ MEANINGS = {
 def report_page(
     done,  # pipeline.Curation
 ) -> str:  # html, a whole page
-    "report.html of a curation: its numbers, what to beware of, and its copies side by side."
+    """report.html of a curation: its numbers, what to beware of, and its copies side by side."""
     plain, thumbs = [g for g in done.groups if not g.conflict], Thumbnails()
     warnings = [w for w in done.warnings if not w.startswith("incomplete:")]  # the banner has those
     view = dict(
@@ -87,7 +88,7 @@ def gallery_page(
     note: str = "",  # a sentence or two under the title
     against=None,  # what the images were compared with, in words, if not with one another
 ) -> str:  # html, a whole page
-    "gallery.html of any groups: what each holds, what was kept, how the copies differ."
+    """gallery.html of any groups: what each holds, what was kept, how the copies differ."""
     groups = [g for g in groups if len(g.members) > 1]
     kinds = Counter(c.kind for g in groups for c in g.copies[1:])
     view = dict(
@@ -108,13 +109,13 @@ def gallery_page(
 
 
 class Thumbnails:
-    "seen -> what a page shows of it. No pixels are decoded twice, and no failure leaves it."
+    """seen -> what a page shows of it. No pixels are decoded twice, and no failure leaves it."""
 
     def __init__(self):
         self.uris, self.failed = {}, {}
 
     def __call__(self, seen) -> dict:
-        "`uri`, or '' and `why`; width and height to show it at, px."
+        """`uri`, or '' and `why`; width and height to show it at, px."""
         p, place = seen.fingerprint, (seen.item.file, seen.item.array)
         if p.pixel_sha256 not in self.uris and place not in self.failed:
             try:
@@ -131,7 +132,7 @@ class Thumbnails:
 
 
 def _data_uri(file, array, sha: str) -> str:
-    "A small JPEG of the pixels whose hash is `sha`; anything else that the file holds by now is refused."
+    """A small JPEG of the pixels whose hash is `sha`; anything else that the file holds by now is refused."""
     pixels = read(source_bytes(file, array)).pixels
     if pixel_sha256(pixels) != sha:
         raise ImageRejected("changed", "other pixels than those that were compared")
@@ -156,32 +157,32 @@ def _why(e: Exception) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    "The groups that a page shows, and of how many."
+    """The groups that a page shows, and of how many."""
 
     cards: list[dict]
     total: int
 
 
 def _shown(groups, most: int, thumbs=None) -> Shown:
-    "Groups across sources, near copies and many kinds first; each sort has its turn before one has a second."
+    """Groups across sources, near copies and many kinds first; each sort has its turn before one has a second."""
     chosen, thumbs = _varied(sorted(groups, key=_first), most, _sort), thumbs or Thumbnails()
     return Shown([_card(g, thumbs) for g in chosen], len(groups))
 
 
 def _first(g) -> tuple:
-    "The doubtful before the sure: the lower score goes first."
+    """The doubtful before the sure: the lower score goes first."""
     kinds = {c.kind for c in g.copies[1:]}
     return not _across(g), "near" not in kinds, -len(kinds), min(c.score for c in g.copies), g.id
 
 
 def _sort(g) -> tuple:
-    "What makes groups alike: kinds, sources, labels, and what was done to the copies, without its numbers."
+    """What makes groups alike: kinds, sources, labels, and what was done to the copies, without its numbers."""
     words = {w for c in g.copies for w in re.findall("[a-z]{3,}", c.transform)}
     return tuple(tuple(sorted(x)) for x in (_kinds(g), _sources(g), g.labels, words))
 
 
 def _varied(things, most: int, sort) -> list:
-    "At most `most` of `things`, in their order; a second of one sort only after the first of every other."
+    """At most `most` of `things`, in their order; a second of one sort only after the first of every other."""
     turns, ranked = Counter(), []
     for i, x in enumerate(things):
         ranked.append((turns[sort(x)], i))
@@ -202,7 +203,7 @@ def _across(g) -> bool:
 
 
 def _card(g, thumbs) -> dict:
-    "A group as the templates take it."
+    """A group as the templates take it."""
     members = list(zip(g.members, g.copies))
     shown = _varied(members, MEMBERS, lambda x: (x[1].kind, x[0].item.source, x[0].label))
     shots = [_shot(m, thumbs, copy, m is g.kept and g.whole, m is g.kept) for m, copy in shown]
@@ -217,7 +218,7 @@ def _card(g, thumbs) -> dict:
 
 
 def _shot(m, thumbs, copy=None, kept=False, first=False) -> dict:
-    "One radiograph of a group or pair."
+    """One radiograph of a group or pair."""
     badge = (
         "kept"
         if kept
@@ -245,7 +246,7 @@ def _shot(m, thumbs, copy=None, kept=False, first=False) -> dict:
 
 
 def _between(groups) -> list[tuple]:
-    "(kept source, copied in, bytes, pixels, near, all), the commonest pair first."
+    """(kept source, copied in, bytes, pixels, near, all), the commonest pair first."""
     n = Counter(
         (g.kept.item.source, m.item.source, c.kind)
         for g in groups
@@ -256,7 +257,7 @@ def _between(groups) -> list[tuple]:
 
 
 def _unexpected(done, thumbs) -> dict:
-    "Copies between sources that the catalogue does not link: how many between which, and some of them."
+    """Copies between sources that the catalogue does not link: how many between which, and some of them."""
     rows = sorted(
         done.unexpected, key=lambda r: (r["source"], r["other_source"], r["path"], r["other_path"])
     )
@@ -313,7 +314,7 @@ def _unexpected(done, thumbs) -> dict:
 
 
 def _related(done) -> list[dict]:
-    "The rows of highest score; a side is (path, source, label), and the split is that of the kept copy."
+    """The rows of highest score; a side is (path, source, label), and the split is that of the kept copy."""
 
     def order(r):
         return -float(r["score"]), r["source"], r["path"], r["other_source"], r["other_path"]
@@ -348,7 +349,7 @@ def _related(done) -> list[dict]:
 
 
 def _rejects(rejects) -> list[tuple]:
-    "(stage, reason, number, examples), by stage, the commonest first; examples are of as many sources as can be."
+    """(stage, reason, number, examples), by stage, the commonest first; examples are of as many sources as can be."""
     by: dict = {}
     for r in rejects:
         by.setdefault((r.stage, r.reason), []).append(r)
@@ -374,7 +375,7 @@ def _rejects(rejects) -> list[tuple]:
 
 
 def _looks(done) -> dict:
-    "Size and brightness of each class, in words and as what a box plot needs; brightness only where it was measured."
+    """Size and brightness of each class, in words and as what a box plot needs; brightness only where it was measured."""
     light, by = getattr(done, "brightness", None) or {}, {}
     for r in done.records:
         for c in present(r.label):
@@ -406,7 +407,7 @@ def _look(label: str, records: list, top: int, light: dict) -> dict:
 
 
 def _box(values, top: float, unit: str) -> dict:
-    "Least, quartiles and greatest, as percent of `top` and in words."
+    """Least, quartiles and greatest, as percent of `top` and in words."""
     five = np.percentile(values, (0, 25, 50, 75, 100))
     least, low, middle, high, most = (f"{v:.0f}" for v in five)
     words = f"median {middle} {unit}, half of them {low} to {high}, range {least} to {most}"

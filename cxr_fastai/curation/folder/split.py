@@ -2,7 +2,8 @@
 links, returns each one's group and split. A group's split is drawn from its own name and what its source says of it, so
 that another recipe, with other sources beside, gives it the same. It can differ where the name does: one folder has the
 original with its patient, the other only a copy without; a list of official test images is at hand for one only; images
-of two named patients were tied by their look. A bundle therefore knows what it was trained on."""
+of two named patients were tied by their look. A bundle therefore knows what it was trained on.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ TIE = "exposures "  # begins a link between two images that look like exposures 
 
 @dataclass(frozen=True)
 class Radiograph:
-    "What splitting needs to know of one radiograph, its copies merged."
+    """What splitting needs to know of one radiograph, its copies merged."""
 
     id: str  # pixel_sha256
     links: frozenset  # patients and declared identities of all copies, and TIEs
@@ -33,8 +34,9 @@ def assign_splits(
     radiographs: list[Radiograph],
     seed=0,
 ) -> dict[str, tuple[str, str]]:
-    """id -> (group, split): each group has a chance of 80/10/10, and where a stratum has three groups, each split has
-    one of them, but for a test split that the source has itself. Such a source has no other test images."""
+    """Id -> (group, split): each group has a chance of 80/10/10, and where a stratum has three groups, each split has
+    one of them, but for a test split that the source has itself. Such a source has no other test images.
+    """
     groups = connect(radiographs)
     tested = {r.source for r in radiographs if "test" in r.official}
     size = Counter(r.stratum for r in radiographs)
@@ -57,7 +59,7 @@ def assign_splits(
 
 
 def connect(radiographs: list[Radiograph]) -> dict[str, list[Radiograph]]:
-    "Connected components over shared links: group id -> members. The id is the start of the least radiograph id in it."
+    """Connected components over shared links: group id -> members. The id is the start of the least radiograph id in it."""
     parent: dict = {}
 
     def root(x):
@@ -77,7 +79,8 @@ def connect(radiographs: list[Radiograph]) -> dict[str, list[Radiograph]]:
 
 def _drawn(members: list[Radiograph], seed) -> float:
     """0 to 1 by the name of the group: the least of its patients and declared identities, which copies from other
-    sources seldom change, or else of its radiographs."""
+    sources seldom change, or else of its radiographs.
+    """
     names = [n for r in members for n in r.links if not n.startswith(TIE)] or [
         r.id for r in members
     ]
@@ -86,7 +89,8 @@ def _drawn(members: list[Radiograph], seed) -> float:
 
 def _deal(sizes: dict[str, int], drawn: dict[str, float], locked: set) -> dict[str, str]:
     """Groups, in the order of what they drew: the first tenth is tested on, the second validates. A group larger than a
-    tenth of the images is trained on; a split that would stay empty has a group of the split that has most."""
+    tenth of the images is trained on; a split that would stay empty has a group of the split that has most.
+    """
     most = max(round(sum(sizes.values()) * FRACTIONS["test"]), min(sizes.values()))
     test, held = FRACTIONS["test"], FRACTIONS["test"] + FRACTIONS["valid"]
     out = {g: "train" for g in sizes}

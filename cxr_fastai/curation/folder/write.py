@@ -1,5 +1,6 @@
 """Write a curated folder so that it can be killed at any moment. Takes what was decided, writes images, tables and
-card, the manifest last: its presence says that the folder is whole. It deletes only what a run of its own wrote."""
+card, the manifest last: its presence says that the folder is whole. It deletes only what a run of its own wrote.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ PNG_SHARE = (
 
 
 def is_ours(name: str) -> bool:
-    "Whether a file in a folder without curation.json may be what a run left that was killed early."
+    """Whether a file in a folder without curation.json may be what a run left that was killed early."""
     half = HALF.fullmatch(name)
     return (
         name.startswith(MARKER)
@@ -82,7 +83,8 @@ def write_folder(
     progress=None,  # progress(iterable, total, what)
 ):
     """Bring the folder to what `done` says; what stands already is left.
-    The plan goes first, so that a run after a kill knows its own images from foreign ones."""
+    The plan goes first, so that a run after a kill knows its own images from foreign ones.
+    """
     out, images = done.out, _images(done)
     paths = set(images)
     text = manifest_text(done.records, done.recipe.labels)
@@ -119,7 +121,7 @@ def write_folder(
 
 
 def _images(done) -> dict[str, tuple]:
-    "path -> (pixel_sha256, width, height) of every image of the folder, also those laid aside."
+    """Path -> (pixel_sha256, width, height) of every image of the folder, also those laid aside."""
     out = {r.path: (r.pixel_sha256, int(r.width), int(r.height)) for r in done.records}
     for g in done.conflicts if done.on_conflict == "keep-both-out" else ():
         for m in g.members:
@@ -132,7 +134,7 @@ def _images(done) -> dict[str, tuple]:
 
 
 def _before(out: Path) -> set[str]:
-    "The images of an earlier run: of its manifest, and of the plan that it did not finish."
+    """The images of an earlier run: of its manifest, and of the plan that it did not finish."""
     paths = (out / PLAN).read_text(encoding="utf-8").splitlines() if (out / PLAN).is_file() else []
     try:
         paths += [r.path for r in read_manifest(out).rows]
@@ -152,7 +154,7 @@ def _check_room(out: Path, todo):
 
 
 def _clear(out: Path, folders):
-    "Take away what a run that was killed left half-written: our own temporary names, nothing else."
+    """Take away what a run that was killed left half-written: our own temporary names, nothing else."""
     ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, *TABLES}
     for folder in (out, *folders):
         for part in folder.glob(".*.part"):
@@ -174,7 +176,7 @@ def _write_images(done, jobs, engine, progress):
 
 
 def write_many(todo: list) -> list:
-    "In a worker: decode each image again and write it, if its pixels are still those that were hashed."
+    """In a worker: decode each image again and write it, if its pixels are still those that were hashed."""
     for file, array, sha, to in todo:
         pixels = decode(source_bytes(file, array))
         if pixel_sha256(pixels) != sha:
@@ -187,7 +189,7 @@ def write_many(todo: list) -> list:
 
 
 def _drop_empty(out: Path, folder: Path):
-    "A class folder that holds nothing any more goes too."
+    """A class folder that holds nothing any more goes too."""
     while folder != out and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

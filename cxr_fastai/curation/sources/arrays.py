@@ -1,5 +1,6 @@
 """Images that lie many in one file: rows of npz arrays, records of TFRecord shards. Reads such files by a source's
-rules, yields Items and Rejects; decodes no image."""
+rules, yields Items and Rejects; decodes no image.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ HOLDS = re.compile(
 
 
 def array_pairs(source: Source, tree: Tree, met: list[str]):
-    "Items of PneumoniaMNIST-style files: arrays train_images, train_labels, val_..., test_...; any may be absent."
+    """Items of PneumoniaMNIST-style files: arrays train_images, train_labels, val_..., test_...; any may be absent."""
     import numpy as np
 
     for path in met:
@@ -70,12 +71,13 @@ def _array_item(source, file, path, part, split, i, said) -> Item | Reject:
 
 
 class _Unfit(Exception):
-    "A record that cannot be used: (stage, reason, why) of its Reject."
+    """A record that cannot be used: (stage, reason, why) of its Reject."""
 
 
 def shard_pairs(source: Source, tree: Tree, met: list[str], lists: dict):
     """An Item or a Reject for each record. A record that is no use costs itself; one whose end cannot be found costs
-    the rest of its shard."""
+    the rest of its shard.
+    """
     for path in met:
         seen: set[str] = set()
         try:
@@ -148,7 +150,7 @@ def _features(record: Record) -> dict[str, Feature]:
 
 
 def _one(have: dict[str, Feature], name: str, kind: str):
-    "The one value of a feature."
+    """The one value of a feature."""
     f = have.get(name)
     if not f:
         there = ", ".join(sorted(have)) or "none"
@@ -160,7 +162,7 @@ def _one(have: dict[str, Feature], name: str, kind: str):
 
 
 def _name(record: Record, have: dict[str, Feature], seen: set) -> str:
-    "The image's id, a printable text that no record before had."
+    """The image's id, a printable text that no record before had."""
     start, size = _one(have, IMAGE_ID, "bytes")
     raw = record.data[start : start + size]
     name = raw.decode(errors="replace")
@@ -173,7 +175,7 @@ def _name(record: Record, have: dict[str, Feature], seen: set) -> str:
 
 
 def _said(source: Source, have: dict[str, Feature]) -> str:
-    "The labels that are 1, in the order of the catalogue, joined by |."
+    """The labels that are 1, in the order of the catalogue, joined by |."""
     labels = {r.label_value: _one(have, r.label_value, "int64") for r in source.rules}
     for label, value in labels.items():
         if value not in (0, 1):
@@ -192,7 +194,7 @@ def _said(source: Source, have: dict[str, Feature]) -> str:
 
 
 def _rule(source: Source, said: str, name: str) -> tuple[Rule, dict]:
-    "The rule of the first label that fits the name, and what templates may use."
+    """The rule of the first label that fits the name, and what templates may use."""
     rules = [r for r in source.rules if r.label_value == said.partition("|")[0]]
     for rule in rules:
         if m := re.search(rule.name_regex, name):

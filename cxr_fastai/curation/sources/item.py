@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    "An image of a source, with what the source says of it."
+    """An image of a source, with what the source says of it."""
 
     source: str
     file: str  # on disk; its name may be a hash
@@ -52,7 +52,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    "A file, or a table's row, that does not reach the folder: a row of rejects.csv."
+    """A file, or a table's row, that does not reach the folder: a row of rejects.csv."""
 
     path: str
     sha256: str
@@ -80,7 +80,7 @@ def make_item(
     fields: list[dict],  # what templates may name: of each row that speaks of the image
     official: str,  # split, or ''
 ) -> Item | Reject:
-    "An Item, or a Reject where its view or modality is none of those to keep."
+    """An Item, or a Reject where its view or modality is none of those to keep."""
     f = fields[0]
     patients = tuple(dict.fromkeys(p for x in fields if (p := fill(rule.patient, x))))
     for what in ("modality", "view"):
@@ -112,7 +112,7 @@ def make_item(
 
 
 def findings_of(source: Source, rule: Rule, said: str) -> tuple[str, ...] | None:
-    "Findings of a label that this rule begins; several labels joined by | each need a rule of their own."
+    """Findings of a label that this rule begins; several labels joined by | each need a rule of their own."""
     parts = split_bar(said) or ("blank",)
     if parts[0] != rule.label_value:
         return None
@@ -134,7 +134,7 @@ def fields_in(template: str) -> tuple[str, ...]:
 
 
 def fill(template: str, fields: dict) -> str:
-    "The template with its {fields} put in; '' where one is unknown."
+    """The template with its {fields} put in; '' where one is unknown."""
     names = fields_in(template)
     if not names:
         return template
@@ -147,7 +147,7 @@ def fill(template: str, fields: dict) -> str:
 
 
 def view_of(said: str) -> str:
-    "PA, AP or L where the word says so, else the word."
+    """PA, AP or L where the word says so, else the word."""
     up = said.upper()
     if up.startswith(("AP", "PA")):
         return up[:2]
@@ -155,7 +155,7 @@ def view_of(said: str) -> str:
 
 
 def years(said: str) -> str:
-    "Age in years from 065Y, 001D, 14 M, 65, 50+; '' where unknown or above 120."
+    """Age in years from 065Y, 001D, 14 M, 65, 50+; '' where unknown or above 120."""
     m = re.match(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)", said.upper())
     if not m:
         return ""

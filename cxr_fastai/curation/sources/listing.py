@@ -1,5 +1,6 @@
 """Which images a source holds and what it says of each. Reads folder names, file names, csv tables and what `packed`
-reads by the source's rules, returns Items and Rejects; decodes no image and changes no file."""
+reads by the source's rules, returns Items and Rejects; decodes no image and changes no file.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class Listing:
 
 @lru_cache(maxsize=256)
 def glob_regex(glob: str) -> re.Pattern:
-    "A glob over / paths: * and ? stay within a folder, **/ crosses any number of them."
+    """A glob over / paths: * and ? stay within a folder, **/ crosses any number of them."""
     parts = re.split(r"(\*\*/|\*|\?)", glob)
     return re.compile(
         "".join({"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(p, re.escape(p)) for p in parts)
@@ -55,13 +56,13 @@ def glob_regex(glob: str) -> re.Pattern:
 
 
 def is_junk(path: str) -> bool:
-    "What an operating system leaves in archives."
+    """What an operating system leaves in archives."""
     p = PurePosixPath(path)
     return bool(JUNK_FOLDERS & set(p.parts)) or p.name in JUNK_NAMES or p.name.startswith("._")
 
 
 def is_text(path: str) -> bool:
-    "Whether a name is valid UTF-8, so that a manifest can hold it."
+    """Whether a name is valid UTF-8, so that a manifest can hold it."""
     try:
         return bool(path.encode())
     except UnicodeEncodeError:
@@ -73,7 +74,7 @@ def match(globs, paths) -> list[str]:
 
 
 def shallowest(glob: str, paths) -> str:
-    "Of the paths that meet a glob the one in the fewest folders, the first of these by name; '' where there is none."
+    """Of the paths that meet a glob the one in the fewest folders, the first of these by name; '' where there is none."""
     return min(match([glob], paths), key=lambda p: (p.count("/"), p), default="")
 
 
@@ -81,7 +82,7 @@ def shallowest(glob: str, paths) -> str:
 
 
 def read_table(tree: Tree, rule: Rule, paths: list[str]) -> dict[str, list[dict]]:
-    "File name, or stem, -> the rows that speak of it. The shallowest file that meets `rule.table` is read."
+    """File name, or stem, -> the rows that speak of it. The shallowest file that meets `rule.table` is read."""
     found = shallowest(rule.table, paths)
     if not found:
         raise IntegrityError(
@@ -119,7 +120,8 @@ def _check_columns(rule: Rule, have, file):
 
 def list_source(source: Source, tree: Tree) -> Listing:
     """All images of a source.
-    Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe."""
+    Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe.
+    """
     every = list(tree.files)
     paths = [p for p in every if not is_junk(p) and is_text(p)]
     rejects = [
@@ -197,7 +199,7 @@ def _file_pairs(source: Source, tree: Tree, met: list[str], paths: list[str], li
 
 
 def _label(source: Source, tree: Tree, path: str, rows: dict, lists: dict) -> Item | Reject:
-    "The first rule that applies to the file makes it an Item; where none does, a Reject says what label was found."
+    """The first rule that applies to the file makes it an Item; where none does, a Reject says what label was found."""
     p = PurePosixPath(path)
     said, missing = [], False
     for rule in source.rules:
@@ -244,7 +246,7 @@ def _said(rule: Rule, fields: dict, p: PurePosixPath) -> str:
 
 
 def _count_warnings(source: Source, found: list) -> list[str]:
-    "Counts that differ from the catalogue's, with both numbers; what was left out for its label or for damage."
+    """Counts that differ from the catalogue's, with both numbers; what was left out for its label or for damage."""
     images = sum(not (isinstance(x, Reject) and x.reason in NO_IMAGES) for x in found)
     said: dict[str, int] = {}
     for x in found:

@@ -1,5 +1,6 @@
 """Which split a source fixes for an image: by its path, by a list of test images, or by training on it only. Reads list
-files, returns a split's name or ''; assigns none of its own."""
+files, returns a split's name or ''; assigns none of its own.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ __all__ = ["Lists", "read_lists", "official", "list_warnings"]
 
 @dataclass(frozen=True)
 class Lists:
-    "Names that a source lists, or their stems where the images of its shards may lack an ending."
+    """Names that a source lists, or their stems where the images of its shards may lack an ending."""
 
     test: frozenset
     rest: frozenset | None  # all others; None: no such file
@@ -25,7 +26,8 @@ class Lists:
 
 def read_lists(source: Source, tree: Tree, find) -> dict[str, Lists]:
     """The cell of column split -> the lists it names. `find` gives the first path that meets a glob, or ''.
-    Raises `IntegrityError` where a list that must be there is not."""
+    Raises `IntegrityError` where a list that must be there is not.
+    """
     out = {}
     for r in source.rules:
         m = LIST_SPLIT.fullmatch(r.split)
@@ -63,7 +65,7 @@ def official(
     lists: dict[str, Lists],
     name: str = "",  # of the image, where the file holds many
 ) -> str:
-    "train, valid, test, or '' where the source leaves it open."
+    """train, valid, test, or '' where the source leaves it open."""
     if rule.split == "train":
         return "train"
     if rule.split.startswith("path:"):
@@ -77,7 +79,7 @@ def official(
 
 
 def list_warnings(source: Source, items: list[Item], lists: dict[str, Lists]) -> list[str]:
-    "What does not add up between the lists and the images that are there."
+    """What does not add up between the lists and the images that are there."""
     out = []
     for split, of in lists.items():
         keys = [

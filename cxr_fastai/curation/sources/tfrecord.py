@@ -43,7 +43,7 @@ class Record(NamedTuple):
 
 
 class Fault(NamedTuple):
-    "A record that is no use."
+    """A record that is no use."""
 
     number: int
     message: str
@@ -51,7 +51,7 @@ class Fault(NamedTuple):
 
 
 class Place(NamedTuple):
-    "Where an image lies in a shard."
+    """Where an image lies in a shard."""
 
     number: int  # of the record, from 1
     start: int  # of the record in the shard, bytes
@@ -70,7 +70,7 @@ class Feature(NamedTuple):
 
 
 def read_shard(file) -> Iterator[Record | Fault]:
-    "All records in order; after a Fault that is the last, nothing. Raises `OSError`."
+    """All records in order; after a Fault that is the last, nothing. Raises `OSError`."""
     size, start, number = os.path.getsize(file), 0, 1
     with open(file, "rb") as f:
         if not size:
@@ -134,7 +134,7 @@ def image_bytes(
     file,  # the shard
     place: Place,
 ) -> bytes:
-    "The image, if its record is still the one that was listed. Raises `OSError`, and `ImageRejected` where it is not."
+    """The image, if its record is still the one that was listed. Raises `OSError`, and `ImageRejected` where it is not."""
     with open(file, "rb") as f:
         f.seek(place.start + HEAD)
         data = f.read(place.length)
@@ -153,7 +153,7 @@ def image_bytes(
 def features(
     data: bytes,  # of a record
 ) -> dict[str, Feature]:
-    "name -> Feature. Raises `ValueError` where the data is no tf.train.Example."
+    """Name -> Feature. Raises `ValueError` where the data is no tf.train.Example."""
     out = {}
     for outer in _messages(data, 0, len(data)):  # Example.features
         for a, b in _messages(
@@ -172,7 +172,7 @@ def _small(entry: bytes) -> tuple[str, Feature]:
 
 
 def _entry(data: bytes, a: int, b: int) -> tuple[str, Feature]:
-    "(name, Feature) of an entry of the map."
+    """(name, Feature) of an entry of the map."""
     name, f = "", Feature("", ())
     for number, wire, start, end in _fields(data, a, b):
         if number == 1 and wire == MESSAGE:
@@ -196,7 +196,7 @@ def _feature(data: bytes, a: int, b: int) -> Feature:
 
 
 def _messages(data: bytes, a: int, b: int) -> list[tuple[int, int]]:
-    "(start, end) of every field 1 that holds bytes or a message."
+    """(start, end) of every field 1 that holds bytes or a message."""
     found = (
         (start, end)
         for number, wire, start, end in _fields(data, a, b)
@@ -206,7 +206,7 @@ def _messages(data: bytes, a: int, b: int) -> list[tuple[int, int]]:
 
 
 def _few(values) -> list:
-    "All of them, if they are not too many for a record to describe an image by."
+    """All of them, if they are not too many for a record to describe an image by."""
     out = [*islice(values, FEW + 1)]
     if len(out) <= FEW:
         return out
@@ -214,7 +214,7 @@ def _few(values) -> list:
 
 
 def _numbers(data: bytes, a: int, b: int):
-    "The values of an Int64List: packed, or one by one."
+    """The values of an Int64List: packed, or one by one."""
     for number, wire, start, end in _fields(data, a, b):
         while number == 1 and wire in (VARINT, MESSAGE) and start < end:
             value, start = _varint(data, start, end)
@@ -222,7 +222,7 @@ def _numbers(data: bytes, a: int, b: int):
 
 
 def _fields(data: bytes, at: int, end: int):
-    "(number, wire type, start, end of the payload) of each field of a message."
+    """(number, wire type, start, end of the payload) of each field of a message."""
     while at < end:
         tag, start = (
             (data[at], at + 1) if data[at] < 128 else _varint(data, at, end)
@@ -244,7 +244,7 @@ def _fields(data: bytes, at: int, end: int):
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    "(value, byte behind it): seven bits a byte, the least first."
+    """(value, byte behind it): seven bits a byte, the least first."""
     if at < end and data[at] < 128:
         return data[at], at + 1
     value = 0

@@ -1,5 +1,6 @@
 """The files of a source as names and places. Reads a folder, or the index of archives that were unpacked by content;
-returns a Tree. It follows no link out of the folder, opens no image and changes nothing."""
+returns a Tree. It follows no link out of the folder, opens no image and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ __all__ = ["Tree", "folder_tree"]
 
 @dataclass(frozen=True, repr=False)
 class Tree:
-    "What a source holds, whatever holds it."
+    """What a source holds, whatever holds it."""
 
     where: str  # for messages: the folder, or the archive's name
     files: dict[str, str]  # path relative to the source, with / -> file on disk; sorted
@@ -31,7 +32,8 @@ def folder_tree(
     root,  # folder; a link to one is followed here, and nowhere below
 ) -> Tree:
     """All regular files below `root`. Links to files inside it count as files; links that lead outside, to nothing or
-    to a folder, pipes and devices, and folders that may not be read are dropped with a reason."""
+    to a folder, pipes and devices, and folders that may not be read are dropped with a reason.
+    """
     top, real = Path(root), os.path.realpath(root)
     files, dropped, todo = {}, [], [""]
     while todo:
@@ -55,7 +57,7 @@ def folder_tree(
 
 
 def _no_file(e: os.DirEntry, real: str) -> tuple[str, str] | None:
-    "(reason, message) for an entry that is not a file of this source."
+    """(reason, message) for an entry that is not a file of this source."""
     if not e.is_symlink():
         return (
             None
