@@ -34,7 +34,7 @@ setup(
     install_requires=lines("requirements"),
     extras_require={
         name: lines(f"{name}_requirements")
-        for name in ("dev", "ray", "timm", "distributed", "tensorboard", "mlflow")
+        for name in ("dev", "docs", "notebook", "ray", "timm", "distributed", "tensorboard", "mlflow")
     },
     entry_points={"console_scripts": lines("console_scripts")},
 )
