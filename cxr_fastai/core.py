@@ -1,4 +1,6 @@
-"""The house's nouns and its error tree. Standard library only; every other room may import this one, it imports none.
+"""The nouns that every room shares, the error tree, and files that are written whole or not at all.
+
+Standard library only. Every other room may import this one; it imports `findings` alone.
 
 CxrError                 exit code
 ├── UsageError           2   what was asked for cannot be done as asked
@@ -21,10 +23,14 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
+
+from cxr_fastai.findings import FINDINGS, LEAVES_OPEN, NIH_FINDINGS
 
 __all__ = [
     "CxrError",
@@ -39,7 +45,10 @@ __all__ = [
     "NotTrained",
     "StorageError",
     "FINDINGS",
+    "NIH_FINDINGS",
+    "LEAVES_OPEN",
     "SPLITS",
+    "StrPath",
     "Task",
     "FolderWarning",
     "Prediction",
@@ -68,38 +77,46 @@ class CxrError(Exception):
 
 
 class UsageError(CxrError):
+    """What was asked for cannot be done as asked."""
+
     exit_code = 2
 
 
 class UnknownName(UsageError):
-    pass
+    """A name that is none of the allowed ones."""
 
 
 class CatalogError(UsageError):
-    pass
+    """A wrong row of data_manifest.csv."""
 
 
 class RecipeError(UsageError):
-    pass
+    """A wrong key or value in a recipe file."""
 
 
 class NotCurated(UsageError):
-    pass
+    """A folder that `cxr curate` did not write, or whose manifest is wrong."""
 
 
 class SourceUnavailable(CxrError):
+    """A source, or weights, that cannot be had from here."""
+
     exit_code = 3
 
 
 class IntegrityError(CxrError):
+    """Bytes or counts that are not what they claim to be."""
+
     exit_code = 4
 
 
 class NotTrained(IntegrityError):
-    pass
+    """A bundle whose network never learned."""
 
 
 class StorageError(CxrError):
+    """Disk or permission."""
+
     exit_code = 5
 
 
@@ -110,74 +127,15 @@ class ImageRejected(IntegrityError):
         super().__init__(message)
         self.reason = reason
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[ImageRejected], tuple[str, str]]:
         return type(self), (self.reason, str(self))  # crosses process borders whole
 
 
 # ---- vocabulary
 
-# What a radiograph shows, in one vocabulary for all sources; recipes map these to classes.
-# NIH's fourteen are those of ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315);
-# `pneumonia` is pneumonia of unknown cause.
-NIH_FINDINGS = (
-    "atelectasis",
-    "cardiomegaly",
-    "consolidation",
-    "edema",
-    "effusion",
-    "emphysema",
-    "fibrosis",
-    "hernia",
-    "infiltration",
-    "mass",
-    "nodule",
-    "pleural_thickening",
-    "pneumonia",
-    "pneumothorax",
-)
-FINDINGS = (
-    "no_finding",
-    *NIH_FINDINGS,
-    "bacterial_pneumonia",
-    "viral_pneumonia",
-    "fungal_pneumonia",
-    "lipoid_pneumonia",
-    "covid_19",
-    "ards",
-    "tuberculosis",
-    "lung_opacity",
-    "abnormal",
-)
-# What a finding leaves open: pneumonia of unknown cause may be bacterial. Under a recipe of several findings these are
-# then unknown, neither present nor absent.
-LEAVES_OPEN = {
-    "abnormal": FINDINGS[1:],
-    "pneumonia": (
-        "bacterial_pneumonia",
-        "viral_pneumonia",
-        "fungal_pneumonia",
-        "lipoid_pneumonia",
-        "covid_19",
-    ),
-    "lung_opacity": (
-        "atelectasis",
-        "consolidation",
-        "edema",
-        "infiltration",
-        "mass",
-        "nodule",
-        "pneumonia",
-        "bacterial_pneumonia",
-        "viral_pneumonia",
-        "fungal_pneumonia",
-        "covid_19",
-        "tuberculosis",
-    ),
-    "covid_19": ("pneumonia", "viral_pneumonia", "lung_opacity", "consolidation", "infiltration"),
-    "ards": ("edema", "consolidation", "infiltration", "lung_opacity"),
-}
 SPLITS = ("train", "valid", "test")
 SURPLUS = "(surplus)"  # csv_rows: cells beyond the columns
+StrPath = str | os.PathLike[str]
 
 
 class Task(str, Enum):
@@ -201,13 +159,13 @@ class FolderWarning:
     says: str  # one sentence, whose numbers are of this folder
     do: str = ""  # what a person can do about it
     title: str = ""  # a few words, for a heading
-    numbers: dict | list | None = None  # what `says` was made from, as strict JSON
+    numbers: dict[str, Any] | list[Any] | None = None  # what `says` was made from, as strict JSON
 
     def __str__(self) -> str:
         return self.says
 
-    def to_dict(self) -> dict:
-        """All fields, as strict JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields, as strict JSON."""
         return asdict(self)
 
 
@@ -217,74 +175,92 @@ class Prediction:
 
     label: str | None  # the class, or None where it abstained
     probs: dict[str, float]  # class -> probability, 0-1; sums to 1 for a single-label task
-    thresholds: dict[str, float] = field(
-        default_factory=dict
-    )  # class -> least probability to answer it;
-    # empty: highest wins
+    # class -> least probability to answer it; empty: the highest wins
+    thresholds: dict[str, float] = field(default_factory=dict)
     abstained: bool = False
     reason: str = ""  # why it abstained
+
+
+# ---- words
 
 
 def unknown_name(
     kind: str,  # what the name names: "class", "source id"
     name: str,  # what was given
-    allowed,  # the names that exist
+    allowed: Iterable[str],  # the names that exist
     where: str = "",  # file and row, if it stands in one
 ) -> str:
-    """The sentence for a name that does not exist: received, allowed, nearest."""
+    """Return the sentence for a name that does not exist: received, allowed, nearest."""
     allowed = list(allowed)
+    place = f" in {where}" if where else ""
+    sentence = f"unknown {kind} {name!r}{place}: expected one of {', '.join(allowed)}."
     near = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}{' in ' + where if where else ''}: expected one of {', '.join(allowed)}.{hint}"
+    if near:
+        sentence += f" Did you mean {near[0]!r}?"
+    return sentence
 
 
-def one_line(text) -> str:
-    """`text` with line breaks and runs of blanks folded, for an error or a csv cell."""
+def one_line(text: object) -> str:
+    """Fold line breaks and runs of blanks, for an error or a csv cell."""
     return " ".join(str(text).split())
 
 
 def size_text(
-    n,  # bytes
+    n: float,  # bytes
 ) -> str:
-    """A size as people read it: 812 bytes, 3.4 kB, 2.1 GB."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n < 1000:
-            return f"{n:.1f} {unit}" if unit != "bytes" else f"{n:.0f} bytes"
+    """Return a size as people read it: 812 bytes, 3.4 kB, 2.1 GB."""
+    if n < 1000:
+        return f"{n:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
         n /= 1000
-    return f"{n:,.1f} TB"
+        if n < 1000:
+            return f"{n:.1f} {unit}"
+    return f"{n / 1000:,.1f} TB"
 
 
-def printable(text) -> str:
-    """One line that no terminal takes for commands: line breaks, escapes, bidi marks, broken Unicode spelled out."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+def printable(text: object) -> str:
+    """Return one line that no terminal takes for commands.
+
+    Line breaks, escapes, bidi marks and broken Unicode are spelled out.
+    """
+    return "".join(map(_printable_character, str(text)))
+
+
+def _printable_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    return ascii(character)[1:-1]
 
 
 # ---- files
 
 
-def _storage_error(path, e: OSError) -> StorageError:
+def _storage_error(path: StrPath, e: OSError) -> StorageError:
     why = e.strerror or e
     return StorageError(
         f"cannot write {path}: {why}. Choose another --out, or free space or permission there."
     )
 
 
-def check_writable(path):
-    """Raise `StorageError` where a folder `path` could not be made or written to; changes nothing."""
-    at = Path(path)
-    while not at.exists() and at != at.parent:
-        at = at.parent
-    if not at.is_dir():
-        raise StorageError(f"cannot write {path}: {at} is a file. Choose another --out.")
-    if not os.access(at, os.W_OK | os.X_OK):
+def check_writable(path: StrPath) -> None:
+    """Raise `StorageError` where a folder could not be made or written to; change nothing."""
+    nearest = Path(path)  # the part of `path` that exists already
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise StorageError(f"cannot write {path}: {nearest} is a file. Choose another --out.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
         raise StorageError(
-            f"cannot write {path}: permission denied in {at}. "
+            f"cannot write {path}: permission denied in {nearest}. "
             "Choose another --out, or change its permission."
         )
 
 
-def make_folder(path) -> Path:
-    """Create `path` and its parents. Raises `StorageError` where that cannot be done or written to."""
+def make_folder(path: StrPath) -> Path:
+    """Create a folder and its parents.
+
+    Raises `StorageError` where that cannot be done, or the folder not be written to.
+    """
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -296,11 +272,12 @@ def make_folder(path) -> Path:
 
 @contextmanager
 def atomic_path(
-    path,
-    sync=True,  # also against power loss; False where thousands of files can be written again
-):
-    """Yield a temporary path beside `path`; on success it becomes `path`, on failure nothing is left.
-    Raises `StorageError`.
+    path: StrPath,
+    sync: bool = True,  # also against power loss; False where files can be written again
+) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; it becomes `path` on success only.
+
+    On failure nothing is left. Raises `StorageError`.
     """
     path = Path(path)
     part = path.with_name(f".{path.name[:80]}.{os.getpid()}.part")
@@ -317,9 +294,13 @@ def atomic_path(
             part.unlink()
 
 
-def write_text(path, text: str) -> bool:
-    """Write `text` as UTF-8, whole or not at all. Returns False, writing nothing, where the file already holds it."""
-    path, data = Path(path), text.encode()
+def write_text(path: StrPath, text: str) -> bool:
+    """Write text as UTF-8, whole or not at all.
+
+    Returns False, writing nothing, where the file already holds it.
+    """
+    path = Path(path)
+    data = text.encode()
     if path.is_file() and path.read_bytes() == data:
         return False
     with atomic_path(path) as part:
@@ -327,49 +308,58 @@ def write_text(path, text: str) -> bool:
     return True
 
 
-def write_json(path, obj) -> bool:
-    """Write `obj` as indented JSON with a final newline, whole or not at all."""
+def write_json(path: StrPath, obj: object) -> bool:
+    """Write an object as indented JSON with a final newline, whole or not at all."""
     return write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def csv_rows(
     data: bytes,  # of a csv file
-    where,  # names it in errors
-    encoding="utf-8-sig",
-    error=IntegrityError,  # what a file that is no csv raises
-) -> tuple[list[str], list[dict]]:
-    """(columns, rows) of a csv; a row's missing cells are None, surplus ones stand under `SURPLUS`."""
+    where: StrPath,  # names it in errors
+    encoding: str = "utf-8-sig",
+    error: type[CxrError] = IntegrityError,  # what a file that is no csv raises
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return (columns, rows) of a csv.
+
+    A cell is text; a row's missing cells are None, surplus ones are a list under `SURPLUS`.
+    """
     try:
-        reader = csv.DictReader(io.StringIO(data.decode(encoding), newline=""), restkey=SURPLUS)
+        text = io.StringIO(data.decode(encoding), newline="")
+        reader = csv.DictReader(text, restkey=SURPLUS)
         return list(reader.fieldnames or ()), list(reader)
     except UnicodeDecodeError as e:
-        raise error(
-            f"{where}: not {encoding.removesuffix('-sig')}: {e.reason} at byte {e.start}."
-        ) from e
+        name = encoding.removesuffix("-sig")
+        raise error(f"{where}: not {name}: {e.reason} at byte {e.start}.") from e
     except csv.Error as e:
         raise error(f"{where}: no readable csv: {e}.") from e
 
 
 def sha256_text(text: str) -> str:
+    """Return the SHA-256 of a text in UTF-8, as 64 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sha256_file(path) -> str:
-    """SHA-256 of a file's bytes, as 64 hex digits."""
-    h = hashlib.sha256()
+def sha256_file(path: StrPath) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hex digits."""
+    digest = hashlib.sha256()
     with open(path, "rb") as f:
         while chunk := f.read(1 << 20):
-            h.update(chunk)
-    return h.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def cache_dir() -> Path:
-    """Where what can be computed again is kept: $CXR_CACHE, or cxr_fastai in the user's cache folder."""
-    if env := os.environ.get("CXR_CACHE"):
-        return Path(env)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cxr_fastai"
+    """Return where what can be computed again is kept.
+
+    That is $CXR_CACHE, or cxr_fastai in the user's cache folder.
+    """
+    own = os.environ.get("CXR_CACHE")
+    if own:
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "cxr_fastai"
 
 
 def package_file(*parts: str) -> Path:
-    """A data file that travels in the package: a recipe, a template, data_manifest.csv."""
+    """Return the path of a data file that travels in the package, as data_manifest.csv."""
     return Path(__file__).parent.joinpath(*parts)

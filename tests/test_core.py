@@ -9,11 +9,23 @@ import pytest
 
 from cxr_fastai import core
 from cxr_fastai.core import (
+    SURPLUS,
+    CatalogError,
+    FolderWarning,
     ImageRejected,
+    IntegrityError,
     StorageError,
+    Task,
     atomic_path,
+    cache_dir,
     check_writable,
+    csv_rows,
     make_folder,
+    one_line,
+    printable,
+    sha256_file,
+    sha256_text,
+    size_text,
     unknown_name,
     write_json,
     write_text,
@@ -82,6 +94,78 @@ def test_a_folder_below_a_file_is_a_storage_error_before_anything_is_made(tmp_pa
             call(tmp_path / "f/x/y")
     check_writable(tmp_path / "new/deep")
     assert not (tmp_path / "new").exists()
+
+
+def test_text_of_files_is_folded_and_made_harmless():
+    assert one_line(" a\n b\t\tc ") == "a b c"
+    assert printable("a\x1b[2J\u202eb\n\udcff") == "a\\x1b[2J\\u202eb\\n\\udcff"
+    assert printable("épaule 胸 /a-1.png") == "épaule 胸 /a-1.png"
+
+
+@pytest.mark.parametrize(
+    "n,text",
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (3_400_000, "3.4 MB"),
+        (2_100_000_000, "2.1 GB"),
+        (1_234_500_000_000_000, "1,234.5 TB"),
+    ],
+)
+def test_sizes_are_told_as_people_read_them(n, text):
+    assert size_text(n) == text
+
+
+def test_a_csv_gives_columns_and_rows_with_what_is_missing_and_surplus():
+    columns, rows = csv_rows(b"\xef\xbb\xbfa,b\n1,2\n3\n4,5,6\n", "x.csv")
+    assert columns == ["a", "b"]
+    assert rows == [
+        {"a": "1", "b": "2"},
+        {"a": "3", "b": None},
+        {"a": "4", "b": "5", SURPLUS: ["6"]},
+    ]
+    assert csv_rows(b"", "x.csv") == ([], [])
+
+
+def test_what_is_no_csv_is_refused_with_the_error_asked_for():
+    with pytest.raises(IntegrityError, match="x.csv: not utf-8: invalid start byte at byte 2"):
+        csv_rows(b"a\n\xff", "x.csv")
+    with pytest.raises(CatalogError, match="no readable csv"):
+        csv_rows(b'a\n"' + b"x" * 200_000, "x.csv", error=CatalogError)
+    assert csv_rows(b"a\n\xff\n", "x.csv", "latin-1")[1] == [{"a": "\xff"}]
+
+
+def test_hashes_of_a_text_and_of_a_file_of_it_are_one(tmp_path):
+    text = "é" * 700_000  # more than one chunk
+    (tmp_path / "a").write_text(text, encoding="utf-8")
+    assert sha256_file(tmp_path / "a") == sha256_text(text)
+    assert sha256_text("")[:8] == "e3b0c442"
+
+
+def test_the_cache_stands_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXR_CACHE", str(tmp_path / "own"))
+    assert cache_dir() == tmp_path / "own"
+    monkeypatch.delenv("CXR_CACHE")
+    assert cache_dir() == tmp_path / "cxr_fastai"
+
+
+def test_a_task_is_written_as_its_plain_name():
+    assert (str(Task.MULTI_LABEL), f"{Task.SINGLE_LABEL}") == ("multi_label", "single_label")
+    assert Task("multi_label") is Task.MULTI_LABEL
+
+
+def test_a_warning_prints_as_its_sentence_and_is_json():
+    warning = FolderWarning(kind="class_of_one_source", says="All of it.", numbers={"n": 3})
+    assert str(warning) == "All of it."
+    assert warning.to_dict() == {
+        "kind": "class_of_one_source",
+        "says": "All of it.",
+        "do": "",
+        "title": "",
+        "numbers": {"n": 3},
+    }
 
 
 HEAVY = {"torch", "fastai", "pandas", "torchvision", "matplotlib", "sklearn", "numpy", "PIL"}
