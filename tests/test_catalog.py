@@ -1,10 +1,10 @@
-"""pytest tests/curation/test_catalog.py"""
+"""pytest tests/test_catalog.py"""
 
 import pytest
 from toy_sources import rule, write_catalog
 
-from cxr_fastai.core import FINDINGS, CatalogError, UnknownName
 from cxr_fastai.catalog import LIST_SPLIT, choose, depths, load_catalog
+from cxr_fastai.core import FINDINGS, CatalogError, UnknownName
 from cxr_fastai.recipes import load_recipe
 
 NAMED = [
@@ -233,6 +233,43 @@ def test_a_circle_of_copies_is_refused(tmp_path):
 def test_an_unknown_column_is_named(tmp_path):
     (tmp_path / "c.csv").write_text("source,lable\n")
     with pytest.raises(CatalogError, match="'lable'.*label_"):
+        load_catalog(tmp_path / "c.csv")
+
+
+def test_a_source_answers_with_its_first_row_and_with_nothing_else(catalog):
+    source = catalog["kermany_kaggle"]
+    for name in ("on", "transport", "handle", "title", "licence", "citation", "url", "age_group"):
+        assert getattr(source, name) == getattr(source.rules[0], name)
+    assert source.source == source.id
+    assert not hasattr(source, "label_value") and not hasattr(source, "colour")
+
+
+def test_a_source_names_its_globs_once_and_its_upstream_apart(tmp_path):
+    rows = (
+        rule("one", glob="a/*.png ; b/*.png", label_value="x", derived_from="*|two"),
+        rule("one", first=False, glob="b/*.png ; c/*.png", label_value="y"),
+        rule("two"),
+    )
+    one = load_catalog(write_catalog(tmp_path / "c.csv", *rows))["one"]
+    assert one.globs == ["a/*.png", "b/*.png", "c/*.png"]
+    assert one.derived == ("*", "two")
+    as_json = one.to_dict()
+    assert as_json["derived_from"] == ["*", "two"] and as_json["source"] == "one"
+    assert [r["label_value"] for r in as_json["rules"]] == ["x", "y"]
+    assert [r["row"] for r in as_json["rules"]] == [2, 3]
+
+
+def test_a_row_of_too_many_cells_and_a_file_that_is_not_there_are_told(tmp_path):
+    (tmp_path / "c.csv").write_text("source,on\none,yes,more\n")
+    with pytest.raises(CatalogError, match="c.csv, row 2: more cells than columns"):
+        load_catalog(tmp_path / "c.csv")
+    with pytest.raises(CatalogError, match="cannot read the catalogue .*Give --manifest"):
+        load_catalog(tmp_path / "none.csv")
+    (tmp_path / "c.csv").write_text("on\nyes\n")
+    with pytest.raises(CatalogError, match="c.csv, row 1: no column source"):
+        load_catalog(tmp_path / "c.csv")
+    (tmp_path / "c.csv").write_text("source\n")
+    with pytest.raises(CatalogError, match="c.csv: no rows"):
         load_catalog(tmp_path / "c.csv")
 
 
