@@ -32,23 +32,23 @@ def catalog():
     return load_catalog()
 
 
-@pytest.mark.parametrize("id", NAMED)
-def test_every_source_of_the_reference_systems_is_there_with_licence_and_citation(catalog, id):
-    s = catalog[id]
+@pytest.mark.parametrize("name", NAMED)
+def test_every_source_of_the_reference_systems_is_there_with_licence_and_citation(catalog, name):
+    s = catalog[name]
     assert s.licence and s.citation and s.url and s.handle and s.glob
     assert any(r.findings for r in s.rules)
 
 
-@pytest.mark.parametrize("id", ["nih_sample", "nih_full", "nih_tfrecords"])
-def test_nih_no_finding_goes_to_normal_and_all_fourteen_findings_to_other(catalog, id):
+@pytest.mark.parametrize("name", ["nih_sample", "nih_full", "nih_tfrecords"])
+def test_nih_no_finding_goes_to_normal_and_all_fourteen_findings_to_other(catalog, name):
     six = load_recipe("six_class")
-    got = {r.label_value: six.label(id, (r.findings,))[0] for r in catalog[id].rules}
+    got = {r.label_value: six.label(name, (r.findings,))[0] for r in catalog[name].rules}
     assert got.pop("No Finding") == "normal"
     assert len(got) == 14 and set(got.values()) == {"other_findings"}
 
 
 @pytest.mark.parametrize(
-    "id,label,recipe,expected",
+    "name,label,recipe,expected",
     [
         ("kermany_kaggle", "bacteria", "six_class", "bacterial_pneumonia"),
         ("kermany_kaggle", "virus", "six_class", "viral_pneumonia"),
@@ -70,16 +70,16 @@ def test_nih_no_finding_goes_to_normal_and_all_fourteen_findings_to_other(catalo
         ("ieee8023", "COVID-19, ARDS", "six_class", "covid_19"),
     ],
 )
-def test_label_map(catalog, id, label, recipe, expected):
-    r = next(r for r in catalog[id].rules if r.label_value == label)
+def test_label_map(catalog, name, label, recipe, expected):
+    r = next(r for r in catalog[name].rules if r.label_value == label)
     assert (
-        load_recipe(recipe).label(id, tuple(r.findings.split("|")) if r.findings else ())[0]
+        load_recipe(recipe).label(name, tuple(r.findings.split("|")) if r.findings else ())[0]
         == expected
     )
 
 
 def test_expected_counts_of_rules_add_up_to_the_source(catalog):
-    for id in (
+    for name in (
         "kermany_kaggle",
         "kermany_mendeley",
         "pneumoniamnist",
@@ -88,13 +88,13 @@ def test_expected_counts_of_rules_add_up_to_the_source(catalog):
         "covid_radiography",
         "shenzhen",
     ):
-        assert sum(int(r.expected) for r in catalog[id].rules) == int(catalog[id].expected_total), (
-            id
-        )
+        assert sum(int(r.expected) for r in catalog[name].rules) == int(
+            catalog[name].expected_total
+        ), name
 
 
 def test_what_the_facts_leave_open_is_marked(catalog):
-    for id in (
+    for name in (
         "kermany_mendeley3",
         "covid_radiography",
         "nabeelsajid",
@@ -103,19 +103,19 @@ def test_what_the_facts_leave_open_is_marked(catalog):
         "nih_tfrecords",
         "nih_full",
     ):
-        assert any(r.unconfirmed for r in catalog[id].rules), id
+        assert any(r.unconfirmed for r in catalog[name].rules), name
 
 
 def test_sources_of_doubtful_origin_are_off_and_never_tested_on(catalog):
-    for id in ("nabeelsajid", "belarus"):
-        assert catalog[id].on == "no" and catalog[id].split == "train"
+    for name in ("nabeelsajid", "belarus"):
+        assert catalog[name].on == "no" and catalog[name].split == "train"
 
 
 @pytest.mark.parametrize(
-    "id,may_lack", [("nih_full", False), ("nih_sample", True), ("nih_tfrecords", True)]
+    "name,may_lack", [("nih_full", False), ("nih_sample", True), ("nih_tfrecords", True)]
 )
-def test_the_official_test_patients_of_nih_hold_in_every_form_of_it(catalog, id, may_lack):
-    (split,) = {r.split for r in catalog[id].rules}
+def test_the_official_test_patients_of_nih_hold_in_every_form_of_it(catalog, name, may_lack):
+    (split,) = {r.split for r in catalog[name].rules}
     assert LIST_SPLIT.fullmatch(split).groups() == (
         "?" * may_lack,
         "test_list.txt",
