@@ -19,7 +19,10 @@ from PIL import Image
 
 from cxr_fastai import images
 from cxr_fastai.catalog import load_catalog
-from cxr_fastai.cohort.confounds import ALONE, FEW, alone, floors, warn
+from cxr_fastai.cohort.attributes import score_attributes
+from cxr_fastai.cohort.confounds import find_confounds
+from cxr_fastai.cohort.source_confounds import cohort_floors
+from cxr_fastai.cohort.wording import MIN_IMAGES_PER_CLASS, MIN_TELLING_AUROC
 from cxr_fastai.cohort.counts import (
     ADULT,
     AGE_GROUPS,
@@ -37,7 +40,6 @@ from cxr_fastai.core import (
     SPLITS,
     ImageRejected,
     IntegrityError,
-    Task,
     UnknownName,
     make_folder,
     printable,
@@ -87,7 +89,7 @@ def explore(
     )
     if out is not None:
         make_folder(out)  # an --out that cannot be written is told before the long part
-    grid = {c: _grid(cohort.of(c), shown, seed) for c in cohort.names}
+    grid = {c: _grid(cohort.rows_of(c), shown, seed) for c in cohort.names}
     measured = [r for c in cohort.names for _, rows in sampled(cohort, c).values() for r in rows]
     gray = _map_pixels(_mean, cohort.root, measured, "measuring brightness", progress)
     drawn = [r for of in grid.values() for r in of]
@@ -104,12 +106,13 @@ def explore(
 def _explored(data, cohort: Cohort, catalog, gray, asked: dict, grid, thumbs) -> Exploration:
     rows, classes = cohort.rows, {c: class_counts(cohort, c, gray) for c in cohort.names}
     sources = {s: source_counts(cohort, s, catalog) for s in tally(r.source for r in rows)}
-    limits = (
-        {}
-        if cohort.task is Task.MULTI_LABEL
-        else floors([r.label for r in rows], [r.source for r in rows], data.vocab)
-    )
-    single = alone(cohort)
+    floors = cohort_floors(cohort)
+    limits = floors.to_dict(list(cohort.names)) if floors else {}
+    single = score_attributes(cohort)
+    warnings = [
+        dict(kind=w.kind, title=w.title, says=w.says, do=w.do, numbers=w.numbers)
+        for w in find_confounds(cohort, gray)
+    ]
     about = dict(
         title=data.recipe.title,
         recipe=data.recipe.name,
@@ -134,7 +137,7 @@ def _explored(data, cohort: Cohort, catalog, gray, asked: dict, grid, thumbs) ->
         finding_counts(rows),
         limits,
         single,
-        warn(cohort, classes, limits, single),
+        warnings,
         _notes(sources, catalog),
         shots,
         thumbs,
@@ -393,8 +396,8 @@ class Exploration:
             together=together,
             adult=ADULT,
             sample=SAMPLE,
-            few=FEW,
-            limit=ALONE,
+            few=MIN_IMAGES_PER_CLASS,
+            limit=MIN_TELLING_AUROC,
             percent=percent,
             decimal=lambda x: _decimal(x, "–"),
         )

@@ -1,373 +1,286 @@
-"""What tells a class that is not the disease: source, age group, sex, view, size, brightness; and what a split lacks.
-Takes a Cohort and its counts, returns strict JSON: numbers, and warnings in words; never looks at a pixel or a file.
+"""What tells a class that is not the disease, and what a split lacks.
+
+Source, age group, sex, view, size and brightness of a Cohort -> FolderWarnings with their numbers;
+never looks at a pixel or a file: brightness is given.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import TypedDict
 
-import numpy as np
-
+from cxr_fastai.cohort.attributes import AttributeScore, score_attributes
+from cxr_fastai.cohort.counts import Cohort, Quantiles, brightness_counts, side_quantiles
+from cxr_fastai.cohort.source_confounds import source_warnings
+from cxr_fastai.cohort.wording import (
+    MAX_NAMED,
+    MIN_DOMINANT_SHARE,
+    MIN_IMAGES_PER_CLASS,
+    auroc_words,
+    name_some,
+    portion,
+    telling_aurocs,
+    warning,
+)
 from cxr_fastai.core import FolderWarning
-from cxr_fastai.reporting.text import share as percent
+from cxr_fastai.reporting.text import count
 
-__all__ = ["floors", "auroc_alone", "alone", "warn"]
+__all__ = ["find_confounds"]
 
-MOST = 0.9  # of a class's images from one source, or of one age group, is warned of
-FEW = 20  # images of a class in a split: one image more or less moves its recall by 5 points
-ALONE = 0.75  # AUROC of one attribute alone that is warned of; of one that is had by half of the images, in a class of
-# half of them, this is a Cramer's V of 0.5, a large effect (Cohen 1988, chapter 7)
-RIGHTED = (
-    0.1  # least share of the majority's errors that knowing the source rights, to be warned of
-)
-HALF = 0.5  # the other classes' share of the other age group, and the share of unknown ages, to be warned of
-SLIGHT = (
-    0.05  # share of a median by which another must be greater, for two classes to be called apart
-)
-SHOWN = 4  # things that a sentence names; the numbers beside it hold all
-ATTRIBUTES = ("source", "age_group", "sex", "view")
-QUANTITIES = {
+MIN_OTHER_AGE_SHARE = 0.5  # of another class's images in the other age group, to be warned of
+MIN_UNKNOWN_AGE_SHARE = 0.5  # of images without an age, to be warned of
+MIN_MEDIAN_RATIO = 1.05  # of two medians, for their classes to be called apart
+QUANTITIES = {  # kind of the warning begins so -> key of the quantiles, words
     "size": ("height", "height in px"),
     "shape": ("aspect", "width / height"),  # so width needs no third
     "brightness": ("brightness", "mean gray of 0 to 255"),
 }
-TITLES = {
-    "single_source": "One source only",
-    "class_of_one_source": "Class = source",
-    "source_of_one_class": "Source = class",
-    "source_only_floor": "Source-only floor",
-    "class_of_one_age_group": "Class = age group",
-    "unknown_age": "Ages unknown",
-    "class_of_one_sex": "Class = sex",
-    "class_of_one_view": "Class = view",
-    "size_apart": "Class = size",
-    "shape_apart": "Class = shape",
-    "brightness_apart": "Class = brightness",
-    "class_absent": "Class without images",
-    "class_scarce": "Class of few images",
-}
+OTHER_AGE_GROUP = {"child": "adult", "adult": "child"}
 
 
-# ---- numbers
+class AgeNumbers(TypedDict):
+    """What is said of a class of one age group."""
+
+    group: str  # child | adult
+    images: int  # of the class, in the group
+    of: int  # images of the class
+    by_age: int  # images in the group by their own age
 
 
-def floors(
-    labels: list[str],  # of the images, one class each
-    sources: list[str],  # of the same images
-    vocab: list[str],  # on a tie the earlier class is the answer
-) -> dict:
-    """Accuracy of always answering the commonest class, and of answering each source's commonest: the source-only floor
-    of `cxr evaluate`, of all images at hand. `righted` is the share of the first one's errors that the second rights
-    (lambda of Goodman and Kruskal 1954, J Am Stat Assoc 49:732): 1 where each source holds one class.
+def find_confounds(
+    cohort: Cohort,
+    brightness: Mapping[str, float] | None = None,  # path -> mean gray, 0-255, of images measured
+) -> list[FolderWarning]:
+    """Return every way in which a folder may teach something else than the disease, gravest first.
+
+    Kinds are the keys of `wording.TITLES`. A class whose brightness sample (`counts.sampled`) was
+    not measured whole is not compared by brightness.
     """
-    n, by = len(labels), {}
-    for s, c in zip(sources, labels):
-        by.setdefault(s, Counter())[c] += 1
-
-    def top(count):
-        return max(vocab, key=lambda c: count[c])  # the first of several
-
-    answers = {s: top(count) for s, count in sorted(by.items())}
-    majority = top(total := Counter(labels))
-    right, always = sum(by[s][c] for s, c in answers.items()), total[majority]
-    return dict(
-        majority=majority,
-        majority_accuracy=always / n,
-        source_only_accuracy=right / n,
-        righted=(right - always) / (n - always) if n > always else 0.0,
-        answers=answers,
-    )
-
-
-def auroc_alone(
-    has,  # (n,) bool: the image has the class
-    values,  # (n,) text: what is known of it
-) -> float | None:  # None without images on both sides
-    """AUROC of ranking images by the class's prevalence among those of the same value: the best that can be had by who
-    sees nothing else (Neyman and Pearson). Of the images at hand, so the strictest; 0.5 tells nothing, 1 all.
-    """
-    counts = [
-        (np.sum(has & (values == v)), np.sum(~has & (values == v))) for v in np.unique(values)
-    ]
-    counts.sort(key=lambda x: x[0] / (x[0] + x[1]))
-    yes, no = np.array(counts, float).reshape(-1, 2).T
-    if not yes.sum() or not no.sum():
-        return None
-    below = np.cumsum(no) - no
-    return float(yes @ (below + no / 2) / (yes.sum() * no.sum()))
-
-
-def alone(
-    cohort,
-) -> dict[
-    str, dict
-]:  # cohort.Cohort -> attribute -> class -> auroc | None, images with and without
-    """How well each attribute alone tells each class, over the images where both are known."""
-    return {
-        name: {c: _alone(cohort, c, values) for c in cohort.names}
-        for name, values in (
-            (a, cohort.columns["group" if a == "age_group" else a]) for a in ATTRIBUTES
-        )
-    }
-
-
-def _alone(cohort, c: str, values) -> dict:
-    known = (values != "") & ~cohort.unknown[c]
-    has, values = cohort.has[c][known], values[known]
-    return dict(auroc=auroc_alone(has, values), images=int(has.sum()), others=int((~has).sum()))
-
-
-# ---- warnings
-
-
-def warn(
-    cohort,  # cohort.Cohort
-    classes: dict,  # class -> its counts and quantiles, as eda.json holds them
-    limits: dict,  # of `floors`; empty where an image may have several classes
-    single: dict,  # of `alone`
-) -> list[dict]:  # kind (a key of TITLES), title, says, do, numbers
-    """Every way in which this folder may teach something else than the disease, the gravest first."""
-    found = [
-        *_sources(cohort, classes, limits, single),
-        *_ages(cohort, classes),
-        *_uneven(cohort, single),
-        *_apart(cohort, classes),
-        *_scarce(cohort, classes),
-    ]
+    scores = score_attributes(cohort)
     return [
-        dict(kind=kind, title=TITLES[kind], says=says, do=do, numbers=numbers)
-        for kind, says, do, numbers in found
+        *source_warnings(cohort, scores["source"]),
+        *_age_warnings(cohort),
+        *_attribute_warnings(cohort, scores),
+        *_quantity_warnings(cohort, brightness or {}),
+        *_scarcity_warnings(cohort),
     ]
 
 
-def _few(words, most: int = SHOWN) -> str:
-    words = list(words)
-    return "; ".join(words[:most]) + (
-        f"; and {len(words) - most} more" if len(words) > most else ""
-    )
+# ---- ages
 
 
-def _count(n: int, one: str = "image", many: str = "") -> str:
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+def _age_warnings(cohort: Cohort) -> list[FolderWarning]:
+    found = [_class_of_one_age_group(cohort), _unknown_age(cohort)]
+    return [each for each in found if each is not None]
 
 
-def _of(n: int, of: int) -> str:
-    return f"all {_count(of)}" if n == of else f"{percent(n, of)} of {_count(of)}"
-
-
-def _sources(cohort, classes, limits, single):
-    """Classes of one source, sources of one class, and how far a model would come that sees the source only."""
-    total = Counter(cohort.columns["source"].tolist())
-    if len(total) == 1:
-        yield (
-            "single_source",
-            f"All images come from one source: {next(iter(total))}.",
-            "No score on this folder tells how a model does elsewhere: test it on a folder of other sources.",
-            dict(sources=dict(total)),
-        )
-        return
-    tops = {
-        c: max(x["source"].items(), key=lambda kv: kv[1]) for c, x in classes.items() if x["images"]
-    }
-    bound = {
-        c: dict(source=s, images=n, of=classes[c]["images"])
-        for c, (s, n) in tops.items()
-        if n >= MOST * classes[c]["images"]
-    }
-    if bound:
-        said = (
-            f"{cohort.names[c]}, {_of(b['images'], b['of'])} from {b['source']}"
-            for c, b in bound.items()
-        )
-        yield (
-            "class_of_one_source",
-            f"{_count(len(bound), 'class', 'classes')} of nearly one source: {_few(said)}.",
-            "A model may learn the source instead of the disease: add sources that hold the class beside others "
-            "(cxr sources), and judge a score within each source, as cxr evaluate prints it.",
-            bound,
-        )
-    yield from _one_class(cohort, classes, total)
-    yield from _floor(cohort, limits, single)
-
-
-def _one_class(cohort, classes, total):
-    by = {s: {c: x["source"].get(s, 0) for c, x in classes.items()} for s in sorted(total)}
-    tops = {s: max(count.items(), key=lambda kv: kv[1]) for s, count in by.items()}
-    pure = {
-        s: {"class": c, "images": n, "of": total[s]}
-        for s, (c, n) in tops.items()
-        if n >= MOST * total[s]
-    }
-    if not pure:
-        return
-    said = (f"{s}, {_of(p['images'], p['of'])} {cohort.names[p['class']]}" for s, p in pure.items())
-    yield (
-        "source_of_one_class",
-        f"{len(pure)} of {_count(len(total), 'source')} {'holds' if len(pure) == 1 else 'hold'} nearly one class: "
-        f"{_few(said)}.",
-        "Within such a source no score can be told from always answering its class: leave it out, or add images of "
-        "its other classes.",
-        pure,
-    )
-
-
-def _floor(cohort, limits, single):
-    if limits and limits["righted"] >= RIGHTED:
-        yield (
-            "source_only_floor",
-            f"Answering each source's commonest class is right for {100 * limits['source_only_accuracy']:.1f} % of "
-            f"the images, always answering {cohort.names[limits['majority']]} for "
-            f"{100 * limits['majority_accuracy']:.1f} %.",
-            "An accuracy means something only above the source-only floor, which cxr evaluate prints beside it.",
-            limits,
-        )
-    told = _told(single["source"]) if not limits else {}
-    if told:
-        yield (
-            "source_only_floor",
-            f"AUROC of knowing the source alone: {_aurocs(cohort, told)}.",
-            "An AUROC of such a finding means something only above this, or within one source.",
-            told,
-        )
-
-
-def _told(by_class: dict) -> dict[str, float]:
-    """Class -> AUROC, the highest first, of those that the attribute tells."""
-    told = {
-        c: x["auroc"]
-        for c, x in by_class.items()
-        if x["auroc"] is not None and x["auroc"] >= ALONE and min(x["images"], x["others"]) >= FEW
-    }
-    return dict(sorted(told.items(), key=lambda kv: (-kv[1], kv[0])))
-
-
-def _aurocs(cohort, told) -> str:
-    return _few(f"{cohort.names[c]} {a:.2f}" for c, a in told.items())
-
-
-def _ages(cohort, classes):
-    """Classes that stand for an age group while another has the other; ages that nobody knows."""
-    counts = {
-        c: {
-            g: sum(n for k, n in x["age_group"].items() if k.split("_")[0] == g)
-            for g in ("child", "adult")
-        }
-        for c, x in classes.items()
-        if x["images"]
-    }
-    bound = {}
-    for c, count in counts.items():
-        for g, other in (("child", "adult"), ("adult", "child")):
-            against = any(counts[d][other] >= HALF * classes[d]["images"] for d in counts if d != c)
-            if count[g] >= MOST * classes[c]["images"] and against:
-                bound[c] = dict(
-                    group=g,
-                    images=count[g],
-                    of=classes[c]["images"],
-                    by_age=classes[c]["age_group"].get(g, 0),
-                )
-    if bound:
-        said = (
-            f"{cohort.names[c]}, {_of(b['images'], b['of'])} {'children' if b['group'] == 'child' else 'adults'}"
-            for c, b in bound.items()
-        )
-        given, of = (sum(b[k] for b in bound.values()) for k in ("by_age", "of"))
-        word = (
-            ""
-            if given == of
-            else "; of the others the group is the catalogue's word for the whole source"
-        )
-        yield (
-            "class_of_one_age_group",
-            f"{_few(said)}. The age is given for {_of(given, of)}{word}.",
-            "A model may learn age instead of the disease: compare classes within one age group, or add images of "
-            "the other.",
-            bound,
-        )
-    n, of = sum(not r.age for r in cohort.rows), len(cohort.rows)
-    if n >= HALF * of:
-        yield (
-            "unknown_age",
-            f"The age is unknown for {_of(n, of)}.",
-            "Their age group is at best the catalogue's word for the whole source, which may be wrong for one of "
-            "them: believe nothing about age that rests on it.",
-            dict(unknown=n, of=of),
-        )
-
-
-def _uneven(cohort, single):
-    """Classes that sex or view alone tells."""
-    for name in ("sex", "view"):
-        told = _told(single[name])
-        if told:
-            yield (
-                f"class_of_one_{name}",
-                f"AUROC of knowing the {name} alone: {_aurocs(cohort, told)}.",
-                f"Compare classes within one {name}, or balance it, before a difference is called disease.",
-                told,
+def _class_of_one_age_group(cohort: Cohort) -> FolderWarning | None:
+    """Warn of classes that stand for an age group while another class has the other."""
+    groups = cohort.tallies("group")
+    given = cohort.tallies("age_group")
+    bound: dict[str, AgeNumbers] = {}
+    for label in cohort.names:
+        group = _dominant_age_group(groups[label])
+        if group and _is_common_elsewhere(groups, label, OTHER_AGE_GROUP[group]):
+            bound[label] = AgeNumbers(
+                group=group,
+                images=groups[label][group],
+                of=sum(groups[label].values()),
+                by_age=given[label].get(group, 0),
             )
-
-
-def _apart(cohort, classes):
-    """Classes whose middle halves do not meet in size, shape or brightness."""
-    for kind, (key, what) in QUANTITIES.items():
-        five = {
-            c: x[key]["quantiles"]
-            for c, x in classes.items()
-            if x[key]["quantiles"] and x["images"] >= FEW
-        }
-        pairs = [
-            (a, b)
-            for a in five
-            for b in five
-            if five[a][3] < five[b][1] and five[b][2] >= (1 + SLIGHT) * five[a][2]
-        ]
-        if not pairs:
-            continue
-        named = sorted({c for p in pairs for c in p}, key=lambda c: (five[c][2], c))
-        said = (f"{cohort.names[c]} {_number(five[c][1])} to {_number(five[c][3])}" for c in named)
-        yield (
-            f"{kind}_apart",
-            f"The {kind} of the images tells {_count(len(pairs), 'pair')} of classes apart. Middle "
-            f"half of each, {what}: {_few(said, 2 * SHOWN)}.",
-            "A model sees this before any lung: train with augmentation that changes it (--augment acquisition), "
-            "and look whether a score holds within one source.",
-            [dict(classes=[a, b], halves=[five[a][1:4:2], five[b][1:4:2]]) for a, b in pairs],
+    if not bound:
+        return None
+    sentences = []
+    for label, numbers in bound.items():
+        people = "children" if numbers["group"] == "child" else "adults"
+        sentences.append(
+            f"{cohort.names[label]}, {portion(numbers['images'], numbers['of'])} {people}"
         )
+    return warning(
+        "class_of_one_age_group",
+        f"{name_some(sentences)}. {_given_words(bound.values())}",
+        "A model may learn age instead of the disease: compare classes within one age group, or "
+        "add images of the other.",
+        bound,
+    )
+
+
+def _dominant_age_group(groups: Mapping[str, int]) -> str:
+    """Return the age group of nearly all of a class's images; empty where there is none."""
+    images = sum(groups.values())
+    for group in OTHER_AGE_GROUP:
+        if group in groups and groups[group] >= MIN_DOMINANT_SHARE * images:
+            return group
+    return ""
+
+
+def _is_common_elsewhere(
+    groups: Mapping[str, Mapping[str, int]],  # class -> age group -> images
+    label: str,
+    age_group: str,
+) -> bool:
+    """Whether a class other than `label` has much of the age group."""
+    for other, images in groups.items():
+        share = MIN_OTHER_AGE_SHARE * sum(images.values())
+        if other != label and age_group in images and images[age_group] >= share:
+            return True
+    return False
+
+
+def _given_words(bound: Collection[AgeNumbers]) -> str:
+    """Say of how many images the age itself is known."""
+    given = sum(numbers["by_age"] for numbers in bound)
+    total = sum(numbers["of"] for numbers in bound)
+    words = f"The age is given for {portion(given, total)}"
+    if given < total:
+        words += "; of the others the group is the catalogue's word for the whole source"
+    return f"{words}."
+
+
+def _unknown_age(cohort: Cohort) -> FolderWarning | None:
+    total = len(cohort.rows)
+    unknown = sum(not row.age for row in cohort.rows)
+    if unknown < MIN_UNKNOWN_AGE_SHARE * total:
+        return None
+    return warning(
+        "unknown_age",
+        f"The age is unknown for {portion(unknown, total)}.",
+        "Their age group is at best the catalogue's word for the whole source, which may be wrong "
+        "for one of them: believe nothing about age that rests on it.",
+        {"unknown": unknown, "of": total},
+    )
+
+
+# ---- sex and view
+
+
+def _attribute_warnings(
+    cohort: Cohort,
+    scores: Mapping[str, Mapping[str, AttributeScore]],  # attribute -> class -> its score
+) -> list[FolderWarning]:
+    """Warn of classes that sex or view alone tells."""
+    found = []
+    for name in ("sex", "view"):
+        aurocs = telling_aurocs(scores[name])
+        if aurocs:
+            found.append(
+                warning(
+                    f"class_of_one_{name}",
+                    f"AUROC of knowing the {name} alone: {auroc_words(cohort, aurocs)}.",
+                    f"Compare classes within one {name}, or balance it, before a difference is "
+                    "called disease.",
+                    aurocs,
+                )
+            )
+    return found
+
+
+# ---- size, shape and brightness
+
+
+def _quantity_warnings(cohort: Cohort, brightness: Mapping[str, float]) -> list[FolderWarning]:
+    """Warn of classes whose middle halves do not meet in size, shape or brightness."""
+    judged = [label for label in cohort.names if cohort.has[label].sum() >= MIN_IMAGES_PER_CLASS]
+    quantiles = {label: _quantiles(cohort, label, brightness) for label in judged}
+    found = []
+    for kind, (key, unit) in QUANTITIES.items():
+        known = {}
+        for label in judged:
+            five = quantiles[label][key]
+            if five is not None:
+                known[label] = five
+        each = _apart(cohort, kind, unit, known)
+        if each is not None:
+            found.append(each)
+    return found
+
+
+def _quantiles(
+    cohort: Cohort, label: str, brightness: Mapping[str, float]
+) -> dict[str, Quantiles | None]:
+    gray = brightness_counts(cohort, label, brightness)["quantiles"]
+    return {**side_quantiles(cohort, label), "brightness": gray}
+
+
+def _apart(
+    cohort: Cohort,
+    kind: str,  # a key of QUANTITIES
+    unit: str,
+    quantiles: Mapping[str, Quantiles],  # class -> of what is compared
+) -> FolderWarning | None:
+    pairs = []
+    for low, of_low in quantiles.items():
+        above = [high for high, of_high in quantiles.items() if _is_above(of_high, of_low)]
+        pairs += [(low, high) for high in above]
+    if not pairs:
+        return None
+    named = {label for pair in pairs for label in pair}
+    sentences = []
+    for label in sorted(named, key=lambda label: (quantiles[label][2], label)):
+        _, lower, _, upper, _ = quantiles[label]
+        sentences.append(f"{cohort.names[label]} {_number(lower)} to {_number(upper)}")
+    return warning(
+        f"{kind}_apart",
+        f"The {kind} of the images tells {count(len(pairs), 'pair')} of classes apart. Middle half "
+        f"of each, {unit}: {name_some(sentences, 2 * MAX_NAMED)}.",
+        "A model sees this before any lung: train with augmentation that changes it (--augment "
+        "acquisition), and look whether a score holds within one source.",
+        [_pair_numbers(low, high, quantiles) for low, high in pairs],
+    )
+
+
+def _is_above(high: Quantiles, low: Quantiles) -> bool:
+    """Whether the middle half of one lies wholly above, and its median clearly so."""
+    return low[3] < high[1] and high[2] >= MIN_MEDIAN_RATIO * low[2]
+
+
+def _pair_numbers(low: str, high: str, quantiles: Mapping[str, Quantiles]) -> dict[str, object]:
+    halves = [[quantiles[label][1], quantiles[label][3]] for label in (low, high)]
+    return {"classes": [low, high], "halves": halves}
 
 
 def _number(x: float) -> str:
     return f"{x:.2f}" if x < 10 else f"{x:.0f}"
 
 
-def _scarce(cohort, classes):
-    """Classes that a split lacks, or has too few of to be scored."""
-    cells = {(c, s): x["split"].get(s, 0) for c, x in classes.items() for s in cohort.splits}
-    none, few = (
-        {k: n for k, n in cells.items() if not n},
-        {k: n for k, n in cells.items() if 0 < n < FEW},
+# ---- classes of few images
+
+
+def _scarcity_warnings(cohort: Cohort) -> list[FolderWarning]:
+    """Warn of classes that a split lacks, or has too few of to be scored."""
+    images = {}
+    for label, splits in cohort.tallies("split").items():
+        for split in cohort.splits:
+            images[label, split] = splits.get(split, 0)
+    absent = [cell for cell, n in images.items() if not n]
+    scarce = {cell: n for cell, n in images.items() if 0 < n < MIN_IMAGES_PER_CLASS}
+    found = []
+    if absent:
+        found.append(_class_absent(cohort, absent))
+    if scarce:
+        found.append(_class_scarce(cohort, scarce))
+    return found
+
+
+def _class_absent(cohort: Cohort, cells: list[tuple[str, str]]) -> FolderWarning:
+    named = name_some(f"{cohort.names[label]} in {split}" for label, split in cells)
+    return warning(
+        "class_absent",
+        f"No image at all: {named}.",
+        "A class that train lacks cannot be learnt, one that valid or test lacks cannot be "
+        "judged: add a source that has it (cxr sources).",
+        [{"class": label, "split": split} for label, split in cells],
     )
-    if none:
-        yield (
-            "class_absent",
-            f"No image at all: {_few(f'{cohort.names[c]} in {s}' for c, s in none)}.",
-            "A class that train lacks cannot be learnt, one that valid or test lacks cannot be judged: add a source "
-            "that has it (cxr sources).",
-            [{"class": c, "split": s} for c, s in none],
-        )
-    if few:
-        said = (f"{cohort.names[c]} in {s}, {n}" for (c, s), n in few.items())
-        yield (
-            "class_scarce",
-            f"Fewer than {FEW} images: {_few(said)}.",
-            "One image more or less moves such a score by 5 points and more: give intervals, add images.",
-            [{"class": c, "split": s, "images": n} for (c, s), n in few.items()],
-        )
 
 
-def find_confounds(
-    cohort,  # counts.Cohort
-    brightness: dict[str, float] | None = None,  # path -> mean gray, 0-255, of images measured
-) -> list[FolderWarning]:
-    """Everything in this folder that may teach something else than the disease, gravest first."""
-    raise NotImplementedError
+def _class_scarce(cohort: Cohort, images: Mapping[tuple[str, str], int]) -> FolderWarning:
+    named = name_some(
+        f"{cohort.names[label]} in {split}, {n}" for (label, split), n in images.items()
+    )
+    return warning(
+        "class_scarce",
+        f"Fewer than {MIN_IMAGES_PER_CLASS} images: {named}.",
+        "One image more or less moves such a score by 5 points and more: give intervals, "
+        "add images.",
+        [{"class": label, "split": split, "images": n} for (label, split), n in images.items()],
+    )

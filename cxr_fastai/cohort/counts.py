@@ -1,38 +1,62 @@
-"""The images of a curated folder, class by class, and what can be counted of them. Takes a Manifest and the catalogue,
-returns strict JSON; never reads a file: the brightness of images is given.
+"""The images of a curated folder, class by class, and what can be counted of them.
+
+Rows of a manifest, its recipe and the catalogue -> a Cohort, and counts of it in the shapes of
+eda.json. Never reads a file: the brightness of images is given.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from cxr_fastai.catalog import Source
+from cxr_fastai.cohort.shapes import (
+    AgeCounts,
+    BrightnessCounts,
+    ClassCounts,
+    FindingCounts,
+    MeasuredQuantiles,
+    PatientCounts,
+    Quantiles,
+    QuantilesOnly,
+    SourceCounts,
+)
 from cxr_fastai.core import SPLITS, Task, UsageError
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import NONE, Recipe, present, unknown
 
 __all__ = [
-    "Cohort",
-    "gather",
-    "sampled",
-    "tally",
-    "class_counts",
-    "source_counts",
-    "finding_counts",
-    "patient_counts",
+    "ADULT",
     "AGE_GROUPS",
     "SAMPLE",
+    "Cohort",
+    "Sample",
+    "Quantiles",
+    "gather",
+    "age_group",
+    "tally",
+    "sampled",
+    "class_counts",
+    "side_quantiles",
+    "brightness_counts",
+    "patient_counts",
+    "source_counts",
+    "finding_counts",
 ]
 
 ADULT = 18  # years from which an age counts as adult
-SAMPLE = 200  # images of a class and source whose brightness is measured: the standard error of a mean is then 7 % of
-# the spread between images
-COMMON = 3  # sizes of a source that are named
-DECADES = (*(f"{a}-{a + 9}" for a in range(0, 90, 10)), "90+")  # years
-# Of an image whose age is given: child, adult. Of any other, what the catalogue says of its whole source.
+# images of a class and source whose brightness is measured: the standard error of a mean is then
+# 7 % of the spread between images
+SAMPLE = 200
+MAX_NAMED_SIZES = 3  # of a source, the commonest
+DECADES = (*(f"{start}-{start + 9}" for start in range(0, 90, 10)), "90+")  # years
+FIVE = (0, 0.25, 0.5, 0.75, 1)  # least, quartiles and greatest
+# Of an image whose age is given: child, adult. Of any other, the catalogue's word for its source.
 AGE_GROUPS = {
     "child": f"child, under {ADULT}",
     "adult": "adult",
@@ -41,7 +65,7 @@ AGE_GROUPS = {
     "mixed_source": "mixed, by source",
     "": "unknown",
 }
-COLUMNS = ("split", "source", "sex", "view")
+COLUMNS = ("split", "source", "sex", "view")  # of the manifest that a Cohort holds as they are
 
 
 @dataclass(frozen=True)
@@ -55,158 +79,269 @@ class Cohort:
     names: dict[str, str]  # class slug -> name to show, in vocab order
     has: dict[str, np.ndarray]  # class -> (n,) bool
     unknown: dict[str, np.ndarray]  # class -> (n,) bool: the source does not say
-    columns: dict[
-        str, np.ndarray
-    ]  # COLUMNS, age_group (a key of AGE_GROUPS) and group (child, adult) -> (n,) text,
-    # '' unknown
+    # COLUMNS, age_group (a key of AGE_GROUPS) and group (child, adult) -> (n,) text, '' unknown
+    columns: dict[str, np.ndarray]
+    sides: np.ndarray  # (n, 2) width and height in px; nan where either is unknown
 
-    def of(self, label: str) -> list[Record]:
-        return [r for r, has in zip(self.rows, self.has[label]) if has]
+    def rows_of(self, label: str) -> list[Record]:
+        """Return the images of a class."""
+        return [row for row, has in zip(self.rows, self.has[label]) if has]
+
+    def tally(self, label: str, column: str) -> dict[str, int]:
+        """Return value -> images of a class that have it, the commonest first."""
+        return tally(self.columns[column][self.has[label]].tolist())
+
+    def tallies(self, column: str) -> dict[str, dict[str, int]]:
+        """Return class -> value -> images, the commonest value of each class first."""
+        return {label: self.tally(label, column) for label in self.names}
+
+
+class Sample(NamedTuple):
+    """Images of one class and source."""
+
+    images: int  # all of them
+    rows: list[Record]  # those whose brightness is measured
 
 
 def gather(
-    root: Path,  # the curated folder
-    images: list[Record],  # rows of its manifest
+    root: Path | str,  # the curated folder
+    rows: list[Record],  # of its manifest
     recipe: Recipe,
-    catalog: dict,  # id -> Source
+    catalog: Mapping[str, Source],  # id -> Source
     split: str = "all",  # all | train | valid | test
 ) -> Cohort:
-    """Raises `UsageError` for a split without images."""
+    """Collect the images of a folder, or of one split, and mark their classes.
+
+    Raises `UsageError` for a split without images.
+    """
     splits = SPLITS if split == "all" else (split,)
-    rows = [r for r in images if r.split in splits]
-    if not rows:
-        have = ", ".join(f"{s} {sum(r.split == s for r in images):,}" for s in SPLITS)
+    chosen = [row for row in rows if row.split in splits]
+    if not chosen:
+        per_split = Counter(row.split for row in rows)
+        have = ", ".join(f"{name} {per_split[name]:,}" for name in SPLITS)
         raise UsageError(
             f"{root} has no images in split {split!r}: it has {have}. Choose another --split."
         )
-    there, doubt = [present(r.label) for r in rows], [unknown(r.label) for r in rows]
-    names = {c: recipe.display.get(c, c) for c in recipe.vocab}
-    if recipe.task is Task.MULTI_LABEL and (NONE,) in there:
+    classes = [present(row.label) for row in chosen]
+    open_classes = [unknown(row.label) for row in chosen]
+    names = {label: recipe.display.get(label, label) for label in recipe.vocab}
+    if recipe.task is Task.MULTI_LABEL and (NONE,) in classes:
         names[NONE] = "none of these"
-    groups = [_age_group(r, getattr(catalog.get(r.source), "age_group", "")) for r in rows]
-    columns = {k: np.array([getattr(r, k) for r in rows]) for k in COLUMNS}
-    columns |= dict(age_group=np.array(groups), group=np.array([_group(g) for g in groups]))
     return Cohort(
-        Path(root),
-        rows,
-        recipe.task,
-        splits,
-        names,
-        *({c: np.array([c in of for of in marks]) for c in names} for marks in (there, doubt)),
-        columns,
+        root=Path(root),
+        rows=chosen,
+        task=recipe.task,
+        splits=splits,
+        names=names,
+        has=_marks(names, classes),
+        unknown=_marks(names, open_classes),
+        columns=_columns(chosen, catalog),
+        sides=_sides(chosen),
     )
 
 
-def _age_group(r: Record, word: str) -> str:
-    if r.age:
-        return "child" if float(r.age) < ADULT else "adult"
-    return f"{word}_source" if word else ""
+def _marks(names: Iterable[str], classes: list[tuple[str, ...]]) -> dict[str, np.ndarray]:
+    """Class -> (n,) bool: whether it stands in the image's classes."""
+    marks = {}
+    for label in names:
+        marks[label] = np.array([label in of_image for of_image in classes])
+    return marks
 
 
-def _group(age_group: str) -> str:
-    return age_group.split("_")[0].replace("mixed", "")
+def _columns(rows: list[Record], catalog: Mapping[str, Source]) -> dict[str, np.ndarray]:
+    columns = {name: np.array([getattr(row, name) for row in rows]) for name in COLUMNS}
+    age_groups = [age_group(row, catalog.get(row.source)) for row in rows]
+    columns["age_group"] = np.array(age_groups)
+    columns["group"] = np.array([_child_or_adult(word) for word in age_groups])
+    return columns
 
 
-# ---- counts
+def _sides(rows: list[Record]) -> np.ndarray:
+    nothing = ("nan", "nan")
+    sides = [(r.width, r.height) if r.width and r.height else nothing for r in rows]
+    return np.array(sides, float).reshape(-1, 2)
 
 
-def tally(values) -> dict[str, int]:
-    """Value -> how often, the commonest first."""
-    return dict(sorted(Counter(values).items(), key=lambda x: (-x[1], x[0])))
+def age_group(
+    row: Record,
+    source: Source | None,  # that the image came from; None: the catalogue does not know it
+) -> str:  # a key of AGE_GROUPS
+    """Return child or adult by the image's age, or else the catalogue's word for its source."""
+    if row.age:
+        return "child" if float(row.age) < ADULT else "adult"
+    if source is None or not source.age_group:
+        return ""
+    return f"{source.age_group}_source"
+
+
+def _child_or_adult(group: str) -> str:
+    """Child or adult, by age or by source; empty where neither is known."""
+    return group.split("_")[0].replace("mixed", "")
+
+
+# ---- counts of a class
+
+
+def tally(values: Iterable[str]) -> dict[str, int]:
+    """Return value -> how often, the commonest first, then by name."""
+    counts = Counter(values)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def class_counts(
     cohort: Cohort,
     label: str,
-    gray: dict,  # path -> mean gray 0-255, of the images that `sampled` names at least
-) -> dict:
-    """Everything that is counted of a class."""
-    rows, at = cohort.of(label), np.flatnonzero(cohort.has[label])
-    tallies = {k: tally(cohort.columns[k][at].tolist()) for k in (*COLUMNS, "age_group")}
-    sides = np.array([(r.width, r.height) for r in rows if r.width and r.height], float).reshape(
-        -1, 2
-    )
-    return dict(
+    gray: Mapping[str, float],  # path -> mean gray 0-255, of the images that `sampled` names
+) -> ClassCounts:
+    """Count everything that is counted of a class."""
+    rows = cohort.rows_of(label)
+    sides = side_quantiles(cohort, label)
+    return ClassCounts(
         name=cohort.names[label],
         images=len(rows),
         unknown=int(cohort.unknown[label].sum()),
-        **tallies,
-        ages=_ages(rows),
+        split=cohort.tally(label, "split"),
+        source=cohort.tally(label, "source"),
+        sex=cohort.tally(label, "sex"),
+        view=cohort.tally(label, "view"),
+        age_group=cohort.tally(label, "age_group"),
+        ages=_age_counts(rows),
         patients=patient_counts(rows),
-        width=dict(quantiles=_five(sides[:, 0])),
-        height=dict(quantiles=_five(sides[:, 1])),
-        aspect=dict(quantiles=_five(sides[:, 0] / sides[:, 1])),
-        brightness=_brightness(cohort, label, gray),
+        width=QuantilesOnly(quantiles=sides["width"]),
+        height=QuantilesOnly(quantiles=sides["height"]),
+        aspect=QuantilesOnly(quantiles=sides["aspect"]),
+        brightness=brightness_counts(cohort, label, gray),
     )
 
 
-def _five(values, weights=None) -> list[float] | None:
-    """Least, quartiles and greatest; None of nothing. With weights, of what the values stand for."""
-    if not len(values):
-        return None
-    how = {} if weights is None else dict(weights=weights, method="inverted_cdf")
-    return [
-        round(float(q), 4)
-        for q in np.quantile(np.asarray(values, float), (0, 0.25, 0.5, 0.75, 1), **how)
-    ]
-
-
-def _ages(rows) -> dict:
-    ages = [float(r.age) for r in rows if r.age]
-    n = Counter(min(int(a) // 10, len(DECADES) - 1) for a in ages)
-    return dict(
-        known=len(ages), quantiles=_five(ages), decades={d: n[i] for i, d in enumerate(DECADES)}
-    )
-
-
-def patient_counts(rows) -> dict:
-    """Patients that the sources name, and how many images each has."""
-    each = [*Counter(r.patient for r in rows if r.patient).values()]
-    return dict(images=sum(each), patients=len(each), images_a_patient=_five(each))
-
-
-def sampled(cohort: Cohort, label: str) -> dict[str, tuple[int, list[Record]]]:
-    """Source -> its images of the class, and those that are measured: of lowest hash, which is random and stays."""
-    by: dict = {}
-    for r in cohort.of(label):
-        by.setdefault(r.source, []).append(r)
+def side_quantiles(cohort: Cohort, label: str) -> dict[str, Quantiles | None]:
+    """Return width, height (px) and aspect (width / height) -> quantiles of a class's images."""
+    sides = cohort.sides[cohort.has[label]]
+    known = sides[~np.isnan(sides[:, 0])]
     return {
-        s: (len(rows), sorted(rows, key=lambda r: r.pixel_sha256)[:SAMPLE])
-        for s, rows in sorted(by.items())
+        "width": _quantiles(known[:, 0]),
+        "height": _quantiles(known[:, 1]),
+        "aspect": _quantiles(known[:, 0] / known[:, 1]),
     }
 
 
-def _brightness(cohort: Cohort, label: str, gray: dict) -> dict:
-    """In the class's quantiles a measured image stands for as many of its source as were not."""
-    by, weights, sources = [], [], {}
-    for s, (n, rows) in sampled(cohort, label).items():
-        mine = [gray[r.path] for r in rows]
-        by += mine
-        weights += [n / len(mine)] * len(mine)
-        sources[s] = dict(images=len(mine), quantiles=_five(mine))
-    return dict(images=len(by), quantiles=_five(by, weights), by_source=sources)
+def _quantiles(
+    values: Sequence[float] | np.ndarray,
+    weights: Sequence[float] | None = None,  # as many; then quantiles of what the values stand for
+) -> Quantiles | None:  # None of nothing
+    """Least, quartiles and greatest, rounded to four decimals."""
+    if not len(values):
+        return None
+    numbers = np.asarray(values, float)
+    if weights is None:
+        five = np.quantile(numbers, FIVE)
+    else:
+        five = np.quantile(numbers, FIVE, weights=weights, method="inverted_cdf")
+    return [round(float(q), 4) for q in five]
 
 
-def source_counts(cohort: Cohort, id: str, catalog: dict) -> dict:
-    """Everything that is counted of a source; title, age group and leave to share are the catalogue's words."""
-    rows, known = [r for r in cohort.rows if r.source == id], catalog.get(id)
-    sizes = tally(f"{r.width} x {r.height}" for r in rows if r.width and r.height)
-    return dict(
+def _age_counts(rows: list[Record]) -> AgeCounts:
+    ages = [float(row.age) for row in rows if row.age]
+    last = len(DECADES) - 1
+    images = Counter(min(int(age) // 10, last) for age in ages)
+    return AgeCounts(
+        known=len(ages),
+        quantiles=_quantiles(ages),
+        decades={decade: images[i] for i, decade in enumerate(DECADES)},
+    )
+
+
+def patient_counts(rows: list[Record]) -> PatientCounts:
+    """Count the patients that the sources name, and how many images each has."""
+    images = Counter(row.patient for row in rows if row.patient)
+    each = list(images.values())
+    return PatientCounts(images=sum(each), patients=len(each), images_a_patient=_quantiles(each))
+
+
+# ---- brightness
+
+
+def sampled(cohort: Cohort, label: str) -> dict[str, Sample]:
+    """Return source -> its images of a class, and those whose brightness is measured.
+
+    They are the SAMPLE images of lowest pixel hash, which is random and stays.
+    """
+    by_source: dict[str, list[Record]] = {}
+    for row in cohort.rows_of(label):
+        by_source.setdefault(row.source, []).append(row)
+    samples = {}
+    for source, rows in sorted(by_source.items()):
+        lowest = sorted(rows, key=lambda row: row.pixel_sha256)[:SAMPLE]
+        samples[source] = Sample(images=len(rows), rows=lowest)
+    return samples
+
+
+def brightness_counts(
+    cohort: Cohort,
+    label: str,
+    gray: Mapping[str, float],  # path -> mean gray 0-255; of more images, the others are not used
+) -> BrightnessCounts:  # of nothing, where an image of the sample was not measured
+    """Return the brightness of a class, and of each source in it.
+
+    In the class's quantiles a measured image stands for as many of its source as were not.
+    """
+    samples = sampled(cohort, label)
+    if not _all_measured(samples.values(), gray):
+        return BrightnessCounts(images=0, quantiles=None, by_source={})
+    values: list[float] = []
+    weights: list[float] = []
+    by_source = {}
+    for source, sample in samples.items():
+        measured = [gray[row.path] for row in sample.rows]
+        values += measured
+        weights += [sample.images / len(measured)] * len(measured)
+        by_source[source] = MeasuredQuantiles(images=len(measured), quantiles=_quantiles(measured))
+    return BrightnessCounts(
+        images=len(values), quantiles=_quantiles(values, weights), by_source=by_source
+    )
+
+
+def _all_measured(samples: Iterable[Sample], gray: Collection[str]) -> bool:
+    for sample in samples:
+        if not all(row.path in gray for row in sample.rows):
+            return False
+    return True
+
+
+# ---- counts of a source, and of findings
+
+
+def source_counts(cohort: Cohort, source_id: str, catalog: Mapping[str, Source]) -> SourceCounts:
+    """Count everything that is counted of a source.
+
+    Title, age group and leave to share are the catalogue's words, empty where it does not know it.
+    """
+    rows = [row for row in cohort.rows if row.source == source_id]
+    source = catalog.get(source_id)
+    sizes = tally(f"{row.width} x {row.height}" for row in rows if row.width and row.height)
+    return SourceCounts(
         images=len(rows),
-        **{k: getattr(known, k, "") for k in ("title", "age_group", "redistribute")},
-        licences=tally(r.licence for r in rows),
+        title=source.title if source else "",
+        age_group=source.age_group if source else "",
+        redistribute=source.redistribute if source else "",
+        licences=tally(row.licence for row in rows),
         sizes=len(sizes),
-        common_sizes=dict([*sizes.items()][:COMMON]),
-        modes=tally(r.mode for r in rows),
+        common_sizes=dict(list(sizes.items())[:MAX_NAMED_SIZES]),
+        modes=tally(row.mode for row in rows),
         patients=patient_counts(rows),
     )
 
 
-def finding_counts(rows) -> dict:
-    """How often findings stand together: names, the commonest first, and their counts; an image without any is unknown."""
-    said = [set(r.findings.split("|")) for r in rows if r.findings]
-    names = [*tally(f for fs in said for f in fs)]
-    at, counts = {f: i for i, f in enumerate(names)}, np.zeros((len(names), len(names)), int)
-    for fs in said:
-        counts[np.ix_(*[[at[f] for f in fs]] * 2)] += 1
-    return dict(names=names, counts=counts.tolist(), unknown=len(rows) - len(said))
+def finding_counts(rows: list[Record]) -> FindingCounts:
+    """Count how often findings stand together; an image without any is unknown."""
+    named = [set(row.findings.split("|")) for row in rows if row.findings]
+    images: Counter[str] = Counter()
+    for findings in named:
+        images.update(findings)
+    names = list(tally(images.elements()))
+    index = {name: i for i, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)), int)
+    for findings in named:
+        at = [index[finding] for finding in findings]
+        counts[np.ix_(at, at)] += 1
+    return FindingCounts(names=names, counts=counts.tolist(), unknown=len(rows) - len(named))
