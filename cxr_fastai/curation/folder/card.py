@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from statistics import median
 
-from cxr_fastai.cohort.confounds import MOST
+from cxr_fastai.cohort.wording import MIN_DOMINANT_SHARE as MOST
 from cxr_fastai.cohort.counts import ADULT
 from cxr_fastai.core import SPLITS
 from cxr_fastai.recipes import present
