@@ -1,7 +1,8 @@
 """Architectures by name: torchvision's, timm's where it is installed, and a plain baseline.
 
-A name in, the body's layers out, under the names that pretrained files have for them. Builds with random weights and
-fetches nothing; heads, parameter groups and weight files are models.py's. Never imports fastai.
+A name -> the body's layers, under the names that pretrained files have for them. Builds with random
+weights and fetches nothing; `networks` makes heads and parameter groups, `weights` reads files.
+Never imports fastai.
 """
 
 from __future__ import annotations
@@ -10,25 +11,27 @@ import copy
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torchvision
 from torch import nn
 
 from cxr_fastai.core import UnknownName
+from cxr_fastai.models.names import COMMON
 
-__all__ = ["COMMON", "Family", "FAMILIES", "is_arch", "family_of", "body_parts", "from_timm"]
+__all__ = ["COMMON", "BodyParts", "Family", "FAMILIES", "is_arch", "family_of", "body_parts"]
+__all__ += ["from_timm"]
 
-COMMON = (
-    "cnn",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "densenet121",
-    "efficientnet_b0",
-    "convnext_tiny",
-    "vit_b_16",
-)
+CNN_WIDTHS = (32, 64, 128, 256, 512)  # channels that the baseline's blocks end in
+
+
+@dataclass(frozen=True)
+class BodyParts:
+    """The layers of a network without its classifier."""
+
+    layers: dict[str, nn.Module]  # by name in the whole network; "" where it is the whole
+    channels: int  # that the last layer ends in
 
 
 @dataclass(frozen=True)
@@ -36,83 +39,17 @@ class Family:
     """How the networks of one kind are taken apart."""
 
     names: Callable[[], list[str]]
-    # name, input channels -> the body's children by the name that they have in the whole network ("" where it is the
-    # whole), and the number of channels that the body ends in
-    parts: Callable[[str, int], tuple[dict[str, nn.Module], int]]
-    early: Callable[
-        [nn.Sequential], list[nn.Parameter]
-    ]  # body -> those of its weights that learn slowest, the first
+    parts: Callable[[str, int], BodyParts]  # name, input channels -> the body
+    early: Callable[[nn.Sequential], list[nn.Parameter]]  # body -> its slowest weights, the first
 
 
-def _torchvision(*starts: str) -> Callable[[], list[str]]:
-    """Names of torchvision's classifiers that begin so."""
-
-    def names() -> list[str]:
-        return [
-            n for n in torchvision.models.list_models(torchvision.models) if n.startswith(starts)
-        ]
-
-    return names
+# ---- which names a family has
 
 
-def _whole(arch: str) -> nn.Module:
-    return torchvision.models.get_model(arch, weights=None)
-
-
-def _resnet_parts(arch: str, _: int) -> tuple[dict[str, nn.Module], int]:
-    """A ResNet's children without pooling and classifier."""
-    parts = dict(_whole(arch).named_children())
-    del parts["avgpool"]
-    return parts, parts.pop("fc").in_features
-
-
-def _features_parts(arch: str, _: int) -> tuple[dict[str, nn.Module], int]:
-    """The children of `features`, which all of these have; DenseNet's own forward ends with a ReLU."""
-    features = _whole(arch).features
-    parts = {f"features.{name}": child for name, child in features.named_children()}
-    if arch.startswith("densenet"):
-        parts["relu"] = nn.ReLU(inplace=True)
-    with torch.device("meta"), torch.no_grad():
-        blank = nn.Sequential(*copy.deepcopy(features).to("meta").children()).eval()
-        return parts, blank(torch.empty(1, 3, 64, 64)).shape[1]
-
-
-def _half(body: nn.Sequential) -> list[nn.Parameter]:
-    """The first half of the weights, to the end of a layer."""
-    layers = [[*m.parameters(recurse=False)] for m in body.modules()]
-    half, early = sum(map(len, layers)) / 2, []
-    for layer in layers:
-        if len(early) >= half:
-            break
-        early += layer
-    return early
-
-
-class FreeViT(torchvision.models.VisionTransformer):
-    """torchvision's vision transformer for squares of any multiple of its patch; positions are interpolated."""
-
-    def forward(self, x):
-        patches = self.conv_proj(x)
-        tokens = torch.cat(
-            [self.class_token.expand(len(x), -1, -1), patches.flatten(2).transpose(1, 2)], 1
-        )
-        tokens = tokens + self._positions(patches.shape[-1])
-        return self.encoder.ln(self.encoder.layers(self.encoder.dropout(tokens)))[:, 0]
-
-    def _positions(self, side: int) -> torch.Tensor:
-        first, rest = self.encoder.pos_embedding[:, :1], self.encoder.pos_embedding[:, 1:]
-        known = round(rest.shape[1] ** 0.5)
-        if known == side:
-            return self.encoder.pos_embedding
-        grid = rest.transpose(1, 2).unflatten(2, (known, known))
-        grid = nn.functional.interpolate(grid, (side, side), mode="bicubic", align_corners=False)
-        return torch.cat([first, grid.flatten(2).transpose(1, 2)], 1)
-
-
-def _vit_parts(arch: str, _: int) -> tuple[dict[str, nn.Module], int]:
-    whole = _whole(arch)
-    nf, whole.heads, whole.__class__ = whole.hidden_dim, nn.Identity(), FreeViT
-    return {"": whole, "map": nn.Unflatten(1, (nf, 1, 1))}, nf
+def _torchvision_names(*starts: str) -> list[str]:
+    """List the names of torchvision's classifiers that begin so."""
+    every = torchvision.models.list_models(torchvision.models)
+    return [name for name in every if name.startswith(starts)]
 
 
 def _timm_names() -> list[str]:
@@ -120,87 +57,239 @@ def _timm_names() -> list[str]:
         import timm
     except ImportError:
         return []
-    return timm.list_models()
+    names: list[str] = timm.list_models()
+    return names
 
 
-def _timm_parts(arch: str, in_channels: int) -> tuple[dict[str, nn.Module], int]:
-    """The whole network with its own pooling, without its classifier."""
+def _cnn_names() -> list[str]:
+    return ["cnn"]
+
+
+# ---- which weights of a body learn slowest
+
+
+def _first_children(n: int, body: nn.Sequential) -> list[nn.Parameter]:
+    """Give the weights of a body's first `n` children."""
+    return list(body[:n].parameters())
+
+
+def _first_half(body: nn.Sequential) -> list[nn.Parameter]:
+    """Give the first half of the weights, to the end of a layer."""
+    layers = [list(module.parameters(recurse=False)) for module in body.modules()]
+    half = sum(len(layer) for layer in layers) / 2
+    early: list[nn.Parameter] = []
+    for layer in layers:
+        if len(early) >= half:
+            break
+        early += layer
+    return early
+
+
+# ---- how a body is taken out of the whole
+
+
+def _whole(arch: str) -> nn.Module:
+    """Build torchvision's network with random weights."""
+    whole: nn.Module = torchvision.models.get_model(arch, weights=None)
+    return whole
+
+
+def _resnet_parts(arch: str, in_channels: int) -> BodyParts:
+    """Take a ResNet's children without pooling and classifier."""
+    layers = dict(_whole(arch).named_children())
+    del layers["avgpool"]
+    classifier = layers.pop("fc")
+    return BodyParts(layers, classifier.in_features)
+
+
+def _features_parts(arch: str, in_channels: int) -> BodyParts:
+    """Take the children of `features`, which all of these have.
+
+    DenseNet's own forward goes on with a ReLU after them.
+    """
+    features = _whole(arch).features
+    layers = {f"features.{name}": child for name, child in features.named_children()}
+    if arch.startswith("densenet"):
+        layers["relu"] = nn.ReLU(inplace=True)
+    return BodyParts(layers, _channels_after(features))
+
+
+def _channels_after(features: nn.Module) -> int:
+    """Count the channels that `features` ends in, by a run that computes shapes only."""
+    with torch.device("meta"), torch.no_grad():
+        copied = copy.deepcopy(features).to("meta")
+        blank = nn.Sequential(*copied.children()).eval()
+        channels: int = blank(torch.empty(1, 3, 64, 64)).shape[1]
+    return channels
+
+
+class FreeViT(torchvision.models.VisionTransformer):
+    """torchvision's vision transformer for squares of any multiple of its patch.
+
+    Its learned positions are interpolated to the squares that come.
+    """
+
+    def forward(
+        self,
+        x: torch.Tensor,  # (n, 3, side, side)
+    ) -> torch.Tensor:
+        """Give the class token of each image: (n, hidden_dim)."""
+        patches = self.conv_proj(x)
+        classes = self.class_token.expand(len(x), -1, -1)
+        tokens = torch.cat([classes, patches.flatten(2).transpose(1, 2)], 1)
+        tokens = tokens + self._positions(patches.shape[-1])
+        encoded = self.encoder.layers(self.encoder.dropout(tokens))
+        return self.encoder.ln(encoded)[:, 0]
+
+    def _positions(
+        self,
+        side: int,  # patches
+    ) -> torch.Tensor:
+        """Give a position for the class token and each patch of a square."""
+        learned: torch.Tensor = self.encoder.pos_embedding
+        first = learned[:, :1]
+        rest = learned[:, 1:]
+        known = round(rest.shape[1] ** 0.5)
+        if known == side:
+            return learned
+        grid = rest.transpose(1, 2).unflatten(2, (known, known))
+        grid = nn.functional.interpolate(grid, (side, side), mode="bicubic", align_corners=False)
+        return torch.cat([first, grid.flatten(2).transpose(1, 2)], 1)
+
+
+def _vit_parts(arch: str, in_channels: int) -> BodyParts:
+    """Take a whole vision transformer without its classifier, as a map of one pixel."""
+    whole = _whole(arch)
+    channels = whole.hidden_dim
+    whole.heads = nn.Identity()
+    whole.__class__ = FreeViT
+    return _as_map(whole, channels)
+
+
+def _timm_parts(arch: str, in_channels: int) -> BodyParts:
+    """Take timm's whole network with its own pooling, without its classifier."""
     import timm
 
-    free = dict(dynamic_img_size=True) if "vit_" in arch else {}
+    options = {"pretrained": False, "num_classes": 0, "in_chans": in_channels}
+    any_size = {"dynamic_img_size": True} if "vit_" in arch else {}
     try:
-        whole = timm.create_model(
-            arch, pretrained=False, num_classes=0, in_chans=in_channels, **free
-        )
-    except TypeError:
-        whole = timm.create_model(arch, pretrained=False, num_classes=0, in_chans=in_channels)
-    return {"": whole, "map": nn.Unflatten(1, (whole.num_features, 1, 1))}, whole.num_features
+        whole = timm.create_model(arch, **options, **any_size)
+    except TypeError:  # not every network of that name takes squares of any size
+        whole = timm.create_model(arch, **options)
+    return _as_map(whole, whole.num_features)
 
 
-def _cnn_parts(_: str, in_channels: int) -> tuple[dict[str, nn.Module], int]:
-    """A plain baseline: five times convolution, batch norm, ReLU and halving, 32 to 512 channels."""
-    widths = (in_channels, 32, 64, 128, 256, 512)
-
-    def block(a: int, b: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(a, b, 3, padding=1, bias=False),
-            nn.BatchNorm2d(b),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(2, ceil_mode=True),
-        )
-
-    return {f"block{i}": block(*pair) for i, pair in enumerate(zip(widths, widths[1:]))}, widths[-1]
+def _as_map(
+    whole: nn.Module,  # gives (n, channels)
+    channels: int,
+) -> BodyParts:
+    """View what a whole network gives as maps of one pixel: (n, channels, 1, 1)."""
+    as_map = nn.Unflatten(1, (channels, 1, 1))
+    return BodyParts({"": whole, "map": as_map}, channels)
 
 
-# To add an architecture: its family. timm's come last: of a name that both have, torchvision's network is meant.
-FAMILIES = (
-    Family(lambda: ["cnn"], _cnn_parts, lambda body: [*body[:2].parameters()]),
-    # body[:6] ends with layer2, as in fastai's _resnet_split
-    Family(
-        _torchvision("resnet", "resnext", "wide_resnet"),
-        _resnet_parts,
-        lambda body: [*body[:6].parameters()],
-    ),
-    Family(
-        _torchvision("densenet", "efficientnet", "convnext", "mobilenet_v", "vgg", "squeezenet"),
-        _features_parts,
-        _half,
-    ),
-    Family(_torchvision("vit_"), _vit_parts, _half),
-    Family(_timm_names, _timm_parts, _half),
+def _cnn_parts(arch: str, in_channels: int) -> BodyParts:
+    """Build the baseline: five blocks, each of which halves width and height."""
+    layers: dict[str, nn.Module] = {}
+    before = in_channels
+    for i, width in enumerate(CNN_WIDTHS):
+        layers[f"block{i}"] = _cnn_block(before, width)
+        before = width
+    return BodyParts(layers, before)
+
+
+def _cnn_block(n_in: int, n_out: int) -> nn.Module:
+    """Build one block of the baseline, from `n_in` to `n_out` channels."""
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(n_out),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2, ceil_mode=True),
+    )
+
+
+# ---- the table. To add an architecture: its family
+
+CNN = Family(names=_cnn_names, parts=_cnn_parts, early=partial(_first_children, 2))
+RESNETS = Family(
+    names=partial(_torchvision_names, "resnet", "resnext", "wide_resnet"),
+    parts=_resnet_parts,
+    early=partial(_first_children, 6),  # ends with layer2, as in fastai's _resnet_split
 )
+CONVOLUTIONAL = Family(
+    names=partial(
+        _torchvision_names,
+        "densenet",
+        "efficientnet",
+        "convnext",
+        "mobilenet_v",
+        "vgg",
+        "squeezenet",
+    ),
+    parts=_features_parts,
+    early=_first_half,
+)
+TRANSFORMERS = Family(
+    names=partial(_torchvision_names, "vit_"), parts=_vit_parts, early=_first_half
+)
+TIMM = Family(names=_timm_names, parts=_timm_parts, early=_first_half)
+
+# timm's come last: of a name that both have, torchvision's network is meant.
+FAMILIES = (CNN, RESNETS, CONVOLUTIONAL, TRANSFORMERS, TIMM)
 
 
-def family_of(arch: str) -> Family:
+def _find_family(arch: object) -> Family | None:
+    """Give the first family that has `arch`; None where none has."""
     for family in FAMILIES:
         if arch in family.names():
             return family
-    ours, theirs = (
-        {name for f in part for name in f.names()} for part in (FAMILIES[:-1], FAMILIES[-1:])
-    )
-    near = [
-        name
-        for names, n in ((ours, 3), (theirs - ours, 2))
-        for name in difflib.get_close_matches(str(arch), sorted(names), n=n, cutoff=0.4)
-    ]
-    timm = "" if theirs else "; timm's, once it is installed: pip install 'cxr_fastai[timm]'"
-    raise UnknownName(
-        f"unknown architecture {arch!r}. Closest: {', '.join(near) or 'none'}. "
-        f"Common ones: {', '.join(COMMON)}{timm}."
+    return None
+
+
+def is_arch(arch: object) -> bool:
+    """Tell whether `arch` is the name of an architecture that can be built here."""
+    return _find_family(arch) is not None
+
+
+def family_of(arch: str) -> Family:
+    """Give the family of an architecture. Raises `UnknownName`, which names the nearest."""
+    family = _find_family(arch)
+    if family is None:
+        raise UnknownName(_unknown(arch))
+    return family
+
+
+def _unknown(arch: str) -> str:
+    """Say which names are nearest to one that nobody has."""
+    ours: set[str] = set()
+    for family in FAMILIES[:-1]:
+        ours.update(family.names())
+    timms = set(TIMM.names())
+    nearest = _nearest(arch, ours, 3) + _nearest(arch, timms - ours, 2)
+    hint = "" if timms else "; timm's, once it is installed: pip install 'cxr_fastai[timm]'"
+    return (
+        f"unknown architecture {arch!r}. Closest: {', '.join(nearest) or 'none'}. "
+        f"Common ones: {', '.join(COMMON)}{hint}."
     )
 
 
-def is_arch(arch) -> bool:
-    return isinstance(arch, str) and any(arch in family.names() for family in FAMILIES)
+def _nearest(
+    arch: str,
+    names: set[str],
+    n: int,  # at most so many
+) -> list[str]:
+    """List the names that are spelled most like `arch`, the nearest first."""
+    return difflib.get_close_matches(str(arch), sorted(names), n=n, cutoff=0.4)
 
 
 def body_parts(
     arch: str,
-    in_channels: int = 3,  # only timm's own networks and the baseline are built for it; others are three-channel
-) -> tuple[dict[str, nn.Module], int]:
-    """The body's children by their name in the whole network, and the channels that it ends in. Raises `UnknownName`."""
+    in_channels: int = 3,  # only timm's and the baseline are built for it; others take three
+) -> BodyParts:
+    """Build the layers of a body with random weights. Raises `UnknownName`."""
     return family_of(arch).parts(arch, in_channels)
 
 
 def from_timm(arch: str) -> bool:
-    return family_of(arch) is FAMILIES[-1]
+    """Tell whether an architecture is one of timm's. Raises `UnknownName`."""
+    return family_of(arch) is TIMM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from fastai.optimizer import OptimWrapper
 from fastai.torch_core import set_seed
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cxr_fastai.models.networks import build_network, load_weights, param_groups
+from cxr_fastai.models.networks import build_network, param_groups
+from cxr_fastai.models.weights import load_weights
 from cxr_fastai.recipes import Train
 from cxr_fastai.training.losses import build_loss
 
@@ -105,7 +107,7 @@ def build_learner(
         net,
         loss_func=loss_func,
         opt_func=_adam,
-        splitter=param_groups,
+        splitter=partial(param_groups, arch=arch),
         wd=wd,
         metrics=[*_metrics(multi), AccumMetric(loss_func.score, flatten=False, name="log_loss")],
     )

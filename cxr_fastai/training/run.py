@@ -306,6 +306,7 @@ def _train_one(
     )
     learn = build_learner(
         dls,
+        arch=settings.arch,
         net=net,
         label_smoothing=settings.label_smoothing,
         wd=settings.wd,

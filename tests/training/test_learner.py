@@ -6,7 +6,6 @@ import toy
 from torch import nn
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.models.networks import param_groups
 from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.learner import balanced_accuracy, build_learner, start_network
 
@@ -47,7 +46,7 @@ def test_freezing_stops_whole_groups_from_learning_but_for_their_batch_norms(
     learn = build_learner(dls, arch="resnet18", weights="none")
     learn.freeze_to(freeze_to)
     keep = norms(learn.model)
-    groups = [[p for p in g if id(p) not in keep] for g in param_groups(learn.model)]
+    groups = [[p for p in g if id(p) not in keep] for g in learn.splitter(learn.model)]
     assert [frozen(g) for g in groups] == expected
 
 

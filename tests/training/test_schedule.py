@@ -30,7 +30,7 @@ def test_stages_follow_from_the_number_of_groups(groups, epochs, pretrained, unf
 
 @pytest.mark.parametrize("arch", ["cnn", "resnet18", "resnet34", "resnet50"])
 def test_every_architecture_thaws_from_its_head_to_all_its_groups(arch):
-    groups = param_groups(build_network(arch, 2))
+    groups = param_groups(build_network(arch, 2), arch)
     found = stages(len(groups), 10, 1e-3, True, "progressive")
     assert [s.freeze_to for s in found] == [*range(-1, -len(groups), -1), 0]
 

@@ -1,0 +1,117 @@
+"""An architecture's name -> the ImageNet weights of its body, from a cache or fetched into it.
+
+torchvision's come through torch.hub's cache, timm's through the Hugging Face hub's. A file whose
+hash is not the one in its name is fetched again, and never used.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+import torchvision
+
+from cxr_fastai.core import SourceUnavailable, StorageError, UsageError, one_line, sha256_file
+from cxr_fastai.models.architectures import from_timm
+from cxr_fastai.models.weight_files import read_body
+
+__all__ = ["imagenet_body"]
+
+MAX_SILENCE = 30  # seconds after which a download gives up; torch.hub itself would wait for ever
+OTHER_CHOICES = (
+    "Train from scratch with `--weights none`, or give a .pth or .safetensors state dict, or a "
+    "bundle's model.safetensors, with `--weights FILE`."
+)
+DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
+def imagenet_body(arch: str) -> dict[str, torch.Tensor]:
+    """Give pretrained tensors by their names in the whole network.
+
+    Raises `SourceUnavailable` where they cannot be had, `StorageError` where they cannot be kept,
+    `UsageError` for the baseline, which nobody pretrained.
+    """
+    if from_timm(arch):
+        return _timm_weights(arch)
+    if arch == "cnn":
+        raise UsageError(
+            "cnn is a plain baseline that nobody pretrained: train it with --weights none."
+        )
+    return read_body(_torchvision_file(arch), arch, "imagenet")
+
+
+def _timm_weights(arch: str) -> dict[str, torch.Tensor]:
+    """Give timm's default weights, by its own download into the Hugging Face hub's cache."""
+    import timm
+
+    try:
+        whole = timm.create_model(arch, pretrained=True, num_classes=0)
+        state: dict[str, torch.Tensor] = whole.state_dict()
+    except Exception as e:  # the hub's client has many errors, for no network alone
+        why = one_line(e)[:120]
+        raise SourceUnavailable(
+            f"cannot fetch pretrained weights of {arch} by timm ({why}). {OTHER_CHOICES}"
+        ) from e
+    return state
+
+
+def _torchvision_file(arch: str) -> Path:
+    """Give torchvision's official weights, from torch.hub's cache or fetched into it."""
+    url: str = torchvision.models.get_model_weights(arch).DEFAULT.url
+    name = Path(urlparse(url).path).name
+    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    hash_start = _hash_start(name)
+    if file.is_file() and sha256_file(file).startswith(hash_start):
+        return file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise _no_place(file, e) from e
+    _fetch(arch, url, file, hash_start)
+    return file
+
+
+def _hash_start(name: str) -> str:
+    """Read the first digits of the SHA-256 that stand in a file's name, as in -f37072fd.pth."""
+    tag = re.search(r"-([0-9a-f]{8,})\.", name)
+    return tag[1] if tag else ""
+
+
+def _fetch(arch: str, url: str, file: Path, hash_start: str) -> None:
+    """Download weights; a file of another hash is refused and not kept."""
+    shown = sys.stderr.isatty()
+    try:
+        with _silence_limit(MAX_SILENCE):
+            torch.hub.download_url_to_file(url, str(file), hash_start or None, progress=shown)
+    except (OSError, HTTPException, RuntimeError) as e:
+        if isinstance(e, OSError) and e.errno in DISK_ERRORS:
+            raise _no_place(file, e) from e
+        why = one_line(e).strip("<>")
+        raise SourceUnavailable(
+            f"cannot fetch ImageNet weights of {arch} from {url} ({why}). {OTHER_CHOICES}"
+        ) from e
+
+
+def _no_place(file: Path, e: OSError) -> StorageError:
+    return StorageError(
+        f"cannot keep weights at {file}: {e.strerror}. Set TORCH_HOME to another folder."
+    )
+
+
+@contextmanager
+def _silence_limit(seconds: float) -> Iterator[None]:
+    """Make sockets opened inside give up after `seconds` of silence."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
