@@ -1,6 +1,8 @@
-"""Who does the work of a scan: processes of this machine, or Ray. Takes an importable function of a list and things to
-apply it to, gives a result or a Lost for each, as they come. A worker that dies or hangs costs the thing that it was
-at, and nothing else; an error that the function raises ends the run.
+"""Who does the work of a long step: processes of this machine, or Ray.
+
+An importable function of a list, and things to apply it to -> a result or a `Lost` for each, as
+they come. A worker that dies or hangs costs the thing that it was at, and nothing else; an error
+that the function raises ends the run. It knows nothing of images.
 """
 
 from __future__ import annotations
@@ -9,27 +11,27 @@ import os
 import queue
 import re
 import socket
-import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
+from typing import Any, Protocol, TypeVar
 
 from cxr_fastai.core import UnknownName, UsageError, one_line, unknown_name
+from cxr_fastai.curation.worker import prepare_worker
 
-__all__ = ["ENGINES", "Lost", "open_engine", "spread"]
+__all__ = ["ENGINES", "Engine", "Lost", "open_engine", "spread"]
 
-CHUNK = 64  # things a task: tens of milliseconds of decoding at least, so that sending them costs little
-CHUNK_SECONDS = (
-    120  # for a task; one that takes longer is not refused but done again thing by thing
-)
-SECONDS = 60  # for one thing alone; the greatest radiograph decodes in about 2
-GRACE = 2  # for a task at hand when a run is interrupted
-WORKER_MEMORY = (
-    4 << 30
-)  # bytes above what an idle worker maps: four times what the greatest allowed image needs
+T = TypeVar("T")
+R = TypeVar("R")
+
+CHUNK = 64  # things a task: tens of milliseconds of decoding at least, so that sending costs little
+CHUNK_SECONDS = 120  # for a task; one that takes longer is done again thing by thing, not refused
+THING_SECONDS = 60  # for one thing alone; the greatest radiograph decodes in about 2
+GRACE_SECONDS = 2  # for a task at hand when a run is interrupted
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,29 @@ class Lost:
     message: str
 
 
+class Engine(Protocol):
+    """What every engine can do; each stage of a run uses the same one in turn."""
+
+    workers: int  # processes at once
+
+    def map(
+        self,
+        fn: Callable[[list[T]], list[R]],  # importable
+        chunks: Iterable[list[T]],  # taken when a worker is free
+        seconds: float,  # for one chunk
+    ) -> Iterator[tuple[int, list[R] | Lost]]:
+        """Yield (index of chunk, what `fn` gave or `Lost`) as they are done."""
+
+    def close(self) -> None:
+        """End the workers."""
+
+
 @contextmanager
 def open_engine(
-    name="local",  # a key of `ENGINES`
-    workers=None,  # processes at once; None: one a core
-):
-    """Yield an engine, whose `map` every stage may use in turn; its workers end with the block."""
+    name: str = "local",  # a key of `ENGINES`
+    workers: int | None = None,  # processes at once; None: one a core
+) -> Iterator[Engine]:
+    """Yield an engine; its workers end with the block. Raises `UnknownName`, `UsageError`."""
     if name not in ENGINES:
         raise UnknownName(unknown_name("engine", name, ENGINES))
     engine = ENGINES[name](workers)
@@ -56,239 +75,276 @@ def open_engine(
 
 
 def spread(
-    engine,
-    fn,  # importable; takes a list, returns a list as long
-    things: list,
-):
+    engine: Engine,
+    fn: Callable[[list[T]], list[R]],  # importable; takes a list, returns a list as long
+    things: list[T],
+) -> Iterator[tuple[int, R | Lost]]:
     """Yield (index, result or `Lost`) for each thing, in any order.
-    A task that is lost is done again one thing at a time; a thing whose worker dies twice, alone, is lost.
+
+    A task that is lost is done again one thing at a time. A thing whose worker dies twice, alone,
+    is lost, and so is one that takes more than THING_SECONDS alone.
     """
-    todo = [(i, min(i + CHUNK, len(things))) for i in range(0, len(things), CHUNK)]
-    for seconds, last in ((CHUNK_SECONDS, False), (SECONDS, False), (SECONDS, True)):
-        again = []
-        for k, out in engine.map(fn, (things[a:b] for a, b in todo), seconds):
-            a, b = todo[k]
-            if not isinstance(out, Lost):
-                yield from zip(range(a, b), out)
-            elif last or (b - a == 1 and out.reason == "timed_out"):
-                yield a, out
+    spans = [(start, min(start + CHUNK, len(things))) for start in range(0, len(things), CHUNK)]
+    rounds = [(CHUNK_SECONDS, False), (THING_SECONDS, False), (THING_SECONDS, True)]
+    for seconds, is_last in rounds:
+        again: list[tuple[int, int]] = []
+        chunks = (things[start:end] for start, end in spans)
+        for n, result in engine.map(fn, chunks, seconds):
+            start, end = spans[n]
+            if not isinstance(result, Lost):
+                yield from zip(range(start, end), result)
+                continue
+            hung_alone = end - start == 1 and result.reason == "timed_out"
+            if is_last or hung_alone:
+                yield start, result
             else:
-                again += [(i, i + 1) for i in range(a, b)]
-        todo = sorted(again)
+                again += [(i, i + 1) for i in range(start, end)]
+        spans = sorted(again)
 
 
 # ---- processes of this machine
 
 
+@dataclass
+class _Shift:
+    """One call of `Local.map`, as its feeders see it."""
+
+    fn: Callable[[list[Any]], list[Any]]
+    chunks: Iterator[tuple[int, list[Any]]]  # (index, chunk) that nobody has taken yet
+    taking: threading.Lock  # held while one is taken
+    results: queue.Queue[_Message]
+    seconds: float  # for one chunk
+
+
+@dataclass(frozen=True)
+class _Message:
+    """What a feeder tells the caller of `map`: a result, an error to raise, or that it ends."""
+
+    index: int = -1
+    result: list[Any] | Lost | None = None
+    error: BaseException | None = None
+    feeder_ends: bool = False
+
+
 class Local:
-    """One loky executor of a single process for each worker, each fed by a thread: the death of a process, which breaks
-    its executor, leaves the others alone.
+    """One loky executor of a single process for each worker, each fed by a thread.
+
+    The death of a process breaks its executor; this way it leaves the others alone.
     """
 
-    def __init__(self, workers=None):
+    workers: int
+    pools: list[Any]  # a worker's executor; None before its first task and after its death
+    feeders: list[threading.Thread]
+    stop: threading.Event
+
+    def __init__(self, workers: int | None = None):
         from joblib import cpu_count
 
         self.workers = workers or cpu_count()
-        self.pools, self.feeders, self.stop = [None] * self.workers, [], threading.Event()
+        self.pools = [None] * self.workers
+        self.feeders = []
+        self.stop = threading.Event()
 
-    def map(self, fn, chunks, seconds: float):
-        """Yield (index of chunk, list or `Lost`) as they are done; chunks are taken when a worker is free."""
-        jobs, take = enumerate(chunks), threading.Lock()
-        done: queue.Queue = queue.Queue(2 * self.workers)
+    def map(
+        self, fn: Callable[[list[T]], list[R]], chunks: Iterable[list[T]], seconds: float
+    ) -> Iterator[tuple[int, list[R] | Lost]]:
+        """Yield (index of chunk, list or `Lost`) as they are done.
+
+        A chunk is taken when a worker is free.
+        """
+        shift = _Shift(
+            fn=fn,
+            chunks=enumerate(chunks),
+            taking=threading.Lock(),
+            results=queue.Queue(2 * self.workers),
+            seconds=seconds,
+        )
         self.stop.clear()
         self.feeders = [
-            threading.Thread(
-                target=self._feed, args=(i, fn, jobs, take, done, seconds), daemon=True
-            )
-            for i in range(self.workers)
+            threading.Thread(target=self._feed, args=(slot, shift), daemon=True)
+            for slot in range(self.workers)
         ]
-        for t in self.feeders:
-            t.start()
-        left = len(self.feeders)
+        for feeder in self.feeders:
+            feeder.start()
+        working = len(self.feeders)
         try:
-            while left:
-                k, out = done.get()
-                if k is None:
-                    left -= 1
-                elif isinstance(out, BaseException):
-                    raise out
-                else:
-                    yield k, out
+            while working:
+                message = shift.results.get()
+                if message.feeder_ends:
+                    working -= 1
+                elif message.error is not None:
+                    raise message.error
+                elif message.result is not None:
+                    yield message.index, message.result
         finally:
-            if left:
+            if working:
                 self.close()
 
-    def _feed(self, slot, fn, jobs, take, done, seconds):
-        def put(x):
-            while not self.stop.is_set():
-                try:
-                    return done.put(x, timeout=0.1)
-                except queue.Full:
-                    continue
-
+    def _feed(self, slot: int, shift: _Shift) -> None:
+        """In a thread: give the worker of a slot one chunk after the other."""
         try:
             while not self.stop.is_set():
-                with take:
-                    k, chunk = next(jobs, (None, None))
-                if k is None:
+                with shift.taking:
+                    index, chunk = next(shift.chunks, (-1, None))
+                if chunk is None:
                     break
-                put((k, self._one(slot, fn, chunk, seconds)))
+                result = self._one(slot, shift, chunk)
+                self._put(shift, _Message(index=index, result=result))
         except BaseException as e:
-            put((-1, e))  # raised again by the consumer
+            self._put(shift, _Message(error=e))  # raised again by the consumer
         finally:
-            put((None, None))
+            self._put(shift, _Message(feeder_ends=True))
 
-    def close(self):
-        """End feeders, then workers: a task at hand may end by itself, or its worker is killed."""
-        self.stop.set()
-        until = time.monotonic() + GRACE
-        for t in self.feeders:  # one has no ident where ctrl-C came before it was started
-            if t.ident is not None:
-                t.join(max(until - time.monotonic(), 0))
-        for slot in range(self.workers):
-            self._drop(slot)
+    def _put(self, shift: _Shift, message: _Message) -> None:
+        while not self.stop.is_set():
+            try:
+                shift.results.put(message, timeout=0.1)
+                return
+            except queue.Full:
+                continue
 
-    def _one(self, slot, fn, chunk, seconds):
-        from concurrent.futures import TimeoutError
+    def _one(self, slot: int, shift: _Shift, chunk: list[Any]) -> list[Any] | Lost:
+        """Have the worker of a slot do a chunk; a worker that is lost is ended."""
+        from concurrent import futures
         from concurrent.futures.process import BrokenProcessPool
 
         if self.pools[slot] is None:
             self.pools[slot] = _pool()
         try:
-            return self.pools[slot].submit(fn, chunk).result(timeout=seconds)
+            return self.pools[slot].submit(shift.fn, chunk).result(timeout=shift.seconds)
         except BrokenProcessPool as e:
-            lost = Lost("crashed", f"the process that decoded it died: {_death(e)}")
-        except TimeoutError:
-            lost = Lost("timed_out", f"decoding it took more than {seconds:g} s")
+            lost = _crashed(_death(e))
+        except futures.TimeoutError:
+            lost = _timed_out(shift.seconds)
         self._drop(slot)
         return lost
 
-    def _drop(self, slot):
-        pool, self.pools[slot] = self.pools[slot], None
+    def close(self) -> None:
+        """End feeders, then workers: a task at hand may end by itself, or its worker is killed."""
+        self.stop.set()
+        until = time.monotonic() + GRACE_SECONDS
+        for feeder in self.feeders:
+            was_started = feeder.ident is not None  # not where ctrl-C came before
+            if was_started:
+                feeder.join(max(until - time.monotonic(), 0))
+        for slot in range(self.workers):
+            self._drop(slot)
+
+    def _drop(self, slot: int) -> None:
+        pool = self.pools[slot]
+        self.pools[slot] = None
         if pool:
             pool.shutdown(wait=True, kill_workers=True)
 
 
-def _pool():
+def _crashed(how: str) -> Lost:
+    return Lost("crashed", f"the process that decoded it died: {how}")
+
+
+def _timed_out(seconds: float) -> Lost:
+    return Lost("timed_out", f"decoding it took more than {seconds:g} s")
+
+
+def _death(error: BaseException) -> str:
+    """Return the signal or exit code that loky names, without its advice."""
+    named = re.search(r"\b(SIG[A-Z]+|EXIT)\(-?\d+\)", str(error))
+    return named[0] if named else one_line(type(error).__name__)
+
+
+def _pool() -> Any:
+    """Make an executor of one process, with one thread for each numeric library."""
     from joblib.externals.loky import ProcessPoolExecutor
 
     return ProcessPoolExecutor(
         1,
         initializer=prepare_worker,
         initargs=(os.getpid(),),
-        env={f"{lib}_NUM_THREADS": "1" for lib in ("OMP", "OPENBLAS", "MKL")},
+        env={f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")},
     )
-
-
-def _death(e) -> str:
-    """The signal or exit code that loky names, without its advice."""
-    named = re.search(r"\b(SIG[A-Z]+|EXIT)\(-?\d+\)", str(e))
-    return named[0] if named else one_line(type(e).__name__)
-
-
-def prepare_worker(parent: int):
-    """In a worker: no interrupts of its own, no more memory than an image may need, no life after its parent's."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _silence_libraries()
-    _limit_memory()
-    threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
-
-
-def _silence_libraries():
-    """Libtiff writes of damaged files to the terminal from C; Python keeps its own stderr."""
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-
-
-def _limit_memory():
-    try:
-        import resource
-
-        with open("/proc/self/statm") as f:
-            mapped = int(f.read().split()[0]) * resource.getpagesize()
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        limit = mapped + WORKER_MEMORY
-        if hard == resource.RLIM_INFINITY or limit < hard:
-            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    except (ImportError, OSError, ValueError):
-        pass  # not Linux: the decoder's own limits remain
-
-
-def _outlive_nobody(parent: int):
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 # ---- Ray
 
 
 class Ray:
-    """Tasks on Ray: the cluster that $RAY_ADDRESS names, else one on this machine. Every node needs this package and
-    sees the files under the same paths.
+    """Tasks on Ray: the cluster that $RAY_ADDRESS names, else one on this machine.
+
+    Every node needs this package and sees the files under the same paths.
     """
 
-    def __init__(self, workers=None):
+    ray: Any  # the module
+    started_here: bool
+    workers: int
+
+    def __init__(self, workers: int | None = None):
         try:
             import ray
         except ImportError as e:
             raise UsageError(
                 "--engine ray needs Ray: pip install 'cxr_fastai[ray]', or leave --engine out."
             ) from e
-        self.ray, self.ours = ray, not ray.is_initialized()
-        if self.ours:
+        self.ray = ray
+        self.started_here = not ray.is_initialized()
+        if self.started_here:
             _start(ray, workers)
         self.workers = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
-    def map(self, fn, chunks, seconds: float):
-        """As `Local.map`. As many tasks wait as run, so that no worker does; a task's clock starts when it is its turn."""
-        ray, jobs, flying, begun = self.ray, enumerate(chunks), {}, {}
-        task = ray.remote(num_cpus=1, max_retries=0)(fn)
+    def map(
+        self, fn: Callable[[list[T]], list[R]], chunks: Iterable[list[T]], seconds: float
+    ) -> Iterator[tuple[int, list[R] | Lost]]:
+        """Yield (index of chunk, list or `Lost`) as they are done, as `Local.map` does.
+
+        As many tasks wait as run, so that no worker does. A task's clock starts at its turn.
+        """
+        task = self.ray.remote(num_cpus=1, max_retries=0)(fn)
+        jobs = enumerate(chunks)
+        flying: dict[Any, int] = {}  # reference to a task -> index of its chunk
+        begun: dict[Any, float] = {}  # -> when it was its turn
         try:
             while True:
-                while len(flying) < 2 * self.workers and (job := next(jobs, None)):
-                    flying[task.remote(job[1])] = job[0]
+                for index, chunk in islice(jobs, 2 * self.workers - len(flying)):
+                    flying[task.remote(chunk)] = index
                 if not flying:
                     return
                 for ref in islice(flying, self.workers):
                     begun.setdefault(ref, time.monotonic())
-                ready, _ = ray.wait(list(flying), timeout=1)
-                late = [
-                    r
-                    for r in flying
-                    if r not in ready and time.monotonic() - begun.get(r, inf) > seconds
-                ]
+                ready, _ = self.ray.wait(list(flying), timeout=1)
+                late = _late(flying, ready, begun, seconds)
                 for ref in ready:
                     yield flying.pop(ref), self._result(ref)
                 for ref in late:
-                    ray.cancel(ref, force=True)
-                    yield (
-                        flying.pop(ref),
-                        Lost("timed_out", f"decoding it took more than {seconds:g} s"),
-                    )
+                    self.ray.cancel(ref, force=True)
+                    yield flying.pop(ref), _timed_out(seconds)
         finally:
             for ref in flying:
-                ray.cancel(ref, force=True)
+                self.ray.cancel(ref, force=True)
 
-    def _result(self, ref):
+    def _result(self, ref: Any) -> Any:
         errors = self.ray.exceptions
         try:
             return self.ray.get(ref)
         except errors.RayTaskError as e:
             raise (e.cause if isinstance(e.cause, Exception) else e) from None
         except errors.RayError as e:
-            return Lost("crashed", f"the process that decoded it died: {type(e).__name__}")
+            return _crashed(type(e).__name__)
 
-    def close(self):
-        if self.ours:
+    def close(self) -> None:
+        """Shut Ray down, if it was started here."""
+        if self.started_here:
             self.ray.shutdown()
 
 
-def _start(ray, workers):
+def _late(
+    flying: dict[Any, int], ready: list[Any], begun: dict[Any, float], seconds: float
+) -> list[Any]:
+    """Return the tasks whose time is over, of those that are not ready."""
+    now = time.monotonic()
+    waiting = [ref for ref in flying if ref not in ready]
+    return [ref for ref in waiting if now - begun.get(ref, inf) > seconds]
+
+
+def _start(ray: Any, workers: int | None) -> None:
+    """Join the cluster that $RAY_ADDRESS names, or start Ray here. Raises `UsageError`."""
     import logging
 
     address = os.environ.get("RAY_ADDRESS", "")
@@ -308,11 +364,11 @@ def _start(ray, workers):
         ) from e
 
 
-def _knock(address: str):
+def _knock(address: str) -> None:
     """Raise `OSError` where HOST:PORT, also behind ray://, does not answer."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-ENGINES = {"local": Local, "ray": Ray}
+ENGINES: dict[str, Callable[[int | None], Engine]] = {"local": Local, "ray": Ray}

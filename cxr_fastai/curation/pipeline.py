@@ -45,6 +45,7 @@ from cxr_fastai.curation.folder.split import TIE, Radiograph, assign_splits
 from cxr_fastai.curation.folder.write import write_folder
 from cxr_fastai.curation.sources.listing import Reject, list_source
 from cxr_fastai.manifest import MANIFEST_VERSION, Record
+from cxr_fastai.progress import SILENT
 from cxr_fastai.recipes import Recipe, load_recipe, present
 
 __all__ = ["curate", "Curation", "LAYOUTS"]
@@ -318,11 +319,11 @@ def _look(
     items, catalog, recipe, engine, progress
 ) -> tuple[list[ScannedImage], list[Link], list[Reject]]:
     """What was read, the links between different pixels, and what could not be read."""
-    bar = getattr(progress, "bar", None)
-    with ScanCache(getattr(progress, "say", None)) as memory:
-        prints = scan(items, engine, bar, memory)
+    progress = progress or SILENT
+    with ScanCache(progress) as cache:
+        prints = scan(items, engine, cache, progress)
         read = [(it, p) for it, p in zip(items, prints) if not isinstance(p, Unreadable)]
-        links = find_links([p for _, p in read], engine, memory, progress=bar)
+        links = find_links([p for _, p in read], engine, cache, progress=progress)
     read = [(it, replace(p, sketch=b"")) for it, p in read]  # 11 kB each, and done with
     rank, stated = _ranker(catalog), {id: _stated(s) for id, s in catalog.items()}
     seen = [

@@ -1,4 +1,4 @@
-"pytest tests/curation/test_engines.py: real processes and a real Ray of two CPUs"
+"""The engines: real processes, and a real Ray of two CPUs."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from cxr_fastai.curation.engines import Lost, open_engine, spread
 def short_patience(monkeypatch):
     monkeypatch.setattr(engines, "CHUNK_SECONDS", 6)
     monkeypatch.setattr(
-        engines, "SECONDS", 5
+        engines, "THING_SECONDS", 5
     )  # Ray may take more than 2 s to start a worker beside other work
 
 

@@ -6,10 +6,12 @@ farthest of these: anatomy that all chests share has many neighbours alike and c
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
 from cxr_fastai.curation.copies.features import Features, inverted, mirrored
+from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["find_candidates", "VARIANTS"]
 
@@ -32,14 +34,23 @@ AT_ONCE = 1024  # images whose neighbours a thread holds in memory
 # instead of 96 lose 2 of 57 cropped copies.
 
 
+class Candidate(NamedTuple):
+    """Two images that may be copies, by their place in the list, and what may have been done to one of them."""
+
+    a: int
+    b: int  # > a
+    mirrored: bool
+    inverted: bool
+
+
 def find_candidates(
     features: list[
         Features
     ],  # in an order that does not depend on files: that of the pixels' hashes
     threads: int = 1,
     new=None,  # indices: only pairs that hold one of them; None: all pairs
-    progress=None,
-) -> list[tuple[int, int, bool, bool]]:
+    progress: Progress = SILENT,
+) -> list[Candidate]:
     """(i, j, mirrored, inverted) sorted, i < j: pairs that may be copies, and what would have been done to one of them."""
     import faiss
 
@@ -55,7 +66,7 @@ def find_candidates(
     with ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
         search = _Search(faiss, held, pool)
         said = pool.map(lambda job: _vote(search, len(features), owner, *job), jobs)
-        said = list(progress(said, len(jobs), "looking for copies") if progress else said)
+        said = list(progress.bar(said, len(jobs), "looking for copies"))
     return _decide(said, len(features), VOTES if new is None else VOTES / 2)
 
 
@@ -128,7 +139,7 @@ def _sum(keys, votes):
     return unique, np.bincount(at, votes, len(unique))
 
 
-def _decide(said, n: int, least: float) -> list[tuple[int, int, bool, bool]]:
+def _decide(said, n: int, least: float) -> list[Candidate]:
     """Both directions of a pair added up, for each variant; the best of every image."""
     found = []
     for k in range(len(VARIANTS)):
@@ -143,7 +154,7 @@ def _decide(said, n: int, least: float) -> list[tuple[int, int, bool, bool]]:
     i, j = np.divmod(pairs, n)
     best = _best(i, j, votes, pairs * len(VARIANTS) + variant)
     ways = list(VARIANTS)
-    return sorted((int(i[k]), int(j[k]), *ways[variant[k]]) for k in best)
+    return sorted(Candidate(int(i[k]), int(j[k]), *ways[variant[k]]) for k in best)
 
 
 def _best(i, j, votes, tie) -> np.ndarray:

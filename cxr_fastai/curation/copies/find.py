@@ -26,6 +26,7 @@ from cxr_fastai.curation.sources.listing import REJECT_COLUMNS, Item, Reject, is
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
 from cxr_fastai.manifest import MANIFEST, read_manifest, write_rows
+from cxr_fastai.progress import SILENT
 
 __all__ = ["find_duplicates", "find", "Found"]
 
@@ -133,16 +134,16 @@ def find(paths, against=None, workers=None, engine="local", progress=None) -> Fo
         raise UsageError(_no_image(paths))
     if against is not None and not old:
         raise UsageError(_no_image(against))
-    say, bar = getattr(progress, "say", None), getattr(progress, "bar", None)
-    with ScanCache(say) as memory, open_engine(engine, workers) as crew:
-        prints = scan([*new, *old], crew, bar, memory)
+    progress = progress or SILENT
+    with ScanCache(progress) as cache, open_engine(engine, workers) as crew:
+        prints = scan([*new, *old], crew, cache, progress)
         read = [(it, p) for it, p in zip([*new, *old], prints) if not isinstance(p, Unreadable)]
         fresh = (
             {p.pixel_sha256 for p in prints[: len(new)] if not isinstance(p, Unreadable)}
             if old
             else None
         )
-        links = find_links([p for _, p in read], crew, memory, fresh, bar)
+        links = find_links([p for _, p in read], crew, cache, fresh, progress)
     aged = {id(it) for it in old}
     seen = [
         ScannedImage(

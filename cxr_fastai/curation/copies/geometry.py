@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,6 +46,11 @@ class Match:
     matrix: tuple[float, ...]  # six numbers, row by row, GRID coordinates of a -> those of b
     inverted: bool
     overlap: float  # share of b that a covers
+
+    @classmethod
+    def from_json(cls, cells: dict[str, Any]) -> Match:
+        """Make a Match of its fields as JSON gives them back."""
+        return cls(**{**cells, "matrix": tuple(cells["matrix"])})
 
 
 def match(

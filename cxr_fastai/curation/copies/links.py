@@ -1,24 +1,31 @@
-"""Find every pair of radiographs that are one, whatever was done to them. Takes Fingerprints, returns Links between
-different pixels. The same answer for any order, worker count and engine, and whatever earlier runs remember.
+"""Find every pair of radiographs that are one, whatever was done to them.
+
+Fingerprints -> Links between different pixels. The answer is the same for any order, any number of
+workers and any engine, and whatever earlier runs remember. It reads no image.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from cxr_fastai.core import IntegrityError
-from cxr_fastai.curation.copies.candidates import find_candidates
+from cxr_fastai.curation.copies.candidates import Candidate, find_candidates
 from cxr_fastai.curation.copies.features import Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.geometry import in_pixels, match
+from cxr_fastai.curation.copies.geometry import Match, in_pixels, match
 from cxr_fastai.curation.copies.scan_cache import ScanCache
-from cxr_fastai.curation.copies.small_images import find_tiny
-from cxr_fastai.curation.engines import Lost, spread
+from cxr_fastai.curation.copies.small_images import find_small_images
+from cxr_fastai.curation.engines import Engine, Lost, spread
+from cxr_fastai.progress import SILENT, Progress
 
-__all__ = ["Link", "find_links"]
+__all__ = ["Link", "find_links", "match_many"]
+
+MatchJob = tuple[bytes, bytes, bool, bool]  # packed Features of two images, mirrored, inverted
+FoundPair = tuple[int, int, Match]  # two images, by their place in the list
 
 
 @dataclass(frozen=True)
@@ -32,86 +39,108 @@ class Link:
     score: float  # 0-1: correlation of the aligned thumbnails
     evidence: float  # the score and how well features agree, of 1.5; the score where there are none
     inliers: int  # local features that agree on the transform; 0 for images too small to have any
-    matrix: tuple[
-        float, ...
-    ]  # six numbers, row by row: pixel coordinates (x, y) of a -> those of b
+    # six numbers, row by row: pixel coordinates (x, y) of a -> those of b
+    matrix: tuple[float, ...]
     inverted: bool  # gray values are those of a negative
     overlap: float  # share of b that a covers
 
 
 def find_links(
-    prints: list[Fingerprint],
-    engine,
-    memory: ScanCache | None = None,
-    new=None,  # pixel_sha256s: only pairs that hold one of them; None: all pairs
-    progress=None,  # wraps an iterable: progress(iterable, total, what)
+    fingerprints: list[Fingerprint],  # those without a sketch are passed over
+    engine: Engine,
+    cache: ScanCache | None = None,  # None: nothing is remembered
+    fresh: Collection[str] | None = None,  # pixel_sha256s: only pairs that hold one; None: all
+    progress: Progress = SILENT,
 ) -> list[Link]:
-    """Links sorted by (a, b); of a pair that matches in several ways, the best."""
-    by = {
-        p.pixel_sha256: p
-        for p in sorted(prints, key=lambda p: (p.pixel_sha256, p.sha256))
-        if p.sketch
-    }
-    order = list(by)
-    features = [Features.unpack(by[k].sketch) for k in order]
-    fresh = None if new is None else [i for i, k in enumerate(order) if k in new]
-    pairs = find_candidates(features, min(engine.workers, os.cpu_count() or 1), fresh, progress)
-    found = _verify([by[k] for k in order], pairs, engine, memory, progress)
-    found += find_tiny(features, [by[k] for k in order], fresh, progress)
-    best: dict = {}
-    for i, j, m in found:
-        if (i, j) not in best or _worth(m) > _worth(best[i, j]):
-            best[i, j] = m
-    return [_link(by[order[i]], by[order[j]], m) for (i, j), m in sorted(best.items())]
+    """Find the links, sorted by (a, b); of a pair that matches in several ways, the best.
+
+    Raises `IntegrityError` where a worker that compared two images did not come back.
+    """
+    images = _distinct(fingerprints)
+    features = [Features.unpack(image.sketch) for image in images]
+    new = None
+    if fresh is not None:
+        new = [i for i, image in enumerate(images) if image.pixel_sha256 in fresh]
+    threads = min(engine.workers, os.cpu_count() or 1)
+    candidates = find_candidates(features, threads, new, progress)
+    found = _compare(images, candidates, engine, cache, progress)
+    found += find_small_images(features, images, new, progress)
+    best: dict[tuple[int, int], Match] = {}
+    for i, j, result in found:
+        if (i, j) not in best or _worth(result) > _worth(best[i, j]):
+            best[i, j] = result
+    return [_link(images[i], images[j], result) for (i, j), result in sorted(best.items())]
 
 
-def _worth(m):
-    return m["kind"] == "near", m["score"], m["inliers"]
+def _distinct(fingerprints: list[Fingerprint]) -> list[Fingerprint]:
+    """Return one fingerprint for each different pixels, in an order that no file name decides."""
+    ordered = sorted(fingerprints, key=lambda p: (p.pixel_sha256, p.sha256))
+    by_pixels = {p.pixel_sha256: p for p in ordered if p.sketch}
+    return list(by_pixels.values())
 
 
-def _verify(prints, pairs, engine, memory, progress) -> list[tuple]:
-    """(i, j, match as a dict) of the pairs that match."""
+def _worth(found: Match) -> tuple[bool, float, int]:
+    return found.kind == "near", found.score, found.inliers
 
-    def key(n):
-        i, j, mirror, invert = pairs[n]
-        return f"{prints[i].pixel_sha256}{prints[j].pixel_sha256}{mirror:d}{invert:d}"
 
-    keys = [key(n) for n in range(len(pairs))] if memory else []
-    before = memory.pairs(keys) if memory else {}
-    known = {n: before[k] for n, k in enumerate(keys) if k in before}
-    todo = [n for n in range(len(pairs)) if n not in known]
-    jobs = [(prints[pairs[n][0]].sketch, prints[pairs[n][1]].sketch, *pairs[n][2:]) for n in todo]
+def _compare(
+    images: list[Fingerprint],
+    candidates: list[Candidate],
+    engine: Engine,
+    cache: ScanCache | None,
+    progress: Progress,
+) -> list[FoundPair]:
+    """Return the candidates that match; none that an earlier run compared is compared again."""
+    keys = [_key(images, candidate) for candidate in candidates] if cache else []
+    remembered = cache.pairs(keys) if cache else {}
+    known = {n: remembered[key] for n, key in enumerate(keys) if key in remembered}
+    unknown = [n for n in range(len(candidates)) if n not in known]
+    jobs = [_job(images, candidates[n]) for n in unknown]
     results = spread(engine, match_many, jobs)
-    if progress and jobs:
-        results = progress(results, len(jobs), f"comparing pairs: {len(jobs)}")
-    for at, result in results:
+    if jobs:
+        results = progress.bar(results, len(jobs), f"comparing pairs: {len(jobs)}")
+    for job, result in results:
         if isinstance(result, Lost):
             raise IntegrityError(f"comparing two images failed: {result.message}. Run it again.")
-        known[todo[at]] = result
-        if memory:
-            memory.keep_pair(keys[todo[at]], result)
-    return [(*pairs[n][:2], m) for n, m in sorted(known.items()) if m]
+        n = unknown[job]
+        known[n] = result
+        if cache:
+            cache.keep_pair(keys[n], result)
+    matched = [(n, found) for n, found in sorted(known.items(), key=lambda x: x[0]) if found]
+    return [(candidates[n].a, candidates[n].b, found) for n, found in matched]
 
 
-def match_many(todo: list) -> list:
-    """In a worker."""
-    out = []
-    for a, b, mirror, invert in todo:
-        m = match(Features.unpack(a), Features.unpack(b), mirror, invert)
-        out.append(vars(m) if m else None)
-    return out
+def _key(images: list[Fingerprint], candidate: Candidate) -> str:
+    """Return what the cache knows a comparison by."""
+    a = images[candidate.a].pixel_sha256
+    b = images[candidate.b].pixel_sha256
+    return f"{a}{b}{candidate.mirrored:d}{candidate.inverted:d}"
 
 
-def _link(a: Fingerprint, b: Fingerprint, m: dict) -> Link:
-    matrix = in_pixels(m["matrix"], (a.width, a.height), (b.width, b.height))
+def _job(images: list[Fingerprint], candidate: Candidate) -> MatchJob:
+    a = images[candidate.a].sketch
+    b = images[candidate.b].sketch
+    return a, b, candidate.mirrored, candidate.inverted
+
+
+def match_many(jobs: list[MatchJob]) -> list[Match | None]:
+    """Compare a list of pairs, in a worker."""
+    results = []
+    for a, b, mirror, invert in jobs:
+        results.append(match(Features.unpack(a), Features.unpack(b), mirror, invert))
+    return results
+
+
+def _link(a: Fingerprint, b: Fingerprint, found: Match) -> Link:
+    matrix = in_pixels(found.matrix, (a.width, a.height), (b.width, b.height))
     return Link(
-        a.pixel_sha256,
-        b.pixel_sha256,
-        m["kind"],
-        m["score"],
-        m.get("evidence", m["score"]),
-        m["inliers"],
-        tuple(round(float(x), 4) for x in np.ravel(matrix)),
-        m["inverted"],
-        round(m["overlap"], 3),
+        a=a.pixel_sha256,
+        b=b.pixel_sha256,
+        kind=found.kind,
+        score=found.score,
+        evidence=found.evidence,
+        inliers=found.inliers,
+        matrix=tuple(round(float(x), 4) for x in np.ravel(matrix)),
+        inverted=found.inverted,
+        overlap=round(found.overlap, 3),
     )

@@ -1,73 +1,94 @@
-"""Fingerprint many images at once, remembering what was seen. Takes Items, returns a Fingerprint or Unreadable for
-each; the memory is a cache that may be deleted at any time.
+"""Fingerprint many images at once, remembering what was seen.
+
+Items -> a Fingerprint or an Unreadable for each; every result is kept in a ScanCache as it comes.
+An image that no decoder can read costs itself, never the run.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 
 from cxr_fastai.core import one_line, sha256_file
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable, fingerprint
 from cxr_fastai.curation.copies.scan_cache import ScanCache
-from cxr_fastai.curation.engines import Lost, spread
-from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.curation.engines import Engine, Lost, spread
+from cxr_fastai.curation.sources.item import Item, PlaceInFile
+from cxr_fastai.progress import SILENT, Progress
 
-__all__ = ["scan"]
+__all__ = ["scan", "fingerprint_many", "ScanJob"]
+
+MISSING = "|missing"  # the end of the key of a file that is not there: nothing is kept under it
+
+ScanJob = tuple[str, PlaceInFile, str]  # file on disk, where in it, path in the source
 
 
 def scan(
     items: list[Item],
-    engine,  # as `engines.open_engine` yields
-    progress=None,  # wraps an iterable: progress(iterable, total, what)
-    memory=None,  # an open ScanCache; None: one for this scan
+    engine: Engine,
+    cache: ScanCache | None = None,  # None: one is opened for this scan
+    progress: Progress = SILENT,
 ) -> list[Fingerprint | Unreadable]:
-    """A result an item, in the order of `items`. Every result is journaled as it comes, so that a run that was killed,
-    or whose machine was lost, goes on from there; a file whose size and time of change are those of an earlier scan is
-    not read again.
+    """Fingerprint the items; return a result for each, in their order.
+
+    Every result is kept as it comes, so that a run that was killed, or whose machine was lost, goes
+    on from there. A file whose size and time of change are those of an earlier scan is not read
+    again.
     """
-    keys = [_key(it) for it in items]
-    with nullcontext(memory) if memory else ScanCache() as memory:
-        known = memory.fingerprints(keys)
-        todo = [i for i, k in enumerate(keys) if k not in known]
-        results = spread(
-            engine, fingerprint_many, [(items[i].file, items[i].array, items[i].path) for i in todo]
-        )
-        if progress:
-            results = progress(results, len(todo), f"scanning images: {len(todo)}")
-        for at, result in results:
-            key = keys[todo[at]]
-            known[key] = (
-                _unreadable(items[todo[at]], result) if isinstance(result, Lost) else result
-            )
-            if not key.endswith("|missing"):
-                memory.keep_fingerprint(key, known[key])
-    return [known[k] for k in keys]
+    if cache is not None:
+        return _scan(items, engine, cache, progress)
+    with ScanCache() as own:
+        return _scan(items, engine, own, progress)
 
 
-def fingerprint_many(todo: list) -> list:
-    """In a worker. What no decoder should raise costs its image, not the run."""
-    out = []
-    for file, array, name in todo:
+def _scan(
+    items: list[Item], engine: Engine, cache: ScanCache, progress: Progress
+) -> list[Fingerprint | Unreadable]:
+    keys = [_key(item) for item in items]
+    known = cache.fingerprints(keys)
+    missing = [i for i, key in enumerate(keys) if key not in known]
+    jobs = [(items[i].file, items[i].array, items[i].path) for i in missing]
+    results = spread(engine, fingerprint_many, jobs)
+    for n, result in progress.bar(results, len(jobs), f"scanning images: {len(jobs)}"):
+        i = missing[n]
+        if isinstance(result, Lost):
+            result = _unreadable(items[i], result)
+        known[keys[i]] = result
+        if not keys[i].endswith(MISSING):
+            cache.keep_fingerprint(keys[i], result)
+    return [known[key] for key in keys]
+
+
+def fingerprint_many(jobs: list[ScanJob]) -> list[Fingerprint | Unreadable]:
+    """Fingerprint a list of images, in a worker.
+
+    An error that no decoder should raise costs its image, not the run.
+    """
+    results = []
+    for file, array, name in jobs:
         try:
-            out.append(fingerprint(file, array, name))
+            result = fingerprint(file, array, name)
         except Exception as e:
-            out.append(Unreadable("", "decoder_failed", one_line(f"{type(e).__name__}: {e}")))
-    return out
+            result = Unreadable("", "decoder_failed", one_line(f"{type(e).__name__}: {e}"))
+        results.append(result)
+    return results
 
 
-def _unreadable(it: Item, lost: Lost) -> Unreadable:
+def _unreadable(item: Item, lost: Lost) -> Unreadable:
+    """Say what became of an image whose worker did not come back."""
+    sha256 = ""
+    if item.array is None:
+        try:
+            sha256 = sha256_file(item.file)
+        except OSError:
+            pass  # the file went away meanwhile
+    return Unreadable(sha256, lost.reason, f"{item.path}: {lost.message}")
+
+
+def _key(item: Item) -> str:
+    """Return what the cache knows an image by: its file, path, size and time of change."""
     try:
-        sha = sha256_file(it.file) if it.array is None else ""
+        stat = os.stat(item.file)
     except OSError:
-        sha = ""
-    return Unreadable(sha, lost.reason, f"{it.path}: {lost.message}")
-
-
-def _key(it: Item) -> str:
-    try:
-        s = os.stat(it.file)
-    except OSError:
-        return f"{it.file}|{it.array}|missing"
-    file = it.file if it.file.startswith("/") else os.path.abspath(it.file)
-    return f"{file}|{it.path}|{s.st_size}|{s.st_mtime_ns}"
+        return f"{item.file}|{item.array}{MISSING}"
+    file = item.file if item.file.startswith("/") else os.path.abspath(item.file)
+    return f"{file}|{item.path}|{stat.st_size}|{stat.st_mtime_ns}"

@@ -17,8 +17,10 @@ import numpy as np
 
 from cxr_fastai.curation.copies.features import GRID, THUMB, TINY, Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
+from cxr_fastai.curation.copies.geometry import Match
+from cxr_fastai.progress import SILENT, Progress
 
-__all__ = ["find_tiny"]
+__all__ = ["find_small_images"]
 
 SIDE, ROUGH_SIDE = 28, 14  # pixels a side of what is compared
 # A crop is told as 100 log(width / height) of the radiograph whose middle square it is; negative: the height is cut. Of
@@ -47,12 +49,12 @@ BOTH_TINY = (
 )
 
 
-def find_tiny(
+def find_small_images(
     features: list[Features],
     prints: list[Fingerprint],  # in the same order
     new=None,  # indices: only pairs that hold one of them; None: all pairs
-    progress=None,  # wraps an iterable: progress(iterable, total, what)
-) -> list[tuple[int, int, dict]]:  # sorted; i < j; a geometry.Match as a dict, kind near
+    progress: Progress = SILENT,
+) -> list[tuple[int, int, Match]]:  # sorted; i < j; kind near
     """Pairs that are one radiograph and of which one at least is tiny. The same for any order of the images."""
     side = [min(p.width, p.height) for p in prints]
     if min(side, default=TINY) >= TINY or new is not None and not len(new):
@@ -84,7 +86,7 @@ def _worth_asking(asked, kinds, fresh, features, little) -> list:
     return [i for i in asked if i in out]
 
 
-def _match(score: float, crop: int, radiograph_first: bool) -> dict:
+def _match(score: float, crop: int, radiograph_first: bool) -> Match:
     """Of a tiny image and a radiograph that it shows the middle of."""
     x, y = _shares(crop)
     fx, fy = (1 / x, 1 / y) if radiograph_first else (x, y)
@@ -92,9 +94,10 @@ def _match(score: float, crop: int, radiograph_first: bool) -> dict:
         round(v, 4)
         for v in (fx, 0.0, (GRID - 1) / 2 * (1 - fx), 0.0, fy, (GRID - 1) / 2 * (1 - fy))
     )
-    return dict(
+    return Match(
         kind="near",
         score=score,
+        evidence=score,
         inliers=0,
         matrix=matrix,
         inverted=False,
@@ -105,7 +108,7 @@ def _match(score: float, crop: int, radiograph_first: bool) -> dict:
 # ---- the two rounds
 
 
-def _nearest(asked, among, features, little, progress=None) -> list[list[tuple[int, int]]]:
+def _nearest(asked, among, features, little, progress=SILENT) -> list[list[tuple[int, int]]]:
     """For each that is asked (image, crop) of the NEAREST in the rough round, all of them tiny or none."""
     if not asked or not among:
         return [[] for _ in asked]
@@ -116,8 +119,7 @@ def _nearest(asked, among, features, little, progress=None) -> list[list[tuple[i
     )
     asks = _details(_shrunk([little[i] for i in asked]))
     blocks = [among[at : at + AT_ONCE] for at in range(0, len(among), AT_ONCE)]
-    if progress:
-        blocks = progress(blocks, len(blocks), f"looking for copies of tiny images: {len(asked)}")
+    blocks = progress.bar(blocks, len(blocks), f"looking for copies of tiny images: {len(asked)}")
     for block in blocks:
         views = _views(block, features, little)
         for at in range(0, len(asked), ASKED_AT_ONCE):

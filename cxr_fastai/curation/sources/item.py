@@ -26,6 +26,10 @@ __all__ = [
     "sex_of",
 ]
 
+# Where an image lies in its file. None: it is the whole file; (key, row): in an array of an npz;
+# Place: in a shard.
+PlaceInFile = tuple[str, int] | Place | None
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

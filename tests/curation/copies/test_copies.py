@@ -360,7 +360,7 @@ def test_what_is_remembered_changes_nothing(some, some_links, crew, tmp_path, mo
 
 def test_only_pairs_with_a_new_image_are_told_when_new_ones_are_named(some, some_links, crew):
     new = {p.pixel_sha256 for p in some[:10]}
-    assert find_links(some, crew, new=new) == [k for k in some_links if k.a in new or k.b in new]
+    assert find_links(some, crew, fresh=new) == [k for k in some_links if k.a in new or k.b in new]
 
 
 # ---- images that show nothing

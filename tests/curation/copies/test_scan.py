@@ -1,4 +1,4 @@
-"pytest tests/curation/test_scan.py: real workers, poisoned images, local and Ray"
+"""Fingerprinting many images: real workers, poisoned images, local and Ray."""
 
 import hashlib
 import shutil
@@ -15,13 +15,14 @@ from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.progress import SILENT
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(engines, "CHUNK_SECONDS", 4)
-    monkeypatch.setattr(engines, "SECONDS", 2)
+    monkeypatch.setattr(engines, "CHUNK_SECONDS", 8)
+    monkeypatch.setattr(engines, "THING_SECONDS", 6)
 
 
 def items(tmp_path, n):
@@ -31,12 +32,27 @@ def items(tmp_path, n):
     ]
 
 
-def counting(asked):
-    def progress(results, total, what):
-        asked.append(total)
+class Counter:
+    "A Progress that keeps how many images each scan had to read."
+
+    def __init__(self):
+        self.asked = []
+        self.meter = SILENT.meter
+        self.say = SILENT.say
+
+    def bar(self, results, total, what):
+        self.asked.append(total)
         return results
 
-    return progress
+
+class Interrupter(Counter):
+    "A Progress that is interrupted after 100 images."
+
+    def bar(self, results, total, what):
+        for i, result in enumerate(results):
+            if i == 100:
+                raise KeyboardInterrupt
+            yield result
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
@@ -75,47 +91,44 @@ def test_a_poisonous_image_is_named_and_the_manifest_is_that_of_the_others(
 
 
 def test_a_scan_that_is_cut_goes_on_from_its_journal(tmp_path, monkeypatch):
-    monkeypatch.setattr(remembering, "EVERY", 0)
+    monkeypatch.setattr(remembering, "SECONDS_BETWEEN_WRITES", 0)
     its = items(tmp_path, 200)
-
-    def cut(results, total, what):
-        for i, r in enumerate(results):
-            if i == 100:
-                raise KeyboardInterrupt
-            yield r
 
     with open_engine("local", 2) as e:
         with pytest.raises(KeyboardInterrupt):
-            scan(its, e, cut)
-        asked = []
-        got = scan(its, e, counting(asked))
-        assert 0 < asked[0] <= 100
+            scan(its, e, progress=Interrupter())
+        counter = Counter()
+        got = scan(its, e, progress=counter)
+        assert 0 < counter.asked[0] <= 100
         shutil.rmtree(tmp_path / "cache")
         assert got == scan(its, e) and all(isinstance(p, Fingerprint) for p in got)
 
 
 def test_what_was_seen_is_not_read_again_until_it_changes(tmp_path):
-    its, asked = items(tmp_path, 5), []
+    its, counter = items(tmp_path, 5), Counter()
     with open_engine("local", 1) as e:
-        first = scan(its, e, counting(asked))
+        first = scan(its, e, progress=counter)
         put(tmp_path / "src" / "3.png", 33)
-        second = scan(its, e, counting(asked))
-    assert asked == [5, 1] and [a == b for a, b in zip(first, second)] == [True] * 3 + [False] + [
-        True
-    ]
+        second = scan(its, e, progress=counter)
+    assert counter.asked == [5, 1] and [a == b for a, b in zip(first, second)] == [True] * 3 + [
+        False
+    ] + [True]
 
 
 def test_what_may_pass_is_asked_again_by_the_next_run(tmp_path, monkeypatch):
     put(tmp_path / "src" / "poison.png", 1)
     f = str(tmp_path / "src" / "poison.png")
-    its, asked = [Item("one", f, "poison.png", None, "", (), (), "", "", "", "", "", None)], []
+    its, counter = (
+        [Item("one", f, "poison.png", None, "", (), (), "", "", "", "", "", None)],
+        Counter(),
+    )
     with open_engine("local", 1) as e:
         monkeypatch.setattr(scanning, "fingerprint_many", poison.fingerprint_poisoned)
-        assert isinstance(scan(its, e, counting(asked))[0], Unreadable)
+        assert isinstance(scan(its, e, progress=counter)[0], Unreadable)
         monkeypatch.undo()
         monkeypatch.setenv("CXR_CACHE", str(tmp_path / "cache"))
-        assert isinstance(scan(its, e, counting(asked))[0], Fingerprint)
-    assert asked == [1, 1]
+        assert isinstance(scan(its, e, progress=counter)[0], Fingerprint)
+    assert counter.asked == [1, 1]
 
 
 def test_a_cache_that_cannot_be_used_costs_time_only(tmp_path, monkeypatch):
@@ -128,6 +141,6 @@ def test_a_cache_that_cannot_be_used_costs_time_only(tmp_path, monkeypatch):
         for c in ("file", "bad"):
             monkeypatch.setenv("CXR_CACHE", str(tmp_path / c))
             assert scan(its, e) == good
-        asked = []
-        scan(its, e, counting(asked))
-        assert asked == [0]  # the damaged one was begun anew
+        counter = Counter()
+        scan(its, e, progress=counter)
+        assert counter.asked == [0]  # the damaged one was begun anew

@@ -10,7 +10,7 @@ from PIL import Image
 from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, pixel_sha256
 from cxr_fastai.curation.copies.geometry import describe, in_pixels
-from cxr_fastai.curation.copies.small_images import find_tiny
+from cxr_fastai.curation.copies.small_images import find_small_images
 from cxr_fastai.phantom import draw
 
 REAL = Path(__file__).parents[3] / "../shared/cxr/mirror"
@@ -38,7 +38,7 @@ def look(images):
 
 
 def pairs(images, new=None):
-    return [(i, j) for i, j, _ in find_tiny(*look(images), new)]
+    return [(i, j) for i, j, _ in find_small_images(*look(images), new)]
 
 
 @pytest.fixture(scope="module")
@@ -53,28 +53,28 @@ def chests():
 def test_the_middle_square_of_a_radiograph_is_found_with_its_crop(chests, width, height, side):
     wide = [reshaped(p, width, height) for p in chests]
     images = wide + [copied(p, side) for p in wide[:4]]
-    got = find_tiny(*look(images))
+    got = find_small_images(*look(images))
     assert [g[:2] for g in got] == [(i, 12 + i) for i in range(4)]
     for _, _, m in got:
-        matrix = in_pixels(m["matrix"], (width, height), (side, side))
+        matrix = in_pixels(m.matrix, (width, height), (side, side))
         crop = min(width, height)
         want = [[side / crop, 0], [0, side / crop]]
         assert np.allclose(matrix[:, :2], want, rtol=0.03, atol=1e-6)
         middle = matrix @ [(width - 1) / 2, (height - 1) / 2, 1]
         assert np.allclose(middle, (side - 1) / 2, atol=0.05)
         assert (
-            m["kind"] == "near"
-            and m["score"] > 0.9
-            and m["overlap"] == 1
-            and not m["inverted"]
-            and m["inliers"] == 0
+            m.kind == "near"
+            and m.score > 0.9
+            and m.overlap == 1
+            and not m.inverted
+            and m.inliers == 0
         )
 
 
 def test_a_crop_is_found_though_a_carrier_squashed_the_radiograph(chests):
     wide = [reshaped(p, 360, 256) for p in chests]
     images = [reshaped(p, 224, 224) for p in wide] + [copied(p) for p in wide]
-    got = find_tiny(*look(images))
+    got = find_small_images(*look(images))
     assert [g[:2] for g in got] == [(i, 12 + i) for i in range(12)]
     said = describe(in_pixels(got[0][2]["matrix"], (224, 224), (28, 28)), (224, 224), (28, 28))
     assert "crop 7" in said
@@ -83,15 +83,15 @@ def test_a_crop_is_found_though_a_carrier_squashed_the_radiograph(chests):
 def test_a_plain_resize_is_found_and_shows_all_of_it(chests):
     images = [reshaped(p, 340, 256) for p in chests]
     images.append(reshaped(images[2], 28, 28))
-    ((i, j, m),) = find_tiny(*look(images))
-    assert (i, j) == (2, 12) and np.allclose(m["matrix"], [1, 0, 0, 0, 1, 0], atol=1)
+    ((i, j, m),) = find_small_images(*look(images))
+    assert (i, j) == (2, 12) and np.allclose(m.matrix, [1, 0, 0, 0, 1, 0], atol=1)
 
 
 def test_where_the_tiny_image_comes_first_the_transform_is_the_other_way_round(chests):
     wide = reshaped(chests[0], 384, 256)
-    ((_, _, there),) = find_tiny(*look([wide, copied(wide), *chests[1:]]))
-    ((_, _, back),) = find_tiny(*look([copied(wide), wide, *chests[1:]]))
-    full = lambda m: np.vstack([np.reshape(m["matrix"], (2, 3)), [0, 0, 1]])
+    ((_, _, there),) = find_small_images(*look([wide, copied(wide), *chests[1:]]))
+    ((_, _, back),) = find_small_images(*look([copied(wide), wide, *chests[1:]]))
+    full = lambda m: np.vstack([np.reshape(m.matrix, (2, 3)), [0, 0, 1]])
     assert np.allclose(full(there) @ full(back), np.eye(3), atol=0.02)
     assert there["overlap"] == 1 and back["overlap"] == pytest.approx(256 / 384, abs=0.02)
 
@@ -138,15 +138,15 @@ def test_no_tiny_image_costs_nothing():
             raise AssertionError("looked at")
 
     prints = [Fingerprint("", str(i), "", 64, 64, "L/8") for i in range(9)]
-    assert find_tiny(Untouchable([None] * 9), prints) == [] == find_tiny([], [])
+    assert find_small_images(Untouchable([None] * 9), prints) == [] == find_small_images([], [])
 
 
 def test_the_order_of_the_images_does_not_matter(chests):
     images = [reshaped(p, 300, 256) for p in chests]
     images += [copied(p) for p in images] + [images[0][:, :-2]]
     found = lambda order: {
-        (frozenset((order[i], order[j])), m["score"])
-        for i, j, m in find_tiny(*look([images[k] for k in order]))
+        (frozenset((order[i], order[j])), m.score)
+        for i, j, m in find_small_images(*look([images[k] for k in order]))
     }
     want = found(range(len(images)))
     assert len(want) == 13
@@ -156,10 +156,12 @@ def test_the_order_of_the_images_does_not_matter(chests):
 
 def test_new_gives_of_all_pairs_those_that_hold_a_new_image(chests):
     images = [*chests, *(copied(p) for p in chests), copied(chests[0], 32)]
-    every = find_tiny(*look(images))
+    every = find_small_images(*look(images))
     assert len(every) == 14
     for new in ([], [0], [12], [24], [3, 13], range(12), range(25)):
-        assert find_tiny(*look(images), new) == [g for g in every if {g[0], g[1]} & set(new)]
+        assert find_small_images(*look(images), new) == [
+            g for g in every if {g[0], g[1]} & set(new)
+        ]
 
 
 def test_progress_is_told(chests):
@@ -169,7 +171,7 @@ def test_progress_is_told(chests):
         told.append((total, what))
         return items
 
-    find_tiny(*look([*chests, copied(chests[0])]), progress=progress)
+    find_small_images(*look([*chests, copied(chests[0])]), progress=progress)
     assert told and all("tiny" in what for _, what in told)
 
 
@@ -191,7 +193,7 @@ def test_pneumoniamnist_is_found_in_kermanys_radiographs_and_not_in_nih():
     with np.load(REAL / "http/medmnist/pneumoniamnist.npz") as z:
         tiny, labels = z["train_images"], z["train_labels"].ravel()
     features, prints = look([read(f) for f, _ in large] + list(tiny))
-    got = [(i, j - len(large)) for i, j, _ in find_tiny(features, prints) if i < len(large)]
+    got = [(i, j - len(large)) for i, j, _ in find_small_images(features, prints) if i < len(large)]
     assert all(large[i][1] == ("NORMAL", "PNEUMONIA")[labels[j]] for i, j in got)
     assert len({i for i, _ in got}) > 0.85 * len(
         kermany
