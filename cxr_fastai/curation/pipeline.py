@@ -102,7 +102,7 @@ class Curation:
     def duplicates(self) -> dict[str, int]:
         """Copies left out, by kind, and how many of them came from another source than the kept one."""
         dup = [
-            (g, m, c) for g in self.groups if g.whole for m, c in list(zip(g.members, g.copies))[1:]
+            (g, m, c) for g in self.groups if g.is_included for m, c in list(zip(g.members, g.copies))[1:]
         ]
         kinds = Counter(c.kind for _, _, c in dup)
         across = sum(m.item.source != g.kept.item.source for g, m, _ in dup)
@@ -276,7 +276,7 @@ def _decide(out, listed, got: Fetched, catalog, recipe, request, engine, progres
     )
     records = []
     for g in groups:
-        if not g.whole:
+        if not g.is_included:
             continue
         one = record(g, *split[g.kept.fingerprint.pixel_sha256], catalog, recipe, request["layout"])
         (records if isinstance(one, Record) else rejects).append(one)

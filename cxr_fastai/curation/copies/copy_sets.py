@@ -1,20 +1,25 @@
-"""Which files hold the same radiograph, and which of them disagree. Takes fingerprinted, labelled images and the Links
-between them, returns DuplicateGroups; never reads or deletes a file.
+"""Which files hold the same radiograph, and which of them disagree.
+
+Fingerprinted, labelled images and the Links between them -> CopySets, the rows that are written of
+them, and what ties radiographs to one another. It never reads or deletes a file.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.geometry import describe
 from cxr_fastai.curation.copies.links import Link
-from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.curation.sources.item import Item
+from cxr_fastai.disjoint_sets import DisjointSets
 from cxr_fastai.recipes import contradict
 
 __all__ = [
@@ -28,7 +33,7 @@ __all__ = [
     "CONFLICT_COLUMNS",
     "RELATED_COLUMNS",
     "ON_CONFLICT",
-    "ASIDE",
+    "ASIDE_FOLDER",
 ]
 
 DUPLICATE_COLUMNS = ("group", "path", "source", "kind", "score", "transform", "kept")
@@ -43,10 +48,12 @@ CONFLICT_COLUMNS = (
     "aside",
 )
 RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers", "joined")
-ASIDE = "conflicts"  # a folder
-AGAIN = 1.38  # evidence (of 1.5) from which two images of one named patient are one radiograph. Of NIH follow-ups,
-# at 64 px hard to tell from copies, the greatest of 59 has 1.33; turned and mirrored copies 1.44 at least
 ON_CONFLICT = ("drop", "upstream", "keep-both-out")
+ASIDE_FOLDER = "conflicts"  # where images are laid aside for a person to look at
+# Evidence (of 1.5) from which two images of one named patient are one radiograph, and not two
+# exposures. Of NIH follow-ups, at 64 px hard to tell from copies, the greatest of 59 has 1.33;
+# turned and mirrored copies have 1.44 at least.
+MIN_EVIDENCE_WITHIN_PATIENT = 1.38
 
 
 @dataclass(frozen=True)
@@ -56,14 +63,15 @@ class ScannedImage:
     item: Item
     fingerprint: Fingerprint
     label: str  # class slug, or ''
-    why: str  # it has none
-    rank: tuple  # the least is kept: a class, the nearest to the original, an official test image, the largest,
-    # the shortest name (copies get prefixes), catalogue order, path
+    why_unlabelled: str  # why it has no label, or ''
+    # Of copies the one of the least rank is kept: a class, the nearest to the original, an official
+    # test image, the largest, the shortest name (copies get prefixes), catalogue order, path.
+    rank: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Copy:
-    """How a member of a group comes of the kept one."""
+    """How a member of a set of copies comes of the kept one."""
 
     kind: str  # bytes | pixels | near
     score: float = 1.0  # the least correlation on the way from the kept one
@@ -76,210 +84,291 @@ class CopySet:
 
     id: str  # the start of the least of its pixels' hashes
     members: list[ScannedImage]
-    copies: list[Copy]  # beside the members
-    settled: bool = False  # a conflict of labels was decided for the kept one
+    copies: list[Copy]  # one for each member
+    settled: bool = False  # a conflict of labels is decided for the kept one
 
     @property
     def kept(self) -> ScannedImage:
+        """The member that stands for the radiograph."""
         return self.members[0]
 
     @property
     def labels(self) -> list[str]:
-        return sorted({m.label for m in self.members if m.label})
+        """The different labels of the members, sorted; members without one give none."""
+        return sorted({member.label for member in self.members if member.label})
 
     @property
     def conflict(self) -> bool:
+        """Whether two members have labels that contradict each other."""
         return any(contradict(a, b) for a, b in combinations(self.labels, 2))
 
     @property
-    def whole(self) -> bool:
-        """Whether its kept image goes into the folder."""
-        return not self.conflict or self.settled
+    def is_included(self) -> bool:
+        """Whether the kept image goes into the folder: not if labels conflict, unless settled."""
+        return self.settled or not self.conflict
 
-    def rows(self) -> list[dict]:
-        """Rows of duplicates.csv; nothing of a group in conflict is kept, unless that was settled."""
-        return [
-            dict(
-                group=self.id,
-                path=m.item.path,
-                source=m.item.source,
-                kind=c.kind,
-                score=f"{c.score:.4g}",
-                transform=c.transform,
-                kept="yes" if m is self.kept and self.whole else "no",
-            )
-            for m, c in zip(self.members, self.copies)
-        ]
+    def rows(self) -> list[dict[str, str]]:
+        """Return the rows of duplicates.csv, one for each member."""
+        rows = []
+        for member, copy in zip(self.members, self.copies):
+            is_kept = self.is_included and member is self.kept
+            row = {
+                "group": self.id,
+                "path": member.item.path,
+                "source": member.item.source,
+                "kind": copy.kind,
+                "score": f"{copy.score:.4g}",
+                "transform": copy.transform,
+                "kept": "yes" if is_kept else "no",
+            }
+            rows.append(row)
+        return rows
 
-    def aside(self, m: ScannedImage) -> str:
-        """Where the image of a member stands that is laid aside for a person to look at."""
-        return f"{ASIDE}/{self.id}/{m.fingerprint.pixel_sha256[:32]}.png"
+    def aside_path(self, member: ScannedImage) -> str:
+        """Return where a member's image stands, below the folder, if it is laid aside."""
+        return f"{ASIDE_FOLDER}/{self.id}/{member.fingerprint.pixel_sha256[:32]}.png"
 
-    def conflict_rows(self, aside=False) -> list[dict]:
-        return [
-            dict(
-                group=self.id,
-                path=m.item.path,
-                source=m.item.source,
-                label=m.label,
-                findings="|".join(m.item.findings),
-                source_label=m.item.source_label,
-                patient="|".join(m.item.patients),
-                aside=self.aside(m) if aside else "",
-            )
-            for m in self.members
-        ]
+    def conflict_rows(self, aside: bool = False) -> list[dict[str, str]]:
+        """Return the rows of conflicts.csv; with `aside`, where each image is laid aside."""
+        rows = []
+        for member in self.members:
+            row = {
+                "group": self.id,
+                "path": member.item.path,
+                "source": member.item.source,
+                "label": member.label,
+                "findings": "|".join(member.item.findings),
+                "source_label": member.item.source_label,
+                "patient": "|".join(member.item.patients),
+                "aside": self.aside_path(member) if aside else "",
+            }
+            rows.append(row)
+        return rows
+
+
+# ---- copies of one radiograph
 
 
 def collect_copies(
-    seen: list[ScannedImage],
-    links: list[Link] = (),  # of kind near; others are passed over
-    on_conflict: str = "drop",  # | upstream: the kept one's label stands | keep-both-out: as drop, for the folder
+    images: Iterable[ScannedImage],
+    links: Sequence[Link] = (),  # those of kind near are used
+    on_conflict: str = "drop",  # | upstream: the kept one's label stands
+    # | keep-both-out: as drop, for the folder
 ) -> list[CopySet]:
-    """One group a radiograph, singletons included, in the order of their ids; the order of `seen` and `links` does not
-    matter.
+    """Return a CopySet for each radiograph, also for one of a single image, in the order of ids.
+
+    The order of `images` and `links` does not matter.
     """
-    by: dict[str, list[ScannedImage]] = defaultdict(list)
-    for s in seen:
-        by[s.fingerprint.pixel_sha256].append(s)
-    near: dict[str, list] = {k: [] for k in by}
+    by_pixels: dict[str, list[ScannedImage]] = defaultdict(list)
+    for image in images:
+        by_pixels[image.fingerprint.pixel_sha256].append(image)
+    steps = _steps(by_pixels, links)
+    placed: set[str] = set()
+    sets = []
+    for pixels in sorted(by_pixels):
+        if pixels in placed:
+            continue
+        reached = _reach(pixels, steps)
+        placed.update(reached)
+        members = [image for key in reached for image in by_pixels[key]]
+        members.sort(key=lambda image: image.rank)
+        sets.append(_copy_set(pixels, members, steps, settled=on_conflict == "upstream"))
+    return sets
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A link, walked in one of its directions."""
+
+    to: str  # pixel_sha256
+    score: float
+    matrix: np.ndarray  # (3, 3), pixel coordinates
+    inverted: bool
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A chain of steps from one image to another."""
+
+    score: float  # of its worst step
+    to: str  # pixel_sha256
+    matrix: np.ndarray  # (3, 3), from the first image
+    inverted: bool
+
+    def __lt__(self, other: _Way) -> bool:
+        """Put the better way first, then the lesser hash; matrices have no order."""
+        return (-self.score, self.to) < (-other.score, other.to)
+
+    def then(self, step: _Step) -> _Way:
+        """Return the way that goes one step further."""
+        return _Way(
+            score=min(self.score, step.score),
+            to=step.to,
+            matrix=step.matrix @ self.matrix,
+            inverted=self.inverted ^ step.inverted,
+        )
+
+
+def _steps(
+    by_pixels: dict[str, list[ScannedImage]], links: Iterable[Link]
+) -> dict[str, list[_Step]]:
+    """Return, for each image, the steps from it to its copies."""
+    steps: dict[str, list[_Step]] = {pixels: [] for pixels in by_pixels}
     for link in links:
-        if link.kind != "near" or link.a not in by or link.b not in by:
+        if link.kind != "near" or link.a not in by_pixels or link.b not in by_pixels:
             continue
-        if 0 < link.inliers and link.evidence < AGAIN and _twice(by[link.a], by[link.b]):
+        if _two_exposures(link, by_pixels[link.a], by_pixels[link.b]):
             continue
-        there = np.vstack([np.reshape(link.matrix, (2, 3)), [0, 0, 1]])
-        near[link.a].append((link.b, link.score, there, link.inverted))
-        near[link.b].append((link.a, link.score, np.linalg.inv(there), link.inverted))
-    done, out = set(), []
-    for pixels in sorted(by):
-        if pixels in done:
+        matrix = np.vstack([np.reshape(link.matrix, (2, 3)), [0, 0, 1]])
+        back = np.linalg.inv(matrix)
+        steps[link.a].append(_Step(link.b, link.score, matrix, link.inverted))
+        steps[link.b].append(_Step(link.a, link.score, back, link.inverted))
+    return steps
+
+
+def _two_exposures(link: Link, some: list[ScannedImage], others: list[ScannedImage]) -> bool:
+    """Tell whether a link joins two exposures of one named patient, and no copies.
+
+    Links of images that are too small for local features are not doubted.
+    """
+    if link.inliers == 0 or link.evidence >= MIN_EVIDENCE_WITHIN_PATIENT:
+        return False
+    return not _patients(some).isdisjoint(_patients(others))
+
+
+def _patients(images: Iterable[ScannedImage]) -> set[str]:
+    patients: set[str] = set()
+    for image in images:
+        patients.update(image.item.patients)
+    return patients
+
+
+def _reach(start: str, steps: dict[str, list[_Step]]) -> dict[str, _Way]:
+    """Return the best way to each image that links lead to: that whose worst link is best."""
+    best: dict[str, _Way] = {}
+    queue = [_Way(score=1.0, to=start, matrix=np.eye(3), inverted=False)]
+    while queue:
+        way = heapq.heappop(queue)
+        if way.to in best:
             continue
-        reached = _reach(pixels, near)
-        done |= set(reached)
-        members = sorted((s for k in reached for s in by[k]), key=lambda s: s.rank)
-        out.append(_group(pixels, members, near, settled=on_conflict == "upstream"))
-    return out
+        best[way.to] = way
+        for step in steps[way.to]:
+            if step.to not in best:
+                heapq.heappush(queue, way.then(step))
+    return best
 
 
-def _twice(some: list[ScannedImage], others: list[ScannedImage]) -> bool:
-    """Whether one patient is named for both: two exposures, before anything else."""
-
-    def said(seen):
-        return {p for s in seen for p in s.item.patients}
-
-    return bool(said(some) & said(others))
-
-
-def _group(id: str, members: list[ScannedImage], near, settled: bool) -> CopySet:
+def _copy_set(
+    least_pixels: str, members: list[ScannedImage], steps: dict[str, list[_Step]], settled: bool
+) -> CopySet:
     kept = members[0].fingerprint
-    ways = _reach(kept.pixel_sha256, near)
-    copies = [_copy(kept, m.fingerprint, *ways[m.fingerprint.pixel_sha256]) for m in members]
-    return CopySet(id[:16], members, copies, settled)
+    ways = _reach(kept.pixel_sha256, steps)
+    copies = []
+    for member in members:
+        own = member.fingerprint
+        copies.append(_copy(kept, own, ways[own.pixel_sha256]))
+    return CopySet(id=least_pixels[:16], members=members, copies=copies, settled=settled)
 
 
-def _copy(kept: Fingerprint, own: Fingerprint, score: float, matrix, inverted: bool) -> Copy:
+def _copy(kept: Fingerprint, own: Fingerprint, way: _Way) -> Copy:
     if own.sha256 == kept.sha256:
         return Copy("bytes")
     if own.pixel_sha256 == kept.pixel_sha256:
         return Copy("pixels")
-    words = describe(matrix[:2], (kept.width, kept.height), (own.width, own.height), inverted)
-    return Copy("near", score, words)
-
-
-def _reach(start: str, near) -> dict[str, tuple]:
-    """Pixels -> (score, matrix from start, inverted) of all that links lead to, by the way whose worst link is best."""
-    best, queue = {}, [_Step((-1.0, start, np.eye(3), False))]
-    while queue:
-        score, at, matrix, inverted = heapq.heappop(queue)
-        if at in best:
-            continue
-        best[at] = -score, matrix, inverted
-        for to, s, step, flip in near[at]:
-            if to not in best:
-                heapq.heappush(queue, _Step((max(score, -s), to, step @ matrix, inverted ^ flip)))
-    return best
-
-
-class _Step(tuple):
-    """Ordered by score and pixels; matrices have no order."""
-
-    def __lt__(self, other):
-        return self[:2] < other[:2]
+    kept_size = (kept.width, kept.height)
+    own_size = (own.width, own.height)
+    return Copy("near", way.score, describe(way.matrix[:2], kept_size, own_size, way.inverted))
 
 
 # ---- beyond one radiograph
 
 
-def same_patient(groups: list[CopySet], links: list[Link]) -> list[tuple[Link, bool]]:
-    """(link, whether it is joined) for each same_patient link between two groups that nothing else ties. Not joined are
-    those that would tie two patients whom one source tells apart. The strongest come first.
+def same_patient(sets: list[CopySet], links: Iterable[Link]) -> list[tuple[Link, bool]]:
+    """Return (link, whether it is joined) for each same_patient link that tells something new.
+
+    Links between sets that a patient, a declared radiograph or a stronger link ties already are
+    left out. Not joined are those that would tie two patients whom one source tells apart. The
+    strongest come first.
     """
-    home = {m.fingerprint.pixel_sha256: g.id for g in groups for m in g.members}
-    parent = {g.id: g.id for g in groups}
-    people = {g.id: {p for m in g.members for p in m.item.patients} for g in groups}
-
-    def root(x):
-        while parent[x] != x:
-            parent[x] = x = parent[parent[x]]
-        return x
-
-    _join_patients(groups, root, parent, people)
+    home = {member.fingerprint.pixel_sha256: s.id for s in sets for member in s.members}
+    patients = {s.id: _patients(s.members) for s in sets}  # of the root of each joined set
+    joined: DisjointSets[str] = DisjointSets()
+    _join_declared(sets, joined, patients)
     out = []
     for link in sorted(links, key=lambda k: (-k.inliers, -k.score, k.a, k.b)):
         if link.kind != "same_patient" or link.a not in home or link.b not in home:
             continue
-        a, b = root(home[link.a]), root(home[link.b])
+        a = joined.find(home[link.a])
+        b = joined.find(home[link.b])
         if a == b:
             continue
-        apart = _told_apart(people[a], people[b])
-        out.append((link, not apart))
-        if apart:
-            continue
-        parent[b] = a
-        people[a] |= people.pop(b)
+        may_join = not _told_apart(patients[a], patients[b])
+        out.append((link, may_join))
+        if may_join:
+            _join(joined, patients, a, b)
     return out
 
 
-def _join_patients(groups, root, parent, people):
-    """Groups that a patient or a declared radiograph ties already."""
-    first: dict = {}
-    for g in groups:
-        for tie in {t for m in g.members for t in (*m.item.patients, m.item.radiograph) if t}:
-            a, b = root(first.setdefault(tie, g.id)), root(g.id)
-            if a != b:
-                parent[b] = a
-                people[a] |= people.pop(b)
+def _join_declared(
+    sets: list[CopySet], joined: DisjointSets[str], patients: dict[str, set[str]]
+) -> None:
+    """Join the sets that a patient or a declared radiograph ties already."""
+    first: dict[str, str] = {}  # what ties -> id of the first set that has it
+    for s in sets:
+        for member in s.members:
+            for tie in (*member.item.patients, member.item.radiograph):
+                if tie:
+                    _join(joined, patients, first.setdefault(tie, s.id), s.id)
 
 
-def _told_apart(some: set, others: set) -> bool:
-    """Whether a namespace names people in both, and none in common."""
-    names = lambda people: {p.split(":")[0] for p in people}
+def _join(joined: DisjointSets[str], patients: dict[str, set[str]], a: str, b: str) -> None:
+    a = joined.find(a)
+    b = joined.find(b)
+    if a != b:
+        joined.join(a, b)
+        patients[a] |= patients.pop(b)
+
+
+def _told_apart(some: set[str], others: set[str]) -> bool:
+    """Tell whether a namespace names people in both, and none in common."""
     return any(
-        not {p for p in some if p.startswith(f"{n}:")}
-        & {p for p in others if p.startswith(f"{n}:")}
-        for n in names(some) & names(others)
+        _named_in(some, namespace).isdisjoint(_named_in(others, namespace))
+        for namespace in _namespaces(some) & _namespaces(others)
     )
 
 
-def unexpected_overlap(groups: list[CopySet], expected) -> list[dict]:
-    """A row for each two sources of a group for which `expected(source, other)` is false: the first copy of each."""
-    out = []
-    for g in groups:
-        first: dict = {}
-        for m, c in zip(g.members, g.copies):
-            first.setdefault(m.item.source, (m, c))
-        for (m, _), (n, c) in combinations(first.values(), 2):
-            if not expected(m.item.source, n.item.source):
-                out.append(
-                    dict(
-                        group=g.id,
-                        path=m.item.path,
-                        source=m.item.source,
-                        other_path=n.item.path,
-                        other_source=n.item.source,
-                        score=f"{c.score:.4g}",
-                        transform=c.transform,
-                    )
-                )
-    return out
+def _namespaces(patients: set[str]) -> set[str]:
+    return {patient.split(":")[0] for patient in patients}
+
+
+def _named_in(patients: set[str], namespace: str) -> set[str]:
+    return {patient for patient in patients if patient.startswith(f"{namespace}:")}
+
+
+def unexpected_overlap(
+    sets: list[CopySet],
+    expected: Callable[[str, str], bool],  # (source, other) -> whether they may share radiographs
+) -> list[dict[str, str]]:
+    """Return a row for each two sources of a set that are not expected to share one.
+
+    The first copy of each source stands for it.
+    """
+    rows = []
+    for s in sets:
+        first: dict[str, tuple[ScannedImage, Copy]] = {}
+        for member, copy in zip(s.members, s.copies):
+            first.setdefault(member.item.source, (member, copy))
+        for (one, _), (other, copy) in combinations(first.values(), 2):
+            if expected(one.item.source, other.item.source):
+                continue
+            row = {
+                "group": s.id,
+                "path": one.item.path,
+                "source": one.item.source,
+                "other_path": other.item.path,
+                "other_source": other.item.source,
+                "score": f"{copy.score:.4g}",
+                "transform": copy.transform,
+            }
+            rows.append(row)
+    return rows

@@ -1,14 +1,14 @@
-"""pytest tests/curation/test_dedupe.py"""
+"""Sets of copies: who is in one, who is kept, what the rows say, and what ties radiographs."""
 
 import random
 
-from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.copy_sets import (
     ScannedImage,
     collect_copies,
     same_patient,
     unexpected_overlap,
 )
+from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.links import Link
 from cxr_fastai.curation.sources.listing import Item
 
@@ -33,14 +33,49 @@ def seen(
 ):
     path = path or f"{pixels}.png"
     item = Item(
-        source, path, path, None, label, (), tuple(patients), radiograph, "", "", "", "", None
+        source=source,
+        file=path,
+        path=path,
+        array=None,
+        source_label=label,
+        findings=(),
+        patients=tuple(patients),
+        radiograph=radiograph,
+        view="",
+        age="",
+        sex="",
+        official="",
+        rule=None,
     )
-    print_ = Fingerprint(bytes_ or sha(pixels), sha(pixels), "0" * 16, size, size, "L/8")
-    return ScannedImage(item, print_, label, "", rank or (not label, path))
+    fingerprint = Fingerprint(
+        sha256=bytes_ or sha(pixels),
+        pixel_sha256=sha(pixels),
+        phash="0" * 16,
+        width=size,
+        height=size,
+        mode="L/8",
+    )
+    return ScannedImage(
+        item=item,
+        fingerprint=fingerprint,
+        label=label,
+        why_unlabelled="",
+        rank=rank or (not label, path),
+    )
 
 
 def link(a, b, kind="near", score=0.95, matrix=SAME, inliers=50, inverted=False, evidence=1.4):
-    return Link(sha(a), sha(b), kind, score, evidence, inliers, matrix, inverted, 1.0)
+    return Link(
+        a=sha(a),
+        b=sha(b),
+        kind=kind,
+        score=score,
+        evidence=evidence,
+        inliers=inliers,
+        matrix=matrix,
+        inverted=inverted,
+        overlap=1.0,
+    )
 
 
 def paths(groups):
@@ -112,7 +147,7 @@ def test_a_group_of_two_classes_keeps_nothing_unless_the_original_may_decide():
     ]
     links = [link("a", "b"), link("b", "c")]
     (g,) = collect_copies(some, links)
-    assert g.conflict and not g.whole and {r["kept"] for r in g.rows()} == {"no"}
+    assert g.conflict and not g.is_included and {r["kept"] for r in g.rows()} == {"no"}
     assert [(r["label"], r["path"], r["aside"]) for r in g.conflict_rows()] == [
         ("normal", "a.png", ""),
         ("tuberculosis", "b.png", ""),
@@ -120,7 +155,7 @@ def test_a_group_of_two_classes_keeps_nothing_unless_the_original_may_decide():
     ]
     assert g.conflict_rows(aside=True)[1]["aside"] == f"conflicts/{g.id}/{sha('b')[:32]}.png"
     (g,) = collect_copies(some, links, "upstream")
-    assert g.conflict and g.whole and [r["kept"] for r in g.rows()] == ["yes", "no", "no"]
+    assert g.conflict and g.is_included and [r["kept"] for r in g.rows()] == ["yes", "no", "no"]
 
 
 def test_two_images_of_one_named_patient_are_exposures_unless_the_evidence_is_strong():
@@ -136,7 +171,7 @@ def test_two_images_of_one_named_patient_are_exposures_unless_the_evidence_is_st
 
 def test_a_copy_without_a_class_is_no_conflict():
     (g,) = collect_copies([seen("a", label="normal"), seen("b", label="")], [link("a", "b")])
-    assert not g.conflict and g.whole and g.labels == ["normal"]
+    assert not g.conflict and g.is_included and g.labels == ["normal"]
 
 
 # ---- beyond one radiograph

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cxr_fastai.catalog import load_catalog
 from cxr_fastai.curation.copies.find import find
 from cxr_fastai.curation.pipeline import _relation, curate
-from cxr_fastai.catalog import load_catalog
 
 PACK = Path(os.environ.get("CXR_PACK") or Path(__file__).parents[4] / "shared" / "cxr")
 pytestmark = pytest.mark.skipif(
