@@ -178,13 +178,13 @@ def dedupe(args) -> int:
 
 
 def eda(args) -> int:
+    from cxr_fastai import progress
     from cxr_fastai.audit.explore import explore
-    from cxr_fastai.progress import bar, say
 
-    found = explore(args.data, args.out, args.seed, bar, args.split, args.manifest)
+    found = explore(args.data, args.out, args.seed, progress, args.split, args.manifest)
     _json(found.to_dict()) if args.json else print(found)
     if args.out:
-        say(f"page: {Path(args.out) / 'eda.html'}; numbers: {Path(args.out) / 'eda.json'}")
+        progress.say(f"page: {Path(args.out) / 'eda.html'}; numbers: {Path(args.out) / 'eda.json'}")
     return 0
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from cxr_fastai.core import package_file, printable
-from cxr_fastai.reporting.text import decimal, percent, span
+from cxr_fastai.reporting.text import decimal, percent, share, span
 
 __all__ = ["render", "data_uri", "thumbnail", "box"]
 
@@ -29,10 +29,11 @@ NONE = "–"  # what a page shows where there is no number
 def render(
     room: str,  # folder of the package that holds the template, as "audit" or "curation/folder"
     template: str,  # its file name; templates of reporting can be extended and imported
+    page: bool = True,  # False: the body alone with its style, for a notebook
     **values: Any,
 ) -> str:
     """Fill a template. A name that it uses and is not given is an error."""
-    return str(_environment(room).get_template(template).render(values))
+    return str(_environment(room).get_template(template).render(values, page=page))
 
 
 @cache
@@ -47,23 +48,24 @@ def _environment(room: str) -> Any:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    environment.globals["share"] = share
     environment.filters.update(
         thousands="{:,}".format,
         breaks=_breaks,
         percent=lambda x: percent(x, NONE),
-        decimal=lambda x: decimal(x, NONE),
+        decimal=lambda x, places=3: decimal(x, NONE, places),
         span=lambda x, as_share=True: span(x, as_share, NONE),
     )
     return environment
 
 
 def _shown(value: Any) -> Any:
-    """Markup as it is; any other value as text that no reader takes for commands."""
+    """Return markup as it is; any other value as text that no reader takes for commands."""
     return value if hasattr(value, "__html__") else printable(value)
 
 
 def _breaks(text: object) -> Any:
-    """The text, escaped, with places where a long name may be broken."""
+    """Return the text, escaped, with places where a long name may be broken."""
     from markupsafe import Markup, escape
 
     escaped = str(escape(printable(text)))  # an entity holds none of the two marks
@@ -74,7 +76,7 @@ def _breaks(text: object) -> Any:
 
 
 def data_uri(data: bytes, kind: str = "png") -> str:
-    """Bytes of a picture as a data URI; `kind` is png or jpeg."""
+    """Return the bytes of a picture as a data URI; `kind` is png or jpeg."""
     return f"data:image/{kind};base64," + base64.b64encode(data).decode()
 
 

@@ -26,19 +26,19 @@ __all__ = [
 ]
 
 MIN_GROUPS_FOR_INTERVALS = 50  # below it reports warn; benchmarks/results/intervals.md
-PAGE_COLUMNS = 100  # of a wrapped line
+PAGE_COLUMNS = 100  # of a wrapped line, unless told otherwise
 
 
 # ---- numbers
 
 
 def percent(x: float | None, none: str = "-") -> str:
-    """A share of 0 to 1 with one decimal: 91.7 %; `none` where there is no number."""
+    """Return a share of 0 to 1 with one decimal: 91.7 %; `none` where there is no number."""
     return none if x is None else f"{100 * x:.1f} %"
 
 
 def share(n: int, total: int) -> str:
-    """`n` of `total` as a whole percentage; 0 % says none and 100 % says all."""
+    """Return `n` of `total` as a whole percentage; 0 % says none and 100 % says all."""
     if 0 < n < 0.01 * total:
         return "under 1 %"
     if 0.99 * total < n < total:
@@ -46,9 +46,9 @@ def share(n: int, total: int) -> str:
     return f"{100 * n / max(total, 1):.0f} %"
 
 
-def decimal(x: float | None, none: str = "-") -> str:
-    """A number with three decimals; `none` where there is none."""
-    return none if x is None else f"{x:.3f}"
+def decimal(x: float | None, none: str = "-", places: int = 3) -> str:
+    """Return a number with so many decimals; `none` where there is none."""
+    return none if x is None else f"{x:.{places}f}"
 
 
 def span(
@@ -56,7 +56,7 @@ def span(
     as_share: bool = True,  # in percent without the sign; False: with three decimals
     none: str = "-",
 ) -> str:
-    """An interval in words: 96.1 to 98.5."""
+    """Return an interval in words: 96.1 to 98.5."""
     if interval is None:
         return none
     return " to ".join(_end(x, as_share) for x in interval)
@@ -69,12 +69,12 @@ def _end(x: float, as_share: bool) -> str:
 
 
 def with_span(value: str, interval: str) -> str:
-    """A value and its interval: 91.7 % (85.2 to 96.1)."""
+    """Return a value and its interval: 91.7 % (85.2 to 96.1)."""
     return f"{value} ({interval})" if interval else value
 
 
 def count(n: int, one: str, many: str = "") -> str:
-    """A number and its noun: 1 image, 2,000 images."""
+    """Return a number and its noun: 1 image, 2,000 images."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
@@ -105,7 +105,7 @@ def table(
     rows: Iterable[Sequence[object]],  # as many cells each
     left: int = 1,  # columns that are set to the left; the others to the right
 ) -> list[str]:
-    """Lines of aligned columns. Whole numbers have thousands separated."""
+    """Return lines of aligned columns; thousands of whole numbers are separated."""
     texts = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(*texts)]
     return [_line(row, widths, left) for row in texts]
@@ -122,10 +122,16 @@ def _line(row: list[str], widths: list[int], left: int) -> str:
     return "  ".join(cells).rstrip()
 
 
-def wrap(text: str) -> list[str]:
-    """Lines of at most PAGE_COLUMNS; no number stands on another line than its %."""
+def wrap(
+    text: str,
+    columns: int = PAGE_COLUMNS,  # at most, of a line with its indent
+    first: str = "",  # indent of the first line
+    rest: str = "",  # indent of the others
+) -> list[str]:
+    """Break text into lines; no number stands on another line than its %."""
     kept_together = text.replace(" %", "\0%")
-    return [line.replace("\0%", " %") for line in textwrap.wrap(kept_together, PAGE_COLUMNS)]
+    lines = textwrap.wrap(kept_together, columns, initial_indent=first, subsequent_indent=rest)
+    return [line.replace("\0%", " %") for line in lines]
 
 
 # ---- Markdown
@@ -135,7 +141,7 @@ ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 def md(text: object) -> str:
-    """Foreign text on one line of Markdown, to be read as it stands.
+    """Return foreign text on one line of Markdown, to be read as it stands.
 
     No markup, no table cell, no HTML comes of it.
     """
@@ -144,7 +150,7 @@ def md(text: object) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table of cells as they stand; columns of whole numbers are set to the right."""
+    """Return a Markdown table; columns of whole numbers are set to the right."""
     rule = []
     for i in range(len(header)):
         whole = all(isinstance(row[i], int) for row in rows)

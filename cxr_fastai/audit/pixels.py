@@ -1,0 +1,81 @@
+"""Pixels of a curated folder: the mean gray of images, thumbnails, and which images are shown.
+
+Rows of a manifest -> numbers and pictures by path. Never changes a file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from joblib import cpu_count
+from PIL import Image
+
+from cxr_fastai import images
+from cxr_fastai.core import ImageRejected, IntegrityError, sha256_text
+from cxr_fastai.manifest import Record
+from cxr_fastai.progress import SILENT, Progress
+from cxr_fastai.reporting.html import thumbnail
+
+__all__ = ["map_pixels", "mean_gray", "shown_thumbnail", "choose_shown"]
+
+MAX_SHOWN = 8  # radiographs of a class on the page
+THUMBNAIL_QUALITY = 72  # of its JPEG
+
+T = TypeVar("T")
+
+
+def map_pixels(
+    measure: Callable[[np.ndarray], T],  # of (h, w) uint8 pixels
+    root: Path,  # the curated folder
+    rows: list[Record],  # an image that stands in several is decoded once
+    what: str,  # the bar's words
+    progress: Progress = SILENT,
+) -> dict[str, T]:  # path -> what `measure` gave
+    """Decode images and measure each; in threads, because decoding releases the GIL.
+
+    Raises `IntegrityError` naming a file that cannot be read.
+    """
+    paths = list(dict.fromkeys(row.path for row in rows))
+
+    def measure_file(path: str) -> T:
+        try:
+            return measure(images.decode(root / path))
+        except ImageRejected as e:
+            raise IntegrityError(
+                f"{e}. It was readable when the folder was curated: curate the folder again."
+            ) from e
+
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        measured = pool.map(measure_file, paths)
+        return dict(zip(paths, progress.bar(measured, len(paths), what)))
+
+
+def mean_gray(pixels: np.ndarray) -> float:
+    """Return the mean of the pixels, 0-255."""
+    return float(pixels.mean())
+
+
+def shown_thumbnail(pixels: np.ndarray) -> tuple[str, int, int]:
+    """Return (data URI of a small JPEG, its width, its height in px)."""
+    return thumbnail(pixels, quality=THUMBNAIL_QUALITY, resample=Image.Resampling.LANCZOS)
+
+
+def choose_shown(
+    rows: list[Record],  # of one class
+    split: str,  # that the shown ones are of
+    seed: int,
+) -> list[Record]:
+    """Draw at most MAX_SHOWN of a class's images at random, each source in its turn."""
+    of_split = [row for row in rows if row.split == split]
+    shuffled = sorted(of_split, key=lambda row: sha256_text(f"{seed}|{row.pixel_sha256}"))
+    drawn: Counter[str] = Counter()  # of each source, so far
+    turns = []
+    for place, row in enumerate(shuffled):
+        turns.append((drawn[row.source], place))
+        drawn[row.source] += 1
+    return [shuffled[place] for _, place in sorted(turns)[:MAX_SHOWN]]
