@@ -79,9 +79,9 @@ def steps(n: int):
         ]
     )
     yield "rows", s
-    text, s = timed(lambda: manifest_text(rows, recipe.vocab))
+    text, s = timed(lambda: manifest_text(rows, recipe))
     yield f"manifest.csv ({len(text) / n:.0f} bytes a row)", s
-    yield "check it", timed(lambda: check_rows(rows, recipe.vocab, "bench"))[1]
+    yield "check it", timed(lambda: check_rows(rows, recipe, "bench"))[1]
 
 
 def main():

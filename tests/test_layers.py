@@ -50,6 +50,9 @@ BANNED = {
 }
 
 PARTS = {  # modules beside a room that are part of it
+    "findings": "core",
+    "catalog_rule": "catalog",
+    "recipe_values": "recipes",
     "train_settings": "recipes",
     "labels": "recipes",
     "manifest_check": "manifest",

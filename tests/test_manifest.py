@@ -1,32 +1,26 @@
 """pytest tests/test_manifest.py"""
 
-import csv
-import io
-import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cxr_fastai.core import IntegrityError, NotCurated, UnknownName, csv_rows, write_json
+from cxr_fastai.core import NotCurated, UnknownName, write_json, write_text
 from cxr_fastai.manifest import (
     COLUMNS,
+    MANIFEST,
     MANIFEST_VERSION,
-    SHOWN,
+    MAX_FAULTS_SHOWN,
     Record,
     check_manifest,
     check_rows,
+    manifest_text,
     read_curation,
     read_manifest,
-    read_rows,
     to_csv,
-    write_manifest,
-    write_rows,
 )
 from cxr_fastai.recipes import load_recipe
 
-VOCAB = load_recipe("six_class").vocab
+SIX = load_recipe("six_class")
 
 
 def record(i, **cells):
@@ -54,12 +48,12 @@ def record(i, **cells):
 @pytest.fixture
 def folder(tmp_path):
     "Two rows and their images, which a manifest's checks never open."
-    write_json(tmp_path / "curation.json", {"recipe": load_recipe("six_class").to_dict()})
+    write_json(tmp_path / "curation.json", {"recipe": SIX.to_dict()})
     rows = [record(2, source_label='a "quoted", one\nwith a break'), record(1, split="test")]
     (tmp_path / "normal").mkdir()
     for r in rows:
         (tmp_path / r.path).touch()
-    write_manifest(tmp_path, rows, VOCAB)
+    write_text(tmp_path / MANIFEST, manifest_text(rows, SIX))
     return tmp_path
 
 
@@ -76,8 +70,7 @@ def test_rows_come_back_as_they_were_written_in_the_order_of_their_paths(folder)
     assert m.rows[1].source_label == 'a "quoted", one\nwith a break'
     assert list(m.df.columns) == list(COLUMNS) and m.df.shape == (2, 20)
     assert list(m.part("test")["path"]) == ["normal/1.png"]
-    assert m.vocab == VOCAB
-    assert m.counts() == {("normal", "s", "test"): 1, ("normal", "s", "train"): 1}
+    assert m.vocab == SIX.vocab
     assert read_manifest(m) is m
     with pytest.raises(UnknownName, match="train, valid, test"):
         m.part("dev")
@@ -151,9 +144,9 @@ FAULTS = [  # cells of the second row, what is said of them
 def test_a_broken_promise_is_named_when_written_when_read_and_when_checked(folder, change, said):
     rows = [record(1, split="test", patient="p"), replace(record(2), **change)]
     with pytest.raises(NotCurated, match=said):
-        check_rows(rows, VOCAB, "here")
+        check_rows(rows, SIX, "here")
     with pytest.raises(NotCurated):
-        write_manifest(folder, rows, VOCAB)
+        write_text(folder / MANIFEST, manifest_text(rows, SIX))
     put_rows(folder, rows)
     with pytest.raises(NotCurated, match=said) as e:
         read_manifest(folder)
@@ -184,8 +177,8 @@ def test_a_broken_promise_is_named_when_written_when_read_and_when_checked(folde
 )
 def test_what_a_manifest_may_hold_passes(folder, change):
     rows = [record(1, split="test"), replace(record(2), **change)]
-    assert check_rows(rows, VOCAB, "here") is None
-    write_manifest(folder, rows, VOCAB)
+    assert check_rows(rows, SIX, "here") is None
+    write_text(folder / MANIFEST, manifest_text(rows, SIX))
     assert rows[1] in read_manifest(folder).rows
 
 
@@ -204,7 +197,7 @@ def test_all_faults_are_listed_in_the_order_of_the_rows_and_long_lists_are_cut(f
     put_rows(folder, [record(i, sex="x\ny") for i in range(100)])
     said = check_manifest(folder)
     assert (
-        len(said) == SHOWN + 1
+        len(said) == MAX_FAULTS_SHOWN + 1
         and said[-1].endswith("and 178 more faults.")
         and not any("\n" in s for s in said)
     )
@@ -237,18 +230,17 @@ def test_a_checker_of_a_folder_without_manifest_or_request_says_so_and_raises_no
     ]
 
 
-def test_a_sound_manifest_of_20000_rows_is_checked_in_well_under_a_second():
-    rows = [record(i, patient=f"s:{i // 3}", upstream="nih_full") for i in range(20_000)]
-    began = time.process_time()
-    check_rows(rows, VOCAB, "here")
-    assert time.process_time() - began < 1
+def test_of_many_faults_only_those_shown_are_spelled_out(folder, monkeypatch):
+    put_rows(folder, [record(i, label=f"healthy{i}") for i in range(2_000)])
+    spelled = []
 
+    def counted(*args):
+        spelled.append(args)
+        return "unknown"
 
-def test_20000_faults_are_not_spelled_out_one_by_one(folder):
-    put_rows(folder, [record(i, label=f"healthy{i}") for i in range(20_000)])
-    began = time.process_time()
-    assert len(check_manifest(folder)) == SHOWN + 1
-    assert time.process_time() - began < 5
+    monkeypatch.setattr("cxr_fastai.manifest_check.unknown_name", counted)
+    assert len(check_manifest(folder)) == MAX_FAULTS_SHOWN + 1
+    assert len(spelled) <= MAX_FAULTS_SHOWN
 
 
 # ---- version
@@ -271,9 +263,7 @@ def test_a_folder_of_a_newer_version_is_refused_before_anything_else(folder):
 
 @pytest.mark.parametrize("version", [MANIFEST_VERSION, None])
 def test_this_version_is_read_and_no_version_is_the_first(folder, version):
-    said = {"recipe": load_recipe("six_class").to_dict()} | (
-        {"manifest_version": version} if version else {}
-    )
+    said = {"recipe": SIX.to_dict()} | ({"manifest_version": version} if version else {})
     write_json(folder / "curation.json", said)
     assert read_curation(folder) == said and len(read_manifest(folder).rows) == 2
 
@@ -282,7 +272,7 @@ def test_this_version_is_read_and_no_version_is_the_first(folder, version):
 def test_a_version_that_is_none_is_named(folder, version):
     write_json(
         folder / "curation.json",
-        {"manifest_version": version, "recipe": load_recipe("six_class").to_dict()},
+        {"manifest_version": version, "recipe": SIX.to_dict()},
     )
     with pytest.raises(NotCurated, match="key manifest_version: .*expected a whole number"):
         read_manifest(folder)
@@ -349,52 +339,13 @@ def test_a_folder_that_was_not_curated_is_told_how_to_be(tmp_path):
 
 # ---- formulas
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-NASTY = st.text(st.sampled_from("'=+-@\t\r\n＝＋－＠a,\"|"), max_size=6)
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.fixed_dictionaries({"a": NASTY | TEXT, "b": NASTY | TEXT}), min_size=1, max_size=4)
-)
-def test_any_text_comes_back_as_it_was_and_no_cell_begins_like_a_formula(tmp_path_factory, rows):
-    file = tmp_path_factory.getbasetemp() / "formula.csv"
-    write_rows(file, rows, ("a", "b"))
-    assert read_rows(file) == rows
-    plain = csv_rows(file.read_bytes(), file)[1]
-    assert not [v for row in plain for v in row.values() if v.startswith(FORMULA)]
-
-
-@pytest.mark.parametrize(
-    "text,cell",
-    [
-        ("=1+1", "'=1+1"),
-        ("@x", "'@x"),
-        ("-a.png", "'-a.png"),
-        ("\tx", "'\tx"),
-        ("\rx", "'\rx"),
-        ("'=1", "''=1"),
-        ("''-1", "'''-1"),
-        ("'tis", "'tis"),
-        ("'", "'"),
-        ("''", "''"),
-        ("a=1", "a=1"),
-        ("", ""),
-        ("1.0", "1.0"),
-    ],
-)
-def test_only_what_a_spreadsheet_would_compute_gets_an_apostrophe(text, cell):
-    written = to_csv([{"a": text, "b": "b"}], ("a", "b"))
-    assert list(csv.DictReader(io.StringIO(written, newline=""))) == [{"a": cell, "b": "b"}]
-
 
 def test_a_formula_in_a_manifest_is_harmless_in_the_file_and_whole_in_the_row(folder):
     rows = [
         record(1, original_path="=cmd|'/c calc'!A0", source_label="'@who"),
         record(2, original_path="-1/x\r.png"),
     ]
-    write_manifest(folder, rows, VOCAB)
+    write_text(folder / MANIFEST, manifest_text(rows, SIX))
     assert read_manifest(folder).rows == rows
     assert ",'=cmd|'/c calc'!A0,''@who," in (folder / "manifest.csv").read_text()
 
@@ -403,9 +354,3 @@ def test_a_cell_that_an_older_version_wrote_bare_is_read_as_it_stands(folder):
     text = (folder / "manifest.csv").read_text()
     (folder / "manifest.csv").write_text(text.replace('a ""quoted', '=a ""quoted'))
     assert read_manifest(folder).rows[1].source_label == '=a "quoted", one\nwith a break'
-
-
-def test_a_damaged_csv_of_the_house_is_one_line(tmp_path):
-    (tmp_path / "rejects.csv").write_bytes(b"path\n\xff\n")
-    with pytest.raises(IntegrityError, match="rejects.csv: not utf-8"):
-        read_rows(tmp_path / "rejects.csv")

@@ -87,7 +87,7 @@ def write_folder(
     """
     out, images = done.out, _images(done)
     paths = set(images)
-    text = manifest_text(done.records, done.recipe.labels)
+    text = manifest_text(done.records, done.recipe)
     stands = (out / MANIFEST).is_file() and (out / MANIFEST).read_bytes() == text.encode()
     before = _before(out)
     folders = sorted({out / os.path.dirname(p) for p in before | paths})
@@ -125,7 +125,7 @@ def _images(done) -> dict[str, tuple]:
     out = {r.path: (r.pixel_sha256, int(r.width), int(r.height)) for r in done.records}
     for g in done.conflicts if done.on_conflict == "keep-both-out" else ():
         for m in g.members:
-            out[g.aside(m)] = (
+            out[g.aside_path(m)] = (
                 m.fingerprint.pixel_sha256,
                 m.fingerprint.width,
                 m.fingerprint.height,
