@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from cxr_fastai.audit.page import exploration_page
+from cxr_fastai.audit.page import page_values
 from cxr_fastai.audit.tables import (
     MAX_COLUMNS,
     Table,
@@ -22,6 +22,7 @@ from cxr_fastai.cohort.attributes import AttributeScore
 from cxr_fastai.cohort.shapes import ClassCounts, FindingCounts, PatientCounts, SourceCounts
 from cxr_fastai.core import SPLITS, FolderWarning, Task, printable
 from cxr_fastai.recipes import NONE
+from cxr_fastai.reporting.html import render
 from cxr_fastai.reporting.text import count, wrap
 
 __all__ = ["About", "Shot", "Exploration"]
@@ -127,7 +128,14 @@ class Exploration:
 
     def to_html(self) -> str:
         """Return the page: one file that fetches nothing and runs nothing."""
-        return exploration_page(self)
+        return render(
+            "audit",
+            "eda.html",
+            e=self,
+            about=self.about,
+            tables=self.tables(),
+            **page_values(self.classes, self.findings),
+        )
 
     def __str__(self) -> str:
         warnings = "\n".join(_warning_lines(self.warnings)) or "No warnings."

@@ -1,40 +1,38 @@
-"""The page that `cxr eda` writes: an Exploration -> html. Draws box plots; writes no file."""
+"""What the page of `cxr eda` is made of beside the record: box plots, and the limits it names.
+
+Counts of classes and findings -> values of the template eda.html. Writes no file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cxr_fastai.audit.tables import QUANTITIES, quantiles_of
 from cxr_fastai.cohort.counts import ADULT, SAMPLE
-from cxr_fastai.cohort.shapes import ClassCounts
+from cxr_fastai.cohort.shapes import ClassCounts, FindingCounts
 from cxr_fastai.cohort.wording import MIN_IMAGES_PER_CLASS, MIN_TELLING_AUROC
-from cxr_fastai.reporting.html import box, render
+from cxr_fastai.reporting.html import box
 
-if TYPE_CHECKING:
-    from cxr_fastai.audit.exploration import Exploration
-
-__all__ = ["exploration_page"]
+__all__ = ["page_values"]
 
 BRIGHTEST = 255  # gray, where the scale of brightness ends
 
 
-def exploration_page(found: Exploration) -> str:
-    """Return eda.html: one file that fetches nothing and runs nothing."""
-    return render(
-        "audit",
-        "eda.html",
-        e=found,
-        about=found.about,
-        tables=found.tables(),
-        strips=_strips(found.classes),
-        light=_brightness_boxes(found.classes),
-        together=_stand_together(found.findings["counts"]),
-        adult=ADULT,
-        sample=SAMPLE,
-        min_images=MIN_IMAGES_PER_CLASS,
-        min_auroc=MIN_TELLING_AUROC,
-    )
+def page_values(
+    classes: Mapping[str, ClassCounts],
+    findings: FindingCounts,
+) -> dict[str, Any]:  # name in the template -> value
+    """Return the box plots of a page, and the thresholds that its sentences name."""
+    return {
+        "strips": _strips(classes),
+        "light": _brightness_boxes(classes),
+        "together": _stand_together(findings["counts"]),
+        "adult": ADULT,
+        "sample": SAMPLE,
+        "min_images": MIN_IMAGES_PER_CLASS,
+        "min_auroc": MIN_TELLING_AUROC,
+    }
 
 
 def _strips(classes: Mapping[str, ClassCounts]) -> dict[str, dict[str, Any]]:
@@ -75,5 +73,5 @@ def _brightness_boxes(
 def _stand_together(
     counts: list[list[int]],  # images that have the finding of the row and that of the column
 ) -> bool:
-    """Whether any image has two findings."""
+    """Tell whether any image has two findings."""
     return any(any(row[i + 1 :]) for i, row in enumerate(counts))
