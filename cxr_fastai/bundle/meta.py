@@ -1,274 +1,326 @@
-"""bundle.json: what its keys are and must be, and the model card, which says the same to people. Records in, checked
-records and text out; reads and writes no file, sees no weight.
+"""bundle.json: its keys, what each must be, and what is filled in where a caller leaves it out.
+
+Records in, checked records out. Reads and writes no file, sees no weight, needs no torch but to
+know the names of architectures.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
 from cxr_fastai import images
+from cxr_fastai.bundle import values
 from cxr_fastai.core import IntegrityError, one_line
-from cxr_fastai.models.architectures import COMMON, is_arch
+from cxr_fastai.models.names import COMMON
 from cxr_fastai.recipes import TASKS
 
 __all__ = [
     "FORMAT_VERSION",
     "KEYS",
-    "WEIGHTS",
-    "upgraded",
-    "check_facts",
+    "Decision",
+    "Key",
+    "Meta",
+    "TriageStep",
+    "check_meta",
     "complete",
     "libraries",
-    "card",
+    "upgraded",
 ]
 
-FORMAT_VERSION = (
-    2  # 1 had no crop, offsets and trained_on_sha256: such a bundle is read as one without
-)
-WEIGHTS = "model.safetensors"
-MAX_SIZE = 4096  # px; more than any network here is trained at, and a bound on what a foreign bundle can allocate
+# 1 had no crop, offsets and trained_on_sha256: such a bundle is read as one without.
+FORMAT_VERSION = 2
+ADDED_IN_VERSION_2 = {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""}
+# px; more than any network here is trained at, and a bound on what a foreign bundle can allocate.
+MAX_SIZE = 4096
+MAX_CROP = 0.4  # of each side; from here on less than a fifth of the width would be left
 LIBRARIES = ("cxr_fastai", "torch", "torchvision", "safetensors", "numpy", "pillow")
+SHOWN_OF_WRONG_VALUE = 80  # characters, in an error
 
 
-# ---- each key, what it must be in words, and in code
+class TriageStep(TypedDict, total=False):
+    """A threshold below which a worklist lays radiographs aside."""
+
+    asked_sensitivity: float  # share of the others that the worklist was to keep
+    threshold: float  # on the risk
 
 
-def _whole(v, least: int = 0) -> bool:
-    return isinstance(v, int) and not isinstance(v, bool) and v >= least
+class Decision(TypedDict, total=False):
+    """How a single-label task answers yes or no; empty for one that does not."""
+
+    negative: str  # the class of those who have nothing
+    threshold: float  # on the risk, the probability of all other classes together
+    asked_sensitivity: float  # share of the others that was to be found on validation
+    triage: list[TriageStep]
 
 
-def _number(v) -> bool:
-    return isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)
+class Meta(TypedDict):
+    """What bundle.json holds, once `check_meta` has passed it. Further keys are kept."""
+
+    format_version: int
+    arch: str
+    in_channels: int
+    vocab: list[str]  # classes, in the order of the network's outputs
+    display: dict[str, str]  # class -> name for people
+    task: str
+    size: int  # px, width and height of the network's input
+    crop: float  # share that is cut off each side first
+    mean: float  # of gray values scaled to 0-1
+    std: float
+    decoder_version: int
+    thresholds: dict[str, float]
+    temperature: float  # that logits are divided by
+    offsets: dict[str, float]  # class -> what is added to its logit
+    decision: Decision
+    trained_on_sha256: str  # of trained_on.txt; empty where there is none
+    recipe: dict[str, Any]
+    manifest_sha256: str
+    trained: dict[str, Any]
+    metrics: dict[str, Any]
+    libraries: dict[str, str]
+    weights_sha256: str
 
 
-def _text(v) -> bool:
-    return isinstance(v, str)
+# ---- what each key must be
 
 
-def _record(v) -> bool:
-    return isinstance(v, dict)
+@dataclass(frozen=True)
+class Key:
+    """What the value of a key must be."""
+
+    expected: str  # in words
+    fits: Callable[[object], bool]
 
 
-def _texts(v) -> bool:
-    return _record(v) and all(map(_text, v.values()))
+def _is_this_version(value: object) -> bool:
+    """Tell whether a value is the version that this library writes."""
+    return values.is_whole(value) and value == FORMAT_VERSION
 
 
-def _hash(v) -> bool:
-    return _text(v) and len(v) == 64 and not set(v) - set("0123456789abcdef")
+def _is_arch(value: object) -> bool:
+    """Tell whether a value is the name of an architecture that can be built here."""
+    from cxr_fastai.models.architectures import is_arch  # torchvision knows its names: needs torch
+
+    return is_arch(value)
 
 
-def _slugs(v) -> bool:
-    return isinstance(v, list) and bool(v) and all(map(_text, v)) and len(set(v)) == len(v)
+def _is_one_or_three(value: object) -> bool:
+    """Tell whether a value is a number of channels that images can have."""
+    if not values.is_whole(value):
+        return False
+    return value in (1, 3)
 
 
-def _shares(v) -> bool:
-    return _record(v) and all(_number(p) and 0 <= p <= 1 for p in v.values())
+def _is_task(value: object) -> bool:
+    """Tell whether a value is the name of a task."""
+    return values.is_text(value) and value in TASKS
 
 
-def _decides(v) -> bool:
-    triage = v.get("triage", []) if _record(v) else None
-    return (
-        isinstance(triage, list)
-        and _text(v.get("negative"))
-        and _shares({"": v.get("threshold")})
-        and all(
-            _record(x) and _shares({k: x.get(k) for k in ("asked_sensitivity", "threshold")})
-            for x in triage
-        )
-    )
+def _is_size(value: object) -> bool:
+    """Tell whether a value is a width in pixels that a network here can take."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return images.MIN_SIDE <= value <= MAX_SIZE
+
+
+def _is_crop(value: object) -> bool:
+    """Tell whether a value is a share that can be cut off each side."""
+    if not isinstance(value, (int, float)):
+        return False
+    return values.is_share(value) and value < MAX_CROP
+
+
+def _is_above_zero(value: object) -> bool:
+    """Tell whether a value is a number that one can divide by."""
+    if not isinstance(value, (int, float)):
+        return False
+    return values.is_number(value) and value > 0
+
+
+def _is_sha256_or_empty(value: object) -> bool:
+    """Tell whether a value is a hash, or says that there is nothing to hash."""
+    if value == "":
+        return True
+    return values.is_sha256(value)
+
+
+def _is_recipe(value: object) -> bool:
+    """Tell whether a value is a recipe as far as a bundle must know it: by its name."""
+    if not isinstance(value, dict):
+        return False
+    return values.is_text(value.get("name"))
+
+
+def _is_trained(value: object) -> bool:
+    """Tell whether a value says for how many epochs the network was trained."""
+    if not isinstance(value, dict):
+        return False
+    return values.is_whole(value.get("epochs"))
+
+
+def _is_decision(value: object) -> bool:
+    """Tell whether a value is a `Decision`; an empty one is for tasks that decide nothing."""
+    if not isinstance(value, dict):
+        return False
+    if not value:
+        return True
+    triage = value.get("triage", [])
+    if not isinstance(triage, list):
+        return False
+    if not values.is_text(value.get("negative")):
+        return False
+    if not values.is_share(value.get("threshold")):
+        return False
+    return all(_is_triage_step(step) for step in triage)
+
+
+def _is_triage_step(value: object) -> bool:
+    """Tell whether a value is a `TriageStep` that lacks nothing."""
+    if not isinstance(value, dict):
+        return False
+    asked = value.get("asked_sensitivity")
+    threshold = value.get("threshold")
+    return values.is_share(asked) and values.is_share(threshold)
 
 
 KEYS = {
-    "format_version": (f"{FORMAT_VERSION}", lambda v: _whole(v) and v == FORMAT_VERSION),
-    "arch": (f"{', '.join(COMMON)}, or another that is known here", is_arch),
-    "in_channels": ("1 or 3", lambda v: _whole(v) and v in (1, 3)),
-    "vocab": ("a list of different class names", _slugs),
-    "display": ("display names by class", _texts),
-    "task": (f"one of {', '.join(TASKS)}", lambda v: _text(v) and v in TASKS),
-    "size": (
-        f"pixels, {images.MIN_SIDE} to {MAX_SIZE}",
-        lambda v: _whole(v, images.MIN_SIDE) and v <= MAX_SIZE,
-    ),
-    "crop": ("a share cut off each side, 0 to below 0.4", lambda v: _number(v) and 0 <= v < 0.4),
-    "mean": ("a number", _number),
-    "std": ("a number above 0", lambda v: _number(v) and v > 0),
-    "decoder_version": ("a whole number", _whole),
-    "thresholds": ("probabilities, 0 to 1, by class", _shares),
-    "temperature": ("a number above 0", lambda v: _number(v) and v > 0),
-    "offsets": (
-        "numbers by class, added to its logits",
-        lambda v: _record(v) and all(map(_number, v.values())),
-    ),
-    "decision": (
+    "format_version": Key(f"{FORMAT_VERSION}", _is_this_version),
+    "arch": Key(f"{', '.join(COMMON)}, or another that is known here", _is_arch),
+    "in_channels": Key("1 or 3", _is_one_or_three),
+    "vocab": Key("a list of different class names", values.are_different_texts),
+    "display": Key("display names by class", values.are_texts),
+    "task": Key(f"one of {', '.join(TASKS)}", _is_task),
+    "size": Key(f"pixels, {images.MIN_SIDE} to {MAX_SIZE}", _is_size),
+    "crop": Key(f"a share cut off each side, 0 to below {MAX_CROP}", _is_crop),
+    "mean": Key("a number", values.is_number),
+    "std": Key("a number above 0", _is_above_zero),
+    "decoder_version": Key("a whole number", values.is_whole),
+    "thresholds": Key("probabilities, 0 to 1, by class", values.are_shares),
+    "temperature": Key("a number above 0", _is_above_zero),
+    "offsets": Key("numbers by class, added to its logits", values.are_numbers),
+    "decision": Key(
         "a record with negative, a class, and threshold, 0 to 1, and maybe a list triage; or empty",
-        lambda v: v == {} or _decides(v),
+        _is_decision,
     ),
-    "trained_on_sha256": ("64 hex digits, or empty", lambda v: v == "" or _hash(v)),
-    "recipe": ("a record with a name", lambda v: _record(v) and _text(v.get("name"))),
-    "manifest_sha256": ("64 hex digits", _hash),
-    "trained": (
-        "a record with epochs, a whole number",
-        lambda v: _record(v) and _whole(v.get("epochs")),
-    ),
-    "metrics": ("a record", _record),
-    "libraries": ("versions by library", _texts),
-    "weights_sha256": ("64 hex digits", _hash),
+    "trained_on_sha256": Key("64 hex digits, or empty", _is_sha256_or_empty),
+    "recipe": Key("a record with a name", _is_recipe),
+    "manifest_sha256": Key("64 hex digits", values.is_sha256),
+    "trained": Key("a record with epochs, a whole number", _is_trained),
+    "metrics": Key("a record", values.is_record),
+    "libraries": Key("versions by library", values.are_texts),
+    "weights_sha256": Key("64 hex digits", values.is_sha256),
 }
 
-ADDED = {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""}  # in version 2
+
+# ---- check
 
 
-def upgraded(meta):
-    """A record of version 1 as one of this version; anything else as it is."""
-    if not _record(meta) or meta.get("format_version") != 1 or meta["format_version"] is True:
-        return meta
-    return {**ADDED, **meta, "format_version": FORMAT_VERSION}
+def upgraded(record: object) -> object:
+    """Turn a record of version 1 into one of this version; leave anything else as it is."""
+    if not isinstance(record, dict):
+        return record
+    first = record.get("format_version")
+    if first is True or first != 1:
+        return record
+    return {**ADDED_IN_VERSION_2, **record, "format_version": FORMAT_VERSION}
 
 
-def check_facts(meta, where):
-    """Raise `IntegrityError` at the first key of `meta` that is missing or wrong."""
-    if not _record(meta):
-        raise IntegrityError(f"{where}: expected a JSON object, found {type(meta).__name__}")
-    for key, (expected, fits) in KEYS.items():
-        if key not in meta:
-            raise IntegrityError(f"{where}: key {key!r} is missing, expected {expected}")
-        if not fits(meta[key]):
-            raise IntegrityError(
-                f"{where}: key {key!r} is {one_line(repr(meta[key]))[:80]}, expected {expected}"
-            )
+def check_meta(
+    record: object,  # of bundle.json
+    where: str | Path,  # names the file in errors
+) -> Meta:
+    """Check a record. Raises `IntegrityError` at the first key that is missing or wrong."""
+    if not isinstance(record, dict):
+        raise IntegrityError(f"{where}: expected a JSON object, found {type(record).__name__}")
+    for name, key in KEYS.items():
+        if name not in record:
+            raise IntegrityError(f"{where}: key {name!r} is missing, expected {key.expected}")
+        value = record[name]
+        if not key.fits(value):
+            shown = one_line(repr(value))[:SHOWN_OF_WRONG_VALUE]
+            raise IntegrityError(f"{where}: key {name!r} is {shown}, expected {key.expected}")
+    meta = cast(Meta, record)
+    _check_classes(meta, where)
+    return meta
+
+
+def _check_classes(meta: Meta, where: str | Path) -> None:
+    """Raise `IntegrityError` where a key names a class that is none of the vocab."""
+    vocab = meta["vocab"]
     negative = meta["decision"].get("negative")
-    if negative and negative not in meta["vocab"]:
-        raise IntegrityError(
-            f"{where}: key 'decision' names {negative!r}, which is no class of its vocab"
-        )
-    for key in ("thresholds", "offsets"):
-        strange = sorted(set(meta[key]) - set(meta["vocab"]))
-        if strange:
-            raise IntegrityError(
-                f"{where}: key {key!r} names {strange[0]!r}, which is no class of its vocab"
-            )
+    named = {
+        "decision": [negative] if negative else [],
+        "thresholds": sorted(meta["thresholds"]),
+        "offsets": sorted(meta["offsets"]),
+    }
+    for key, classes in named.items():
+        for name in classes:
+            if name not in vocab:
+                raise IntegrityError(
+                    f"{where}: key {key!r} names {name!r}, which is no class of its vocab"
+                )
 
 
-def complete(meta: dict, sha256: str) -> dict:
-    """`meta` with what it may leave out, in the order of KEYS, as plain JSON values."""
-    defaults = dict(
-        **ADDED,
-        in_channels=1,
-        task="single_label",
-        decoder_version=images.DECODER_VERSION,
-        thresholds={},
-        temperature=1.0,
-        decision={},
-        display={},
-        metrics={},
-        libraries=libraries(),
-    )
-    facts = _plain({**defaults, **meta, "format_version": FORMAT_VERSION, "weights_sha256": sha256})
-    if _slugs(facts.get("vocab")) and _record(facts["display"]):
-        facts["display"] = {c: facts["display"].get(c, c) for c in facts["vocab"]}
-    order = [*(k for k in KEYS if k in facts), *(k for k in facts if k not in KEYS)]
-    return {k: facts[k] for k in order}
+# ---- complete
 
 
-def _plain(v):
-    """Numpy numbers as Python's, tuples as lists, and null for what is not finite: JSON has no word for it."""
-    if isinstance(v, dict):
-        return {str(k): _plain(x) for k, x in v.items()}
-    if isinstance(v, (list, tuple)):
-        return [_plain(x) for x in v]
-    if isinstance(v, (np.generic, np.ndarray)):
-        return _plain(v.tolist())
-    return None if isinstance(v, float) and not math.isfinite(v) else v
+def complete(
+    given: Mapping[str, Any],  # by KEYS, as far as the caller knows them, and any others
+    weights_sha256: str,
+) -> dict[str, Any]:  # plain JSON values, to be checked
+    """Add what may be left out, and bring the keys into the order of KEYS."""
+    defaults = {
+        **ADDED_IN_VERSION_2,
+        "in_channels": 1,
+        "task": "single_label",
+        "decoder_version": images.DECODER_VERSION,
+        "thresholds": {},
+        "temperature": 1.0,
+        "decision": {},
+        "display": {},
+        "metrics": {},
+        "libraries": libraries(),
+    }
+    computed = {"format_version": FORMAT_VERSION, "weights_sha256": weights_sha256}
+    record = _plain_json({**defaults, **given, **computed})
+    if values.are_different_texts(record.get("vocab")) and values.is_record(record["display"]):
+        display = record["display"]
+        record["display"] = {name: display.get(name, name) for name in record["vocab"]}
+    known = [key for key in KEYS if key in record]
+    others = [key for key in record if key not in KEYS]
+    return {key: record[key] for key in known + others}
+
+
+def _plain_json(value: Any) -> Any:
+    """Turn NumPy's numbers into Python's and tuples into lists.
+
+    What is not finite becomes null: JSON has no word for it.
+    """
+    if isinstance(value, dict):
+        return {str(key): _plain_json(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain_json(v) for v in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return _plain_json(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def libraries(
-    *more: str,  # names beside LIBRARIES
+    *more: str,  # names besides LIBRARIES
 ) -> dict[str, str]:
-    """Installed versions, for bundle.json."""
+    """Look up installed versions, for bundle.json."""
     found = {}
     for name in (*LIBRARIES, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            pass  # a checkout that is not installed
+            continue  # a checkout that is not installed
     return found
-
-
-def card(meta: dict) -> str:
-    """The model card: bundle.json for people."""
-    trained, recipe, task = meta["trained"], meta["recipe"]["name"], meta["task"].replace("_", " ")
-    classes = "\n".join(
-        f"- {meta['display'][c]} (`{c}`){_from(meta['thresholds'].get(c))}" for c in meta["vocab"]
-    )
-    metrics = (
-        "\n".join(f"- {k}: {v}" for k, v in _scalars(meta["metrics"]))
-        or "- none recorded; run `cxr evaluate`"
-    )
-    seed = f", seed {trained['seed']}" if "seed" in trained else ""
-    return f"""# {recipe}: a chest radiograph model
-
-A {meta["arch"]} for chest radiographs of {meta["size"]} x {meta["size"]} px in gray, {task}.
-
-    cxr predict THIS_FOLDER chest.png
-
-## Classes
-{classes}
-{_decided(meta)}
-## Data and training
-Recipe `{recipe}`; data of the manifest with SHA-256 `{meta["manifest_sha256"]}`.
-{trained["epochs"]} epochs from weights "{trained.get("weights", "not recorded")}"{seed}.
-
-## Metrics
-{metrics}
-
-## Limits
-For research only: not a medical device, and not for diagnosis or triage of patients. It knows the classes above and no
-others, and gives them probabilities even for pictures that are no chest radiographs. Numbers from the sources it was
-trained on do not carry over to other hospitals, machines or ages.
-
-Weights: `{WEIGHTS}`, SHA-256 `{meta["weights_sha256"]}`. Loading it runs no code.
-"""
-
-
-def _decided(meta: dict) -> str:
-    """What was fixed on validation, a line each."""
-    d, lines = meta["decision"], []
-    if d:
-        asked = (
-            f", fixed on validation to find {d['asked_sensitivity']:.0%}"
-            if "asked_sensitivity" in d
-            else ""
-        )
-        lines.append(
-            f"Not {meta['display'][d['negative']]}: answered from a risk of {d['threshold']:.3g} on{asked}."
-        )
-    lines += [
-        f"A worklist keeps {x['asked_sensitivity']:.0%} of them where it lays aside what is below "
-        f"{x['threshold']:.3g}, by validation."
-        for x in d.get("triage", ())
-    ]
-    if meta["crop"]:
-        lines.append(f"{meta['crop']:.0%} of each side of an image are cut off first.")
-    lines.append(
-        f"Logits are divided by a temperature of {meta['temperature']:g}"
-        f"{', and shifted back by what the loss weighed' if meta['offsets'] else ''}."
-    )
-    return "\n" + "\n".join(lines) + "\n"
-
-
-def _from(threshold) -> str:
-    return "" if threshold is None else f", answered from {threshold:.2f}"
-
-
-def _scalars(metrics: dict, before: str = ""):
-    """(name, value) of all numbers and texts in nested records."""
-    for key, value in metrics.items():
-        if _record(value):
-            yield from _scalars(value, f"{before}{key} ")
-        elif isinstance(value, float):
-            yield f"{before}{key}", f"{value:.4g}"
-        elif isinstance(value, (int, str)):
-            yield f"{before}{key}", value

@@ -15,7 +15,7 @@ from fastai.vision.core import TensorImageBW
 from fasttransform import Pipeline
 
 from cxr_fastai import images
-from cxr_fastai.bundle import store as bundle
+from cxr_fastai.bundle import inputs as bundle
 from cxr_fastai.core import IntegrityError, NotCurated, UsageError
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training.data import (

@@ -1,0 +1,237 @@
+"""A trained network with all that turns a radiograph into an answer.
+
+Radiographs in, probabilities and predictions out. Never imports fastai or pandas, never changes a
+weight, writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cxr_fastai import images
+from cxr_fastai.bundle.files import TRAINED_ON
+from cxr_fastai.bundle.inputs import prepare
+from cxr_fastai.bundle.meta import Meta
+from cxr_fastai.bundle.trained_on import read_names, short_name
+from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
+from cxr_fastai.recipes import NONE, UNSET
+
+__all__ = ["Bundle"]
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained network with all that turns a radiograph into an answer."""
+
+    net: torch.nn.Module = field(repr=False)
+    meta: Meta = field(repr=False)  # bundle.json
+    path: Path
+    device: torch.device
+
+    @property
+    def vocab(self) -> list[str]:
+        """The classes, in the order of the probabilities' columns."""
+        return self.meta["vocab"]
+
+    @property
+    def display(self) -> dict[str, str]:
+        """Class -> its name for people."""
+        names = self.meta["display"]
+        return {name: names.get(name, name) for name in self.vocab}
+
+    @property
+    def size(self) -> int:
+        """Width and height of the network's input, pixels."""
+        return self.meta["size"]
+
+    @property
+    def task(self) -> Task:
+        """Whether a radiograph has one class or any number of them."""
+        return Task(self.meta["task"])
+
+    # ---- radiographs to probabilities
+
+    def tensor(
+        self,
+        source: Any,  # path, bytes, file object or array
+    ) -> torch.Tensor:  # (in_channels, size, size) float32
+        """Read one radiograph as the network's input. Raises `ImageRejected`."""
+        return prepare(images.decode(source), self.meta)
+
+    def probs_of(
+        self,
+        batch: torch.Tensor,  # (n, in_channels, size, size) float32, of `tensor`
+    ) -> np.ndarray:  # (n, classes) float32, calibrated by the bundle's temperature and offsets
+        """Compute probabilities of prepared inputs.
+
+        Raises `IntegrityError` where the network answers NaN or infinity.
+        """
+        self.net.eval()  # dropout and batch statistics off, whatever a caller did to the network
+        with torch.inference_mode():
+            logits = self.net(batch.to(self.device)).float() / self.meta["temperature"]
+        offsets = [self.meta["offsets"].get(name, 0.0) for name in self.vocab]
+        logits = logits + torch.tensor(offsets, device=logits.device)
+        if not torch.isfinite(logits).all():
+            raise IntegrityError(f"{self.path}: the network's answers are not finite")
+        if self.task is Task.MULTI_LABEL:
+            probs = logits.sigmoid()
+        else:
+            probs = logits.softmax(1)
+        array: np.ndarray = probs.cpu().numpy()
+        return array
+
+    def probs(
+        self,
+        sources: Iterable[Any],  # paths, bytes, file objects or arrays
+        bs: int = 32,  # images at a time: bounds memory, does not change results
+    ) -> np.ndarray:  # (n, classes) float32, columns in the order of `vocab`
+        """Compute probabilities of many radiographs.
+
+        Raises `ImageRejected` at the first that is none.
+        """
+        if isinstance(sources, (str, bytes, Path)):
+            raise UsageError("probs takes a list; for one image call predict")
+        if bs < 1:
+            raise UsageError(f"bs is {bs}, expected 1 or more")
+        remaining = iter(sources)
+        found = [np.empty((0, len(self.vocab)), np.float32)]
+        while True:
+            tensors = [self.tensor(source) for source in islice(remaining, bs)]
+            if not tensors:
+                return np.concatenate(found)
+            found.append(self.probs_of(torch.stack(tensors)))
+
+    # ---- probabilities to answers
+
+    def found(
+        self,
+        probs: np.ndarray,  # (n, classes), of `probs`
+    ) -> np.ndarray:  # (n, classes) bool
+        """Tell which classes of a multi-label task reach their threshold.
+
+        It is UNSET where validation fixed none.
+        """
+        thresholds = [self.meta["thresholds"].get(name, UNSET) for name in self.vocab]
+        return np.asarray(probs) >= np.array(thresholds)
+
+    def risk(
+        self,
+        probs: np.ndarray,  # (n, classes), of `probs`
+    ) -> np.ndarray | None:  # (n,) 0-1: what a worklist is ordered by
+        """Sum the probability of the classes that are not `negative`, whatever the network.
+
+        Of a multi-label task it is that of the likeliest finding. None for a task where no class
+        means nothing found.
+        """
+        probs = np.asarray(probs)
+        decision = self.meta["decision"]
+        if self.task is Task.MULTI_LABEL:
+            return probs.max(1)
+        if not decision:
+            return None
+        return self._risk_besides(probs, decision["negative"])
+
+    def _risk_besides(
+        self,
+        probs: np.ndarray,  # (n, classes)
+        negative: str,  # one of vocab
+    ) -> np.ndarray:  # (n,)
+        """Sum the probabilities of all classes but one."""
+        others: np.ndarray = np.delete(probs, self.vocab.index(negative), 1)
+        return others.sum(1)
+
+    def answers(
+        self,
+        probs: np.ndarray,  # (n, classes), of `probs`
+    ) -> np.ndarray:  # (n,) indices into vocab
+        """Give the class of each radiograph of a single-label task: the most probable one.
+
+        Where the bundle carries a `decision`, it is the negative class unless the others together
+        reach the threshold that validation fixed.
+        """
+        probs = np.asarray(probs)
+        decision = self.meta.get("decision")
+        if not decision:
+            return probs.argmax(1)
+        index = self.vocab.index(decision["negative"])
+        others = probs.copy()
+        others[:, index] = -1
+        risk = self._risk_besides(probs, decision["negative"])
+        return np.where(risk >= decision["threshold"], others.argmax(1), index)
+
+    def decide(
+        self,
+        probs: np.ndarray,  # (classes,), of `probs`
+    ) -> Prediction:
+        """Turn probabilities into an answer.
+
+        Single label: that of `answers`, if it reaches its threshold; otherwise it abstains and says
+        why, and never falls back on a second choice. Multi-label: all that reach theirs, joined by
+        `|`, or `none`, as in a manifest.
+        """
+        one_row = np.asarray(probs)[None]
+        by_class = {name: float(p) for name, p in zip(self.vocab, probs)}
+        if self.task is Task.MULTI_LABEL:
+            return self._prediction(self._joined(self.found(one_row)[0]), by_class)
+        best = self.vocab[int(self.answers(one_row)[0])]
+        least = self.meta["thresholds"].get(best, 0.0)
+        if by_class[best] >= least:
+            return self._prediction(best, by_class)
+        reason = (
+            f"{self.display[best]} leads with {by_class[best]:.3f}, "
+            f"below its threshold of {least:.3f}"
+        )
+        return self._prediction(None, by_class, reason)
+
+    def _joined(
+        self,
+        found: np.ndarray,  # (classes,) bool
+    ) -> str:
+        """Join the classes that were found, as in a manifest."""
+        names = [name for name, present in zip(self.vocab, found) if present]
+        return "|".join(names) or NONE
+
+    def _prediction(
+        self,
+        label: str | None,  # None: it abstains
+        by_class: dict[str, float],
+        reason: str = "",
+    ) -> Prediction:
+        """Put an answer together with what it was made from."""
+        return Prediction(
+            label=label,
+            probs=by_class,
+            thresholds=dict(self.meta["thresholds"]),
+            abstained=label is None,
+            reason=reason,
+        )
+
+    def predict(
+        self,
+        source: Any,  # path, bytes, file object or array
+    ) -> Prediction:
+        """Answer for one radiograph. Raises `ImageRejected`."""
+        return self.decide(self.probs([source])[0])
+
+    # ---- what it has seen
+
+    def saw(
+        self,
+        rows: Iterable[Mapping[str, Any]],  # of a manifest, as records: pixel_sha256, patient
+    ) -> list[bool] | None:
+        """Tell whether training or validation had each image, or another of its patient.
+
+        None where the bundle does not tell. Raises `IntegrityError` where its list was changed.
+        """
+        sha256 = self.meta["trained_on_sha256"]
+        if not sha256:
+            return None
+        names = read_names(self.path / TRAINED_ON, sha256)
+        return [short_name(row["pixel_sha256"]) in names or row["patient"] in names for row in rows]

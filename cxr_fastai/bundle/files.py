@@ -1,0 +1,82 @@
+"""The files of a bundle: their names, where they lie, and bundle.json read and checked.
+
+A folder in, a checked record out. Needs no torch, writes nothing, opens no weights but as bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+from cxr_fastai import images
+from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
+from cxr_fastai.core import IntegrityError, NotTrained, StorageError, UsageError, one_line
+
+__all__ = ["BUNDLE_JSON", "MODEL_CARD", "TRAINED_ON", "WEIGHTS", "find_folder", "read_bytes"]
+__all__ += ["read_meta"]
+
+BUNDLE_JSON = "bundle.json"
+WEIGHTS = "model.safetensors"
+MODEL_CARD = "README.md"
+TRAINED_ON = "trained_on.txt"  # names of images and patients that training or validation saw
+
+
+def find_folder(
+    path: Path,  # a bundle's folder, or a run's folder that holds `bundle`
+) -> Path:
+    """Find the folder that holds bundle.json. Raises `UsageError`."""
+    if path.suffix == ".pkl":
+        raise UsageError(
+            f"{path} is a pickle: load_bundle never unpickles, as that runs whatever code the file "
+            "holds. Give the bundle's folder; for a learner.pkl that you trust there is fastai's "
+            "load_learner."
+        )
+    for folder in (path, path / "bundle"):
+        if (folder / BUNDLE_JSON).is_file():
+            return folder
+    raise UsageError(
+        f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as `cxr train` "
+        "writes"
+    )
+
+
+def read_bytes(file: Path) -> bytes:
+    """Read a file of a bundle. Raises `IntegrityError` where it is missing, `StorageError`."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError as e:
+        raise IntegrityError(f"{file} is missing: the bundle is not whole") from e
+    except OSError as e:
+        raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
+
+
+def read_meta(file: Path) -> Meta:
+    """Read bundle.json and check it.
+
+    Raises `IntegrityError` where it is not what it must be, `NotTrained` where the network never
+    learned. Warns where the network saw pixels of another decoder.
+    """
+    try:
+        record = json.loads(read_bytes(file), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as e:
+        raise IntegrityError(f"{file} is no readable JSON: {one_line(e)[:120]}") from e
+    meta = check_meta(upgraded(record), file)
+    if meta["trained"]["epochs"] < 1:
+        raise NotTrained(
+            f"{file}: this network never learned (trained for 0 epochs); its answers would be "
+            "chance. Run `cxr train`."
+        )
+    if meta["decoder_version"] != images.DECODER_VERSION:
+        warnings.warn(
+            f"{file}: trained on pixels of decoder {meta['decoder_version']}, this library has "
+            f"decoder {images.DECODER_VERSION}: probabilities may differ. Train again, or use the "
+            "library it names.",
+            stacklevel=3,
+        )
+    return meta
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser would take."""
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,141 @@
+"""The model card: bundle.json for people, as Markdown.
+
+A checked record in, text out. Each sentence follows from the record, or from what a bundle is; what
+the record does not tell is not said. Reads and writes no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cxr_fastai.bundle.files import WEIGHTS
+from cxr_fastai.bundle.meta import Decision, Meta
+
+__all__ = ["card"]
+
+LIMITS = (
+    "For research only: not a medical device, and not for diagnosis or triage of patients. "
+    "It knows the classes above and no\n"
+    "others, and gives them probabilities even for pictures that are no chest radiographs. "
+    "Numbers from the sources it was\n"
+    "trained on need not carry over to other hospitals, machines or ages."
+)
+
+
+def card(meta: Meta) -> str:
+    """Write the model card."""
+    recipe = meta["recipe"]["name"]
+    task = meta["task"].replace("_", " ")
+    return f"""# {recipe}: a chest radiograph model
+
+A {meta["arch"]} for chest radiographs of {meta["size"]} x {meta["size"]} px in gray, {task}.
+
+    cxr predict THIS_FOLDER chest.png
+
+## Classes
+{_classes(meta)}
+
+{_answers(meta)}
+
+## Data and training
+Recipe `{recipe}`; data of the manifest with SHA-256 `{meta["manifest_sha256"]}`.
+{_training(meta["trained"])}
+
+## Metrics
+{_metrics(meta)}
+
+## Limits
+{LIMITS}
+
+Weights: `{WEIGHTS}`, SHA-256 `{meta["weights_sha256"]}`. Loading it runs no code.
+"""
+
+
+def _classes(meta: Meta) -> str:
+    """List the classes, each with its threshold."""
+    lines = []
+    for name in meta["vocab"]:
+        line = f"- {meta['display'][name]} (`{name}`)"
+        if name in meta["thresholds"]:
+            line += f", answered from {_threshold(meta['thresholds'][name])}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _threshold(threshold: float) -> str:
+    """Write a threshold with two decimals; with more where these would say all or nothing."""
+    text = f"{threshold:.2f}"
+    rounded_away = text in ("0.00", "1.00") and threshold not in (0, 1)
+    if rounded_away:
+        return f"{threshold:.6g}"
+    return text
+
+
+def _percent(share: float) -> str:
+    """Write a share in percent, with decimals where it has some: 95%, 99.5%."""
+    return f"{100 * share:.4g}%"
+
+
+def _answers(meta: Meta) -> str:
+    """Say how logits become answers, a line each."""
+    lines: list[str] = []
+    decision = meta["decision"]
+    if decision:
+        lines += _decision(decision, meta["display"][decision["negative"]])
+    if meta["crop"]:
+        lines.append(f"{_percent(meta['crop'])} of each side of an image are cut off first.")
+    line = f"Logits are divided by a temperature of {meta['temperature']:g}"
+    if meta["offsets"]:
+        line += ", and offsets of classes are added"
+    lines.append(line + ".")
+    return "\n".join(lines)
+
+
+def _decision(
+    decision: Decision,
+    negative: str,  # the display name of the class of those who have nothing
+) -> Iterator[str]:
+    """Say from which risk on another class is answered, and what a worklist lays aside."""
+    line = f"Not {negative}: answered from a risk of {decision['threshold']:.3g} on"
+    if "asked_sensitivity" in decision:
+        line += f", fixed on validation to find {_percent(decision['asked_sensitivity'])}"
+    yield line + "."
+    for step in decision.get("triage", []):
+        asked = _percent(step["asked_sensitivity"])
+        below = f"{step['threshold']:.3g}"
+        yield (
+            f"A worklist keeps {asked} of them where it lays aside what is below {below}, "
+            "by validation."
+        )
+
+
+def _training(trained: dict[str, Any]) -> str:
+    """Say for how long the network was trained, and from what."""
+    epochs = trained["epochs"]
+    weights = trained.get("weights", "not recorded")
+    sentence = f'{epochs} epochs from weights "{weights}"'
+    if "seed" in trained:
+        sentence += f", seed {trained['seed']}"
+    return sentence + "."
+
+
+def _metrics(meta: Meta) -> str:
+    """List the recorded numbers."""
+    lines = [f"- {name}: {value}" for name, value in _scalars(meta["metrics"])]
+    return "\n".join(lines) or "- none recorded; run `cxr evaluate`"
+
+
+def _scalars(
+    metrics: dict[str, Any],
+    path: str = "",  # the keys above these, each with a blank behind it
+) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of all numbers and texts in nested records."""
+    for key, value in metrics.items():
+        name = f"{path}{key}"
+        if isinstance(value, dict):
+            yield from _scalars(value, f"{name} ")
+        elif isinstance(value, float):
+            yield name, f"{value:.4g}"
+        elif isinstance(value, (int, str)):
+            yield name, str(value)
