@@ -2,13 +2,19 @@
 
 The command as a user runs it: a process, its two streams and its exit code."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 
 import pytest
+import toy as toy_folder
 from toy_sources import put, rule, write_catalog
+
+from cxr_fastai import cli
+from cxr_fastai.core import NotTrained
 
 
 def cxr(
@@ -51,7 +57,8 @@ def toy(tmp_path):
         for i in range(6):
             put(tmp_path / "one" / label / f"{i}.png", 10 * k + i)
     rows = [
-        rule(first=i == 0, label_value=l, findings=f) for i, (l, f) in enumerate(LABELS.items())
+        rule(first=i == 0, label_value=label, findings=finding)
+        for i, (label, finding) in enumerate(LABELS.items())
     ]
     write_catalog(tmp_path / "c.csv", *rows)
     return tmp_path
@@ -150,3 +157,103 @@ def test_a_class_that_no_rule_knows_is_warned_of_and_listed(toy):
 
 def test_version():
     assert cxr("--version").stdout.strip()[0].isdigit()
+
+
+# ---- in this process
+
+
+@dataclass
+class Scored:
+    """What the command asks of a report."""
+
+    bundle: str
+    about: dict = field(default_factory=lambda: {"network": "resnet18"})
+
+    def to_dict(self) -> dict:
+        return {"bundle": self.bundle}
+
+    def to_html(self) -> str:
+        return self.bundle
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """A list that fills with the names and bundles of every table; nothing is scored."""
+    tables = []
+
+    def compare(reports):
+        tables.append({name: report.bundle for name, report in reports.items()})
+        return Scored("table")
+
+    def evaluate(bundle, data, **settings):
+        return Scored(str(bundle))
+
+    monkeypatch.setattr("cxr_fastai.evaluation.compare.compare", compare)
+    monkeypatch.setattr("cxr_fastai.evaluation.evaluate.evaluate", evaluate)
+    return tables
+
+
+def test_no_bundle_that_was_asked_for_is_dropped_from_the_table(
+    compared, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    toy_folder.curated(tmp_path / "data")
+    meta = tmp_path / "run/beside/cnn/bundle/bundle.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text("{}")
+    asked = "a/six,b/six,c/six,a/six/,run/beside/cnn,resnet18"
+    assert cli.main(["evaluate", "run", "data", "--beside", asked, "--json"]) == 0
+    (table,) = compared
+    assert table == {
+        "resnet18 (first)": "run",
+        "cnn": "run/beside/cnn/bundle",
+        "a/six": "a/six",
+        "b/six": "b/six",
+        "c/six": "c/six",
+        "resnet18": "resnet18",
+    }
+    assert next(iter(table)) == "resnet18 (first)"
+    streams = capsys.readouterr()
+    assert json.loads(streams.out) == {"bundle": "run", "beside": {"bundle": "table"}}
+    assert streams.err.splitlines() == [
+        "--beside a/six/: it is given twice and shown once",
+        "--beside run/beside/cnn: it was trained beside the run and is shown anyway",
+    ]
+
+
+def test_a_bundle_alone_has_no_table(compared, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    toy_folder.curated(tmp_path / "data")
+    assert cli.main(["evaluate", "run/bundle", "data", "--json"]) == 0
+    assert compared == [] and json.loads(capsys.readouterr().out) == {"bundle": "run/bundle"}
+
+
+@pytest.mark.parametrize(
+    "error,code,line",
+    [
+        (NotTrained("it never\nlearned"), 4, "cxr demo: it never learned"),
+        (KeyboardInterrupt(), 130, "cxr demo: interrupted"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/out/x"),
+            5,
+            "cxr demo: /out/x: No space left on device. Free space or permission there, "
+            "then run it again.",
+        ),
+    ],
+)
+def test_an_error_is_one_line_and_its_exit_code(monkeypatch, capsys, error, code, line):
+    def failing(out):
+        raise error
+
+    monkeypatch.setattr("cxr_fastai.demo.demo", failing)
+    assert cli.main(["demo"]) == code
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_an_error_that_nobody_can_mend_keeps_its_traceback(monkeypatch):
+    def failing(out):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("cxr_fastai.demo.demo", failing)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        cli.main(["demo"])

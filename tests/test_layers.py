@@ -51,6 +51,8 @@ BANNED = {
 
 PARTS = {  # modules beside a room that are part of it
     "findings": "core",
+    "bundle_names": "cli",
+    "cli_sources": "cli",
     "catalog_rule": "catalog",
     "recipe_values": "recipes",
     "train_settings": "recipes",
