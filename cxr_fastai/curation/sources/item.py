@@ -1,10 +1,13 @@
-"""What a listing is made of: an Item for each image of a source, a Reject for each that does not reach the folder, and
-how a rule's templates and a source's words become one. Takes rules and fields, returns Items or Rejects; reads no file.
+"""What a listing is made of: an Item for each image of a source, a Reject for each that stays out.
+
+A rule's templates and a row's fields -> Items and Rejects, with views, ages and sexes in one form.
+It reads no file.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,10 +17,12 @@ from cxr_fastai.curation.sources.tfrecord import Place
 
 __all__ = [
     "Item",
+    "PlaceInFile",
     "Reject",
     "REJECT_COLUMNS",
+    "Fields",
     "make_item",
-    "reject",
+    "reject_file",
     "findings_of",
     "fill",
     "fields_in",
@@ -29,29 +34,32 @@ __all__ = [
 # Where an image lies in its file. None: it is the whole file; (key, row): in an array of an npz;
 # Place: in a shard.
 PlaceInFile = tuple[str, int] | Place | None
+Fields = Mapping[str, str | None]  # what templates may name: columns of a row, parts of a name
+
+REJECT_COLUMNS = ("path", "sha256", "source", "stage", "reason", "message")
+FIELD = re.compile(r"\{([^{}]+)\}")
+MAX_AGE = 120  # years; above that a number is no age
+UNITS_A_YEAR = {"M": 12, "W": 365.25 / 7, "D": 365.25}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """An image of a source, with what the source says of it."""
 
-    source: str
+    source: str  # id
     file: str  # on disk; its name may be a hash
-    path: (
-        str  # relative to the source, with /; arrays: file.npz#train/0; shards: file.tfrec#image_id
-    )
-    array: (
-        tuple[str, int] | Place | None
-    )  # None: the whole file; (key, row) of an npz; Place in a shard
+    # in the source, with /; arrays: file.npz#train/0; shards: file.tfrec#image_id
+    path: str
+    array: PlaceInFile
     source_label: str
     findings: tuple[str, ...]
     patients: tuple[str, ...]  # the first is the manifest's; more where two rows speak of one file
     radiograph: str  # declared identity, or ''
     view: str
-    age: str
+    age: str  # years
     sex: str
     official: str  # split that the source fixes, or ''
-    rule: Rule
+    rule: Rule  # that labelled it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +68,33 @@ class Reject:
 
     path: str
     sha256: str
-    source: str
+    source: str  # id
     stage: str  # list | table | label | filter | scan | recipe | split | quick
     reason: str
     message: str
 
+    def row(self) -> dict[str, str]:
+        """Return the cells of REJECT_COLUMNS."""
+        return {column: getattr(self, column) for column in REJECT_COLUMNS}
 
-REJECT_COLUMNS = ("path", "sha256", "source", "stage", "reason", "message")
 
-
-def reject(source: Source, path: str, stage: str, reason: str, message: str) -> Reject:
-    return Reject(path, "", source.id, stage, reason, one_line(message))
+def reject_file(
+    source: str,  # id
+    path: str,
+    stage: str,
+    reason: str,
+    message: str,  # line breaks are folded
+    sha256: str = "",
+) -> Reject:
+    """Make the Reject of a file."""
+    return Reject(
+        path=path,
+        sha256=sha256,
+        source=source,
+        stage=stage,
+        reason=reason,
+        message=one_line(message),
+    )
 
 
 def make_item(
@@ -78,94 +102,108 @@ def make_item(
     rule: Rule,  # that labels it
     file: str,  # on disk
     path: str,  # in the source
-    array,  # as in `Item`
-    said: str,  # the source's label
-    findings,
-    fields: list[dict],  # what templates may name: of each row that speaks of the image
+    array: PlaceInFile,
+    label: str,  # the source's
+    findings: tuple[str, ...],
+    fields: list[Fields],  # of each row that speaks of the image; one at least
     official: str,  # split, or ''
 ) -> Item | Reject:
-    """An Item, or a Reject where its view or modality is none of those to keep."""
-    f = fields[0]
-    patients = tuple(dict.fromkeys(p for x in fields if (p := fill(rule.patient, x))))
-    for what in ("modality", "view"):
-        value, keep = fill(getattr(rule, what), f), getattr(rule, f"{what}_keep")
-        if keep and (value or "blank").lower() not in keep.lower().split("|"):
-            return reject(
-                source,
-                path,
-                "filter",
-                what,
-                f"{what} {value or 'blank'!r} is none of {keep.replace('|', ', ')}",
-            )
-    view, age, sex = (fill(template, f) for template in (rule.view, rule.age, rule.sex))
+    """Make an Item, or a Reject where its view or modality is none of those to keep."""
+    first = fields[0]
+    refused = _refused(rule, first)
+    if refused:
+        return reject_file(source.id, path, "filter", *refused)
+    patients = [fill(rule.patient, row) for row in fields]
     return Item(
-        source.id,
-        file,
-        path,
-        array,
-        said,
-        findings,
-        patients,
-        fill(rule.radiograph, f),
-        view_of(view),
-        years(age),
-        sex_of(sex),
-        official,
-        rule,
+        source=source.id,
+        file=file,
+        path=path,
+        array=array,
+        source_label=label,
+        findings=findings,
+        patients=tuple(dict.fromkeys(patient for patient in patients if patient)),
+        radiograph=fill(rule.radiograph, first),
+        view=view_of(fill(rule.view, first)),
+        age=years(fill(rule.age, first)),
+        sex=sex_of(fill(rule.sex, first)),
+        official=official,
+        rule=rule,
     )
 
 
-def findings_of(source: Source, rule: Rule, said: str) -> tuple[str, ...] | None:
-    """Findings of a label that this rule begins; several labels joined by | each need a rule of their own."""
-    parts = split_bar(said) or ("blank",)
+def _refused(rule: Rule, fields: Fields) -> tuple[str, str] | None:
+    """Return (reason, message) where a rule does not keep an image of such modality or view."""
+    filters = (
+        ("modality", rule.modality, rule.modality_keep),
+        ("view", rule.view, rule.view_keep),
+    )
+    for name, template, keep in filters:
+        value = fill(template, fields) or "blank"
+        if keep and value.lower() not in keep.lower().split("|"):
+            return name, f"{name} {value!r} is none of {keep.replace('|', ', ')}"
+    return None
+
+
+def findings_of(source: Source, rule: Rule, label: str) -> tuple[str, ...] | None:
+    """Return the findings of a label that this rule begins, or None where it does not.
+
+    Several labels joined by | each need a rule of their own.
+    """
+    parts = split_bar(label) or ("blank",)
     if parts[0] != rule.label_value:
         return None
     if len(parts) == 1:
         return split_bar(rule.findings)
-    by = {r.label_value: split_bar(r.findings) for r in reversed(source.rules)}
-    if not all(p in by for p in parts):
-        return None
-    found = {f for p in parts for f in by[p]}
-    return tuple(f for f in FINDINGS if f in found)
-
-
-FIELD = re.compile(r"\{([^{}]+)\}")
+    by_label = {r.label_value: r.findings for r in reversed(source.rules)}
+    found: set[str] = set()
+    for part in parts:
+        if part not in by_label:
+            return None
+        found.update(split_bar(by_label[part]))
+    return tuple(finding for finding in FINDINGS if finding in found)
 
 
 @lru_cache(maxsize=1024)
 def fields_in(template: str) -> tuple[str, ...]:
+    """Return the names of the {fields} of a template."""
     return tuple(FIELD.findall(template))
 
 
-def fill(template: str, fields: dict) -> str:
-    """The template with its {fields} put in; '' where one is unknown."""
+def fill(template: str, fields: Fields) -> str:
+    """Return the template with its {fields} put in; '' where one is unknown."""
     names = fields_in(template)
     if not names:
         return template
-    if any(not (fields.get(n) or "").strip() for n in names):
-        return ""
-    return FIELD.sub(lambda m: fields[m[1]].strip(), template)
+    values = {}
+    for name in names:
+        values[name] = (fields.get(name) or "").strip()
+        if not values[name]:
+            return ""
+    return FIELD.sub(lambda found: values[found[1]], template)
 
 
 # ---- words of the sources in one form
 
 
-def view_of(said: str) -> str:
-    """PA, AP or L where the word says so, else the word."""
-    up = said.upper()
-    if up.startswith(("AP", "PA")):
-        return up[:2]
-    return "L" if up in ("L", "LL", "LATERAL") else said
+def view_of(text: str) -> str:
+    """Return PA, AP or L where the text says so, else the text."""
+    upper = text.upper()
+    if upper.startswith(("AP", "PA")):
+        return upper[:2]
+    return "L" if upper in ("L", "LL", "LATERAL") else text
 
 
-def years(said: str) -> str:
-    """Age in years from 065Y, 001D, 14 M, 65, 50+; '' where unknown or above 120."""
-    m = re.match(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)", said.upper())
-    if not m:
+def years(text: str) -> str:
+    """Return the age in years of 065Y, 001D, 14 M, 65, 50+; '' where unknown or above MAX_AGE."""
+    found = re.match(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)", text.upper())
+    if not found:
         return ""
-    n = float(m[1]) / {"M": 12, "W": 365.25 / 7, "D": 365.25}.get(m[2], 1)
-    return f"{round(n, 2):g}" if n <= 120 else ""
+    number, unit = found.groups()
+    age = float(number) / UNITS_A_YEAR.get(unit, 1)
+    return f"{round(age, 2):g}" if age <= MAX_AGE else ""
 
 
-def sex_of(said: str) -> str:
-    return said[:1].upper() if said[:1].upper() in ("F", "M") else ""
+def sex_of(text: str) -> str:
+    """Return F or M where the text begins with it, else ''."""
+    first = text[:1].upper()
+    return first if first in ("F", "M") else ""

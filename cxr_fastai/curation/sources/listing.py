@@ -1,281 +1,361 @@
-"""Which images a source holds and what it says of each. Reads folder names, file names, csv tables and what `packed`
-reads by the source's rules, returns Items and Rejects; decodes no image and changes no file.
+"""Which images a source holds, and what it says of each.
+
+A source's rules and its files -> Items and Rejects, from folder names, file names, csv tables, npz
+arrays and shards. It decodes no image and changes no file.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import PurePosixPath
 
 from cxr_fastai.catalog import Rule, Source, split_bar, split_list
 from cxr_fastai.core import IntegrityError, csv_rows
-from cxr_fastai.curation.sources.arrays import array_pairs, shard_pairs
+from cxr_fastai.curation.sources.arrays import list_arrays
 from cxr_fastai.curation.sources.item import (
     REJECT_COLUMNS,
+    Fields,
     Item,
     Reject,
     fields_in,
     fill,
     findings_of,
     make_item,
-    reject,
+    reject_file,
 )
-from cxr_fastai.curation.sources.official_splits import list_warnings, official, read_lists
+from cxr_fastai.curation.sources.official_splits import (
+    Lists,
+    list_warnings,
+    official_split,
+    read_lists,
+)
+from cxr_fastai.curation.sources.shards import list_shards
 from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.images import is_image_name
 
-__all__ = ["Item", "Reject", "REJECT_COLUMNS", "Listing", "list_source"]
+__all__ = ["Item", "Reject", "REJECT_COLUMNS", "Listing", "list_source", "is_junk", "is_text"]
 
 JUNK_FOLDERS = {"__MACOSX"}
 JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini"}
-NO_IMAGES = (
-    "missing_file",
-    "unreadable_shard",
-)  # reasons of Rejects that do not stand for one image
+# Reasons of Rejects that do not stand for one image.
+NO_IMAGE_REASONS = ("missing_file", "unreadable_shard")
+GLOB_PARTS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}  # glob -> regular expression
+
+Table = dict[str, list[Fields]]  # file name, stem or path -> the rows that speak of it
 
 
 @dataclass(frozen=True)
 class Listing:
+    """What a source holds."""
+
     items: list[Item]
     rejects: list[Reject]
-    warnings: list[str]
+    warnings: list[str]  # one sentence each
 
 
 # ---- files
 
 
 @lru_cache(maxsize=256)
-def glob_regex(glob: str) -> re.Pattern:
-    """A glob over / paths: * and ? stay within a folder, **/ crosses any number of them."""
+def glob_regex(glob: str) -> re.Pattern[str]:
+    """Compile a glob over / paths: * and ? stay within a folder, **/ crosses any number of them."""
     parts = re.split(r"(\*\*/|\*|\?)", glob)
-    return re.compile(
-        "".join({"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(p, re.escape(p)) for p in parts)
-    )
+    return re.compile("".join(GLOB_PARTS.get(part, re.escape(part)) for part in parts))
 
 
 def is_junk(path: str) -> bool:
-    """What an operating system leaves in archives."""
-    p = PurePosixPath(path)
-    return bool(JUNK_FOLDERS & set(p.parts)) or p.name in JUNK_NAMES or p.name.startswith("._")
+    """Tell whether an operating system left such a file in an archive."""
+    file = PurePosixPath(path)
+    if file.name in JUNK_NAMES or file.name.startswith("._"):
+        return True
+    return not JUNK_FOLDERS.isdisjoint(file.parts)
 
 
 def is_text(path: str) -> bool:
-    """Whether a name is valid UTF-8, so that a manifest can hold it."""
+    """Tell whether a name is valid UTF-8, so that a manifest can hold it."""
     try:
         return bool(path.encode())
     except UnicodeEncodeError:
         return False
 
 
-def match(globs, paths) -> list[str]:
-    return [p for p in paths if any(glob_regex(g).fullmatch(p) for g in globs)]
+def meets(globs: Iterable[str], path: str) -> bool:
+    """Tell whether a path meets one of the globs."""
+    return any(glob_regex(glob).fullmatch(path) for glob in globs)
 
 
-def shallowest(glob: str, paths) -> str:
-    """Of the paths that meet a glob the one in the fewest folders, the first of these by name; '' where there is none."""
-    return min(match([glob], paths), key=lambda p: (p.count("/"), p), default="")
+def shallowest(glob: str, paths: Iterable[str]) -> str:
+    """Return the path in the fewest folders that meets a glob, the first by name, or ''."""
+    found = [path for path in paths if meets([glob], path)]
+    return min(found, key=lambda path: (path.count("/"), path), default="")
 
 
 # ---- tables
 
 
-def read_table(tree: Tree, rule: Rule, paths: list[str]) -> dict[str, list[dict]]:
-    """File name, or stem, -> the rows that speak of it. The shallowest file that meets `rule.table` is read."""
-    found = shallowest(rule.table, paths)
-    if not found:
+def read_table(tree: Tree, rule: Rule, paths: list[str]) -> Table:
+    """Read the shallowest file that meets `rule.table`.
+
+    Raises `IntegrityError` where there is none, or where it lacks a column that the rule names.
+    """
+    path = shallowest(rule.table, paths)
+    if not path:
         raise IntegrityError(
             f"{rule.source}: no table {rule.table!r} in {tree.where} (catalogue row {rule.row}). "
             "Fetch the source whole, or mend the row."
         )
-    file = tree.file(found)
+    file = tree.file(path)
+    where = f"{file} (catalogue row {rule.row}, column encoding)"
     encoding = rule.encoding if rule.encoding == "latin-1" else "utf-8-sig"
-    columns, table = csv_rows(
-        file.read_bytes(), f"{file} (catalogue row {rule.row}, column encoding)", encoding
-    )
-    rows: dict[str, list[dict]] = {}
-    _check_columns(rule, columns, file)
-    for row in table:
-        key = fill(rule.table_key, row)
-        if not key:
-            continue
-        cells = {k: (v or "").strip() for k, v in row.items() if isinstance(v, str) or v is None}
-        rows.setdefault(key, []).append(cells)
-    return rows
-
-
-def _check_columns(rule: Rule, have, file):
-    named = set(fields_in(rule.table_key)) | (
-        {rule.label_key} if rule.label_from == "column" else set()
-    )
-    for col in sorted(named - set(have)):
+    columns, rows = csv_rows(file.read_bytes(), where, encoding)
+    for column in sorted(_columns_named(rule).difference(columns)):
         raise IntegrityError(
-            f"{file}: no column {col!r} (catalogue row {rule.row}); it has {', '.join(have)}."
+            f"{file}: no column {column!r} (catalogue row {rule.row}); it has {', '.join(columns)}."
         )
+    table: Table = {}
+    for row in rows:
+        key = fill(rule.table_key, row)
+        if key:
+            table.setdefault(key, []).append(_stripped(row))
+    return table
+
+
+def _columns_named(rule: Rule) -> set[str]:
+    columns = set(fields_in(rule.table_key))
+    if rule.label_from == "column":
+        columns.add(rule.label_key)
+    return columns
+
+
+def _stripped(row: Fields) -> Fields:
+    """Return a row's cells without blanks around them, and no cells beyond the columns."""
+    cells = {}
+    for column, cell in row.items():
+        if cell is None or isinstance(cell, str):
+            cells[column] = (cell or "").strip()
+    return cells
 
 
 # ---- one source
 
 
 def list_source(source: Source, tree: Tree) -> Listing:
-    """All images of a source.
-    Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows describe.
+    """List all images of a source.
+
+    Raises `IntegrityError` where a glob or a table meets nothing: the files are not what the rows
+    describe.
     """
-    every = list(tree.files)
-    paths = [p for p in every if not is_junk(p) and is_text(p)]
-    rejects = [
-        reject(source, p, "list", "junk", "left by an operating system in the archive")
-        for p in every
-        if is_junk(p)
-    ]
-    rejects += [
-        reject(source, ascii(p)[1:-1], "list", "name_not_utf8", "its name is no UTF-8: rename it")
-        for p in every
-        if not is_text(p)
-    ]
-    rejects += [
-        reject(source, p if is_text(p) else ascii(p)[1:-1], "list", reason, message)
-        for p, reason, message in tree.dropped
-    ]
-    for g in source.globs:
-        if not match([g], paths):
-            seen = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"
-            row = next(r.row for r in source.rules if g in split_list(r.glob))
-            raise IntegrityError(
-                f"{source.id}: nothing in {tree.where} meets the glob {g!r} "
-                f"(catalogue row {row}); there is {seen}. "
-                "Fetch the source whole, or mend the row."
-            )
-    met = match(source.globs, paths)
-    outside = set(paths) - set(met)
-    rejects += [
-        reject(source, p, "list", "outside_globs", "no glob of the catalogue meets it")
-        for p in sorted(outside)
-        if is_image_name(p)
-    ]
+    paths = [path for path in tree.files if not is_junk(path) and is_text(path)]
+    rejects = _unusable(source, tree)
+    _check_globs(source, tree, paths)
+    globs = source.globs
+    met = [path for path in paths if meets(globs, path)]
+    rejects += _outside(source, set(paths).difference(met))
     lists = read_lists(source, tree, partial(shallowest, paths=paths))
-    found = list(_pairs(source, tree, met, paths, lists))
-    items = [x for x in found if isinstance(x, Item)]
-    rejects += [x for x in found if isinstance(x, Reject)]
-    return Listing(
-        items, rejects, [*_count_warnings(source, found), *list_warnings(source, items, lists)]
-    )
+    found = list(_list(source, tree, met, paths, lists))
+    items = [one for one in found if isinstance(one, Item)]
+    rejects += [one for one in found if isinstance(one, Reject)]
+    warnings = [*_count_warnings(source, found), *list_warnings(source, items, lists)]
+    return Listing(items, rejects, warnings)
 
 
-def _pairs(source: Source, tree: Tree, met: list[str], paths: list[str], lists: dict):
+def _unusable(source: Source, tree: Tree) -> list[Reject]:
+    """Reject what an operating system left, names that no manifest can hold, and no plain files."""
+    junk = [path for path in tree.files if is_junk(path)]
+    unnamed = [path for path in tree.files if not is_text(path)]
+    left = "left by an operating system in the archive"
+    rename = "its name is no UTF-8: rename it"
+    return [
+        *(reject_file(source.id, path, "list", "junk", left) for path in junk),
+        *(reject_file(source.id, _ascii(p), "list", "name_not_utf8", rename) for p in unnamed),
+        *(
+            reject_file(source.id, path if is_text(path) else _ascii(path), "list", reason, message)
+            for path, reason, message in tree.dropped
+        ),
+    ]
+
+
+def _ascii(path: str) -> str:
+    return ascii(path)[1:-1]
+
+
+def _check_globs(source: Source, tree: Tree, paths: list[str]) -> None:
+    """Raise `IntegrityError` where a glob of the source meets none of the paths."""
+    for glob in source.globs:
+        if any(glob_regex(glob).fullmatch(path) for path in paths):
+            continue
+        others = f"{len(paths)} other files, {paths[0]} the first" if paths else "no file at all"
+        row = next(rule.row for rule in source.rules if glob in split_list(rule.glob))
+        raise IntegrityError(
+            f"{source.id}: nothing in {tree.where} meets the glob {glob!r} "
+            f"(catalogue row {row}); there is {others}. "
+            "Fetch the source whole, or mend the row."
+        )
+
+
+def _outside(source: Source, paths: Collection[str]) -> list[Reject]:
+    images = [path for path in sorted(paths) if is_image_name(path)]
+    message = "no glob of the catalogue meets it"
+    return [reject_file(source.id, path, "list", "outside_globs", message) for path in images]
+
+
+def _list(
+    source: Source, tree: Tree, met: list[str], paths: list[str], lists: dict[str, Lists]
+) -> Iterator[Item | Reject]:
     if source.label_from == "array":
-        return array_pairs(source, tree, met)
+        return list_arrays(source, tree, met)
     if source.label_from == "shard":
-        return shard_pairs(source, tree, met, lists)
-    return _file_pairs(source, tree, met, paths, lists)
+        return list_shards(source, tree, met, lists)
+    return _list_files(source, tree, met, paths, lists)
 
 
-def _file_pairs(source: Source, tree: Tree, met: list[str], paths: list[str], lists: dict):
-    tables = {
-        r.table: read_table(tree, r, paths)
-        for r in {r.table: r for r in source.rules if r.table}.values()
-    }
-    used = set()
+# ---- files that are one image each
+
+
+def _list_files(
+    source: Source, tree: Tree, met: list[str], paths: list[str], lists: dict[str, Lists]
+) -> Iterator[Item | Reject]:
+    """Yield an Item or a Reject for each file, and a Reject for each row that speaks of none."""
+    rule_of_table = {rule.table: rule for rule in source.rules if rule.table}
+    tables = {name: read_table(tree, rule, paths) for name, rule in rule_of_table.items()}
+    used: set[tuple[str, str]] = set()  # (table, key)
     for path in met:
-        name, stem = PurePosixPath(path).name, PurePosixPath(path).stem
-        keys = {
-            t: next((k for k in (name, stem, path) if k in rows), None)
-            for t, rows in tables.items()
-        }
-        used |= set(keys.items())
-        rows = {t: tables[t].get(k, []) for t, k in keys.items()}
-        yield _label(source, tree, path, rows, lists)
-    for t, rows in tables.items():
-        for key in rows:
-            if (t, key) not in used:
-                yield reject(
-                    source,
-                    key,
-                    "table",
-                    "missing_file",
-                    f"{t} has a row for it, but there is no such file",
-                )
+        rows: dict[str, list[Fields]] = {}
+        for name, table in tables.items():
+            key = _key_in(table, path)
+            if key is not None:
+                used.add((name, key))
+                rows[name] = table[key]
+        yield _label_file(source, tree, path, rows, lists)
+    for name, table in tables.items():
+        message = f"{name} has a row for it, but there is no such file"
+        for key in table:
+            if (name, key) not in used:
+                yield reject_file(source.id, key, "table", "missing_file", message)
 
 
-def _label(source: Source, tree: Tree, path: str, rows: dict, lists: dict) -> Item | Reject:
-    """The first rule that applies to the file makes it an Item; where none does, a Reject says what label was found."""
-    p = PurePosixPath(path)
-    said, missing = [], False
+def _key_in(table: Table, path: str) -> str | None:
+    """Return the key under which a table speaks of a file: its name, its stem or its path."""
+    file = PurePosixPath(path)
+    for key in (file.name, file.stem, path):
+        if key in table:
+            return key
+    return None
+
+
+def _label_file(
+    source: Source,
+    tree: Tree,
+    path: str,
+    rows: dict[str, list[Fields]],  # table -> what it says of the file
+    lists: dict[str, Lists],
+) -> Item | Reject:
+    """Make an Item by the first rule that applies; where none does, say what label was found."""
+    labels: list[str] = []  # that rules found, and that they do not apply to
+    row_is_missing = False
     for rule in source.rules:
-        if not any(glob_regex(g).fullmatch(path) for g in split_list(rule.glob)):
+        if not meets(split_list(rule.glob), path):
             continue
         if rule.table and not rows.get(rule.table):
-            missing = True
+            row_is_missing = True
             continue
-        m = re.search(rule.name_regex, path) if rule.name_regex else None
-        if rule.name_regex and not m:
+        fields = _fields(rule, path, rows.get(rule.table) or [{}])
+        if fields is None:
             continue
-        table_rows = rows.get(rule.table) or [{}]
-        groups = {k: v or "" for k, v in m.groupdict().items()} if m else {}
-        fields = [{**row, **groups, "name": p.name, "stem": p.stem} for row in table_rows]
-        labels = {_said(rule, f, p) for f in fields}
-        if len(labels) > 1:
-            return reject(
-                source,
-                path,
-                "table",
-                "ambiguous_row",
-                f"rows of {rule.table} call it {' and '.join(sorted(labels))}",
-            )
-        said.append(labels.pop())
-        if (findings := findings_of(source, rule, said[-1])) is not None:
-            split = official(source, rule, path, lists)
+        found = {_label(rule, row, path) for row in fields}
+        if len(found) > 1:
+            message = f"rows of {rule.table} call it {' and '.join(sorted(found))}"
+            return reject_file(source.id, path, "table", "ambiguous_row", message)
+        label = found.pop()
+        findings = findings_of(source, rule, label)
+        if findings is not None:
             return make_item(
-                source, rule, tree.files[path], path, None, said[-1], findings, fields, split
+                source=source,
+                rule=rule,
+                file=tree.files[path],
+                path=path,
+                array=None,
+                label=label,
+                findings=findings,
+                fields=fields,
+                official=official_split(source, rule, path, lists),
             )
-    if missing:
-        return reject(source, path, "table", "no_row", f"{source.table} has no row for it")
-    why = f"for the label {said[0]!r}" if said else "fits its name"
-    return reject(source, path, "label", "unknown_label", f"no rule of {source.id} {why}")
+        labels.append(label)
+    if row_is_missing:
+        message = f"{source.table} has no row for it"
+        return reject_file(source.id, path, "table", "no_row", message)
+    why = f"for the label {labels[0]!r}" if labels else "fits its name"
+    message = f"no rule of {source.id} {why}"
+    return reject_file(source.id, path, "label", "unknown_label", message)
 
 
-def _said(rule: Rule, fields: dict, p: PurePosixPath) -> str:
+def _fields(rule: Rule, path: str, rows: list[Fields]) -> list[Fields] | None:
+    """Return what templates may name, for each row; None where the rule does not fit the name."""
+    names: dict[str, str] = {}
+    if rule.name_regex:
+        found = re.search(rule.name_regex, path)
+        if not found:
+            return None
+        names = {name: part or "" for name, part in found.groupdict().items()}
+    file = PurePosixPath(path)
+    return [{**row, **names, "name": file.name, "stem": file.stem} for row in rows]
+
+
+def _label(rule: Rule, fields: Fields, path: str) -> str:
+    """Return the label that a rule finds in folder name, file name, table, or itself."""
     if rule.label_from == "folder":
-        return p.parent.name
+        return PurePosixPath(path).parent.name
     if rule.label_from == "name":
-        return fields.get("label", "")
+        return fields.get("label") or ""
     if rule.label_from == "column":
-        return fields.get(rule.label_key, "")
+        return fields.get(rule.label_key) or ""
     return rule.label_value
 
 
-def _count_warnings(source: Source, found: list) -> list[str]:
-    """Counts that differ from the catalogue's, with both numbers; what was left out for its label or for damage."""
-    images = sum(not (isinstance(x, Reject) and x.reason in NO_IMAGES) for x in found)
-    said: dict[str, int] = {}
-    for x in found:
-        if isinstance(x, Item):
-            for part in split_bar(x.source_label) or ("blank",):
-                said[part] = said.get(part, 0) + 1
-    counts = [
-        ("images", images, source.expected_total, "expected_total" in split_bar(source.unconfirmed))
-    ]
-    counts += [
-        (
-            repr(r.label_value),
-            said.get(r.label_value, 0),
-            r.expected,
-            "expected" in split_bar(r.unconfirmed),
-        )
-        for r in source.rules
-    ]
-    off = [
-        f"{what} {have} of {want}{' (unconfirmed)' if doubt else ''}"
-        for what, have, want, doubt in counts
-        if want and have != int(want)
-    ]
-    out = [f"{source.id}: found, of what the catalogue expects: {', '.join(off)}"] if off else []
-    by: dict[str, list[Reject]] = {}
-    for x in found:
-        if isinstance(x, Reject) and x.stage in ("label", "scan"):
-            by.setdefault(x.reason, []).append(x)
-    for reason, of in by.items():
-        lost = "shards not read to their end" if reason == "unreadable_shard" else "images left out"
-        out.append(f"{source.id}: {len(of)} {lost}: {of[0].message} ({of[0].path} the first)")
-    return out
+# ---- warnings
+
+
+def _count_warnings(source: Source, found: list[Item | Reject]) -> list[str]:
+    """Say which counts differ from the catalogue's, and what was left out for label or damage."""
+    differing = _differing_counts(source, found)
+    warnings = []
+    if differing:
+        counts = ", ".join(differing)
+        warnings.append(f"{source.id}: found, of what the catalogue expects: {counts}")
+    by_reason: dict[str, list[Reject]] = {}
+    for one in found:
+        if isinstance(one, Reject) and one.stage in ("label", "scan"):
+            by_reason.setdefault(one.reason, []).append(one)
+    for reason, rejects in by_reason.items():
+        what = "shards not read to their end" if reason == "unreadable_shard" else "images left out"
+        first = f"{rejects[0].message} ({rejects[0].path} the first)"
+        warnings.append(f"{source.id}: {len(rejects)} {what}: {first}")
+    return warnings
+
+
+def _differing_counts(source: Source, found: list[Item | Reject]) -> list[str]:
+    """Return 'WHAT HAVE of WANT' for each count that is not what the catalogue expects."""
+    no_images = [x for x in found if isinstance(x, Reject) and x.reason in NO_IMAGE_REASONS]
+    images = len(found) - len(no_images)
+    by_label: dict[str, int] = {}
+    for one in found:
+        if isinstance(one, Item):
+            for label in split_bar(one.source_label) or ("blank",):
+                by_label[label] = by_label.get(label, 0) + 1
+    unconfirmed = "expected_total" in split_bar(source.unconfirmed)
+    counts = [_differing("images", images, source.expected_total, unconfirmed)]
+    for rule in source.rules:
+        unconfirmed = "expected" in split_bar(rule.unconfirmed)
+        have = by_label.get(rule.label_value, 0)
+        counts.append(_differing(repr(rule.label_value), have, rule.expected, unconfirmed))
+    return [count for count in counts if count]
+
+
+def _differing(what: str, have: int, want: str, unconfirmed: bool) -> str:
+    """Return '' where `have` is the number wanted, or where no number is."""
+    if not want or have == int(want):
+        return ""
+    return f"{what} {have} of {want}{' (unconfirmed)' if unconfirmed else ''}"

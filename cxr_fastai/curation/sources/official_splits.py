@@ -1,10 +1,12 @@
-"""Which split a source fixes for an image: by its path, by a list of test images, or by training on it only. Reads list
-files, returns a split's name or ''; assigns none of its own.
+"""Which split a source fixes for an image: by its path, by a list of test images, or by its rule.
+
+Rules and list files -> train, valid, test or ''. It assigns no split of its own.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,91 +15,115 @@ from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.sources.item import Item
 from cxr_fastai.curation.sources.tree import Tree
 
-__all__ = ["Lists", "read_lists", "official", "list_warnings"]
+__all__ = ["Lists", "read_lists", "official_split", "list_warnings"]
 
 
 @dataclass(frozen=True)
 class Lists:
-    """Names that a source lists, or their stems where the images of its shards may lack an ending."""
+    """Names that a source lists, or their stems where names in shards may lack an ending."""
 
-    test: frozenset
-    rest: frozenset | None  # all others; None: no such file
+    test: frozenset[str]
+    rest: frozenset[str] | None  # all others; None: no such file
 
 
-def read_lists(source: Source, tree: Tree, find) -> dict[str, Lists]:
-    """The cell of column split -> the lists it names. `find` gives the first path that meets a glob, or ''.
+def read_lists(
+    source: Source,
+    tree: Tree,
+    find: Callable[[str], str],  # gives the first path that meets a glob, or ''
+) -> dict[str, Lists]:
+    """Return the cell of column split -> the lists it names.
+
     Raises `IntegrityError` where a list that must be there is not.
     """
-    out = {}
-    for r in source.rules:
-        m = LIST_SPLIT.fullmatch(r.split)
-        if not m or r.split in out:
+    lists: dict[str, Lists] = {}
+    for rule in source.rules:
+        named = LIST_SPLIT.fullmatch(rule.split)
+        if not named or rule.split in lists:
             continue
-        test, rest = (find(f"**/{name}") if name else "" for name in (m["test"], m["rest"]))
-        if not test and not m["optional"]:
-            raise IntegrityError(
-                f"{source.id}: no {m['test']} in {tree.where}: "
-                f"it names the official test set (row {r.row}). Fetch it too."
-            )
+        test = find(f"**/{named['test']}")
+        rest = find(f"**/{named['rest']}") if named["rest"] else ""
         if test:
-            out[r.split] = Lists(
-                _names(source, tree, test), _names(source, tree, rest) if rest else None
+            lists[rule.split] = Lists(
+                test=_names(source, tree, test),
+                rest=_names(source, tree, rest) if rest else None,
             )
-    return out
+        elif not named["optional"]:
+            raise IntegrityError(
+                f"{source.id}: no {named['test']} in {tree.where}: "
+                f"it names the official test set (row {rule.row}). Fetch it too."
+            )
+    return lists
 
 
-def _names(source: Source, tree: Tree, path: str) -> frozenset:
+def _names(source: Source, tree: Tree, path: str) -> frozenset[str]:
     try:
         text = tree.file(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as e:
         raise IntegrityError(f"{path} in {tree.where}: not utf-8 at byte {e.start}.") from e
-    return frozenset(_key(source, line.strip()) for line in text.splitlines() if line.strip())
+    lines = [line.strip() for line in text.splitlines()]
+    return frozenset(_key(source, line) for line in lines if line)
 
 
 def _key(source: Source, name: str) -> str:
-    return PurePosixPath(name).stem if source.label_from == "shard" else PurePosixPath(name).name
+    path = PurePosixPath(name)
+    return path.stem if source.label_from == "shard" else path.name
 
 
-def official(
+def official_split(
     source: Source,
     rule: Rule,
     path: str,  # of the file
     lists: dict[str, Lists],
     name: str = "",  # of the image, where the file holds many
 ) -> str:
-    """train, valid, test, or '' where the source leaves it open."""
+    """Return train, valid, test, or '' where the source leaves it open."""
     if rule.split == "train":
         return "train"
     if rule.split.startswith("path:"):
-        m = re.search(rule.split[5:], path)
-        return next((k for k, v in m.groupdict().items() if v is not None), "") if m else ""
-    return (
-        "test"
-        if rule.split in lists and _key(source, name or path) in lists[rule.split].test
-        else ""
-    )
+        return _named_by_path(rule.split.removeprefix("path:"), path)
+    if rule.split not in lists:
+        return ""
+    listed = _key(source, name or path) in lists[rule.split].test
+    return "test" if listed else ""
+
+
+def _named_by_path(regex: str, path: str) -> str:
+    """Return the first group of a regular expression that a path fills, or ''."""
+    found = re.search(regex, path)
+    groups = found.groupdict() if found else {}
+    return next((split for split, part in groups.items() if part is not None), "")
 
 
 def list_warnings(source: Source, items: list[Item], lists: dict[str, Lists]) -> list[str]:
-    """What does not add up between the lists and the images that are there."""
+    """Say what does not add up between the lists and the images that are there."""
+    warnings = []
+    for split, names in lists.items():
+        of_split = [item for item in items if item.rule.split == split]
+        keys = [_key(source, _image_name(item)) for item in of_split]
+        for what in _mismatches(split, names, keys):
+            warnings.append(f"{source.id}: {what}")
+    return warnings
+
+
+def _image_name(item: Item) -> str:
+    """Return the path of a file, or the name of an image in one that holds many."""
+    return item.path if item.array is None else item.path.rpartition("#")[2]
+
+
+def _mismatches(split: str, names: Lists, keys: list[str]) -> list[str]:
+    cell = LIST_SPLIT.fullmatch(split)
+    test, rest = cell.group("test", "rest") if cell else ("", "")
     out = []
-    for split, of in lists.items():
-        keys = [
-            _key(source, it.path if it.array is None else it.path.rpartition("#")[2])
-            for it in items
-            if it.rule.split == split
-        ]
-        test, rest = LIST_SPLIT.fullmatch(split).group("test", "rest")
-        if keys and not of.test & set(keys):
-            out.append(f"{source.id}: {test} names none of its {len(keys)} images")
-        if of.rest is None:
-            continue
-        neither = [k for k in keys if k not in of.test and k not in of.rest]
-        both = [k for k in keys if k in of.test and k in of.rest]
-        for found, where in (
-            (neither, f"in neither {test} nor {rest}: their split is drawn"),
-            (both, f"in both {test} and {rest}: they are tested on"),
-        ):
-            if found:
-                out.append(f"{source.id}: {len(found)} images are {where} ({found[0]} the first)")
+    if keys and names.test.isdisjoint(keys):
+        out.append(f"{test} names none of its {len(keys)} images")
+    if names.rest is None:
+        return out
+    neither = [key for key in keys if key not in names.test and key not in names.rest]
+    both = [key for key in keys if key in names.test and key in names.rest]
+    if neither:
+        where = f"in neither {test} nor {rest}: their split is drawn"
+        out.append(f"{len(neither)} images are {where} ({neither[0]} the first)")
+    if both:
+        where = f"in both {test} and {rest}: they are tested on"
+        out.append(f"{len(both)} images are {where} ({both[0]} the first)")
     return out

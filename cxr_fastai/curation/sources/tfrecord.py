@@ -1,8 +1,11 @@
-"""TFRecord shards without TensorFlow: the records of a file and the features of a tf.train.Example. Reads one record at
-a time and checks both of its checksums, returns Records and Faults; believes no length and no byte that is not checked.
+"""TFRecord shards without TensorFlow: the records of a file, the features of a tf.train.Example.
 
-A record is its length (8 bytes), a checksum of the length (4), the data and a checksum of the data (4), little endian;
-a checksum is the CRC-32C, turned and shifted so that a checksum of checksums stays one.
+A shard -> Examples and Faults, one at a time, both checksums of each checked. It believes no length
+and no byte that is not checked, and decodes no image.
+
+A record is its length (8 bytes), a checksum of the length (4), the data and a checksum of the data
+(4), little endian. A checksum is the CRC-32C, turned and shifted so that a checksum of checksums
+stays one. The data is a tf.train.Example, as protobuf lays it out.
 """
 
 from __future__ import annotations
@@ -10,32 +13,39 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import google_crc32c
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.images import MAX_BYTES
 
-__all__ = ["Record", "Fault", "Place", "Feature", "read_shard", "features", "image_bytes"]
+__all__ = ["Example", "Fault", "Place", "Feature", "read_shard", "feature_map", "image_bytes"]
 
-HEAD, TAIL = 12, 4  # bytes before and behind a record's data
-MOST = MAX_BYTES + 2**20  # bytes of a record: an image and what is said of it
-FEW = 4096  # features of a record, or values of a feature: some bytes in a shard are far more in memory
-SMALL = 256  # bytes of a feature that is worth remembering: the labels, which all records repeat
-VARINT, FIXED64, MESSAGE, FIXED32 = (
-    0,
-    1,
-    2,
-    5,
-)  # protobuf's wire types; 3 and 4, groups, are in no Example
+T = TypeVar("T")
+StrPath = str | os.PathLike[str]
+
+HEAD_BYTES = 12  # before a record's data
+TAIL_BYTES = 4  # behind it
+MAX_EXAMPLE_BYTES = MAX_BYTES + 2**20  # an image and what is said of it
+# Features of a record, or values of a feature: some bytes in a shard are far more in memory.
+MAX_VALUES = 4096
+# Of a feature that is worth remembering: the labels, which all records repeat.
+MAX_REMEMBERED_BYTES = 256
+# Protobuf's wire types; 3 and 4, groups, are in no Example.
+VARINT = 0
+FIXED64 = 1
+MESSAGE = 2
+FIXED32 = 5
 KINDS = {1: "bytes", 2: "float", 3: "int64"}  # fields of a tf.train.Feature
 
 
-class Record(NamedTuple):
+class Example(NamedTuple):
+    """A record whose checksums fit."""
+
     number: int  # in its shard, from 1
     start: int  # byte of the shard at which its length stands
     data: bytes
@@ -43,7 +53,7 @@ class Record(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A record that is no use."""
+    """A record that cannot be used."""
 
     number: int
     message: str
@@ -62,45 +72,57 @@ class Place(NamedTuple):
 
 
 class Feature(NamedTuple):
+    """A named value, or list of values, of a tf.train.Example."""
+
     kind: str  # bytes | float | int64, or '' where it has no list
-    values: tuple  # bytes: (start, size) of each in the data; int64: the numbers; float: none, nobody asks for them
+    # bytes: (start, size) of each in the data; int64: the numbers; float: none, nobody asks
+    values: tuple[Any, ...]
 
 
 # ---- the shard
 
 
-def read_shard(file) -> Iterator[Record | Fault]:
-    """All records in order; after a Fault that is the last, nothing. Raises `OSError`."""
-    size, start, number = os.path.getsize(file), 0, 1
+def read_shard(file: StrPath) -> Iterator[Example | Fault]:
+    """Yield all records in order; after a Fault that is the last, nothing. Raises `OSError`."""
+    size = os.path.getsize(file)
+    start = 0
+    number = 1
     with open(file, "rb") as f:
         if not size:
             yield Fault(1, "the file is empty (0 bytes)", True)
         while start < size:
-            head = f.read(HEAD)
+            head = f.read(HEAD_BYTES)
             why = _wrong_head(head, start, size)
             if why:
                 yield Fault(number, f"record {number} at byte {start}: {why}", True)
                 return
             (length,) = struct.unpack_from("<Q", head)
-            yield _record(f, number, start, length)
-            number, start = number + 1, start + HEAD + length + TAIL
+            yield _read_record(f, number, start, length)
+            number += 1
+            start += HEAD_BYTES + length + TAIL_BYTES
             f.seek(start)  # past a record that was too long to be read
 
 
 def _wrong_head(head: bytes, start: int, size: int) -> str:
-    if len(head) < HEAD:
-        return f"the file ends after {len(head)} of the {HEAD} bytes of its header"
+    """Say why a record's head cannot be believed; '' where it can."""
+    if len(head) < HEAD_BYTES:
+        return f"the file ends after {len(head)} of the {HEAD_BYTES} bytes of its header"
     length, stated = struct.unpack("<QI", head)
-    if stated != _checksum(head[:8]):
-        if not start and (packing := _packing(head)):
+    found = _checksum(head[:8])
+    if stated != found:
+        packing = _packing(head) if start == 0 else ""
+        if packing:
             return f"the file is packed with {packing}, and is read plain: unpack it"
-        return f"the checksum of its length is {_checksum(head[:8]):08x}, and the file states {stated:08x}"
-    if start + HEAD + length + TAIL > size:
-        return f"the file ends after {size - start - HEAD} of the {length + TAIL} bytes of its data and checksum"
+        return f"the checksum of its length is {found:08x}, and the file states {stated:08x}"
+    needed = length + TAIL_BYTES
+    here = size - start - HEAD_BYTES
+    if here < needed:
+        return f"the file ends after {here} of the {needed} bytes of its data and checksum"
     return ""
 
 
 def _packing(head: bytes) -> str:
+    """Return the name of the compression that a file begins with, or ''."""
     if head.startswith(b"\x1f\x8b\x08"):
         return "GZIP"
     try:
@@ -110,33 +132,37 @@ def _packing(head: bytes) -> str:
     return "ZLIB"
 
 
-def _record(f, number: int, start: int, length: int) -> Record | Fault:
-    at = f"record {number} at byte {start}"
-    if length > MOST:
-        return Fault(number, f"{at}: {length:,} bytes, more than the limit of {MOST:,}", False)
-    data, tail = f.read(length), f.read(TAIL)
-    stated, found = int.from_bytes(tail, "little"), _checksum(data)
-    if len(tail) == TAIL and stated == found:
-        return Record(number, start, data, found)
-    return Fault(
-        number,
-        f"{at}: the checksum of its data is {found:08x}, and the file states {stated:08x}",
-        False,
-    )
+def _read_record(f: BinaryIO, number: int, start: int, length: int) -> Example | Fault:
+    where = f"record {number} at byte {start}"
+    if length > MAX_EXAMPLE_BYTES:
+        message = f"{where}: {length:,} bytes, more than the limit of {MAX_EXAMPLE_BYTES:,}"
+        return Fault(number, message, False)
+    data = f.read(length)
+    tail = f.read(TAIL_BYTES)
+    stated = int.from_bytes(tail, "little")
+    found = _checksum(data)
+    if len(tail) == TAIL_BYTES and stated == found:
+        return Example(number=number, start=start, data=data, checksum=found)
+    message = f"the checksum of its data is {found:08x}, and the file states {stated:08x}"
+    return Fault(number, f"{where}: {message}", False)
 
 
 def _checksum(data: bytes) -> int:
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    crc: int = google_crc32c.value(data)
+    turned = crc >> 15 | crc << 17
+    return (turned + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def image_bytes(
-    file,  # the shard
+    file: StrPath,  # the shard
     place: Place,
 ) -> bytes:
-    """The image, if its record is still the one that was listed. Raises `OSError`, and `ImageRejected` where it is not."""
+    """Return the image, if its record is still the one that was listed.
+
+    Raises `OSError`, and `ImageRejected` where it is another.
+    """
     with open(file, "rb") as f:
-        f.seek(place.start + HEAD)
+        f.seek(place.start + HEAD_BYTES)
         data = f.read(place.length)
     if _checksum(data) == place.checksum:
         return data[place.image : place.image + place.size]
@@ -147,105 +173,120 @@ def image_bytes(
     )
 
 
-# ---- the record: a tf.train.Example, as protobuf lays it out
+# ---- the record's data: a tf.train.Example, as protobuf lays it out
 
 
-def features(
-    data: bytes,  # of a record
+def feature_map(
+    data: bytes,  # of an Example
 ) -> dict[str, Feature]:
-    """Name -> Feature. Raises `ValueError` where the data is no tf.train.Example."""
-    out = {}
-    for outer in _messages(data, 0, len(data)):  # Example.features
-        for a, b in _messages(
-            data, *outer
-        ):  # Features.feature, a map: of two entries of a key the last counts
-            name, f = _small(data[a:b]) if b - a <= SMALL else _entry(data, a, b)
-            if f.kind == "bytes" and b - a <= SMALL:
-                f = Feature(f.kind, tuple((a + at, size) for at, size in f.values))
-            out[name] = f
-    return out
+    """Return name -> Feature. Raises `ValueError` where the data is no tf.train.Example."""
+    features: dict[str, Feature] = {}
+    for first, behind in _messages(data, 0, len(data)):  # Example.features
+        # Features.feature is a map: of two entries of a key the last counts
+        for start, end in _messages(data, first, behind):
+            name, feature = _entry_at(data, start, end)
+            features[name] = feature
+    return features
+
+
+def _entry_at(data: bytes, start: int, end: int) -> tuple[str, Feature]:
+    """Read an entry of the map; a small one that was met before is remembered."""
+    if end - start > MAX_REMEMBERED_BYTES:
+        return _entry(data, start, end)
+    name, feature = _small_entry(data[start:end])
+    if feature.kind == "bytes":
+        moved = tuple((start + at, size) for at, size in feature.values)
+        feature = Feature(feature.kind, moved)
+    return name, feature
 
 
 @lru_cache(maxsize=4096)
-def _small(entry: bytes) -> tuple[str, Feature]:
+def _small_entry(entry: bytes) -> tuple[str, Feature]:
     return _entry(entry, 0, len(entry))
 
 
-def _entry(data: bytes, a: int, b: int) -> tuple[str, Feature]:
-    """(name, Feature) of an entry of the map."""
-    name, f = "", Feature("", ())
-    for number, wire, start, end in _fields(data, a, b):
+def _entry(data: bytes, start: int, end: int) -> tuple[str, Feature]:
+    """Read (name, Feature) of an entry of the map."""
+    name = ""
+    feature = Feature("", ())
+    for number, wire, first, behind in _fields(data, start, end):
         if number == 1 and wire == MESSAGE:
-            name = data[start:end].decode()
+            name = data[first:behind].decode()
         if number == 2 and wire == MESSAGE:
-            f = _feature(data, start, end)
-    return name, f
+            feature = _feature(data, first, behind)
+    return name, feature
 
 
-def _feature(data: bytes, a: int, b: int) -> Feature:
-    kind, values = "", ()
-    for number, wire, start, end in _fields(data, a, b):
+def _feature(data: bytes, start: int, end: int) -> Feature:
+    kind = ""
+    values: tuple[Any, ...] = ()
+    for number, wire, first, behind in _fields(data, start, end):
         if number not in KINDS or wire != MESSAGE:
             continue
         kind = KINDS[number]
         if kind == "bytes":
-            values = tuple((s, e - s) for s, e in _messages(data, start, end))
+            values = tuple((a, b - a) for a, b in _messages(data, first, behind))
         elif kind == "int64":
-            values = tuple(_few(_numbers(data, start, end)))
+            values = tuple(_limited(_numbers(data, first, behind)))
     return Feature(kind, values)
 
 
-def _messages(data: bytes, a: int, b: int) -> list[tuple[int, int]]:
-    """(start, end) of every field 1 that holds bytes or a message."""
+def _messages(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Return (start, end) of every field 1 that holds bytes or a message."""
     found = (
-        (start, end)
-        for number, wire, start, end in _fields(data, a, b)
+        (first, behind)
+        for number, wire, first, behind in _fields(data, start, end)
         if number == 1 and wire == MESSAGE
     )
-    return _few(found)
+    return _limited(found)
 
 
-def _few(values) -> list:
-    """All of them, if they are not too many for a record to describe an image by."""
-    out = [*islice(values, FEW + 1)]
-    if len(out) <= FEW:
+def _limited(values: Iterable[T]) -> list[T]:
+    """Return all of them, if they are not too many for a record to describe an image by."""
+    out = list(islice(values, MAX_VALUES + 1))
+    if len(out) <= MAX_VALUES:
         return out
-    raise ValueError(f"a feature, or a list of them, has more than {FEW:,} values")
+    raise ValueError(f"a feature, or a list of them, has more than {MAX_VALUES:,} values")
 
 
-def _numbers(data: bytes, a: int, b: int):
-    """The values of an Int64List: packed, or one by one."""
-    for number, wire, start, end in _fields(data, a, b):
-        while number == 1 and wire in (VARINT, MESSAGE) and start < end:
-            value, start = _varint(data, start, end)
+def _numbers(data: bytes, start: int, end: int) -> Iterator[int]:
+    """Yield the values of an Int64List: packed, or one by one."""
+    for number, wire, first, behind in _fields(data, start, end):
+        if number != 1 or wire not in (VARINT, MESSAGE):
+            continue
+        while first < behind:
+            value, first = _varint(data, first, behind)
             yield value - 2**64 if value >= 2**63 else value
 
 
-def _fields(data: bytes, at: int, end: int):
-    """(number, wire type, start, end of the payload) of each field of a message."""
+def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (number, wire type, start and end of the payload) of each field of a message."""
     while at < end:
-        tag, start = (
-            (data[at], at + 1) if data[at] < 128 else _varint(data, at, end)
-        )  # most are of one byte
-        number, wire, at = tag >> 3, tag & 7, start
+        tag = data[at]
+        start = at + 1
+        if tag >= 128:  # most are of one byte
+            tag, start = _varint(data, at, end)
+        number = tag >> 3
+        wire = tag & 7
         if wire == MESSAGE:
-            short = start < end and data[start] < 128
-            size, start = (data[start], start + 1) if short else _varint(data, start, end)
+            size, start = _varint(data, start, end)
             at = start + size
         elif wire == VARINT:
-            at = _varint(data, at, end)[1]
-        elif wire in (FIXED64, FIXED32):
-            at += 8 if wire == FIXED64 else 4
+            _, at = _varint(data, start, end)
+        elif wire == FIXED64:
+            at = start + 8
+        elif wire == FIXED32:
+            at = start + 4
         else:
-            raise ValueError(f"byte {at} of its data: wire type {wire}, which no Example has")
+            raise ValueError(f"byte {start} of its data: wire type {wire}, which no Example has")
         if at > end or not number:
             raise ValueError(f"byte {start} of its data: a field that runs past its message")
         yield number, wire, start, at
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """(value, byte behind it): seven bits a byte, the least first."""
-    if at < end and data[at] < 128:
+    """Return (value, byte behind it): seven bits a byte, the least first."""
+    if at < end and data[at] < 128:  # most are of one byte
         return data[at], at + 1
     value = 0
     for i, byte in enumerate(data[at : min(at + 10, end)]):

@@ -1,11 +1,13 @@
-"""The files of a source as names and places. Reads a folder, or the index of archives that were unpacked by content;
-returns a Tree. It follows no link out of the folder, opens no image and changes nothing.
+"""The files of a source as names and places.
+
+A folder, or the index of archives that were unpacked by content -> a Tree. It follows no link out
+of the folder, opens no image and changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["Tree", "folder_tree"]
@@ -17,11 +19,10 @@ class Tree:
 
     where: str  # for messages: the folder, or the archive's name
     files: dict[str, str]  # path relative to the source, with / -> file on disk; sorted
-    dropped: tuple[tuple[str, str, str], ...] = field(
-        default=()
-    )  # (path, reason, message): what is no plain file
+    dropped: tuple[tuple[str, str, str], ...] = ()  # (path, reason, message): what is no plain file
 
     def file(self, path: str) -> Path:
+        """Return the file on disk of a path in the source."""
         return Path(self.files[path])
 
     def __repr__(self) -> str:
@@ -29,46 +30,55 @@ class Tree:
 
 
 def folder_tree(
-    root,  # folder; a link to one is followed here, and nowhere below
+    root: str | os.PathLike[str],  # folder; a link to one is followed here, and nowhere below
 ) -> Tree:
-    """All regular files below `root`. Links to files inside it count as files; links that lead outside, to nothing or
-    to a folder, pipes and devices, and folders that may not be read are dropped with a reason.
+    """Find all regular files below `root`.
+
+    Links to files inside it count as files. Links that lead outside, to nothing or to a folder,
+    pipes and devices, and folders that may not be read are dropped with a reason.
     """
-    top, real = Path(root), os.path.realpath(root)
-    files, dropped, todo = {}, [], [""]
-    while todo:
-        here = todo.pop()
+    top = Path(root)
+    real_top = os.path.realpath(root)
+    files: dict[str, str] = {}
+    dropped: list[tuple[str, str, str]] = []
+    folders = [""]  # to be read, relative to the root
+    while folders:
+        folder = folders.pop()
         try:
-            entries = list(os.scandir(top / here))
+            entries = list(os.scandir(top / folder))
         except OSError as e:
-            dropped.append(
-                (here or ".", "unreadable_folder", f"the folder cannot be read: {e.strerror}")
-            )
+            message = f"the folder cannot be read: {e.strerror}"
+            dropped.append((folder or ".", "unreadable_folder", message))
             continue
-        for e in entries:
-            path = f"{here}/{e.name}" if here else e.name
-            if e.is_dir(follow_symlinks=False):
-                todo.append(path)
-            elif why := _no_file(e, real):
-                dropped.append((path, *why))
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+                continue
+            refused = _refused(entry, real_top)
+            if refused:
+                dropped.append((path, *refused))
             else:
-                files[path] = e.path
-    return Tree(str(root), dict(sorted(files.items())), tuple(sorted(dropped)))
+                files[path] = entry.path
+    return Tree(where=str(root), files=dict(sorted(files.items())), dropped=tuple(sorted(dropped)))
 
 
-def _no_file(e: os.DirEntry, real: str) -> tuple[str, str] | None:
-    """(reason, message) for an entry that is not a file of this source."""
-    if not e.is_symlink():
-        return (
-            None
-            if e.is_file(follow_symlinks=False)
-            else ("not_regular", "a pipe, socket or device")
-        )
-    to = os.path.realpath(e.path)
-    if not os.path.exists(to):
-        return "dangling_link", f"a link to nothing or in a circle: {to}"
-    if os.path.isdir(to):
-        return "link_to_folder", f"a link to the folder {to}: not followed; put the files here"
-    if os.path.commonpath([real, to]) != real:
-        return "link_outside", f"a link out of the source, to {to}"
-    return None if os.path.isfile(to) else ("not_regular", "a link to a pipe, socket or device")
+def _refused(entry: os.DirEntry[str], real_top: str) -> tuple[str, str] | None:
+    """Return (reason, message) for an entry that is not a file of this source."""
+    if entry.is_symlink():
+        return _refused_link(os.path.realpath(entry.path), real_top)
+    if entry.is_file(follow_symlinks=False):
+        return None
+    return "not_regular", "a pipe, socket or device"
+
+
+def _refused_link(target: str, real_top: str) -> tuple[str, str] | None:
+    if not os.path.exists(target):
+        return "dangling_link", f"a link to nothing or in a circle: {target}"
+    if os.path.isdir(target):
+        return "link_to_folder", f"a link to the folder {target}: not followed; put the files here"
+    if os.path.commonpath([real_top, target]) != real_top:
+        return "link_outside", f"a link out of the source, to {target}"
+    if os.path.isfile(target):
+        return None
+    return "not_regular", "a link to a pipe, socket or device"

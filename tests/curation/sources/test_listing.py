@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_sources import put, rule, write_catalog
 
-from cxr_fastai.core import IntegrityError
 from cxr_fastai.catalog import load_catalog
+from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.sources.item import fill, sex_of, view_of, years
 from cxr_fastai.curation.sources.listing import glob_regex, is_junk, list_source
 from cxr_fastai.curation.sources.tree import folder_tree

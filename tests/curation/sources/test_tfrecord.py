@@ -1,4 +1,4 @@
-"""pytest tests/curation/test_tfrecord.py: shards against a checksum counted bit by bit and Google's own protobuf"""
+"""TFRecord shards: against a checksum counted bit by bit and Google's own protobuf"""
 
 import gzip
 import hashlib
@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from toy_sources import gray, rule, write_catalog
 
+from cxr_fastai.catalog import load_catalog
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.copies.fingerprint import Unreadable, fingerprint, source_bytes
 from cxr_fastai.curation.sources import tfrecord
-from cxr_fastai.catalog import load_catalog
 from cxr_fastai.curation.sources.item import Item
 from cxr_fastai.curation.sources.listing import list_source
-from cxr_fastai.curation.sources.tfrecord import Fault, features, read_shard
+from cxr_fastai.curation.sources.tfrecord import Fault, feature_map, read_shard
 from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode
 from cxr_fastai.phantom.shards import example, shard
@@ -186,7 +186,7 @@ VALUES = {
 
 def test_what_protobuf_writes_is_read(Example):
     data = fill_in(Example(), VALUES)
-    got = features(data)
+    got = feature_map(data)
     assert set(got) == set(VALUES)
     for name, values in VALUES.items():
         f = got[name]
@@ -218,7 +218,7 @@ def test_numbers_stand_packed_or_one_by_one():
         return bytes([n << 3 | 2, len(payload)]) + payload
 
     def told(numbers):
-        return features(field(1, field(1, field(1, b"k") + field(2, field(3, numbers)))))["k"]
+        return feature_map(field(1, field(1, field(1, b"k") + field(2, field(3, numbers)))))["k"]
 
     assert (
         told(field(1, b"\1\0\xac\2")) == told(b"\x08\1\x08\0\x08\xac\2") == ("int64", (1, 0, 300))
@@ -332,7 +332,7 @@ def test_a_number_that_is_no_label_is_of_no_interest(tmp_path):
 )
 def test_a_record_that_is_no_example_costs_itself(tmp_path, data):
     with pytest.raises(ValueError):
-        features(data)
+        feature_map(data)
     l = listing(tmp_path, shard([example(record(1)), data, example(record(3))]))
     assert (
         names(l) == ["1", "3"]
@@ -356,7 +356,7 @@ def test_every_flipped_bit_is_found_and_costs_no_more_than_it_must(tmp_path):
         changed[bit // 8] ^= 1 << bit % 8
         l = listing(tmp_path, bytes(changed), source=source)
         hit, framing = divmod(bit // 8, size)
-        keep = whole[:hit] if framing < tfrecord.HEAD else whole[:hit] + whole[hit + 1 :]
+        keep = whole[:hit] if framing < tfrecord.HEAD_BYTES else whole[:hit] + whole[hit + 1 :]
         assert l.items == keep and len(l.rejects) == 1, f"bit {bit}"
         lost.append(l.rejects[0].reason)
     assert set(lost) == {"unreadable_shard", "damaged"}
@@ -402,7 +402,7 @@ def test_a_shard_whose_name_holds_no_number_loses_all_from_there_on(tmp_path):
 
 
 def test_a_record_of_a_length_beyond_reason_is_passed_over_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfrecord, "MOST", 500)
+    monkeypatch.setattr(tfrecord, "MAX_EXAMPLE_BYTES", 500)
     l = listing(
         tmp_path, shard([example(record(1)), example(record(2, bytes(600))), example(record(3))])
     )
@@ -413,7 +413,7 @@ def test_a_shard_that_cannot_be_opened_is_a_reject(tmp_path, monkeypatch):
     def refuse(file):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("cxr_fastai.curation.sources.arrays.read_shard", refuse)
+    monkeypatch.setattr("cxr_fastai.curation.sources.shards.read_shard", refuse)
     l = listing(tmp_path, THREE)
     assert not l.items and [(r.reason, r.message) for r in l.rejects] == [
         ("unreadable_shard", "Permission denied")
