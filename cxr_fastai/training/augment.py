@@ -1,25 +1,29 @@
-"""Changes to a batch of train images, on the batch's device. (n, 1, h, w) float 0-1 in, the same shape and range out.
+"""Changes to a batch of train images, on the batch's device.
 
-Never flips and never turns far: a mirrored chest is another anatomy. What leaves the picture is lost; at the edge where
-it is missing the strip beside it is reflected. (Black edges, which validation images do not have, cost much: ResNet18
-on PneumoniaMNIST, four epochs of "strong": validation AUROC .929 with them, .988 without.) Draws from torch's global
-CPU generator alone, so that a seed makes the run.
+(n, 1, h, w) float 0-1 in, the same shape and range out. Never flips and never turns far: a mirrored
+chest is another anatomy. What leaves the picture is lost; at the edge where it is missing the strip
+beside it is reflected. (Black edges, which validation images do not have, cost much: ResNet18 on
+PneumoniaMNIST, four epochs of "strong": validation AUROC .929 with them, .988 without.) Draws from
+torch's global CPU generator alone, so that a seed makes the run.
 """
 
+# no `from __future__ import annotations`: fasttransform dispatches on the annotations of `encodes`
+
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from fastai.vision.core import TensorImageBW
-from fasttransform import Transform
+from fasttransform import Transform  # type: ignore[import-untyped]  # it has no stubs
 
-__all__ = ["Augment", "AMOUNTS", "RANDAUGMENT"]
+__all__ = ["Augment", "AMOUNTS", "OPERATIONS", "RANDAUGMENT_OPERATIONS", "RANDAUGMENT_STRENGTH"]
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """Each is drawn evenly from minus to plus the amount."""
+    """How far images may change; each is drawn evenly from minus to plus the amount."""
 
     rotate: float  # degrees
     scale: float  # natural logarithm of the zoom
@@ -31,82 +35,112 @@ class Amounts:
     sharpness: float = 0  # minus 1: nine tenths of a 3 x 3 mean; plus 1: as much sharper
 
 
-# "acquisition" varies most what differs between machines, hospitals and downloads: exposure, sharpness, and the shape
-# that squashing to a square took away. Where these go with the class, as in Kermany's train images, a network learns
-# them.
+# "acquisition" varies most what differs between machines, hospitals and downloads: exposure,
+# sharpness, and the shape that squashing to a square took away. Where these go with the class, as
+# in Kermany's train images, a network learns them.
 AMOUNTS = {
-    "mild": Amounts(10, 0.10, 0.05, 0.10, 0.20, 0.20),
-    "strong": Amounts(15, 0.20, 0.10, 0.20, 0.40, 0.40),
-    "acquisition": Amounts(10, 0.10, 0.05, 0.20, 0.40, 0.40, aspect=0.2, sharpness=1),
+    "mild": Amounts(rotate=10, scale=0.10, shift=0.05, brightness=0.10, contrast=0.20, gamma=0.20),
+    "strong": Amounts(
+        rotate=15, scale=0.20, shift=0.10, brightness=0.20, contrast=0.40, gamma=0.40
+    ),
+    "acquisition": Amounts(
+        rotate=10,
+        scale=0.10,
+        shift=0.05,
+        brightness=0.20,
+        contrast=0.40,
+        gamma=0.40,
+        aspect=0.2,
+        sharpness=1,
+    ),
 }
-RANDAUGMENT = dict(
-    n=2, strength=0.3
-)  # Cubuk et al. 2020 (arXiv 1909.13719): two operations, magnitude 9 of 30
-ERASED = (
-    0.02,
-    0.15,
-)  # share of the picture that a rectangle covers; Zhong et al. 2017 (arXiv 1708.04896) go to 0.4
+# Cubuk et al. 2020 (arXiv 1909.13719): two operations, magnitude 9 of 30
+RANDAUGMENT_OPERATIONS = 2
+RANDAUGMENT_STRENGTH = 0.3
+# share of the picture that a rectangle covers; Zhong et al. 2017 (arXiv 1708.04896) go to 0.4
+MIN_ERASED = 0.02
+MAX_ERASED = 0.15
 
 
 class Augment(Transform):
     """Geometry, gray values and erasing by name; only on train batches."""
 
-    order, split_idx = 50, 0  # after uint8 became float, before normalisation
+    order = 50  # after uint8 became float, before normalisation
+    split_idx = 0  # train
 
     def __init__(
         self,
         name: str = "mild",  # mild | strong | acquisition | randaugment | none
         erase: float = 0.0,  # share of the images in which a rectangle is erased
-    ):
+    ) -> None:
         super().__init__()
-        self.kind, self.erase = name, erase
+        self.kind = name
+        self.erase = erase
 
-    def encodes(
-        self, x: TensorImageBW
-    ):  # dispatched on: no `from __future__ import annotations` in this file
+    def encodes(self, x: TensorImageBW) -> TensorImageBW:
+        """Change a batch, each image in its own way."""
         gray = x.as_subclass(torch.Tensor)  # without fastai's bookkeeping at each operation
         if self.kind in AMOUNTS:
             gray = _varied(gray, AMOUNTS[self.kind])
         if self.kind == "randaugment":
-            gray = _randaugment(gray, **RANDAUGMENT)
+            gray = _randaugment(gray, RANDAUGMENT_OPERATIONS, RANDAUGMENT_STRENGTH)
         if self.erase:
             gray = _erased(gray, self.erase)
         return gray.as_subclass(type(x))
 
 
 def _even(n: int, amount: float = 1.0) -> torch.Tensor:
+    """Draw `n` numbers evenly from minus to plus the amount."""
     return (torch.rand(n) * 2 - 1) * amount
 
 
-def _varied(x: torch.Tensor, a: Amounts) -> torch.Tensor:
+def _an_image(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Shape (n,) values so that each of them meets all pixels of its image of `x`."""
+    return values.to(x.device, x.dtype).view(-1, 1, 1, 1)
+
+
+def _varied(x: torch.Tensor, amounts: Amounts) -> torch.Tensor:
+    """Move, light and sharpen each image by amounts of its own, drawn in this order."""
     n = len(x)
     maps = _maps(
-        _even(n, math.radians(a.rotate)),
-        _even(n, a.scale).exp(),
-        _even(n, 2 * a.shift),
-        _even(n, 2 * a.shift),
-        aspect=_even(n, a.aspect).exp(),
+        angle=_even(n, math.radians(amounts.rotate)),
+        zoom=_even(n, amounts.scale).exp(),
+        right=_even(n, 2 * amounts.shift),
+        down=_even(n, 2 * amounts.shift),
+        aspect=_even(n, amounts.aspect).exp(),
     )
-    x = _gray(
-        _moved(x, maps), _even(n, a.gamma).exp(), _even(n, a.contrast).exp(), _even(n, a.brightness)
+    changed = _lit(
+        _moved(x, maps),
+        gamma=_even(n, amounts.gamma).exp(),
+        contrast=_even(n, amounts.contrast).exp(),
+        brightness=_even(n, amounts.brightness),
     )
-    return _sharpened(x, _even(n, a.sharpness)) if a.sharpness else x
+    if not amounts.sharpness:
+        return changed
+    return _sharpened(changed, _even(n, amounts.sharpness))
 
 
-def _maps(angle, zoom, right, down, shear_x=0.0, shear_y=0.0, aspect=1.0) -> torch.Tensor:
-    """(n, 2, 3) maps from places of the new picture to those of the old, both -1 to 1 from edge to edge."""
-    cos, sin, zero, wide, tall = (
-        angle.cos(),
-        angle.sin(),
-        torch.zeros_like(angle),
-        zoom * aspect**0.5,
-        zoom / aspect**0.5,
-    )
-    rows = (
-        [cos / wide, sin / tall + shear_x, right + zero],
-        [shear_y - sin / wide, cos / tall, down + zero],
-    )
-    return torch.stack([torch.stack(row, -1) for row in rows], 1)
+def _maps(
+    angle: torch.Tensor,  # (n,) radians
+    zoom: torch.Tensor,  # (n,) factors
+    right: torch.Tensor,  # (n,) 2: a whole side
+    down: torch.Tensor,
+    shear_x: torch.Tensor | float = 0.0,
+    shear_y: torch.Tensor | float = 0.0,
+    aspect: torch.Tensor | float = 1.0,  # width by height
+) -> torch.Tensor:
+    """Make (n, 2, 3) maps from places of the new picture to those of the old.
+
+    Places are -1 to 1 from edge to edge.
+    """
+    cos = angle.cos()
+    sin = angle.sin()
+    zero = torch.zeros_like(angle)
+    wide = zoom * aspect**0.5
+    tall = zoom / aspect**0.5
+    x_row = torch.stack([cos / wide, sin / tall + shear_x, right + zero], -1)
+    y_row = torch.stack([shear_y - sin / wide, cos / tall, down + zero], -1)
+    return torch.stack([x_row, y_row], 1)
 
 
 def _moved(x: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
@@ -114,103 +148,126 @@ def _moved(x: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def _gray(x: torch.Tensor, gamma, contrast, brightness) -> torch.Tensor:
-    """Change `x`, which is the caller's own, in place."""
-    gamma, contrast, brightness = (
-        v.to(x.device, x.dtype).view(-1, 1, 1, 1) for v in (gamma, contrast, brightness)
-    )
-    return x.clamp_(min=0).pow_(gamma).sub_(0.5).mul_(contrast).add_(0.5 + brightness).clamp_(0, 1)
+def _lit(
+    x: torch.Tensor,  # the caller's own: changed in place
+    gamma: torch.Tensor,  # (n,) exponents
+    contrast: torch.Tensor,  # (n,) factors around middle gray
+    brightness: torch.Tensor,  # (n,) added
+) -> torch.Tensor:
+    """Change gray values."""
+    x.clamp_(min=0).pow_(_an_image(gamma, x))
+    x.sub_(0.5).mul_(_an_image(contrast, x)).add_(0.5 + _an_image(brightness, x))
+    return x.clamp_(0, 1)
 
 
 def _erased(x: torch.Tensor, share: float) -> torch.Tensor:
-    """Fill a rectangle of some images with one gray value."""
-    n, _, h, w = x.shape
-    area, ratio = torch.empty(n).uniform_(*ERASED), _even(n, math.log(2)).exp()
-    tall, wide = (area * ratio).sqrt(), (area / ratio).sqrt()
-    top, left, chosen, gray = (
-        torch.rand(n) * (1 - tall),
-        torch.rand(n) * (1 - wide),
-        torch.rand(n) < share,
-        torch.rand(n),
-    )
-    inside = (
-        _between(h, top, tall)[:, :, None]
-        & _between(w, left, wide)[:, None, :]
-        & chosen[:, None, None]
-    )[:, None]
-    return torch.where(inside.to(x.device), gray.to(x.device, x.dtype).view(-1, 1, 1, 1), x)
+    """Fill a rectangle of some images with one gray value; all is drawn in this order."""
+    n, _, height, width = x.shape
+    area = torch.empty(n).uniform_(MIN_ERASED, MAX_ERASED)
+    ratio = _even(n, math.log(2)).exp()
+    tall = (area * ratio).sqrt()
+    wide = (area / ratio).sqrt()
+    top = torch.rand(n) * (1 - tall)
+    left = torch.rand(n) * (1 - wide)
+    chosen = torch.rand(n) < share
+    gray = torch.rand(n)
+    rows = _between(height, top, tall)[:, None, :, None]
+    columns = _between(width, left, wide)[:, None, None, :]
+    inside = rows & columns & chosen[:, None, None, None]
+    return torch.where(inside.to(x.device), _an_image(gray, x), x)
 
 
-def _between(side: int, start, length) -> torch.Tensor:
-    """(n, side): is the middle of a pixel within?"""
-    at = (torch.arange(side) + 0.5) / side
-    return (at >= start[:, None]) & (at < (start + length)[:, None])
+def _between(side: int, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """Tell of each pixel whether its middle is within: (n, side)."""
+    middles = (torch.arange(side) + 0.5) / side
+    return (middles >= start[:, None]) & (middles < (start + length)[:, None])
 
 
-# ---- RandAugment: operations by name, each (images, strength -1 to 1 an image) -> images
+# ---- RandAugment: operations by name
+
+# images (n, 1, h, w) and the strength of each, (n,) from -1 to 1 -> images
+Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _posterized(x, s):
-    levels = (
-        torch.round(2 ** (8 - 4 * s.abs())).to(x.device, x.dtype).view(-1, 1, 1, 1)
-    )  # 256 to 16
+def _unchanged(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    return x
+
+
+def _posterized(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """Round gray values to 256 levels, or down to 16."""
+    levels = _an_image(torch.round(2 ** (8 - 4 * strength.abs())), x)
     return (x * (levels - 1)).round() / (levels - 1)
 
 
-def _stretched(x, s):
-    low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
+def _stretched(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """Spread each image's gray values from 0 to 1."""
+    low = x.amin((1, 2, 3), keepdim=True)
+    high = x.amax((1, 2, 3), keepdim=True)
     return (x - low) / (high - low).clamp(min=1 / 255)
 
 
-def _equalized(x, s):
-    """Each image's gray values spread evenly over 0-1, by their rank."""
-    flat = (x.flatten(1) * 255).long().clamp_(0, 255)
-    counts = torch.zeros(len(x), 256, device=x.device).scatter_add_(
-        1, flat, torch.ones_like(flat, dtype=torch.float32)
-    )
-    return (counts.cumsum(1) / flat.shape[1]).gather(1, flat).to(x.dtype).view_as(x)
+def _equalized(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """Spread each image's gray values evenly over 0-1, by their rank."""
+    levels = (x.flatten(1) * 255).long().clamp_(0, 255)
+    counts = torch.zeros(len(x), 256, device=x.device)
+    counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=torch.float32))
+    ranks = counts.cumsum(1) / levels.shape[1]
+    return ranks.gather(1, levels).to(x.dtype).view_as(x)
 
 
-def _sharpened(x, s):
+def _sharpened(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
     """Minus: blurred, plus: sharpened; by up to nine tenths of the difference to a 3 x 3 mean."""
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return (x + (x - soft) * (0.9 * s.to(x.device, x.dtype).view(-1, 1, 1, 1))).clamp_(0, 1)
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    soft = F.avg_pool2d(padded, 3, 1)
+    return (x + (x - soft) * (0.9 * _an_image(strength, x))).clamp_(0, 1)
 
 
-def _moves(**of):
-    """An operation that moves the picture: the strength times `of`, of _maps' arguments."""
+def _moving(**full: float) -> Operation:
+    """Make an operation that moves the picture, from what `_maps` takes at full strength.
 
-    def move(x, s):
-        none = torch.zeros(len(s))
-        given = {k: s * v for k, v in of.items()}
-        zoom = given.pop("zoom", none).exp()
-        return _moved(
-            x, _maps(**{"angle": none, "zoom": zoom, "right": none, "down": none, **given})
-        )
+    Instead of zoom there is its logarithm, log_zoom.
+    """
+
+    def move(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+        none = torch.zeros(len(strength))
+        given = {"angle": none, "log_zoom": none, "right": none, "down": none}
+        given |= {name: strength * amount for name, amount in full.items()}
+        zoom = given.pop("log_zoom").exp()
+        return _moved(x, _maps(zoom=zoom, **given))
 
     return move
 
 
-def _grays(**of):
-    def change(x, s):
-        one, none = torch.ones(len(s)), torch.zeros(len(s))
-        given = {k: s * v if k == "brightness" else (s * v).exp() for k, v in of.items()}
-        return _gray(x.clone(), **{"gamma": one, "contrast": one, "brightness": none, **given})
+def _lighting(
+    brightness: float = 0.0,
+    log_contrast: float = 0.0,
+    log_gamma: float = 0.0,
+) -> Operation:
+    """Make an operation that changes gray values, from what it does at full strength."""
 
-    return change
+    def light(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+        return _lit(
+            x.clone(),
+            gamma=(strength * log_gamma).exp(),
+            contrast=(strength * log_contrast).exp(),
+            brightness=strength * brightness,
+        )
+
+    return light
 
 
-OPERATIONS = {  # at full strength: 30 degrees, shear of 0.3 as in the paper; no inversion, no flip, no color
-    "identity": lambda x, s: x,
-    "rotate": _moves(angle=math.radians(30)),
-    "zoom": _moves(zoom=0.3),
-    "shift_x": _moves(right=0.6),
-    "shift_y": _moves(down=0.6),
-    "shear_x": _moves(shear_x=0.3),
-    "shear_y": _moves(shear_y=0.3),
-    "brightness": _grays(brightness=0.6),
-    "contrast": _grays(contrast=0.9),
-    "gamma": _grays(gamma=0.9),
+# At full strength: 30 degrees, shear of 0.3 as in the paper; no inversion, no flip, no color.
+OPERATIONS: dict[str, Operation] = {
+    "identity": _unchanged,
+    "rotate": _moving(angle=math.radians(30)),
+    "zoom": _moving(log_zoom=0.3),
+    "shift_x": _moving(right=0.6),
+    "shift_y": _moving(down=0.6),
+    "shear_x": _moving(shear_x=0.3),
+    "shear_y": _moving(shear_y=0.3),
+    "brightness": _lighting(brightness=0.6),
+    "contrast": _lighting(log_contrast=0.9),
+    "gamma": _lighting(log_gamma=0.9),
     "posterize": _posterized,
     "stretch": _stretched,
     "equalize": _equalized,
@@ -219,13 +276,24 @@ OPERATIONS = {  # at full strength: 30 degrees, shear of 0.3 as in the paper; no
 
 
 def _randaugment(x: torch.Tensor, n: int, strength: float) -> torch.Tensor:
-    """`n` operations an image, each drawn evenly from OPERATIONS, to either side by `strength`."""
+    """Do `n` operations an image, each drawn evenly from OPERATIONS, to either side."""
     for _ in range(n):
-        drawn, side = torch.randint(len(OPERATIONS), (len(x),)), _even(len(x)).sign() * strength
-        out = torch.empty_like(x)
-        for i, change in enumerate(OPERATIONS.values()):
-            where = (drawn == i).nonzero()[:, 0]
-            if len(where):
-                out[where.to(x.device)] = change(x[where.to(x.device)], side[where])
-        x = out
+        drawn = torch.randint(len(OPERATIONS), (len(x),))
+        strengths = _even(len(x)).sign() * strength
+        x = _operated(x, drawn, strengths)
     return x
+
+
+def _operated(
+    x: torch.Tensor,
+    drawn: torch.Tensor,  # (n,) the index of each image's operation
+    strengths: torch.Tensor,  # (n,)
+) -> torch.Tensor:
+    """Do to each image the operation that was drawn for it."""
+    out = torch.empty_like(x)
+    for i, operation in enumerate(OPERATIONS.values()):
+        chosen = (drawn == i).nonzero()[:, 0]
+        if len(chosen):
+            on_device = chosen.to(x.device)
+            out[on_device] = operation(x[on_device], strengths[chosen])
+    return out

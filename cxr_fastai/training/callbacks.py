@@ -1,9 +1,12 @@
-"""What happens in a step beside forward, backward and update: callbacks for settings that fastai has no fit one for.
+"""What happens in a step beside forward, backward and update.
 
-Settings in, callbacks out, each doing one thing. None of them writes files or decides when to stop.
+Settings that fastai has no fit callback for in, callbacks out, each doing one thing. None of them
+writes files or decides when to stop.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from fastai.callback.core import Callback, CancelBatchException
@@ -11,120 +14,146 @@ from fastai.callback.mixup import CutMix, MixUp
 from fastai.callback.training import GradientClip
 
 from cxr_fastai.recipes import Train
+from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
 from cxr_fastai.training.schedule import sides
 
-__all__ = ["step_callbacks", "bare", "Accumulate", "Average", "Resize"]
+__all__ = ["step_callbacks", "copy_tensors", "Accumulate", "Average", "Resize"]
 
-MIX = {"mixup": MixUp, "cutmix": CutMix}
-MIX_ALPHA = {
-    "mixup": 0.4,
-    "cutmix": 1.0,
-}  # fastai's and the papers' own (arXiv 1710.09412, 1905.04899)
+# fastai's and the papers' own (arXiv 1710.09412, 1905.04899)
+MIXUP_ALPHA = 0.4
+CUTMIX_ALPHA = 1.0
 
 
-def step_callbacks(
-    s: Train,
-) -> list[Callback]:
-    """Those that the settings ask for."""
-    found = [Resize(sides(s.epochs, s.resize, s.size))] if s.resize else []
-    if s.mix != "none":
-        found.append(MIX[s.mix](MIX_ALPHA[s.mix]))
-    if s.accumulate > 1:
-        found.append(Accumulate(s.accumulate))
-    if s.clip:
-        found.append(GradientClip(s.clip))
-    if s.ema:
-        found.append(Average(s.ema))
+def step_callbacks(settings: Train) -> list[Callback]:
+    """Return those that the settings ask for."""
+    found: list[Callback] = []
+    if settings.resize:
+        found.append(Resize(sides(settings.epochs, settings.resize, settings.size)))
+    if settings.mix == "mixup":
+        found.append(MixUp(MIXUP_ALPHA))
+    if settings.mix == "cutmix":
+        found.append(CutMix(CUTMIX_ALPHA))
+    if settings.accumulate > 1:
+        found.append(Accumulate(settings.accumulate))
+    if settings.clip:
+        found.append(GradientClip(settings.clip))
+    if settings.ema:
+        found.append(Average(settings.ema))
     return found
 
 
-def bare(wrapped):
-    """The network within DistributedDataParallel, or the loader within fastai's DistributedDL; else the thing itself."""
-    return getattr(wrapped, "module", getattr(wrapped, "dl", wrapped))
+def copy_tensors(
+    tensors: Mapping[str, torch.Tensor],  # a state dict
+    device: torch.device | str | None = None,  # None: each where it lies
+) -> dict[str, torch.Tensor]:
+    """Return copies that no training step changes; their layout in memory stays."""
+    return {
+        name: t.detach().to(t.device if device is None else device, copy=True)
+        for name, t in tensors.items()
+    }
 
 
 class Resize(Callback):
-    """Each epoch of the run at its own side, out of the cache of that side. Validation stays at the last one."""
+    """Each epoch of the run at its own side, out of the cache of that side.
 
-    order = 65  # after Watch has told the loader which epoch of the run comes
+    Validation stays at the last one. Needs the loaders of `build_dataloaders`.
+    """
 
-    def __init__(self, sides: list[int]):
+    order = 65  # after RunHistory has told the loader which epoch of the run comes
+
+    def __init__(self, sides: list[int]) -> None:
         self.sides = sides
 
-    def before_epoch(self):
-        train = bare(self.learn.dls.train)
-        train.pixels = self.learn.dls.train_pixels[
-            self.sides[min(train.epoch, len(self.sides) - 1)]
-        ]
+    def before_epoch(self) -> None:
+        """Choose the side."""
+        train = unwrapped_loader(self.learn.dls.train)
+        epoch = min(train.epoch, len(self.sides) - 1)
+        train.use_side(self.sides[epoch])
 
 
 class Accumulate(Callback):
-    """One step for the gradients of several batches, their mean. The last batches of an epoch make a step however few
-    they are: fastai's own GradientAccumulation carries them into the next epoch, which no checkpoint could hold.
+    """One step for the gradients of several batches, their mean.
+
+    The last batches of an epoch make a step however few they are: fastai's own
+    GradientAccumulation carries them into the next epoch, which no checkpoint could hold.
     """
 
     order = 15  # before GradientClip, which measures the sum
 
-    def __init__(self, n: int):
+    def __init__(self, n: int) -> None:
         self.n = n
 
-    def after_loss(self):
+    def after_loss(self) -> None:
+        """Make the sum of the gradients a mean."""
         if self.learn.training:
-            self.learn.loss_grad = self.learn.loss_grad / self._of_its_step()
+            self.learn.loss_grad = self.learn.loss_grad / self._batches_of_this_step()
 
-    def _of_its_step(self) -> int:
-        """Batches that make up the step which this one belongs to."""
-        return min(self.n, self.learn.n_iter - self.learn.iter // self.n * self.n)
+    def _batches_of_this_step(self) -> int:
+        first_batch = self.learn.iter // self.n * self.n
+        return min(self.n, self.learn.n_iter - first_batch)
 
-    def before_step(self):
-        if (self.learn.iter + 1) % self.n and self.learn.iter + 1 < self.learn.n_iter:
+    def before_step(self) -> None:
+        """Step only after the last of them."""
+        batches = self.learn.iter + 1
+        if batches % self.n and batches < self.learn.n_iter:
             raise CancelBatchException
 
 
 class Average(Callback):
-    """An exponential moving average of the weights, which validates, is kept and is exported in their place.
+    """An exponential moving average of the weights: it validates, is kept and is exported.
 
-    Young averages forget faster, by (1 + steps)/(10 + steps), as TensorFlow's ExponentialMovingAverage has it. What
-    counts or is no float, as batch norm's step counter, is taken over as it is.
+    Young averages forget faster, by (1 + steps)/(10 + steps), as TensorFlow's
+    ExponentialMovingAverage has it. What counts or is no float, as batch norm's step counter, is
+    taken over as it is.
     """
 
-    order = 70  # swaps back after Watch, at 60, has kept the epoch
+    order = 70  # swaps back after RunHistory, at 60, has kept the epoch
 
-    def __init__(self, decay: float):
-        self.decay, self.steps, self.mean, self.raw = decay, 0, None, None
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.mean: dict[str, torch.Tensor] | None = None  # the average; None before training
+        self.raw: dict[str, torch.Tensor] | None = None  # what trains, while the average validates
 
-    def before_fit(self):
+    def before_fit(self) -> None:
+        """Begin with the weights as they are."""
         if self.mean is None:
-            self.mean = self._copy()
+            self.mean = copy_tensors(self._network().state_dict())
 
-    def after_step(self):
+    def after_step(self) -> None:
+        """Move the average towards the weights."""
+        assert self.mean is not None  # of before_fit
         self.steps += 1
-        pace = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
-        now = bare(self.learn.model).state_dict()
-        floats = [k for k, v in now.items() if v.is_floating_point()]
-        torch._foreach_lerp_([self.mean[k] for k in floats], [now[k] for k in floats], pace)
-        for k in now.keys() - set(floats):
-            self.mean[k].copy_(now[k])
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        current = self._network().state_dict()
+        floats = [name for name, t in current.items() if t.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.mean[name] for name in floats],
+            [current[name] for name in floats],
+            1 - decay,
+        )
+        for name in current.keys() - set(floats):
+            self.mean[name].copy_(current[name])
 
-    def before_validate(self):
-        self._swap_in()
-
-    def after_epoch(self):
-        self._swap_out()
-
-    def after_cancel_fit(self):
-        self._swap_out()
-
-    def _copy(self) -> dict:
-        return {k: v.detach().clone() for k, v in bare(self.learn.model).state_dict().items()}
-
-    def _swap_in(self):
+    def before_validate(self) -> None:
+        """Let the average validate."""
         if self.raw is not None:
             return
-        self.raw = self._copy()
-        bare(self.learn.model).load_state_dict(self.mean)
+        self.raw = copy_tensors(self._network().state_dict())
+        self._network().load_state_dict(self.mean)
 
-    def _swap_out(self):
+    def after_epoch(self) -> None:
+        """Train on with the raw weights."""
+        self._swap_out()
+
+    def after_cancel_fit(self) -> None:
+        """Put the raw weights back also where the fit ends early."""
+        self._swap_out()
+
+    def _network(self) -> torch.nn.Module:
+        return unwrapped_network(self.learn.model)
+
+    def _swap_out(self) -> None:
         if self.raw is not None:
-            bare(self.learn.model).load_state_dict(self.raw)
+            self._network().load_state_dict(self.raw)
         self.raw = None

@@ -1,7 +1,8 @@
-"""What a run leaves behind as it goes: history.csv, the best weights, a picture, and a bar or plain lines on stderr.
+"""What a run leaves behind as it goes: history.csv, the best weights, a picture, lines on stderr.
 
-A fastai callback that watches and writes, an epoch at a time; it changes nothing of the training but stops it where the
-loss is no number any more, or nothing got better for long. Never writes to stdout.
+fastai callbacks that watch and write, an epoch at a time; they change nothing of the training but
+stop it where the loss is no number any more, or nothing got better for long. Never writes to
+stdout.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import csv
 import io
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
 import torch
@@ -18,28 +21,47 @@ from fastai.callback.core import Callback, CancelFitException
 
 from cxr_fastai.core import CxrError, UsageError, atomic_path, write_text
 from cxr_fastai.progress import say
-from cxr_fastai.training.callbacks import bare
+from cxr_fastai.training.callbacks import copy_tensors
+from cxr_fastai.training.data import CachedDL
+from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
+from cxr_fastai.training.history_picture import history_png
 from cxr_fastai.training.schedule import Stage
 
-__all__ = ["Watch", "columns", "history_png", "HISTORY", "BEST", "PICTURE"]
+if TYPE_CHECKING:
+    from cxr_fastai.training.checkpoint import State
+    from cxr_fastai.training.trackers import Tracker
 
-HISTORY, BEST, PICTURE = "history.csv", "best.safetensors", "history.png"
-SCORES = ("accuracy", "balanced_accuracy")  # of the columns those that hang on the task
+__all__ = [
+    "Row",
+    "RunHistory",
+    "LossGuard",
+    "EpochBar",
+    "columns",
+    "HISTORY",
+    "BEST",
+    "PICTURE",
+]
+
+HISTORY = "history.csv"
+BEST = "best.safetensors"
+PICTURE = "history.png"
+SINGLE_LABEL_SCORES = ("accuracy", "balanced_accuracy")
+
+Row = dict[str, Any]  # an epoch, by the columns of history.csv
 
 
-def columns(scores=SCORES) -> tuple[str, ...]:
-    """Of history.csv."""
+def columns(
+    scores: Sequence[str] = SINGLE_LABEL_SCORES,  # names of the metrics, which the task decides
+) -> tuple[str, ...]:
+    """Return the columns of history.csv."""
     return ("stage", "epoch", "train_loss", "valid_loss", *scores, "lr_max", "seconds")
 
 
-LOOK = 50  # batches between two looks at the loss on a GPU, where each look waits for it
-
-
-class Watch(Callback):
+class RunHistory(Callback):
     """Tell and keep each epoch of a run of several stages.
 
-    The best epoch is that of the lowest validation loss: it weighs every probability, while balanced accuracy jumps by
-    whole images where a class has few of them.
+    The best epoch is that of the lowest validation loss: it weighs every probability, while
+    balanced accuracy jumps by whole images where a class has few of them.
     """
 
     order = 60  # after fastai's Recorder, which sums the epoch up
@@ -50,224 +72,242 @@ class Watch(Callback):
         total: int,  # epochs of all stages
         quiet: bool = False,
         patience: int = 0,  # epochs without a better one after which the run ends; 0: never
-        trackers=(),  # of trackers.open_trackers
+        trackers: Sequence[Tracker] = (),  # of trackers.open_trackers
         write: bool = True,  # False: another rank does
-        state=None,  # checkpoint.State to go on from
-        scores=SCORES,  # names of the learner's metrics but for the last, which is the loss
-    ):
+        state: State | None = None,  # to go on from
+        scores: Sequence[str] = SINGLE_LABEL_SCORES,  # the learner's metrics but the last, the loss
+    ) -> None:
+        self.out = out
+        self.total = total
+        self.quiet = quiet or not write
+        self.patience = patience
+        self.trackers = trackers
+        self.write = write
         self.scores = tuple(scores)
-        self.out, self.total, self.patience, self.trackers, self.write = (
-            out,
-            total,
-            patience,
-            trackers,
-            write,
-        )
-        self.quiet, self.error, self.meter, self.kept = quiet or not write, None, None, False
-        self.rows, self.best = ([*state.rows], state.best) if state else ([], None)
-        self.before, self.begun = state.seconds if state else 0.0, time.monotonic()
-        self._history()
+        self.rows: list[Row] = []
+        self.best: Row | None = None
+        self.earlier_seconds = 0.0  # that the sessions before this one trained
+        if state:
+            self.rows = [*state.rows]
+            self.best = state.best
+            self.earlier_seconds = state.seconds
+        self.begun = time.monotonic()
+        self.error: CxrError | None = None  # for the fit's caller to raise
+        self.kept = False  # whether the running epoch stands in the history
+        self._write_table()
 
-    def enter(self, stage: Stage):
+    def enter(self, stage: Stage) -> None:
+        """Begin a stage."""
         self.stage = stage
 
     @property
-    def now(self) -> int:
-        return len(self.rows) + 1  # the running epoch, from 1, over all stages
+    def running_epoch(self) -> int:
+        """The number of the running epoch, from 1, over all stages."""
+        return len(self.rows) + 1
 
     @property
-    def stopped(self) -> bool:  # nothing got better for long
-        return (
-            bool(self.patience and self.rows)
-            and self.rows[-1]["epoch"] - self.best["epoch"] >= self.patience
-        )
+    def out_of_patience(self) -> bool:
+        """Whether nothing got better for long."""
+        if not self.patience or not self.rows or self.best is None:
+            return False
+        return self.rows[-1]["epoch"] - self.best["epoch"] >= self.patience
 
     @property
     def seconds(self) -> float:
-        return self.before + time.monotonic() - self.begun  # of training, interruptions left out
+        """How long was trained, interruptions left out."""
+        return self.earlier_seconds + time.monotonic() - self.begun
+
+    def stop(self, error: CxrError) -> None:
+        """End the fit, whose caller raises `error`.
+
+        Raised from here, fastai would put words of its own before it.
+        """
+        self.error = error
+        raise CancelFitException
 
     # ---- events of fastai's loop
 
-    def before_epoch(self):
-        self.kept, self.epoch_begun, self.losses = False, time.monotonic(), []
-        bare(self.learn.dls.train).epoch = len(
-            self.rows
-        )  # the order of images follows from the seed and this number
+    def before_epoch(self) -> None:
+        """Tell our own loader the number of the epoch: the order of images follows from it."""
+        self.kept = False
+        self.epoch_begun = time.monotonic()
+        train = unwrapped_loader(self.learn.dls.train)
+        if isinstance(train, CachedDL):
+            train.epoch = len(self.rows)
 
-    def before_train(self):
-        if not self.quiet and sys.stderr.isatty():
-            self.meter = self._bar()
-
-    def after_loss(self):
-        """Look at the loss; on a GPU at many of them at once, before the epoch is kept in any case."""
-        self.losses.append(self.learn.loss.detach())
-        on_cpu, last = (
-            self.learn.loss.device.type == "cpu",
-            self.learn.iter + 1 == self.learn.n_iter,
-        )
-        if on_cpu or last or len(self.losses) == LOOK:
-            self._look()
-
-    def after_batch(self):
-        if self.meter:
-            self.meter.update()
-
-    def after_epoch(self):
-        self.close()
-        log, n = self.learn.recorder.log, len(self.scores)
-        if len(log) < 4 + n:
+    def after_epoch(self) -> None:
+        """Keep the epoch and tell it."""
+        log = self.learn.recorder.log  # epoch, train loss, valid loss, metrics
+        n_metrics = len(self.scores) + 1  # the loss is the last
+        if len(log) < 3 + n_metrics:
             return  # cancelled: an epoch that an earlier session finished
-        train, _, *scores, valid = map(float, log[1 : 4 + n])
-        seconds = time.monotonic() - self.epoch_begun
-        row = dict(
-            zip(
-                columns(self.scores),
-                (self.stage.name, self.now, train, valid, *scores, self.stage.top, seconds),
-            )
-        )
+        metrics = [float(x) for x in log[3 : 3 + n_metrics]]
+        row = self._row(train_loss=float(log[1]), scores=metrics[:-1], valid_loss=metrics[-1])
         try:
             self._keep(row)
         except CxrError as e:
             self.stop(e)
         if not self.quiet:
             say(_line(row, self.total))
-        if self.stopped:
+        if self.out_of_patience:
             raise CancelFitException
 
-    # ---- what they do
+    def _row(self, train_loss: float, scores: list[float], valid_loss: float) -> Row:
+        values = (
+            self.stage.name,
+            self.running_epoch,
+            train_loss,
+            valid_loss,
+            *scores,
+            self.stage.head_rate,
+            time.monotonic() - self.epoch_begun,
+        )
+        return dict(zip(columns(self.scores), values))
 
-    def _keep(self, row: dict):
+    def _keep(self, row: Row) -> None:
         """Add the epoch to the history; keep its weights too, if it is the best so far."""
         self.rows.append(row)
-        best = not self.best or row["valid_loss"] < self.best["valid_loss"]
-        if best:
+        is_best = self.best is None or row["valid_loss"] < self.best["valid_loss"]
+        if is_best:
             self.best = row
         if self.write:
-            self._history()
-            if best:
-                self._weights()
+            self._write_table()
+            if is_best:
+                self._write_weights()
             for tracker in self.trackers:
                 tracker.epoch(row)
         self.kept = True
 
-    def _weights(self):
-        state = {
-            k: v.detach().cpu().contiguous() for k, v in bare(self.learn.model).state_dict().items()
-        }
-        with atomic_path(self.out / BEST, sync=False) as part:
-            part.write_bytes(safetensors.torch.save(state))
+    # ---- files
 
-    def _history(self):
+    def _write_weights(self) -> None:
+        state = copy_tensors(unwrapped_network(self.learn.model).state_dict(), "cpu")
+        contiguous = {name: t.contiguous() for name, t in state.items()}
+        with atomic_path(self.out / BEST, sync=False) as part:
+            part.write_bytes(safetensors.torch.save(contiguous))
+
+    def _write_table(self) -> None:
         if not self.write:
             return
         table = io.StringIO()
-        rows = [map(_cell, row.values()) for row in self.rows]
-        csv.writer(table, lineterminator="\n").writerows([columns(self.scores), *rows])
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(columns(self.scores))
+        for row in self.rows:
+            writer.writerow([_cell(value) for value in row.values()])
         write_text(self.out / HISTORY, table.getvalue())
 
-    def _look(self):
-        finite = torch.stack(self.losses).isfinite()
-        if finite.all():
-            return self.losses.clear()
-        i = int((~finite).nonzero()[0])
-        batch, what = (
-            self.learn.iter + 2 - len(self.losses) + i,
-            "train" if self.learn.training else "valid",
-        )
-        rate = self.learn.opt.hypers[-1]["lr"]
-        left = (
-            f"The weights of epoch {self.best['epoch']} stand in {self.out / BEST}. "
-            if self.best
-            else ""
-        )
-        self.stop(
-            UsageError(
-                f"the loss became {self.losses[i].item()} in stage {self.stage.name!r}, epoch {self.now} "
-                f"of {self.total}, {what} batch {batch}, at a rate of {rate:.3g}. {left}"
-                f"Lower --lr (it is {self.stage.top:g}) or set --clip 1, and train again."
-            )
-        )
-
-    def stop(self, error: CxrError):
-        """End the fit, whose caller raises `error`: raised from here, fastai would put words of its own before it."""
-        self.error = error
-        raise CancelFitException
-
-    def picture(self):
+    def write_picture(self) -> None:
         """Draw the history, once a run ends in whichever way."""
-        if not self.rows or not self.write:
+        if self.best is None or not self.write:
             return
-        png = history_png(self.rows, self.best)
+        png = history_png(self.rows, self.best, self.scores)
         with atomic_path(self.out / PICTURE) as part:
             part.write_bytes(png)
 
-    def _bar(self):
-        from tqdm import tqdm
 
-        batches = len(self.learn.dls.train) + len(self.learn.dls.valid)
-        what = f"epoch {self.now}/{self.total}"
-        return tqdm(total=batches, desc=what, file=sys.stderr, dynamic_ncols=True, leave=False)
-
-    def close(self):
-        """Take the bar away; also after an interrupted epoch."""
-        if self.meter:
-            self.meter.close()
-        self.meter = None
-
-
-def _cell(value):
+def _cell(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-SHORT = {"balanced_accuracy": "balanced", "macro_auroc": "AUROC", "macro_ap": "AP"}
+SHORT_NAMES = {"balanced_accuracy": "balanced", "macro_auroc": "AUROC", "macro_ap": "AP"}
 
 
-def _scores(row: dict) -> list[str]:
-    return [k for k in row if k not in columns(())]
-
-
-def _line(row: dict, total: int) -> str:
-    r, said = row, " ".join(f"{SHORT.get(k, k)} {row[k]:.3f}" for k in _scores(row))
+def _line(row: Row, total: int) -> str:
+    """Say an epoch in one line."""
+    scores = [name for name in row if name not in columns(())]
+    told = " ".join(f"{SHORT_NAMES.get(name, name)} {row[name]:.3f}" for name in scores)
     return (
-        f"epoch {r['epoch']}/{total} ({r['stage']}) train {r['train_loss']:.3f} valid {r['valid_loss']:.3f} "
-        f"{said} {r['seconds']:.0f} s"
+        f"epoch {row['epoch']}/{total} ({row['stage']}) "
+        f"train {row['train_loss']:.3f} valid {row['valid_loss']:.3f} "
+        f"{told} {row['seconds']:.0f} s"
     )
 
 
-def history_png(
-    rows: list[dict],  # of history.csv
-    best: dict,  # the row that was kept
-) -> bytes:
-    """Losses and scores by epoch, as a PNG. Draws without pyplot: a notebook's backend stays as it is."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+class LossGuard(Callback):
+    """Stop a run whose loss is no number any more, and say where that was.
 
-    fig, epochs = (
-        Figure(figsize=(9, 3.6), facecolor="white", layout="constrained"),
-        [r["epoch"] for r in rows],
-    )
-    for ax, title, of in zip(
-        fig.subplots(1, 2),
-        ("loss", "on validation images"),
-        (("train_loss", "valid_loss"), _scores(best)),
-    ):
-        for key, color in zip(of, ("#7b8794", "#1f6fb2")):
-            ax.plot(
-                epochs,
-                [r[key] for r in rows],
-                color=color,
-                marker="o",
-                markersize=3,
-                label=key.replace("_", " "),
-            )
-        ax.axvline(
-            best["epoch"], color="#b3bcc5", linewidth=1, linestyle=":", label="kept epoch", zorder=0
+    On a GPU many losses are looked at together, as each look waits for it; before an epoch is kept
+    in any case.
+    """
+
+    order = 60  # as RunHistory
+    BATCHES_A_LOOK = 50
+
+    def __init__(self, history: RunHistory) -> None:
+        self.history = history
+        self.unseen: list[torch.Tensor] = []  # losses that were not looked at yet
+
+    def before_epoch(self) -> None:
+        """Forget what an interrupted epoch left."""
+        self.unseen = []
+
+    def after_loss(self) -> None:
+        """Look at the loss, now or with the next ones."""
+        self.unseen.append(self.learn.loss.detach())
+        on_cpu = self.learn.loss.device.type == "cpu"
+        is_last = self.learn.iter + 1 == self.learn.n_iter
+        if on_cpu or is_last or len(self.unseen) == self.BATCHES_A_LOOK:
+            self._look()
+
+    def _look(self) -> None:
+        finite = torch.stack(self.unseen).isfinite()
+        if finite.all():
+            self.unseen.clear()
+            return
+        first_bad = int((~finite).nonzero()[0])
+        self.history.stop(UsageError(self._message(first_bad)))
+
+    def _message(self, i: int) -> str:
+        """Say that the i-th of the losses not looked at is no number."""
+        history = self.history
+        batch = self.learn.iter + 2 - len(self.unseen) + i
+        split = "train" if self.learn.training else "valid"
+        rate = self.learn.opt.hypers[-1]["lr"]
+        left = ""
+        if history.best:
+            left = f"The weights of epoch {history.best['epoch']} stand in {history.out / BEST}. "
+        return (
+            f"the loss became {self.unseen[i].item()} in stage {history.stage.name!r}, "
+            f"epoch {history.running_epoch} of {history.total}, {split} batch {batch}, "
+            f"at a rate of {rate:.3g}. {left}"
+            f"Lower --lr (it is {history.stage.head_rate:g}) or set --clip 1, and train again."
         )
-        ax.set_title(title, loc="left", fontsize=11, color="#1c2733")
-        ax.set_xlabel("epoch", color="#52606d")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize=9)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-    return buffer.getvalue()
+
+
+class EpochBar(Callback):
+    """A bar of the running epoch's batches, in a terminal."""
+
+    order = 59  # taken away before RunHistory tells the epoch
+
+    def __init__(self, history: RunHistory) -> None:
+        self.history = history
+        self.bar: Any = None
+
+    def before_train(self) -> None:
+        """Show the bar."""
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        self.bar = tqdm(
+            total=len(self.learn.dls.train) + len(self.learn.dls.valid),
+            desc=f"epoch {self.history.running_epoch}/{self.history.total}",
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+        )
+
+    def after_batch(self) -> None:
+        """Move it on."""
+        if self.bar is not None:
+            self.bar.update()
+
+    def after_epoch(self) -> None:
+        """Take it away."""
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away; also after an interrupted epoch."""
+        if self.bar is not None:
+            self.bar.close()
+        self.bar = None

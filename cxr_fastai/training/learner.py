@@ -1,50 +1,79 @@
-"""DataLoaders -> a fastai Learner over our own network, so that a bundle loads it without fastai. Trains nothing."""
+"""DataLoaders -> a fastai Learner over our own network. Trains nothing.
+
+The loaders are those of `build_dataloaders`, or any of fastai's with gray images. A bundle loads
+the network without fastai.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import AccumMetric
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import set_seed
 from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import nn
 
+from cxr_fastai.core import Task, UsageError
 from cxr_fastai.models.networks import build_network, param_groups
 from cxr_fastai.models.weights import load_weights
 from cxr_fastai.recipes import Train
+from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.losses import build_loss
 
-__all__ = ["build_learner", "start_network", "balanced_accuracy", "mean_over_findings"]
+__all__ = [
+    "build_learner",
+    "start_network",
+    "starting_weights",
+    "StartedNetwork",
+    "StartingWeights",
+    "balanced_accuracy",
+    "mean_over_findings",
+]
+
+
+# ---- metrics; each of the whole split at once, which is right for any number of processes
 
 
 def balanced_accuracy(
     preds: torch.Tensor,  # (n,) class indices
     targs: torch.Tensor,  # (n,)
 ) -> torch.Tensor:
-    """Mean of the classes' recalls; a class without an image in `targs` has none and does not count."""
-    return torch.stack([(preds[targs == c] == c).float().mean() for c in targs.unique()]).mean()
+    """Return the mean of the classes' recalls.
+
+    A class without an image in `targs` has none and does not count.
+    """
+    recalls = [(preds[targs == c] == c).float().mean() for c in targs.unique()]
+    return torch.stack(recalls).mean()
 
 
 def agreement(
     preds: torch.Tensor,  # (n,) class indices
     targs: torch.Tensor,  # (n,)
 ) -> torch.Tensor:
-    """Share of equal entries. Of the whole split at once, as all metrics here: right for any number of processes."""
+    """Return the share of equal entries."""
     return (preds == targs).float().mean()
 
 
 def mean_over_findings(
-    score,  # of sklearn: (targs, scores) -> a number
+    score: Callable[[np.ndarray, np.ndarray], float],  # of sklearn: targets, scores -> a number
     preds: torch.Tensor,  # (n, classes) logits
     targs: torch.Tensor,  # (n, classes) of 1, 0 and nan
 ) -> float:
-    """Its mean over the findings that some of the images are known to have and others not to; nan where there is none."""
+    """Return the score's mean over the findings that some images have and others have not.
+
+    Only of images of which that is known; nan where there is no such finding.
+    """
     found = []
     for x, y in zip(preds.T.cpu().numpy(), targs.T.cpu().numpy()):
         known = ~np.isnan(y)
@@ -53,12 +82,43 @@ def mean_over_findings(
     return float(np.mean(found)) if found else math.nan
 
 
-def macro_auroc(preds, targs) -> float:
+def macro_auroc(preds: torch.Tensor, targs: torch.Tensor) -> float:
+    """Return the mean area under the ROC curves of the findings."""
     return mean_over_findings(roc_auc_score, preds, targs)
 
 
-def macro_ap(preds, targs) -> float:
+def macro_ap(preds: torch.Tensor, targs: torch.Tensor) -> float:
+    """Return the mean average precision of the findings."""
     return mean_over_findings(average_precision_score, preds, targs)
+
+
+# ---- the network
+
+
+@dataclass(frozen=True)
+class StartedNetwork:
+    """A network before training, and where its weights come from."""
+
+    net: nn.Sequential  # of models.build_network
+    arch: str
+    loaded: str  # for people: "imagenet: 216 of 216 body tensors"
+    pretrained: bool  # does the body hold something worth keeping?
+
+
+class StartingWeights(Callback):
+    """What a Learner's network started from: it rides along and does nothing."""
+
+    def __init__(self, loaded: str, pretrained: bool) -> None:
+        self.loaded = loaded
+        self.pretrained = pretrained
+
+
+def starting_weights(learn: Learner) -> StartingWeights:
+    """Return what `build_learner` noted; of a Learner made elsewhere, that nothing was."""
+    for callback in learn.cbs:
+        if isinstance(callback, StartingWeights):
+            return callback
+    return StartingWeights(loaded="not recorded", pretrained=False)
 
 
 def start_network(
@@ -66,56 +126,99 @@ def start_network(
     n_out: int,  # classes
     weights: str,  # imagenet | none | a file
     seed: int,
-):  # models.build_network's network, `started` telling what was loaded
-    """An untrained network. Seeds Python's, NumPy's and torch's global generators. Raises as `models.load_weights` does."""
+) -> StartedNetwork:
+    """Build an untrained network.
+
+    Seeds Python's, NumPy's and torch's global generators. Raises as `models.load_weights` does.
+    """
     set_seed(seed, reproducible=True)
     net = build_network(arch, n_out, in_channels=1)
-    started = load_weights(net, weights, arch)
-    net.started = started.replace(
-        str(weights), Path(weights).name
-    )  # no folder of this machine's goes into a bundle
-    net.pretrained = str(weights) != "none"
-    return net.to(
-        memory_format=torch.channels_last
-    )  # the layout that convolutions are quickest in, on CPU and GPU
+    loaded = load_weights(net, weights, arch)
+    return StartedNetwork(
+        # the layout that convolutions are quickest in, on CPU and GPU
+        net=net.to(memory_format=torch.channels_last),
+        arch=arch,
+        # no folder of this machine's goes into a bundle
+        loaded=loaded.replace(str(weights), Path(weights).name),
+        pretrained=str(weights) != "none",
+    )
 
 
-def _adam(params, lr, **kwargs) -> OptimWrapper:
-    """Torch's fused AdamW: one pass over each group, where fastai's own steps through every tensor in Python."""
+# ---- the learner
+
+
+def _adam(params: Any, lr: float, **kwargs: Any) -> OptimWrapper:
+    """Wrap torch's fused AdamW.
+
+    It makes one pass over each group, where fastai's own steps through every tensor in Python.
+    """
     return OptimWrapper(params, torch.optim.AdamW, lr=lr, fused=True, eps=1e-5)  # eps: fastai's own
 
 
 def build_learner(
-    dls: DataLoaders,  # of build_dataloaders
+    dls: DataLoaders,  # of build_dataloaders, or fastai's own with batches of (bs, 1, h, w)
     arch: str = "resnet34",  # of architectures.FAMILIES
     weights: str = "imagenet",  # imagenet | none | a file
     seed: int = 0,  # of the head's weights and of all that follows
-    net=None,  # of start_network, where it was made before
+    net: StartedNetwork | None = None,  # made before; `arch` and `weights` are not looked at then
     label_smoothing: float = 0.0,  # share of each label that is spread over all classes
     wd: float = Train.wd,  # decoupled weight decay
-    loss: str = "auto",  # of recipes.LOSSES for the task of `dls`
+    loss: str = "auto",  # of recipes.LOSSES for the task
     gamma: float = Train.gamma,  # of a focal loss
+    task: Task | None = None,  # None: that of build_dataloaders; single label of other loaders
+    vocab: Sequence[str] | None = None,  # the classes; None: dls.vocab
 ) -> Learner:
-    """A Learner whose parameter groups are the network's own. `log_loss`, the last metric, is what epochs are judged
-    by: the loss itself, whatever was smoothed, mixed or made focal for training.
+    """Build a Learner whose parameter groups are the network's own.
+
+    `log_loss`, the last metric, is what epochs are judged by: the loss itself, whatever was
+    smoothed, mixed or made focal for training. Other loaders than those of build_dataloaders have
+    no weights for weighted losses: all classes weigh the same. Raises `UsageError` where nobody
+    names the classes.
     """
-    net = net or start_network(arch, len(dls.vocab), weights, seed)
-    multi = len(dls.loss_weights) == 2
-    loss_func = build_loss(loss, multi, dls.loss_weights, gamma, label_smoothing)
+    task = Task(task) if task else _task(dls)
+    classes = len(vocab or _vocab(dls))
+    started = net or start_network(arch, classes, weights, seed)
+    loss_func = build_loss(loss, task, _loss_weights(dls, classes), gamma, label_smoothing)
     return Learner(
         dls,
-        net,
+        started.net,
         loss_func=loss_func,
         opt_func=_adam,
-        splitter=partial(param_groups, arch=arch),
+        splitter=partial(param_groups, arch=started.arch),
         wd=wd,
-        metrics=[*_metrics(multi), AccumMetric(loss_func.score, flatten=False, name="log_loss")],
+        metrics=[*_metrics(task), AccumMetric(loss_func.score, flatten=False, name="log_loss")],
+        cbs=[StartingWeights(loaded=started.loaded, pretrained=started.pretrained)],
     )
 
 
-def _metrics(multi: bool) -> list[AccumMetric]:
-    if multi:
-        return [AccumMetric(f, flatten=False) for f in (macro_auroc, macro_ap)]
+def _task(dls: DataLoaders) -> Task:
+    """Return the task of our own loaders; of others that of one class an image."""
+    train = dls.train
+    if isinstance(train, CachedDL) and train.pixels is not None:
+        return train.pixels.task
+    return Task.SINGLE_LABEL
+
+
+def _vocab(dls: DataLoaders) -> Sequence[str]:
+    """Return the names of the classes. Raises `UsageError` where the loaders have none."""
+    vocab = getattr(dls, "vocab", None)
+    if not vocab:
+        raise UsageError(
+            "these DataLoaders have no vocab: name the classes, build_learner(dls, vocab=[..])."
+        )
+    return vocab
+
+
+def _loss_weights(dls: DataLoaders, classes: int) -> torch.Tensor | None:
+    """Return the weights of our own loaders' classes; other loaders have none."""
+    if isinstance(dls.train, CachedDL):
+        return dls.train.loss_weights(classes)
+    return None
+
+
+def _metrics(task: Task) -> list[AccumMetric]:
+    if task is Task.MULTI_LABEL:
+        return [AccumMetric(macro_auroc, flatten=False), AccumMetric(macro_ap, flatten=False)]
     return [
         AccumMetric(agreement, dim_argmax=-1, name="accuracy"),
         AccumMetric(balanced_accuracy, dim_argmax=-1),

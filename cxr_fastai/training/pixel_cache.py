@@ -1,9 +1,10 @@
-"""A curated folder's pixels, decoded once. A manifest in, one (n, size, size) array out, kept in the cache folder.
+"""A curated folder's pixels, decoded once.
 
-The file's name is a hash of manifest, size, crop and decoder version: when one of them changes, it is made anew. Behind
-the array stands a checksum of each stretch of rows: a file that was cut, torn or changed is made anew too. One process
-makes it, the others wait and share it. Never writes into the curated folder, and never lets a file that has become
-unreadable pass.
+A manifest in, one (n, size, size) array out, kept in the cache folder. The file's name is a hash of
+manifest, size, crop and decoder version: when one of them changes, it is made anew. Behind the
+array stands a checksum of each stretch of rows: a file that was cut, torn or changed is made anew
+too. One process makes it, the others wait and share it. Never writes into the curated folder, and
+never lets a file that has become unreadable pass.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -29,44 +32,52 @@ from cxr_fastai.core import (
     sha256_text,
 )
 from cxr_fastai.manifest import Manifest
-from cxr_fastai.progress import say
+from cxr_fastai.progress import SILENT, Progress, say
 
 __all__ = ["pixel_cache"]
 
-STRETCH = 1 << 24  # bytes of pixels under one checksum
+MAX_BYTES_A_SUM = 1 << 24  # of pixels under one checksum
+
+Shape = tuple[int, int, int]  # images, height, width
+
+
+@dataclass(frozen=True)
+class _Decoding:
+    """What is to be decoded, and how."""
+
+    paths: list[str]
+    size: int
+    crop: float
+    threads: int
+    progress: Progress
 
 
 def pixel_cache(
     manifest: Manifest,
     size: int,  # side of the square, px
     workers: int | None = None,  # threads that decode; None: one a core
-    progress=None,  # as cxr_fastai.progress.bar; None: silence
+    progress: Progress | None = None,  # None: silence
     crop: float = 0.0,  # share cut off each side
-) -> tuple[
-    dict[str, int], np.ndarray
-]:  # path -> row, and (n, size, size) uint8; read-only where it lies on disk
-    """Every image of the manifest at one size. Raises `IntegrityError` naming a file that cannot be read any more."""
-    paths = [str(manifest.root / r.path) for r in manifest.rows]
-    shape, file = (
-        (len(paths), size, size),
-        cache_dir() / "pixels" / f"{_key(manifest, size, crop)}.npy",
+) -> tuple[dict[str, int], np.ndarray]:
+    """Return every image of the manifest at one size: path -> row, and (n, size, size) uint8.
+
+    The array is read-only where it lies on disk. Raises `IntegrityError` naming a file that cannot
+    be read any more.
+    """
+    paths = [str(manifest.root / row.path) for row in manifest.rows]
+    rows = {path: i for i, path in enumerate(paths)}
+    shape = (len(paths), size, size)
+    decoding = _Decoding(
+        paths=paths,
+        size=size,
+        crop=crop,
+        threads=workers or _cores(),
+        progress=progress or SILENT,
     )
-    rows, pixels = {path: i for i, path in enumerate(paths)}, _open(file, shape, workers)
-    if pixels is not None:
-        return rows, pixels
-    try:
-        make_folder(file.parent)
-        with _alone(file):
-            pixels = _open(file, shape, workers)  # another process may have made it meanwhile
-            if pixels is None:
-                _write(file, shape, _decoded(paths, size, crop, workers, progress))
-                pixels = _open(file, shape, workers)
-    except StorageError:
-        say(
-            f"no cache in {file.parent}: pixels stay in memory. Set CXR_CACHE to a folder with room."
-        )
+    file = cache_dir() / "pixels" / f"{_key(manifest, size, crop)}.npy"
+    pixels = _open(file, shape, decoding.threads)
     if pixels is None:
-        pixels = np.stack([*_decoded(paths, size, crop, workers, progress)])
+        pixels = _made(file, shape, decoding)
     return rows, pixels
 
 
@@ -74,7 +85,27 @@ def _key(manifest: Manifest, size: int, crop: float) -> str:
     return sha256_text(json.dumps([manifest.sha256, size, float(crop), images.DECODER_VERSION]))
 
 
-def _alone(file: Path):
+def _made(file: Path, shape: Shape, decoding: _Decoding) -> np.ndarray:
+    """Decode into `file` and open it; into memory where it cannot be written."""
+    pixels = None
+    try:
+        make_folder(file.parent)
+        with _alone(file):
+            pixels = _open(file, shape, decoding.threads)  # another may have made it meanwhile
+            if pixels is None:
+                _write(file, shape, _decoded(decoding))
+                pixels = _open(file, shape, decoding.threads)
+    except StorageError:
+        say(
+            f"no cache in {file.parent}: pixels stay in memory. "
+            "Set CXR_CACHE to a folder with room."
+        )
+    if pixels is None:
+        pixels = np.stack(list(_decoded(decoding)))
+    return pixels
+
+
+def _alone(file: Path) -> AbstractContextManager[object]:
     """Hold the one right to make `file`; what a process that died has left of it goes."""
     from filelock import FileLock
 
@@ -90,8 +121,8 @@ def _alone(file: Path):
 # ---- the file
 
 
-def _open(file: Path, shape: tuple, workers: int | None):
-    """The array in `file`, mapped into memory; None where there is none of this shape, or it is damaged."""
+def _open(file: Path, shape: Shape, threads: int) -> np.ndarray | None:
+    """Map the array in `file` into memory; None for no array of this shape, or a damaged one."""
     try:
         pixels = np.load(file, mmap_mode="r")
         if (pixels.shape, pixels.dtype) != (shape, np.uint8):
@@ -99,46 +130,66 @@ def _open(file: Path, shape: tuple, workers: int | None):
         sums = np.fromfile(file, "<u4", offset=pixels.offset + pixels.nbytes)
     except (OSError, ValueError, EOFError):
         return None
-    rows = _rows_a_sum(shape)
-    with ThreadPoolExecutor(workers or _cores()) as pool:
-        actual = [*pool.map(lambda i: zlib.crc32(pixels[i : i + rows]), range(0, shape[0], rows))]
+    rows_a_sum = _rows_a_sum(shape)
+
+    def checksum(start: int) -> int:
+        return zlib.crc32(pixels[start : start + rows_a_sum])
+
+    with ThreadPoolExecutor(threads) as pool:
+        actual = list(pool.map(checksum, range(0, shape[0], rows_a_sum)))
     return pixels if actual == sums.tolist() else None
 
 
-def _rows_a_sum(shape: tuple) -> int:
-    return max(1, STRETCH // (shape[1] * shape[2]))
+def _rows_a_sum(shape: Shape) -> int:
+    return max(1, MAX_BYTES_A_SUM // (shape[1] * shape[2]))
 
 
-def _write(file: Path, shape: tuple, rows):
-    """Stream the rows into a .npy, and the checksums behind them, where NumPy does not look. Not through a memory map:
-    a full disk kills a process that writes to one.
+def _write(file: Path, shape: Shape, rows: Generator[np.ndarray, None, None]) -> None:
+    """Stream the rows into a .npy, and the checksums behind them, where NumPy does not look.
+
+    Not through a memory map: a full disk kills a process that writes to one.
     """
     with atomic_path(file) as part, open(part, "wb") as f, closing(rows):
         np.lib.format.write_array_header_1_0(f, dict(descr="|u1", fortran_order=False, shape=shape))
         sums = []
-        while block := b"".join(row.tobytes() for row in islice(rows, _rows_a_sum(shape))):
+        for block in _blocks(rows, _rows_a_sum(shape)):
             f.write(block)
             sums.append(zlib.crc32(block))
         f.write(np.array(sums, "<u4").tobytes())
 
 
+def _blocks(rows: Iterator[np.ndarray], n: int) -> Iterator[bytes]:
+    """Yield the bytes of `n` rows at a time."""
+    while True:
+        block = b"".join(row.tobytes() for row in islice(rows, n))
+        if not block:
+            return
+        yield block
+
+
 # ---- decoding
 
 
-def _decoded(paths: list[str], size: int, crop: float, workers: int | None, progress):
-    """The images in order, each (size, size) uint8. Threads: decoding releases the GIL, and on two cores they were as
-    quick as processes (NIH's PNGs of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start.
+def _decoded(what: _Decoding) -> Generator[np.ndarray, None, None]:
+    """Yield the images in order, each (size, size) uint8.
+
+    Threads: decoding releases the GIL, and on two cores they were as quick as processes (NIH's PNGs
+    of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start.
     """
-    what = f"decoding {len(paths)} images at {size} px"
+    title = f"decoding {len(what.paths)} images at {what.size} px"
 
-    def read(path):
-        return _read(path, size, crop)
+    def read(path: str) -> np.ndarray:
+        return _read(path, what.size, what.crop)
 
-    with ThreadPoolExecutor(workers or _cores()) as pool, closing(pool.map(read, paths)) as rows:
-        yield from rows if progress is None else progress(rows, len(paths), what)
+    with ThreadPoolExecutor(what.threads) as pool:
+        rows = pool.map(read, what.paths)
+        with closing(rows):  # type: ignore[type-var]  # map's iterator is a generator
+            shown: Iterable[np.ndarray] = what.progress.bar(rows, len(what.paths), title)
+            yield from shown
 
 
 def _read(path: str, size: int, crop: float) -> np.ndarray:
+    """Raise `IntegrityError` for a file that is no radiograph any more."""
     try:
         return images.resize(images.decode(path), size, crop)
     except ImageRejected as e:
@@ -148,4 +199,7 @@ def _read(path: str, size: int, crop: float) -> np.ndarray:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

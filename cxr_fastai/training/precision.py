@@ -1,17 +1,19 @@
-"""What the machine does best: the numbers a network computes in, the layout of its images, the memory it keeps.
+"""What the machine does best: the numbers a network computes in and the memory it keeps.
 
-A device in, a Precision out, and what applies it to a Learner. Decides by what the processor says it can do, and tells
-why; changes no result beyond rounding.
+A device in, a Precision out, and what applies it to a Learner. Decides by what the processor says
+it can do, and tells why; changes no result beyond rounding.
 """
 
 from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from fastai.callback.core import Callback
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 
 from cxr_fastai.core import UsageError
@@ -21,6 +23,8 @@ __all__ = ["Precision", "choose_precision", "computing", "keep_memory"]
 
 @dataclass(frozen=True)
 class Precision:
+    """The numbers that a network computes in."""
+
     name: str  # bf16 | fp16 | fp32
     why: str  # for people
 
@@ -29,7 +33,10 @@ def choose_precision(
     device: torch.device,
     wanted: str = "auto",  # auto | bf16 | fp16 | fp32
 ) -> Precision:
-    """Half precision where the device computes in it, weights and sums in fp32 all the same. Raises `UsageError`."""
+    """Choose half precision where the device computes in it; weights and sums stay in fp32.
+
+    Raises `UsageError` for fp16 on a CPU.
+    """
     if wanted == "fp16" and device.type == "cpu":
         raise UsageError(
             "precision fp16 needs a GPU: a CPU computes in bf16 or fp32. Leave --precision away."
@@ -49,9 +56,10 @@ def choose_precision(
     return Precision("fp32", "the CPU has no instructions for bf16")
 
 
-def _cpu_has(what: str) -> bool:
-    """Torch's own look at the processor; a torch without it says no."""
-    return bool(getattr(torch.cpu, f"_is_{what}_supported", lambda: False)())
+def _cpu_has(feature: str) -> bool:
+    """Ask torch what the processor can do; a torch without this question says no."""
+    is_supported = getattr(torch.cpu, f"_is_{feature}_supported", None)
+    return is_supported is not None and bool(is_supported())
 
 
 @contextmanager
@@ -59,17 +67,22 @@ def computing(
     net: torch.nn.Module,
     precision: Precision,
     device: torch.device,
-):
-    """Inside, `net` computes in bf16 and answers in fp32; fastai's own callback for this turns itself off on a CPU, and
-    leaves torch in bf16 where a step is interrupted. bf16 has fp32's range, so no gradient needs scaling. Yields the
-    callbacks that fp16, which has not, needs: fastai's own.
+) -> Iterator[list[Callback]]:
+    """Let `net` compute in bf16 inside and answer in fp32; yield the callbacks that fp16 needs.
+
+    fastai's own callback for bf16 turns itself off on a CPU, and leaves torch in bf16 where a step
+    is interrupted. bf16 has fp32's range, so no gradient needs scaling; fp16 has not, and fastai's
+    own callback scales.
     """
+    if precision.name == "fp16":
+        yield [MixedPrecision(AMPMode.FP16)]
+        return
     if precision.name != "bf16":
-        yield [MixedPrecision(AMPMode.FP16)] if precision.name == "fp16" else []
+        yield []
         return
     forward = net.forward
 
-    def in_bf16(x):
+    def in_bf16(x: torch.Tensor) -> torch.Tensor:
         with torch.autocast(device.type, torch.bfloat16):
             return forward(x).float()
 
@@ -80,11 +93,19 @@ def computing(
         del net.forward
 
 
-def keep_memory() -> bool:
-    """Let glibc keep what a step frees: by default it gives blocks above 32 MB back to the kernel, which clears each
-    page of them anew at every step. ResNet34 at 224 px on two cores: 24 -> 31 images/s in bf16. True where it was done.
+# Constants of glibc's malloc.h, and what they are set to.
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+MAX_KEPT_BLOCK = 1 << 30  # bytes
+NEVER_TRIM = 2**31 - 1
 
-    The process holds on to its peak. Constants of glibc's malloc.h: M_TRIM_THRESHOLD -1, M_MMAP_THRESHOLD -3.
+
+def keep_memory() -> bool:
+    """Let glibc keep what a step frees; return whether that was done.
+
+    By default it gives blocks above 32 MB back to the kernel, which clears each page of them anew
+    at every step. ResNet34 at 224 px on two cores: 24 -> 31 images/s in bf16. The process holds on
+    to its peak.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -92,4 +113,5 @@ def keep_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(-3, 1 << 30) and mallopt(-1, 2**31 - 1))
+    kept = mallopt(M_MMAP_THRESHOLD, MAX_KEPT_BLOCK) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM)
+    return bool(kept)
