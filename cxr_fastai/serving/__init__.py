@@ -1,1 +1,4 @@
-"""Predicting with a bundle: predict, explain, onnx, app. Imports neither fastai nor pandas on the predict path."""
+"""Predicting with a bundle: predict, explain, onnx, app.
+
+The predict path imports neither fastai nor pandas.
+"""

@@ -1,36 +1,65 @@
-"""Answer for many files: a bundle and paths in, one row a file out, as csv or as lines for a terminal.
+"""Answer for many files: a bundle and paths in, one row a file out, as csv or as terminal lines.
 
-A file that cannot be read becomes a row that says why, and the others carry on: rows out = files in, always.
-Never writes beside the images, never imports fastai or pandas, never unpickles.
+A file that cannot be read becomes a row that says why, and the others carry on: rows out = files
+in, always. Never writes beside the images, never imports fastai or pandas, never unpickles.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO, TypedDict
 
 import torch
 
-from cxr_fastai.core import CxrError, StorageError, UsageError, one_line, printable, write_text
+from cxr_fastai.bundle.bundle import Bundle
+from cxr_fastai.core import (
+    CxrError,
+    StorageError,
+    UsageError,
+    one_line,
+    printable,
+    write_text,
+)
+from cxr_fastai.csv_cells import to_csv
 from cxr_fastai.images import is_image_name
-from cxr_fastai.manifest import to_csv
+from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import NONE
 
-__all__ = ["find_images", "predict_paths", "worklist", "write_csv", "format_rows"]
+__all__ = ["Row", "find_images", "predict_paths", "worklist", "write_csv", "format_rows"]
 
-COLUMNS = ("path", "label", "abstained", "reason", "error")
+COLUMNS = ("path", "label", "abstained", "reason", "error")  # of a csv, before risk and prob_CLASS
+
+AnyPath = str | os.PathLike[str]
+
+
+class Row(TypedDict):
+    """What is said of one file; plain JSON."""
+
+    path: str
+    label: str | None  # None: it abstained, or could not be read
+    risk: float | None  # 0-1; None where the bundle has none, or the file could not be read
+    probs: dict[str, float]  # class -> probability; empty where the file could not be read
+    abstained: bool
+    reason: str  # why it abstained
+    error: str  # why the file could not be read
 
 
 # ---- find
 
 
 def find_images(
-    paths: Iterable,  # files, taken as given whatever their names; folders, searched to the bottom for image names
+    paths: Iterable[AnyPath],  # files, taken as given whatever their names; folders, searched to
+    # the bottom for image names
 ) -> list[Path]:  # in the order given, each folder's sorted
-    """List the files to predict. Raises `UsageError` where a path does not exist or nothing is found."""
-    paths, found = [Path(p) for p in paths], []
-    for path in paths:
+    """List the files to predict.
+
+    Raises `UsageError` where a path does not exist or nothing is found.
+    """
+    given = [Path(path) for path in paths]
+    found: list[Path] = []
+    for path in given:
         if path.is_dir():
             found += _images_in(path)
         elif os.path.lexists(path):
@@ -39,149 +68,223 @@ def find_images(
             raise UsageError(f"no such file or folder: {printable(path)}")
     if found:
         return found
+    places = ", ".join(printable(path) for path in given)
     raise UsageError(
-        f"no images in {', '.join(map(printable, paths)) or 'an empty list of paths'}: "
+        f"no images in {places or 'an empty list of paths'}: "
         "expected image files, or folders that hold some"
     )
 
 
 def _images_in(folder: Path) -> list[Path]:
-    """Image files below `folder`, sorted. Links to folders are not followed, so loops end; hidden files are left out."""
+    """List the image files below `folder`, sorted.
 
-    def refuse(e: OSError):
-        raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
+    Links to folders are not followed, so loops end; hidden files are left out.
+    """
+    found = []
+    for parent, _, names in os.walk(folder, onerror=_refuse):
+        for name in names:
+            if is_image_name(name) and not name.startswith("."):
+                found.append(Path(parent) / name)
+    return sorted(found)
 
-    walk = os.walk(folder, onerror=refuse)
-    found = (Path(at) / name for at, _, names in walk for name in names)
-    return sorted(p for p in found if is_image_name(p) and not p.name.startswith("."))
+
+def _refuse(e: OSError) -> None:
+    """Raise `StorageError` for a folder that cannot be listed.
+
+    os.walk would pass over it in silence.
+    """
+    raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
 
 
 # ---- predict
 
 
 def predict_paths(
-    bundle,  # of load_bundle
-    paths: Iterable,  # files, as find_images lists them
-    progress=None,  # as cxr_fastai.progress.bar: progress(iterable, total, what); None: silence
+    bundle: Bundle,  # of load_bundle
+    paths: Iterable[AnyPath],  # files, as find_images lists them
+    progress: Progress | None = None,  # None: silence
     bs: int = 32,  # images at a time
-) -> list[dict]:  # a row a file, in order: path, label, risk, probs, abstained, reason, error
+) -> list[Row]:  # a row a file, in order
     """Predict every file. An unreadable one gets `error` and no label."""
-    paths = list(paths)
-    batches = [paths[i : i + bs] for i in range(0, len(paths), bs)]
-    shown = (
-        progress(batches, len(batches), f"predicting {len(paths)} images") if progress else batches
-    )
-    return [row for batch in shown for row in _predict_batch(bundle, batch)]
-
-
-def _predict_batch(bundle, paths: list) -> list[dict]:
-    rows, tensors = [_row(path) for path in paths], []
-    for row, path in zip(rows, paths):
-        try:
-            tensors.append(bundle.tensor(path))
-        except (CxrError, OSError) as e:
-            row["error"] = one_line(e)
-    readable = [row for row in rows if not row["error"]]
-    probs = bundle.probs_of(torch.stack(tensors)) if tensors else ()
-    risks = bundle.risk(probs) if readable else None
-    for i, (row, p) in enumerate(zip(readable, probs)):
-        answer = bundle.decide(p)
-        if risks is not None:
-            row["risk"] = float(risks[i])
-        row.update(
-            label=answer.label, probs=answer.probs, abstained=answer.abstained, reason=answer.reason
-        )
+    progress = progress or SILENT
+    files = list(paths)
+    starts = range(0, len(files), bs)
+    what = f"predicting {len(files)} images"
+    rows: list[Row] = []
+    for start in progress.bar(starts, len(starts), what):
+        rows += _predict_batch(bundle, files[start : start + bs])
     return rows
 
 
-def _row(path) -> dict:
-    return dict(
-        path=str(path), label=None, risk=None, probs={}, abstained=False, reason="", error=""
+def _predict_batch(bundle: Bundle, paths: Sequence[AnyPath]) -> list[Row]:
+    """Predict files that are in memory together."""
+    rows = []
+    readable = []
+    tensors = []
+    for path in paths:
+        row = _empty_row(path)
+        rows.append(row)
+        try:
+            tensors.append(bundle.tensor(path))
+            readable.append(row)
+        except (CxrError, OSError) as e:
+            row["error"] = one_line(e)
+    if readable:
+        _answer(bundle, readable, torch.stack(tensors))
+    return rows
+
+
+def _empty_row(path: AnyPath) -> Row:
+    """Make the row of a file before anything is known of it."""
+    return Row(
+        path=str(path),
+        label=None,
+        risk=None,
+        probs={},
+        abstained=False,
+        reason="",
+        error="",
     )
 
 
+def _answer(
+    bundle: Bundle,
+    rows: list[Row],  # changed in place
+    batch: torch.Tensor,  # an input a row
+) -> None:
+    """Write into each row what the bundle says of its radiograph."""
+    probs = bundle.probs_of(batch)
+    risks = bundle.risk(probs)
+    for i, row in enumerate(rows):
+        answer = bundle.decide(probs[i])
+        row["label"] = answer.label
+        row["probs"] = answer.probs
+        row["abstained"] = answer.abstained
+        row["reason"] = answer.reason
+        if risks is not None:
+            row["risk"] = float(risks[i])
+
+
 def worklist(
-    rows: list[dict],  # of predict_paths
-) -> list[
-    dict
-]:  # those that could not be read first, as somebody must look at them; then the highest risk first
-    """The order to read radiographs in. Raises `UsageError` where the bundle has no risk to order by."""
-    if any(not r["error"] and r["risk"] is None for r in rows):
+    rows: list[Row],  # of predict_paths
+) -> list[Row]:
+    """Order rows as radiographs are to be read.
+
+    Those that could not be read come first, as somebody must look at them; then the highest risk.
+    Raises `UsageError` where the bundle has no risk to order by.
+    """
+    if any(row["risk"] is None and not row["error"] for row in rows):
         raise UsageError(
-            "this bundle has no risk to order a worklist by: none of its classes means nothing found. "
-            "Train for a recipe with key negative, as triage, or for findings, as nih14."
+            "this bundle has no risk to order a worklist by: none of its classes means nothing "
+            "found. Train for a recipe with key negative, as triage, or for findings, as nih14."
         )
-    return sorted(rows, key=lambda r: (not r["error"], -(r["risk"] or 0.0)))
+    return sorted(rows, key=_reading_order)
+
+
+def _reading_order(row: Row) -> tuple[bool, float]:
+    """Give the key to sort by: errors first, then from the highest risk to the lowest."""
+    was_read = not row["error"]
+    risk = row["risk"] or 0.0
+    return was_read, -risk
 
 
 # ---- show
 
 
 def write_csv(
-    rows: list[dict],  # of predict_paths
-    file,  # a path, written whole or not at all, or an open text file
-):
-    """Write one line a row: path, label, abstained, reason, error, then risk, where the bundle has one, and prob_CLASS
-    columns with 6 decimals.
+    rows: list[Row],  # of predict_paths
+    file: AnyPath | TextIO,  # a path, written whole or not at all, or an open text file
+) -> None:
+    """Write one line a row.
+
+    Columns: path, label, abstained, reason, error, then risk, where the bundle has one, and
+    prob_CLASS with 6 decimals.
     """
-    classes, risk = _classes(rows), ["risk"] * any(row["risk"] is not None for row in rows)
-    table = [
-        {
-            **{k: _cell(row[k]) for k in COLUMNS},
-            **{k: _share(row[k]) for k in risk},
-            **{f"prob_{c}": _share(row["probs"].get(c)) for c in classes},
-        }
-        for row in rows
-    ]
-    text = to_csv(table, [*COLUMNS, *risk, *(f"prob_{c}" for c in classes)])
-    if hasattr(file, "write"):
-        file.write(text)
-    else:
+    has_risk = any(row["risk"] is not None for row in rows)
+    classes = _classes(rows)
+    risk_column = ["risk"] if has_risk else []
+    class_columns = [f"prob_{name}" for name in classes]
+    cells = [_cells(row, classes, has_risk) for row in rows]
+    text = to_csv(cells, [*COLUMNS, *risk_column, *class_columns])
+    if isinstance(file, (str, os.PathLike)):
         write_text(file, text)
+    else:
+        file.write(text)
 
 
-def _classes(rows) -> list[str]:
-    return list(dict.fromkeys(c for row in rows for c in row["probs"]))
+def _classes(rows: list[Row]) -> list[str]:
+    """List the classes of all rows, in the order in which they come first."""
+    names: list[str] = []
+    for row in rows:
+        names += row["probs"]
+    return list(dict.fromkeys(names))
 
 
-def _share(p) -> str:
-    return "" if p is None else f"{p:.6f}"
+def _cells(
+    row: Row,
+    classes: list[str],  # of all rows
+    has_risk: bool,  # whether any row has one
+) -> dict[str, str]:
+    """Turn a row into the cells of a csv, by column."""
+    cells = {
+        "path": _spelled_out(row["path"]),
+        "label": _spelled_out(row["label"] or ""),
+        "abstained": "true" if row["abstained"] else "false",
+        "reason": _spelled_out(row["reason"]),
+        "error": _spelled_out(row["error"]),
+    }
+    if has_risk:
+        cells["risk"] = _six_decimals(row["risk"])
+    for name in classes:
+        cells[f"prob_{name}"] = _six_decimals(row["probs"].get(name))
+    return cells
 
 
-def _cell(value) -> str:
-    """A value as text; bytes of a path that are no UTF-8 are spelled out."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value if value is not None else "").encode("utf-8", "backslashreplace").decode()
+def _six_decimals(probability: float | None) -> str:
+    """Write a probability; blank where there is none."""
+    return "" if probability is None else f"{probability:.6f}"
+
+
+def _spelled_out(text: str) -> str:
+    """Spell out the bytes of a path that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def format_rows(
-    rows: list[dict],  # of predict_paths
-    display: dict
-    | None = None,  # class -> name for people, as Bundle.display; classes without one show as they are
+    rows: list[Row],  # of predict_paths
+    display: Mapping[str, str] | None = None,  # class -> name for people, as Bundle.display;
+    # classes without one show as they are
 ) -> str:  # one aligned line a row, no final newline
-    """Rows for a terminal: path, answer, its probability or why there is none."""
-    lines = [_line(row, display or {}) for row in rows]
-    widths = [max((len(line[i]) for line in lines), default=0) for i in (0, 1)]
-    return "\n".join(
-        f"{path:<{widths[0]}}  {answer:<{widths[1]}}  {why}".rstrip() for path, answer, why in lines
-    )
+    """Write rows for a terminal: path, answer, its probability or why there is none."""
+    names = display or {}
+    paths = [printable(row["path"]) for row in rows]
+    words = [_answer_words(row, names) for row in rows]
+    path_width = max((len(path) for path in paths), default=0)
+    answer_width = max((len(answer) for answer, _ in words), default=0)
+    lines = []
+    for path, (answer, why) in zip(paths, words):
+        line = f"{path.ljust(path_width)}  {answer.ljust(answer_width)}  {why}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
 
 
-def _line(row: dict, display: dict) -> tuple[str, str, str]:
-    path, probs = printable(row["path"]), row["probs"]
+def _answer_words(
+    row: Row,
+    display: Mapping[str, str],  # class -> name for people
+) -> tuple[str, str]:
+    """Say the answer, and its probability or why there is none."""
+    label = row["label"]
+    probs = row["probs"]
     if row["error"]:
-        return path, "not read", printable(row["error"])
-    if row["abstained"]:
-        return path, "no answer", printable(row["reason"])
-    if row["label"] == NONE:
-        return path, "none of the findings", f"{max(probs.values()):.3f} at most"
-    classes, risk = (
-        row["label"].split("|"),
-        "" if row["risk"] is None else f"; risk {row['risk']:.3f}",
-    )
-    return (
-        path,
-        ", ".join(display.get(c, c) for c in classes),
-        ", ".join(f"{probs[c]:.3f}" for c in classes) + risk,
-    )
+        return "not read", printable(row["error"])
+    if label is None:
+        return "no answer", printable(row["reason"])
+    if label == NONE:
+        highest = max(probs.values())
+        return "none of the findings", f"{highest:.3f} at most"
+    classes = label.split("|")
+    answer = ", ".join(display.get(name, name) for name in classes)
+    why = ", ".join(f"{probs[name]:.3f}" for name in classes)
+    if row["risk"] is not None:
+        why += f"; risk {row['risk']:.3f}"
+    return answer, why

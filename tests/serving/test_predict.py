@@ -17,9 +17,16 @@ import torch
 from PIL import Image
 
 from cxr_fastai import core
-from cxr_fastai.bundle.store import load_bundle, save_bundle
-from cxr_fastai.models import networks as models
-from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, worklist, write_csv
+from cxr_fastai.bundle import load_bundle, save_bundle
+from cxr_fastai.models.networks import build_network
+from cxr_fastai.serving.predict import (
+    Row,
+    find_images,
+    format_rows,
+    predict_paths,
+    worklist,
+    write_csv,
+)
 
 VOCAB = ["covid_19", "normal"]
 META = dict(
@@ -40,7 +47,7 @@ def made(tmp_path_factory):
     torch.manual_seed(0)
     return save_bundle(
         tmp_path_factory.mktemp("run") / "bundle",
-        models.build_network("resnet18", len(VOCAB)),
+        build_network("resnet18", len(VOCAB)),
         META,
     )
 
@@ -65,7 +72,7 @@ def folder(tmp_path):
 
 
 def row(path="a.png", label="normal", probs=(0.25, 0.75), **kw):
-    plain = dict(
+    plain = Row(
         path=path,
         label=label,
         risk=None,
@@ -148,15 +155,28 @@ def test_a_batch_without_a_readable_file_is_no_problem(bundle, folder):
     assert [r["label"] for r in predict_paths(bundle, [folder / "notes.txt"] * 2)] == [None, None]
 
 
-def test_progress_wraps_the_batches(bundle, folder):
-    seen = []
+class Shown:
+    "A Progress that keeps what it was asked to show."
 
-    def show(items, total, what):
-        seen.append((total, what))
-        return items
+    def __init__(self):
+        self.bars = []
 
-    rows = predict_paths(bundle, iter(find_images([folder])), progress=show, bs=2)
-    assert seen == [(2, "predicting 3 images")] and len(rows) == 3
+    def bar(self, items, total, what):
+        items = list(items)
+        self.bars.append((len(items), total, what))
+        yield from items
+
+    def meter(self, total, done, what):
+        raise AssertionError("no bytes are fetched here")
+
+    def say(self, text):
+        raise AssertionError("rows say what there is to say")
+
+
+def test_progress_is_shown_batches(bundle, folder):
+    shown = Shown()
+    rows = predict_paths(bundle, iter(find_images([folder])), progress=shown, bs=2)
+    assert shown.bars == [(2, 2, "predicting 3 images")] and len(rows) == 3
 
 
 def test_rows_are_plain_json(bundle, folder):
@@ -322,6 +342,27 @@ def test_loading_and_predicting_import_neither_fastai_nor_pandas_and_unpickle_no
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]" and len(done.stdout.splitlines()) == 1 + 3 + 1
+
+
+def test_a_risk_and_findings_are_shown_behind_the_answer():
+    rows = [
+        row("a", "normal", risk=0.25),
+        row("b", "none", (0.2, 0.1)),
+    ]
+    assert format_rows(rows).splitlines() == [
+        "a  normal                0.750; risk 0.250",
+        "b  none of the findings  0.200 at most",
+    ]
+
+
+def test_a_folder_that_cannot_be_listed_is_a_storage_error(monkeypatch, tmp_path):
+    def walk(folder, onerror):
+        onerror(PermissionError(13, "Permission denied", str(folder)))
+        return []
+
+    monkeypatch.setattr(os, "walk", walk)
+    with pytest.raises(core.StorageError, match="cannot read .*Permission denied"):
+        find_images([tmp_path])
 
 
 def test_predicting_writes_nothing_beside_the_images(bundle, folder):
