@@ -47,7 +47,7 @@ BLANK = dict.fromkeys(
 
 
 @dataclass(frozen=True)
-class ScannedImage:
+class SeenRequest:
     "A request as it came."
 
     call: str  # GetDataset, DownloadDataset, ..; or the path
@@ -81,7 +81,7 @@ class Endpoint:
         "Answer `call` (or a path) with each of `answers` once, (status, headers, body) or HANG, then as usual."
         self._said[call] = list(answers)
 
-    def calls(self, call) -> list[ScannedImage]:
+    def calls(self, call) -> list[SeenRequest]:
         return [s for s in self.seen if s.call == call]
 
     def kaggle_env(self, home, **more) -> dict:
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         e, path = self.server.endpoint, urlsplit(self.path).path
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         call, asked = _kaggle_call(self.path, body)
-        e.seen.append(ScannedImage(call or path, self.command, dict(self.headers), asked))
+        e.seen.append(SeenRequest(call or path, self.command, dict(self.headers), asked))
         said = e._said.get(call or path)
         answer = said.pop(0) if said else None
         if answer == HANG:

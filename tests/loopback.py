@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class ScannedImage:
+class SeenRequest:
     "A request as it came."
 
     method: str
@@ -46,7 +46,7 @@ class serve:
         self.server.shutdown()
         self.server.server_close()
 
-    def asked(self, path: str) -> list[ScannedImage]:
+    def asked(self, path: str) -> list[SeenRequest]:
         return [s for s in self.log if s.path == path]
 
     def behaviour(self, path: str):
@@ -72,7 +72,7 @@ class Call(BaseHTTPRequestHandler):
         u = urlsplit(self.path)
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.web = self.server.web
-        self.seen = ScannedImage(self.command, u.path, parse_qs(u.query), self.headers, self.body)
+        self.seen = SeenRequest(self.command, u.path, parse_qs(u.query), self.headers, self.body)
         self.web.log.append(self.seen)
         try:
             self.web.behaviour(u.path)(self)

@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 
-from cxr_fastai.curation.fetch.archives import LIMITS, Member, unpack
+from cxr_fastai.curation.fetch.archives import UNPACK_LIMITS, Member, unpack
 
 NOISE = random.Random(0).randbytes(200_000)
 FILES = {
@@ -231,7 +231,7 @@ TAR = tar_of(FILES)
 # ---- what is asked of every answer
 
 
-def run(tmp_path, data, limits=LIMITS, **kwargs):
+def run(tmp_path, data, limits=UNPACK_LIMITS, **kwargs):
     (tmp_path / "in").mkdir(exist_ok=True)
     (tmp_path / "in" / "archive.bin").write_bytes(data)
     try:

@@ -1,6 +1,7 @@
-"""Kaggle's datasets, asked through kagglesdk, the SDK beneath the official client's command line. (That one signs in
-over the network when it is imported, prints, exits, and sets no timeouts.) Returns Checks and Plans; downloads
-nothing.
+"""Kaggle's datasets, asked through kagglesdk, the SDK beneath the official client's command line.
+
+A Source -> a Check or a Plan; it downloads nothing. (The command line itself signs in over the
+network when it is imported, prints, exits, and sets no timeouts.)
 """
 
 from __future__ import annotations
@@ -10,130 +11,101 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
+from cxr_fastai.catalog import Source
 from cxr_fastai.core import CatalogError
-from cxr_fastai.curation.fetch.plan import (
+from cxr_fastai.curation.fetch.mirrors import mirror_way
+from cxr_fastai.curation.fetch.plan import Check, Part, Plan, catalogue_pin, refusal
+from cxr_fastai.curation.fetch.server import (
     TIMEOUT,
-    Check,
-    Part,
-    Plan,
-    length,
-    mirror_way,
-    patiently,
-    pin_of,
-    refused,
-    told,
+    Replies,
+    ask_with_retries,
+    refusals_in_words,
+    size_in_answer,
 )
 
 __all__ = ["check_kaggle", "plan_kaggle"]
 
+T = TypeVar("T")
+SERVER = "Kaggle"  # in messages
 
-def _dataset(source) -> tuple[str, str, str]:
-    """(owner, name, pinned version or blank)"""
+
+class Dataset(NamedTuple):
+    """A Kaggle dataset as the catalogue's column handle names it."""
+
+    owner: str
+    name: str
+    version: str  # pinned, or blank
+
+
+def check_kaggle(source: Source) -> Check:
+    """Ask whether the archive would come, and how large it is. Raises `Refused`."""
+    version = _dataset(source).version
+    size = None
+    if not version:
+        version, size = _current_version(source)
+    answer, exact_size = _open_archive(source, version)
+    answer.close()
+    return Check("ready", f"version {version}", size=exact_size or size)
+
+
+def plan_kaggle(
+    source: Source,
+    version: str,  # to have instead of the handle's, or blank
+) -> Plan:
+    """Plan the one archive of a dataset. Asks only where no version is known. Raises `Refused`."""
+    dataset = _dataset(source)
+    number = version or dataset.version or _current_version(source)[0]
+
+    def where() -> tuple[Any, dict[str, str]]:
+        answer, _ = _open_archive(source, number)
+        if not answer.history:
+            # sent at once, not by a signed link that could be asked for a range
+            return answer, {}
+        answer.close()
+        return answer.url, {}
+
+    archive = Part(
+        name=f"{dataset.name}.zip",
+        archive=True,
+        strip=0,
+        pin=catalogue_pin(source, dataset.version, number),
+        where=where,
+        key=f"kaggle/{dataset.owner}/{dataset.name}@{number}",
+    )
+    return Plan(number, (archive,))
+
+
+def _dataset(source: Source) -> Dataset:
+    """Read the handle OWNER/NAME@VERSION. Raises `CatalogError`."""
     handle, _, version = source.handle.partition("@")
     if version and not re.fullmatch("[1-9][0-9]*", version):
         raise CatalogError(
             f"{source.id}, column handle: {source.handle!r}: Kaggle's versions are whole numbers: "
             f"expected {handle}@NUMBER."
         )
-    return (*handle.split("/"), version)
+    owner, name = handle.split("/")
+    return Dataset(owner, name, version)
 
 
-def _ways() -> str:
-    """How to sign in. The client for Python 3.10 knows fewer ways."""
-    import kagglesdk
+# ---- questions
 
-    newer = (
-        "`kaggle auth login`; ~/.kaggle/access_token; "
-        if hasattr(kagglesdk, "KaggleCredentials")
-        else ""
-    )
-    return (
-        "Sign in with a token from https://www.kaggle.com/settings in one of these ways: KAGGLE_API_TOKEN; "
-        f"{newer}KAGGLE_USERNAME and KAGGLE_KEY; ~/.kaggle/kaggle.json (or KAGGLE_CONFIG_DIR's)."
+
+def _current_version(source: Source) -> tuple[str, int | None]:
+    """Ask for the newest version and its bytes."""
+    from kagglesdk.datasets.types.dataset_api_service import (  # type: ignore[import-untyped]  # no types
+        ApiGetDatasetRequest,
     )
 
-
-def _says(source, signed: bool) -> dict:
-    page = "https://www.kaggle.com/datasets/" + source.handle.split("@")[0]
-    wanted = "sign_in", "Kaggle wants you to sign in", _ways()
-    refuses = "sign_in", "Kaggle refuses your token (401)", _ways()
-    withheld = (
-        "forbidden",
-        "Kaggle does not give it to you (403)",
-        f"Open {page} signed in and accept its licence or "
-        "rules there; where no page shows, the dataset became private.",
-    )
-    moved = (
-        "moved",
-        f"Kaggle has no {source.handle} (404)",
-        f"Look at {page} for its new place and correct the "
-        f"catalogue's column handle, or {mirror_way(source)}.",
-    )
-    return {401: refuses if signed else wanted, 403: withheld if signed else wanted, 404: moved}
-
-
-def _api_key() -> tuple[str | None, str | None]:
-    """(user, key) of the older tokens. The SDK itself reads only ~/.kaggle/kaggle.json; the rest is as in the client."""
-    home, xdg = (
-        Path.home() / ".kaggle",
-        Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"),
-    )
-    folder = os.environ.get("KAGGLE_CONFIG_DIR") or (home if home.exists() else xdg / "kaggle")
-    try:
-        said = json.loads((Path(folder) / "kaggle.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        said = {}
-    said = said if isinstance(said, dict) else {}
-    return tuple(os.environ.get(f"KAGGLE_{c}".upper()) or said.get(c) for c in ("username", "key"))
-
-
-def _ready_session(client):
-    """The client's session with what the client leaves out: timeouts, large answers left unread, `kaggle auth login`."""
-    from requests.adapters import HTTPAdapter
-
-    class Timed(HTTPAdapter):
-        def send(self, *args, **kw):
-            return super().send(*args, **{**kw, "timeout": kw.get("timeout") or TIMEOUT})
-
-    session = client.http_client()._session
-    session.stream = True
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, Timed())
-    if session.auth is None:
-        try:
-            from kagglesdk import KaggleCredentials
-        except ImportError:
-            return session  # the client for Python 3.10 knows no such sign-in
-        login = KaggleCredentials.load(client)
-        if login and (token := login.get_access_token()):
-            session.auth = client.http_client().BearerAuth(token)
-    return session
-
-
-def _kaggle(source, ask: Callable):
-    """ask(the SDK's dataset service), patiently. Raises `Refused`."""
-    from kagglesdk import KaggleClient
-
-    user, key = _api_key()
-    with told(source, "Kaggle", _says(source, False)):
-        client = KaggleClient(username=user, password=key)
-        with client:
-            signed = _ready_session(client).auth is not None
-            with told(source, "Kaggle", _says(source, signed)):
-                return patiently(lambda: ask(client.datasets.dataset_api_client))
-
-
-def _kaggle_current(source) -> tuple[str, int | None]:
-    """(current version, its bytes)"""
-    from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
-
+    dataset = _dataset(source)
     request = ApiGetDatasetRequest()
-    request.owner_slug, request.dataset_slug, _ = _dataset(source)
-    info = _kaggle(source, lambda service: service.get_dataset(request))
+    request.owner_slug = dataset.owner
+    request.dataset_slug = dataset.name
+    info = _ask(source, lambda service: service.get_dataset(request))
     if info.current_version_number:
         return str(info.current_version_number), info.total_bytes or None
-    raise refused(
+    raise refusal(
         source,
         "unreachable",
         "Kaggle does not tell its current version",
@@ -141,38 +113,121 @@ def _kaggle_current(source) -> tuple[str, int | None]:
     )
 
 
-def _kaggle_archive(source, version: str):
-    """The open answer that holds a version's archive, unread, and its bytes."""
+def _open_archive(source: Source, version: str) -> tuple[Any, int | None]:
+    """Return the open answer that holds a version's archive, unread, and its bytes."""
     from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
 
+    dataset = _dataset(source)
     request = ApiDownloadDatasetRequest()
-    request.owner_slug, request.dataset_slug, _ = _dataset(source)
+    request.owner_slug = dataset.owner
+    request.dataset_slug = dataset.name
     request.dataset_version_number = int(version)
-    r = _kaggle(source, lambda service: service.download_dataset(request))
-    return r, length(source, r, "Kaggle")
+    answer = _ask(source, lambda service: service.download_dataset(request))
+    return answer, size_in_answer(source, answer, SERVER)
 
 
-def check_kaggle(source) -> Check:
-    version, size = _dataset(source)[2], None
-    if not version:
-        version, size = _kaggle_current(source)
-    answer, exact = _kaggle_archive(source, version)
-    answer.close()
-    return Check("ready", f"version {version}", size=exact or size)
+def _ask(source: Source, question: Callable[[Any], T]) -> T:
+    """Put a question to the SDK's dataset service, again where that may help. Raises `Refused`."""
+    from kagglesdk import KaggleClient  # type: ignore[import-untyped]  # the SDK has no types
+
+    user, key = _api_key()
+    with refusals_in_words(source, SERVER, _replies(source, signed_in=False)):
+        client = KaggleClient(username=user, password=key)
+        with client:
+            signed_in = _ready_session(client).auth is not None
+            with refusals_in_words(source, SERVER, _replies(source, signed_in)):
+                return ask_with_retries(lambda: question(client.datasets.dataset_api_client))
 
 
-def plan_kaggle(source, version: str) -> Plan:
-    owner, name, pinned = _dataset(source)
-    version = version or pinned or _kaggle_current(source)[0]
-
-    def where():
-        answer, _ = _kaggle_archive(source, version)
-        if not answer.history:
-            return answer, {}  # sent at once, not by a signed link that could be asked for a range
-        answer.close()
-        return answer.url, {}
-
-    pin = pin_of(source, pinned, version)
-    return Plan(
-        version, (Part(f"{name}.zip", True, 0, pin, where, f"kaggle/{owner}/{name}@{version}"),)
+def _replies(source: Source, signed_in: bool) -> Replies:
+    """Say what Kaggle's statuses mean."""
+    page = "https://www.kaggle.com/datasets/" + source.handle.split("@")[0]
+    wants_sign_in = Check("sign_in", "Kaggle wants you to sign in", _ways_to_sign_in())
+    refuses_token = Check("sign_in", "Kaggle refuses your token (401)", _ways_to_sign_in())
+    withholds = Check(
+        "forbidden",
+        "Kaggle does not give it to you (403)",
+        f"Open {page} signed in and accept its licence or "
+        "rules there; where no page shows, the dataset became private.",
     )
+    has_moved = Check(
+        "moved",
+        f"Kaggle has no {source.handle} (404)",
+        f"Look at {page} for its new place and correct the "
+        f"catalogue's column handle, or {mirror_way(source)}.",
+    )
+    if signed_in:
+        return {401: refuses_token, 403: withholds, 404: has_moved}
+    return {401: wants_sign_in, 403: wants_sign_in, 404: has_moved}
+
+
+# ---- signing in
+
+
+def _ways_to_sign_in() -> str:
+    """List the ways. The client for Python 3.10 knows fewer."""
+    import kagglesdk
+
+    newer_ways = ""
+    if hasattr(kagglesdk, "KaggleCredentials"):
+        newer_ways = "`kaggle auth login`; ~/.kaggle/access_token; "
+    return (
+        "Sign in with a token from https://www.kaggle.com/settings in one of these ways: "
+        f"KAGGLE_API_TOKEN; {newer_ways}KAGGLE_USERNAME and KAGGLE_KEY; "
+        "~/.kaggle/kaggle.json (or KAGGLE_CONFIG_DIR's)."
+    )
+
+
+def _api_key() -> tuple[str | None, str | None]:
+    """Return (user, key) of the older tokens.
+
+    The SDK itself reads only ~/.kaggle/kaggle.json; the rest is as in the client.
+    """
+    stated = _kaggle_json()
+    user = os.environ.get("KAGGLE_USERNAME") or stated.get("username")
+    key = os.environ.get("KAGGLE_KEY") or stated.get("key")
+    return user, key
+
+
+def _kaggle_json() -> dict[str, Any]:
+    """Return what kaggle.json says; nothing where there is none or it is no JSON object."""
+    home = Path.home() / ".kaggle"
+    xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
+    usual = home if home.exists() else xdg
+    folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or usual)
+    try:
+        stated = json.loads((folder / "kaggle.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
+def _ready_session(client: Any) -> Any:  # a requests.Session
+    """Return the client's session with what the client leaves out.
+
+    That is timeouts, large answers left unread, and the sign-in of `kaggle auth login`.
+    """
+    from requests.adapters import HTTPAdapter
+
+    class TimedAdapter(HTTPAdapter):
+        """Sets the timeouts where the client sets none."""
+
+        def send(self, *args: Any, **kwargs: Any) -> Any:
+            kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
+            return super().send(*args, **kwargs)
+
+    session = client.http_client()._session
+    session.stream = True
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, TimedAdapter())
+    if session.auth is not None:
+        return session
+    try:
+        from kagglesdk import KaggleCredentials
+    except ImportError:
+        return session  # the client for Python 3.10 knows no such sign-in
+    login = KaggleCredentials.load(client)
+    token = login.get_access_token() if login else None
+    if token:
+        session.auth = client.http_client().BearerAuth(token)
+    return session

@@ -1,316 +1,274 @@
-"""The unfinished file of a download. Takes a store folder and a key, adopts what a dead process left under that key,
-hashes what is written, and ends as store/<sha256>, as store/<key>.corrupt, or kept for the next run. Asks no network;
-never trusts bytes of an earlier run whose checksum it has not seen again.
+"""The unfinished file of a download: bytes that come, and what a later run needs to go on.
 
-    .KEY.HOST.PID-N.part   the bytes; N counts within the process, so that no two writers share a file
-    .KEY.HOST.PID-N.json   what they are of, and the SHA-256 of the first `done` of them at the last checkpoint
+A store folder and a key -> store/<sha256>, or store/KEY.corrupt, or what is kept for the next
+run. It goes on from what a run that was killed left under that key, and never trusts bytes of an
+earlier run whose checksum it has not seen again. It asks no network.
 
-KEY is a SHA-256 of the key, cut to 32 digits: no address stands in a name or in a file.
+    .KEY.part   the bytes
+    .KEY.json   what they are of, and the SHA-256 of the first `done` of them at the last checkpoint
+
+KEY is a SHA-256 of the key, cut to 32 digits: no address stands in a name or in a file. There is
+one unfinished file a key, and one writer: whoever makes a Partial holds a file lock over the key
+(fetch_one.py does). A new start is a new file, so that even where locks do not hold (two
+machines, a file system that always says yes) no two writers of different contents share one; the
+writer whose file is no longer the one of that name stops with an error.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-import re
-import socket
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
 
-from cxr_fastai.core import IntegrityError, StorageError, sha256_text
+from cxr_fastai.core import IntegrityError, StorageError, StrPath, sha256_text
 
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # Windows: who lives is judged by age alone
+__all__ = ["Partial", "disk_errors", "key_name", "REMEDY"]
 
-__all__ = ["Partial", "disk", "MEND"]
+CHECKPOINT_SECONDS = 5.0  # between checkpoints: the most that a kill costs
+READ_BYTES = 1 << 20  # read at once
+REMEDY = "Free space or permission there, or choose another folder: set CXR_CACHE."
 
-EVERY = 5.0  # seconds between checkpoints: the most that a kill costs
-STALE = 86400  # seconds without a write after which another machine's file is nobody's
-CHUNK = 1 << 20  # bytes read at once
-MEND = "Free space or permission there, or choose another folder: set CXR_CACHE."
-HOST = re.sub(r"[^\w-]", "_", socket.gethostname())
-_COUNT = itertools.count()
-_ACTIVE: set[str] = set()  # stems that this process writes
+
+def key_name(key: str) -> str:
+    """Return the name that stands for a key on disk: 32 hex digits."""
+    return sha256_text(key)[:32]
 
 
 @contextmanager
-def disk(folder):
-    """Turns what the disk refuses into a `StorageError`."""
+def disk_errors(folder: StrPath) -> Iterator[None]:
+    """Turn what the disk refuses into a `StorageError`."""
     try:
         yield
     except OSError as e:
-        raise StorageError(f"cannot write in {folder}: {e.strerror or e}. {MEND}") from e
+        raise StorageError(f"cannot write in {folder}: {e.strerror or e}. {REMEDY}") from e
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of the sidecar: what the first `done` bytes are."""
+
+    key: str  # SHA-256 of the key, all 64 digits
+    validator: str  # strong ETag or Last-Modified
+    etag: str  # as it came, or blank
+    size: int | None  # bytes in the end; None where the server does not say
+    done: int  # bytes
+    sha256: str  # of those bytes
 
 
 class Partial:
-    """Bytes that come, their running SHA-256, and what a later run needs to go on. A context manager."""
+    """Bytes that come, their running SHA-256, and what a later run needs to go on.
+
+    A context manager. The caller holds the key's lock as long.
+    """
+
+    file: BinaryIO  # open from entering to leaving
 
     def __init__(
         self,
         store: Path,  # folder, which exists
         key: str,  # identity of the thing across runs
-        adopt=True,  # go on from what a dead process left
     ):
-        self.store, self.key, self.adopt = Path(store), sha256_text(key), adopt
-        self.stem = f".{self.key[:32]}.{HOST}.{os.getpid()}-{next(_COUNT)}"
+        self.store = Path(store)
+        self.key = sha256_text(key)
+        self.stem = f".{key_name(key)}"
         self.path = self.store / f"{self.stem}.part"
         self.sidecar = self.store / f"{self.stem}.json"
-        self.validator = self.etag = (
-            ""  # strong ETag or Last-Modified, '' where it cannot be resumed; ETag as it came
-        )
+        self.corrupt = self.store / f"{key_name(key)}.corrupt"
+        self.validator = ""  # strong ETag or Last-Modified; blank where it cannot be resumed
+        self.etag = ""  # as it came
         self.size: int | None = None  # in the end; None where the server does not say
-        self.done, self.hash = 0, hashlib.sha256()
-        self.file, self.broken, self._next = None, False, 0.0
+        self.done = 0  # bytes written
         self.resumed = 0  # bytes of an earlier run that still stand
+        self.hash = hashlib.sha256()
+        self.broken = False  # the disk refused something
+        self.lost = False  # another writer took the name
+        self.next_checkpoint = 0.0  # seconds of time.monotonic()
 
-    def __enter__(self):
-        with disk(self.store):
-            dead = self._dead() if self.adopt else []
-            _ACTIVE.add(self.stem)
-            try:
-                if any(self._take_over(stem) for stem in dead):
-                    return self
-                self._drop(self.stem)
+    def __enter__(self) -> Partial:
+        with disk_errors(self.store):
+            if not self._resume():
+                self._remove_files()
                 self.file = open(self.path, "xb")
-                _lock(self.file)
-            except BaseException:
-                _ACTIVE.discard(self.stem)
-                raise
         return self
 
-    def __exit__(self, kind, *_):
-        keep = bool(self.done and self.validator) and not (
-            kind and issubclass(kind, IntegrityError)
-        )
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        is_wrong = isinstance(error, IntegrityError)
+        can_go_on = bool(self.done and self.validator) and not is_wrong and not self.broken
         try:
-            if keep and not self.broken and not self.file.closed:
+            if can_go_on and not self.lost and not self.file.closed:
                 self.checkpoint()
         finally:
             with suppress(OSError):
                 self.file.close()
-            if self.broken or not keep:
-                self._drop(self.stem)
-            _ACTIVE.discard(self.stem)
+            if not self.lost and (self.broken or not can_go_on):
+                self._remove_files()
 
     @property
     def sha256(self) -> str:
+        """SHA-256 of all bytes so far."""
         return self.hash.hexdigest()
 
     # ---- bytes
 
-    def restart(self, validator: str, etag: str, size: int | None):
+    def restart(self, validator: str, etag: str, size: int | None) -> None:
         """Throw away what there is: the bytes that follow are the first."""
-        with self._disk():
-            os.stat(
-                self.path
-            )  # gone: another process took it over, and its bytes are not ours to cut
+        with self._disk_errors():
+            self.file.close()
             self.sidecar.unlink(missing_ok=True)
-            self.file.seek(0)
-            self.file.truncate()
-        self.validator, self.etag, self.size = validator, etag, size
-        self.done, self.resumed, self.hash = 0, 0, hashlib.sha256()
-        self._next = time.monotonic() + EVERY
+            self.path.unlink(missing_ok=True)
+            self.file = open(self.path, "xb")
+        self.validator = validator
+        self.etag = etag
+        self.size = size
+        self.done = 0
+        self.resumed = 0
+        self.hash = hashlib.sha256()
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
 
-    def write(self, chunk: bytes):
+    def write(self, chunk: bytes) -> None:
         """Add bytes. Raises `StorageError`, leaving no file, where the disk refuses them."""
-        with self._disk():
+        with self._disk_errors():
             self.file.write(chunk)
         self.hash.update(chunk)
         self.done += len(chunk)
-        if self.validator and time.monotonic() >= self._next:
+        if self.validator and time.monotonic() >= self.next_checkpoint:
             self.checkpoint()
 
-    def checkpoint(self):
-        """What is written so far is on disk and vouched for."""
-        state = dict(
+    def checkpoint(self) -> None:
+        """Put what is written so far on the disk and vouch for it in the sidecar."""
+        state = Checkpoint(
             key=self.key,
             validator=self.validator,
             etag=self.etag,
             size=self.size,
             done=self.done,
             sha256=self.sha256,
-            born=_born(os.getpid()),
         )
-        with self._disk():
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self._save(state)
-        self._next = time.monotonic() + EVERY
-
-    def _save(self, state: dict):
-        new = self.store / f"{self.stem}.tmp"
-        new.write_text(json.dumps(state), encoding="utf-8")
-        os.replace(new, self.sidecar)
+        with self._disk_errors():
+            self._flush()
+            new = self.store / f"{self.stem}.tmp"
+            new.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            os.replace(new, self.sidecar)
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
 
     def finish(self) -> Path:
-        """Into the store, under its SHA-256; what dead processes left under this key goes."""
-        path = self._end(self.sha256)
+        """Move the file into the store, under its SHA-256. Raises `StorageError`."""
+        path = self._end(self.store / self.sha256)
         with suppress(OSError):
-            for stem in self._dead():
-                self._sweep(stem)
             self.corrupt.unlink(missing_ok=True)
+            for old in self.store.glob(f"{self.stem}.*.*"):
+                old.unlink()  # of an earlier version, with host and process in the name
         return path
 
     def reject(self) -> Path:
-        """Set aside as <key>.corrupt, of which there is one at most."""
-        return self._end(self.corrupt.name)
+        """Set the file aside as KEY.corrupt, of which there is one at most."""
+        return self._end(self.corrupt)
 
-    @property
-    def corrupt(self) -> Path:
-        return self.store / f"{self.key[:32]}.corrupt"
-
-    def _end(self, name: str) -> Path:
-        with self._disk():
-            self.file.flush()
-            os.fsync(self.file.fileno())
+    def _end(self, path: Path) -> Path:
+        """Give the file its last name."""
+        with self._disk_errors():
+            self.file.truncate(self.done)  # beyond may stand what was written after a checkpoint
+            self._flush()
+            self._check_name()
             self.file.close()
-            os.replace(self.path, self.store / name)
+            os.replace(self.path, path)
             self.sidecar.unlink(missing_ok=True)
-        return self.store / name
+        return path
+
+    def _check_name(self) -> None:
+        """Raise `StorageError` where the file of our name is no longer the one that we write."""
+        ours = os.fstat(self.file.fileno())
+        if self.path.is_file() and os.path.samestat(ours, os.stat(self.path)):
+            return
+        self.lost = True
+        raise StorageError(
+            f"another process writes the same download in {self.store}: file locks do not hold "
+            "there. Run it again when the other is done, or set CXR_CACHE to a local disk."
+        )
+
+    def _flush(self) -> None:
+        self.file.flush()
+        os.fsync(self.file.fileno())
 
     @contextmanager
-    def _disk(self):
+    def _disk_errors(self) -> Iterator[None]:
         try:
-            with disk(self.store):
+            with disk_errors(self.store):
                 yield
         except StorageError:
             self.broken = True
             raise
 
-    # ---- what others left
+    # ---- what an earlier run left
 
-    def _dead(self) -> list[str]:
-        """Stems of this key that no living process writes, the largest first."""
-        mine = re.compile(rf"(\.{self.key[:32]}\.([\w-]+)\.(\d+)-\d+)\.(?:part|json|tmp)")
-        met = {m[1]: m for n in os.listdir(self.store) if (m := mine.fullmatch(n))}
-        dead = [s for s, m in met.items() if not _alive(self.store / s, m[2], int(m[3]))]
-        return sorted(dead, key=lambda s: (-_size(self.store / f"{s}.part"), s))
-
-    def _take_over(self, stem: str) -> bool:
-        """Whether the bytes under `stem` are ours now and are what their sidecar says."""
-        old = self.store / f"{stem}.part"
+    def _resume(self) -> bool:
+        """Go on from what an earlier run left. False where nothing is there that can be trusted."""
+        state = self._read_sidecar()
+        if state is None:
+            return False
         try:
-            file = open(old, "r+b")
+            file = open(self.path, "r+b")
         except OSError:
             return False
-        try:
-            if not _lock(file):
-                return False
-            state = json.loads((self.store / f"{stem}.json").read_text(encoding="utf-8"))
-            self._save({**state, "born": _born(os.getpid())})
-            os.replace(old, self.path)  # one process wins
-            if stem != self.stem:
-                self._unlink(f"{stem}.json")
-            if self._vouched(file, state):
-                self.file = file
-        except (OSError, ValueError, TypeError):
-            pass
-        finally:
-            if self.file is None:
-                file.close()
-        return self.file is not None
+        checked = _hash_of_first(file, state.done)
+        if checked is None or checked.hexdigest() != state.sha256:
+            file.close()
+            return False
+        self.file = file
+        self.validator = state.validator
+        self.etag = state.etag
+        self.size = state.size
+        self.hash = checked
+        self.done = state.done
+        self.resumed = state.done
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        return True
 
-    def _vouched(self, file, state: dict) -> bool:
-        """Whether the first `done` bytes of `file` are those of the sidecar; what stands behind them goes."""
+    def _read_sidecar(self) -> Checkpoint | None:
+        """Read the last checkpoint; None where it is missing, damaged or of another key."""
         try:
-            known, done, h = (
-                state["key"] == self.key and state["validator"],
-                int(state["done"]),
-                hashlib.sha256(),
+            cells = json.loads(self.sidecar.read_text(encoding="utf-8"))
+            state = Checkpoint(
+                key=cells["key"],
+                validator=cells["validator"],
+                etag=cells["etag"],
+                size=cells["size"],
+                done=int(cells["done"]),
+                sha256=cells["sha256"],
             )
-            etag, size, want = state["etag"], state["size"], state["sha256"]
-        except (KeyError, ValueError):
-            return False
-        left = done
-        while left > 0 and (chunk := file.read(min(CHUNK, left))):
-            h.update(chunk)
-            left -= len(chunk)
-        if not known or left or h.hexdigest() != want:
-            return False
-        file.truncate()
-        self.validator, self.etag, self.size, self.hash = known, etag, size, h
-        self.done = self.resumed = done
-        self._next = time.monotonic() + EVERY
-        return done > 0
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        if state.key != self.key or not state.validator or state.done <= 0:
+            return None
+        return state
 
-    def _sweep(self, stem: str):
-        try:
-            with open(self.store / f"{stem}.part", "r+b") as file:
-                if not _lock(file):
-                    return
-        except FileNotFoundError:
-            pass
-        self._drop(stem)
-
-    def _drop(self, stem: str):
-        for end in ("part", "json", "tmp"):
-            self._unlink(f"{stem}.{end}")
-
-    def _unlink(self, name: str):
-        with suppress(OSError):
-            (self.store / name).unlink()
+    def _remove_files(self) -> None:
+        """Remove what stands under this key, as far as the system lets."""
+        for path in (self.path, self.sidecar, self.store / f"{self.stem}.tmp"):
+            with suppress(OSError):
+                path.unlink()
 
 
-# ---- who lives
-
-
-def _alive(stem: Path, host: str, pid: int) -> bool:
-    """Whether the process that began the file may still write it; True where that cannot be told."""
-    if host == HOST and pid == os.getpid():
-        return stem.name in _ACTIVE
-    if host != HOST or os.name == "nt":
-        newest = max(_time(stem.with_name(f"{stem.name}.{end}")) for end in ("part", "json"))
-        return time.time() - newest < STALE
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        pass
-    except (ProcessLookupError, OverflowError):
-        return False
-    try:
-        born = json.loads(stem.with_name(f"{stem.name}.json").read_text(encoding="utf-8"))["born"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return True
-    return not born or born == _born(pid)  # else the number went to another process
-
-
-def _born(pid: int) -> str:
-    """When a process began, in ticks since the machine did; '' where the system does not say."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _lock(file) -> bool:
-    """False where another process, maybe in another container or on another machine, holds the file.
-    Some file systems always say yes: a second word, on which nothing rests.
-    """
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks
-    return True
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
-
-
-def _time(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+def _hash_of_first(file: BinaryIO, size: int) -> hashlib._Hash | None:
+    """Read the first `size` bytes and return their SHA-256, running; None where there are fewer."""
+    running = hashlib.sha256()
+    left = size
+    while left > 0:
+        chunk = file.read(min(READ_BYTES, left))
+        if not chunk:
+            return None
+        running.update(chunk)
+        left -= len(chunk)
+    return running

@@ -1,197 +1,273 @@
-"""Read a tar, plain or compressed, as one stream: its files in order, each in pieces. Takes an open Archive, writes
-nothing.
+"""Read a tar, plain or compressed, as one stream: its files in order, each in pieces.
 
-tarfile reads the headers. The stream is decompressed here, and each header looked at before tarfile acts on it:
-tarfile puts no bound on what a piece or a header becomes in memory, and takes a broken header for the archive's end.
+An open Archive -> Entries and what is Dropped; it writes nothing. tarfile reads the headers. The
+stream is decompressed here, and each header looked at before tarfile acts on it: tarfile puts no
+bound on what a piece or a header becomes in memory, and takes a broken header for the archive's
+end.
 """
 
 from __future__ import annotations
 
 import bz2
+import itertools
 import lzma
 import math
 import struct
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from cxr_fastai.core import IntegrityError, printable
 from cxr_fastai.curation.fetch.containers import (
     BY_HAND,
-    MEMORY,
-    PIECE,
+    MAX_DICTIONARY,
+    MAX_SHOWN_NAME,
+    PIECE_BYTES,
     UNDECODABLE,
     Archive,
+    Decompressor,
     Deflate,
     Dropped,
     Entry,
     unwanted,
 )
 
-__all__ = ["TarReader"]
+__all__ = ["METHODS", "TarReader"]
 
-BLOCK = (
-    1 << 16
-)  # bytes of the stream at a time: tarfile copies what is left of them for each header
-HEADER = (
-    1 << 15
-)  # bytes of one extended header, which tarfile searches in quadratic time (32 KiB: 0.6 s)
-HEADERS = 1 << 18  # bytes between two members
+T = TypeVar("T")
 
-# kind -> how such a file starts, its decompressor
+# Bytes of the stream at a time: tarfile copies what is left of them for each header.
+BLOCK_BYTES = 1 << 16
+# Bytes of one extended header, which tarfile searches in quadratic time (32 KiB: 0.6 s).
+MAX_HEADER = 1 << 15
+MAX_BETWEEN_MEMBERS = 1 << 18  # bytes of headers
+MAX_READS_BEYOND = 9  # times that tarfile may read on after the end
+
+
+class Method(NamedTuple):
+    """A compression of whole files."""
+
+    magic: bytes  # how such a file starts
+    make: Callable[[], Decompressor]
+
+
+def _gzip() -> Decompressor:
+    return Deflate(31)
+
+
+def _xz() -> Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_DICTIONARY)
+
+
 METHODS = {
-    "gzip": (b"\x1f\x8b", lambda: Deflate(31)),
-    "bzip2": (b"BZh", bz2.BZ2Decompressor),
-    "xz": (b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)),
+    "gzip": Method(b"\x1f\x8b", _gzip),
+    "bzip2": Method(b"BZh", bz2.BZ2Decompressor),
+    "xz": Method(b"\xfd7zXZ\0", _xz),
 }
-EXTENDED = (
+# Types of headers that have content.
+EXTENDED_TYPES = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
-)  # types of headers that have content
-BROKEN = (
+)
+# What tarfile raises by bad headers.
+HEADER_ERRORS = (
     tarfile.TarError,
     ValueError,
     OverflowError,
     RecursionError,
     LookupError,
     struct.error,
-)  # by bad headers
+)
 
 
 class TarReader:
     """A tar, and the file that tarfile reads it from."""
 
-    def __init__(self, a: Archive, kind: str):  # kind: tar, or a key of `METHODS`
-        self.a, self.kind = a, kind
-        self.size = a.size  # bytes out, at least
-        self.left = HEADERS  # bytes that may come before the next member
-        self.beyond = 0  # times that tarfile read on after the end
+    def __init__(
+        self,
+        archive: Archive,
+        kind: str,  # tar, or a key of `METHODS`
+    ):
+        self.archive = archive
+        self.kind = kind
+        self.size = archive.size  # bytes out, at least
+        self.left: float = MAX_BETWEEN_MEMBERS  # bytes that may come before the next member
+        self.reads_beyond = 0  # times that tarfile read on after the end
         self.begun = False  # a header was seen
         self.ended = False  # the archive's end mark was seen
         self.blocks = self._decompress(kind) if kind in METHODS else iter(self._raw, b"")
 
-    def read(self, n: int) -> bytes:
-        """The next block, for tarfile, which does not mind how long it is."""
+    def read(self, size: int) -> bytes:
+        """Return the next block, for tarfile, which does not mind how long it is."""
         block = next(self.blocks, b"")
-        self.a.count_stream(len(block))
+        self.archive.count_stream(len(block))
         self.left -= len(block)
-        self.beyond += not block
-        if self.beyond > 9:
+        if not block:
+            self.reads_beyond += 1
+        if self.reads_beyond > MAX_READS_BEYOND:
             raise self.cut_off()  # tarfile would go on to where the next header should be
-        if self.left < -BLOCK:
-            raise self.a.refuse("headers without end", todo=BY_HAND)
+        if self.left < -BLOCK_BYTES:
+            raise self.archive.refuse("headers without end", remedy=BY_HAND)
         return block
 
     def entries(self) -> Iterator[Entry | Dropped]:
-        """In the order of the file."""
-        a = self.a
-        tar = self._ask(
-            lambda: tarfile.open(
-                fileobj=self,
-                mode="r|",
-                bufsize=BLOCK,
-                tarinfo=_header_type(self),
-                encoding="utf-8",
-                errors="surrogateescape",
-            )
-        )
-        while (info := self._ask(tar.next)) is not None:
-            tar.members = []  # it would keep them all
-            path = a.place(info.name)
-            a.count_member(path)
-            if info.size < 0:
-                raise a.refuse("damaged: a negative size", path)
-            if info.issparse() and not _in_order(info.sparse):
-                raise a.refuse("damaged: its pieces overlap", path)
-            pieces = a.within(self._content(tar, info), path, a.size)
-            if info.issym() or info.islnk():
-                yield Dropped(path, "link", f"a link to {printable(info.linkname[:200])}")
-            elif info.isreg():
-                yield unwanted(path) or Entry(path, pieces)
-            elif not info.isdir():
-                yield Dropped(path, "device", "neither a file nor a folder")
+        """Yield what the tar holds, in the order of the file."""
+        tar = self._ask(self._open)
+        while True:
+            info = self._ask(tar.next)
+            if info is None:
+                break
+            tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep them all
+            path = self._check_member(info)
+            pieces = self.archive.within(self._content(tar, info), path, self.archive.size)
+            found = _entry(info, path, pieces)
+            if found:
+                yield found
             for _ in pieces:
                 pass  # what nobody wanted is read too, and counted
-            self.left = HEADERS
+            self.left = MAX_BETWEEN_MEMBERS
         if not self.ended:
             raise self.cut_off()
-        while self.read(BLOCK):
-            self.left = HEADERS  # up to the checksum of the compressed stream
+        while self.read(BLOCK_BYTES):
+            self.left = MAX_BETWEEN_MEMBERS  # up to the checksum of the compressed stream
 
     def cut_off(self) -> IntegrityError:
-        return self.a.refuse(
+        """Make the error for a file that stops before its end."""
+        return self.archive.refuse(
             f"a {self.kind} file without its end: a download or copy that stopped early"
         )
 
     def no_tar(self) -> IntegrityError:
-        for _ in zip(range(PIECE // BLOCK), self.blocks):
+        """Make the error for a compressed file of something else."""
+        for _ in itertools.islice(self.blocks, PIECE_BYTES // BLOCK_BYTES):
             pass  # or a damaged file, as its checksum may tell
-        return self.a.refuse(f"a {self.kind} file, but of no tar", todo=BY_HAND)
+        return self.archive.refuse(f"a {self.kind} file, but of no tar", remedy=BY_HAND)
 
-    def _ask(self, fn, *args):
-        """Tarfile's answer; its errors, as various as the damage, in the house's words."""
+    # ---- tarfile
+
+    def _open(self) -> tarfile.TarFile:
+        return tarfile.open(
+            fileobj=self,  # type: ignore[call-overload]  # a stream: tarfile calls read alone
+            mode="r|",
+            bufsize=BLOCK_BYTES,
+            tarinfo=_header_type(self),
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+
+    def _ask(self, question: Callable[..., T], *args: Any) -> T:
+        """Return tarfile's answer; its errors, various as the damage, become `IntegrityError`."""
         try:
-            return fn(*args)
-        except BROKEN as e:
-            raise self.a.refuse(f"a damaged tar: {e}") from e
+            return question(*args)
+        except HEADER_ERRORS as e:
+            raise self.archive.refuse(f"a damaged tar: {e}") from e
 
-    def _content(self, tar, info: tarfile.TarInfo) -> Iterator[bytes]:
+    def _check_member(self, info: tarfile.TarInfo) -> str:
+        """Return the path of a member, counted and checked."""
+        path = self.archive.place(info.name)
+        self.archive.count_member(path)
+        if info.size < 0:
+            raise self.archive.refuse("damaged: a negative size", path)
+        if info.issparse() and not _in_order(info.sparse):
+            raise self.archive.refuse("damaged: its pieces overlap", path)
+        return path
+
+    def _content(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[bytes]:
+        """Yield the bytes of a member; none where it is of a known type without content."""
         if not info.isreg() and info.type in tarfile.SUPPORTED_TYPES:
             return
-        f = self._ask(tar.extractfile, info)
+        file = self._ask(tar.extractfile, info)
+        if file is None:
+            return
         self.left = math.inf
-        while piece := self._ask(f.read, PIECE):
+        while True:
+            piece = self._ask(file.read, PIECE_BYTES)
+            if not piece:
+                return
             yield piece
 
+    # ---- the stream
+
     def _raw(self) -> bytes:
-        data = self.a.take(BLOCK)
-        self.a.update(len(data))
+        """Return the next bytes of the file."""
+        data = self.archive.take(BLOCK_BYTES)
+        self.archive.meter.update(len(data))
         return data
 
     def _decompress(self, kind: str) -> Iterator[bytes]:
-        """Blocks of a compressed file, which may be several, one behind the other; what else follows is no part of it."""
-        magic, method = METHODS[kind]
-        d, data = method(), self._raw()
+        """Yield blocks of a compressed file.
+
+        It may be several, one behind the other; what else follows is no part of it.
+        """
+        magic, make = METHODS[kind]
+        decompressor = make()
+        data = self._raw()
         while True:
             try:
-                block = d.decompress(data, BLOCK)
+                block = decompressor.decompress(data, BLOCK_BYTES)
             except UNDECODABLE as e:
-                raise self.a.undecodable(e, f"a damaged {kind} file") from e
+                raise self.archive.undecodable(e, f"a damaged {kind} file") from e
             if block:
                 yield block
-            stuck, data = not data and not block, b""
-            if d.eof:
-                data = d.unused_data
+            is_stuck = not data and not block
+            data = b""
+            if decompressor.eof:
+                data = decompressor.unused_data
                 if len(data) < len(magic):
                     data += self._raw()
                 if not data.startswith(magic):
                     return
-                d = method()
-            elif stuck:
+                decompressor = make()
+            elif is_stuck:
                 raise self.cut_off()
-            elif d.needs_input:
+            elif decompressor.needs_input:
                 data = self._raw()
 
 
-def _in_order(pieces: list[tuple[int, int]]) -> bool:
-    """Whether the (start, size) of a sparse file's pieces follow each other: tarfile looks for each among all others."""
-    pieces = [(start, size) for start, size in pieces if size]
-    ends = [0, *(start + size for start, size in pieces)]
-    return all(start >= end and size > 0 for (start, size), end in zip(pieces, ends))
+def _entry(info: tarfile.TarInfo, path: str, pieces: Iterator[bytes]) -> Entry | Dropped | None:
+    """Say what a member is; None for a folder."""
+    if info.issym() or info.islnk():
+        target = printable(info.linkname[:MAX_SHOWN_NAME])
+        return Dropped(path, "link", f"a link to {target}")
+    if info.isreg():
+        return unwanted(path) or Entry(path, pieces)
+    if info.isdir():
+        return None
+    return Dropped(path, "device", "neither a file nor a folder")
 
 
-def _header_type(reader: TarReader) -> type:
-    """Tarfile's own, but for headers that tarfile would pass over as the archive's end, or read into memory whole."""
+def _in_order(
+    pieces: Any,  # TarInfo.sparse: (start, size) in bytes, of each piece
+) -> bool:
+    """Tell whether a sparse file's pieces follow each other: tarfile looks for each among all."""
+    end = 0
+    for start, size in pieces:
+        if not size:
+            continue
+        if start < end or size < 0:
+            return False
+        end = start + size
+    return True
+
+
+def _header_type(reader: TarReader) -> type[tarfile.TarInfo]:
+    """Make a TarInfo that looks at each header first.
+
+    tarfile would pass over some as the archive's end, or read them into memory whole.
+    """
 
     class Header(tarfile.TarInfo):
+        """A header of the reader's archive."""
+
         @classmethod
-        def frombuf(cls, buf, encoding, errors):
-            reader.a.check_time()
+        def frombuf(cls, buf: Any, encoding: str, errors: str) -> Header:
+            reader.archive.check_time()
             try:
                 info = super().frombuf(buf, encoding, errors)
-            except tarfile.EOFHeaderError:
+            except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # not in typeshed
                 reader.ended = True
                 raise
             except tarfile.HeaderError as e:
@@ -199,12 +275,17 @@ def _header_type(reader: TarReader) -> type:
                     raise reader.no_tar() from e
                 if not buf:
                     raise reader.cut_off() from e
-                raise tarfile.ReadError(f"{e} after {reader.a.members:,} members") from e
+                raise tarfile.ReadError(f"{e} after {reader.archive.members:,} members") from e
             reader.begun = True
-            if info.size < 0:
-                raise tarfile.ReadError(f"{info.name[:200]!r} has a negative size")
-            if info.type in EXTENDED and info.size > HEADER:
-                raise reader.a.refuse(f"a header of {info.size:,} bytes", info.name, BY_HAND)
+            _check_header(reader.archive, info)
             return info
 
     return Header
+
+
+def _check_header(archive: Archive, info: tarfile.TarInfo) -> None:
+    """Raise for a header that tarfile should not act on."""
+    if info.size < 0:
+        raise tarfile.ReadError(f"{info.name[:MAX_SHOWN_NAME]!r} has a negative size")
+    if info.type in EXTENDED_TYPES and info.size > MAX_HEADER:
+        raise archive.refuse(f"a header of {info.size:,} bytes", info.name, BY_HAND)

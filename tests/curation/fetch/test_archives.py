@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from recording_progress import RecordingProgress
 from toy_archives import (
     END,
     FILES,
@@ -42,7 +43,7 @@ from toy_archives import (
 )
 
 from cxr_fastai.core import StorageError
-from cxr_fastai.curation.fetch import archives
+from cxr_fastai.curation.fetch import archives, blob_store
 from cxr_fastai.curation.fetch.archives import Member, unpack
 
 # ---- archives as they should be
@@ -178,22 +179,12 @@ def test_strip_takes_leading_folders_off(tmp_path):
 
 def test_progress_is_told_of_the_archives_bytes(tmp_path):
     for data in (STORED, tar_of(FILES, "gz")):
-        told, closed = [], []
-
-        class Bar:
-            def update(self, n):
-                told.append(n)
-
-            def close(self):
-                closed.append(True)
-
-        def progress(total, done, what):
-            told.append((total, done, what))
-            return Bar()
-
+        progress = RecordingProgress()
         run(tmp_path, data, progress=progress)
-        assert told[0] == (len(data), 0, "unpacking src: archive.bin") and closed == [True]
-        assert 0.9 * len(data) < sum(told[1:]) <= len(data)
+        (meter,) = progress.meters
+        assert (meter.total, meter.what) == (len(data), "unpacking src: archive.bin")
+        assert meter.closed and 0.9 * len(data) < sum(meter.updates) <= len(data)
+        assert meter.done == sum(meter.updates)
 
 
 # ---- what is left out
@@ -403,15 +394,17 @@ def test_a_store_that_is_a_file_and_an_archive_that_is_missing(tmp_path):
 ROOT = Path(__file__).parents[3]
 KILLED = """
 import os, signal, sys
-from cxr_fastai.curation.fetch import archives
-archives.HELD = 50_000
-class Bar:
+from cxr_fastai.curation.fetch import archives, blob_store
+blob_store.SPILL_BYTES = 50_000
+class Killer:
     left = int(sys.argv[3])
+    def meter(self, total, done, what):
+        return self
     def update(self, n):
         self.left -= n
         if self.left < 0: os.kill(os.getpid(), signal.SIGKILL)
     def close(self): pass
-archives.unpack(sys.argv[1], sys.argv[2], "x", progress=lambda *a: Bar())
+archives.unpack(sys.argv[1], sys.argv[2], "x", progress=Killer())
 """
 
 
@@ -445,7 +438,7 @@ def test_killed_anywhere_and_started_again_it_ends_the_same(tmp_path, kind):
 
 def test_the_temporary_file_of_a_process_that_lives_is_left_alone(tmp_path):
     (tmp_path / "store").mkdir()
-    mine = archives._Blobs(tmp_path / "store")
+    mine = blob_store.BlobStore(tmp_path / "store")
     theirs = mine.part.with_name(mine.part.name.replace(f".{os.getpid()}.", f".{os.getppid()}."))
     for p in (mine.part, theirs):
         p.write_bytes(b"unfinished")

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 from loopback import chunked, file, page, redirect, serve, silent, status
+from recording_progress import RecordingMeter, RecordingProgress
 
 from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, UsageError
-from cxr_fastai.curation.fetch import exchange, partial
+from cxr_fastai.curation.fetch import exchange
 from cxr_fastai.curation.fetch.download import download
 
 DATA = random.Random(1).randbytes(600_000)
@@ -140,34 +141,15 @@ def test_a_coding_that_cannot_be_undone_is_an_error(store):
         assert left(store) == []
 
 
-class Bar:
-    "Remembers what a progress bar would show."
-
-    bars = []
-
-    def __init__(self, total, done, what):
-        self.total, self.done, self.what, self.closed = total, done, what, False
-        Bar.bars.append(self)
-
-    def update(self, n):
-        self.done += n
-
-    def close(self):
-        self.closed = True
-
-
 def test_progress_counts_every_byte_once_over_cuts_and_new_starts(store):
-    Bar.bars = []
+    progress = RecordingProgress()
     with serve(
         {"/a.zip": [file(DATA, cut=200_000), file(DATA, cut=100_000), file(OTHER, etag='"2"')]}
     ) as web:
-        get(web, store, progress=Bar)
-    one, two = Bar.bars
-    assert one.what == "one: a.zip" and (one.total, one.done, one.closed) == (
-        600_000,
-        300_000,
-        True,
-    )
+        get(web, store, progress=progress)
+    one, two = progress.meters
+    assert one.what == "one: a.zip"
+    assert (one.total, one.done, one.closed) == (600_000, 300_000, True)
     assert (two.total, two.done, two.closed) == (600_000, 600_000, True)
 
 
@@ -296,7 +278,7 @@ def test_silence_to_the_end_is_told_in_seconds(store):
 
 
 def test_a_trickle_that_never_pauses_long_is_cut(store, monkeypatch):
-    monkeypatch.setattr(exchange, "RATE", 100_000)
+    monkeypatch.setattr(exchange, "MIN_RATE", 100_000)
     with serve({"/a.zip": [file(DATA, rate=(1000, 0.02)), DATA]}) as web:
         assert is_whole(get(web, store, timeout=(1, 0.2)), store) and len(web.log) == 2
 
@@ -611,7 +593,7 @@ import json, sys
 from pathlib import Path
 from cxr_fastai.curation.fetch import partial
 from cxr_fastai.curation.fetch.download import download
-partial.EVERY = 0
+partial.CHECKPOINT_SECONDS = 0
 {first}
 d = download(sys.argv[1], Path(sys.argv[2]), "one", pause=.001)
 print(json.dumps([d.sha256, d.resumed]))
@@ -669,49 +651,8 @@ def test_a_killed_download_goes_on_in_the_next_process(store):
         assert left(store) == [sha(DATA)] and (store / sha(DATA)).read_bytes() == DATA
 
 
-def test_two_processes_at_once_both_end_with_the_file(store):
-    go = threading.Event()
-    with serve({"/a.zip": file(DATA, hold=(300_000, go))}) as web:
-        both = [start(web, store), start(web, store)]
-        wait_for(lambda: len(list(store.glob(".*.json"))) == 2)
-        go.set()
-        for p in both:
-            out, err = p.communicate(timeout=30)
-            assert json.loads(out) == [sha(DATA), 0], err
-        assert (
-            ranges(web) == ["", ""]
-            and left(store) == [sha(DATA)]
-            and (store / sha(DATA)).read_bytes() == DATA
-        )
-
-
-def test_of_two_processes_that_find_the_same_leftover_one_takes_it(store):
-    go = threading.Event()
-    with serve({}) as web:
-        kill_midway(web, store)
-        web.routes["/a.zip"] = file(DATA, hold=(10, go))
-        both = [start(web, store), start(web, store)]
-        wait_for(lambda: len(web.log) == 3)
-        go.set()
-        resumed = sorted(json.loads(p.communicate(timeout=30)[0])[1] for p in both)
-        assert (
-            resumed == [0, 300_000]
-            and left(store) == [sha(DATA)]
-            and (store / sha(DATA)).read_bytes() == DATA
-        )
-
-
-def test_threads_of_one_process_do_not_meet(store):
-    from concurrent.futures import ThreadPoolExecutor
-
-    with serve({"/a.zip": file(DATA, cut=150_000)}) as web, ThreadPoolExecutor(4) as pool:
-        for d in pool.map(lambda _: get(web, store), range(4)):
-            assert d.path.read_bytes() == DATA
-        assert left(store) == [sha(DATA)]
-
-
 def test_an_interrupt_leaves_what_came_for_the_next_run(store):
-    class Impatient(Bar):
+    class Impatient(RecordingMeter):
         def update(self, n):
             super().update(n)
             if self.done >= 300_000:
@@ -719,7 +660,7 @@ def test_an_interrupt_leaves_what_came_for_the_next_run(store):
 
     with serve({"/a.zip": DATA}) as web:
         with pytest.raises(KeyboardInterrupt):
-            get(web, store, progress=Impatient)
+            get(web, store, progress=RecordingProgress(Impatient))
         d = get(web, store)
         assert (
             is_whole(d, store)
@@ -805,55 +746,3 @@ def test_bytes_behind_the_last_checkpoint_are_asked_for_again(store):
             f.write(bytes(5000))  # as a power cut may leave
         web.routes["/a.zip"] = DATA
         assert is_whole(get(web, store), store) and ranges(web)[1] == "bytes=300000-"
-
-
-def renamed(store, host=None, pid=None) -> Path:
-    "The leftover as one of another machine or process."
-    for p in store.glob(".*"):
-        _, key, at, by, end = p.name.split(".")
-        p = p.rename(store / f".{key}.{host or at}.{pid or by.split('-')[0]}-0.{end}")
-    return p
-
-
-def test_what_another_machine_writes_is_left_to_it_for_a_day(store):
-    with serve({}) as web:
-        leave_cut(web, store)
-        renamed(store, host="elsewhere")
-        web.routes["/a.zip"] = DATA
-        assert get(web, store).resumed == 0 and len(left(store)) == 3
-        (store / sha(DATA)).unlink()
-        for p in store.iterdir():
-            os.utime(p, (time.time() - 90_000,) * 2)
-        assert is_whole(d := get(web, store), store) and d.resumed == 300_000
-
-
-def test_what_someone_holds_is_left_to_him_even_if_his_process_cannot_be_seen_from_here(store):
-    "As from another container that shares the folder and the host's name."
-    fcntl = pytest.importorskip("fcntl")
-    with serve({}) as web:
-        leave_cut(web, store)
-        renamed(store, pid=2**22 + 1)  # above the highest number that Linux gives
-        (part,) = store.glob(".*.part")
-        web.routes["/a.zip"] = DATA
-        with open(part) as f:
-            fcntl.flock(f, fcntl.LOCK_EX)
-            assert get(web, store).resumed == 0 and part.exists()
-        assert is_whole(get(web, store), store)
-
-
-def test_what_a_living_process_writes_is_left_to_it(store):
-    with serve({}) as web, subprocess.Popen(["sleep", "9"]) as other:
-        leave_cut(web, store)
-        renamed(store, pid=other.pid)
-        (side,) = store.glob(".*.json")
-        state = {**json.loads(side.read_text()), "born": partial._born(other.pid)}
-        side.write_text(json.dumps(state))
-        web.routes["/a.zip"] = DATA
-        assert get(web, store).resumed == 0 and side.exists()
-        side.write_text(
-            json.dumps({**state, "born": "1"})
-        )  # its number was another's when the file was begun
-        assert is_whole(d := get(web, store), store) and d.resumed == (
-            300_000 if partial._born(other.pid) else 0
-        )
-        other.kill()

@@ -45,10 +45,10 @@ from toy_archives import (
 )
 
 from cxr_fastai.core import IntegrityError
-from cxr_fastai.curation.fetch import archives
-from cxr_fastai.curation.fetch.archives import LIMITS, Limits, unpack
+from cxr_fastai.curation.fetch import blob_store
+from cxr_fastai.curation.fetch.archives import UNPACK_LIMITS, UnpackLimits, unpack
 
-SMALL = replace(LIMITS, ratio_floor=100_000)  # bombs that cost a test nothing
+SMALL = replace(UNPACK_LIMITS, ratio_floor=100_000)  # bombs that cost a test nothing
 
 
 # ---- what is refused
@@ -301,51 +301,51 @@ BEYOND = {  # what -> (archive, limits, words)
     "sparse ratio": (sparse(1 << 40), SMALL, "'sparse.raw': a decompression bomb"),
     "zip total": (
         zip_of({"a": NOISE, "b": NOISE}),
-        replace(LIMITS, total=300_000),
+        replace(UNPACK_LIMITS, total=300_000),
         "to more than 300,000 bytes",
     ),
     "tar total": (
         tar_of({"a": NOISE, "b": NOISE}),
-        replace(LIMITS, total=300_000),
+        replace(UNPACK_LIMITS, total=300_000),
         "to more than 300,000 bytes",
     ),
     "zip member": (
         zip_of({"a": NOISE}),
-        replace(LIMITS, member=1000),
+        replace(UNPACK_LIMITS, member=1000),
         "'a': unpacks to more than 1,000 bytes",
     ),
     "tar member": (
         tar_of({"a": NOISE}, "gz"),
-        replace(LIMITS, member=1000),
+        replace(UNPACK_LIMITS, member=1000),
         "'a': unpacks to more than 1,000 bytes",
     ),
     "zip members": (
         zip_of({f"{i}": b"" for i in range(9)}),
-        replace(LIMITS, members=8),
+        replace(UNPACK_LIMITS, members=8),
         "more than 8 members",
     ),
     "zip members, understated": (
         in_end(zip_of({f"{i}": b"" for i in range(9)}), 10, 1),
-        replace(LIMITS, members=8),
+        replace(UNPACK_LIMITS, members=8),
         "more than 8 members",
     ),
     "tar members": (
         tar_of([(entry(f"{i}", tarfile.DIRTYPE), b"") for i in range(9)]),
-        replace(LIMITS, members=8),
+        replace(UNPACK_LIMITS, members=8),
         "more than 8 members",
     ),
-    "zip depth": (zip_of({"d/" * 33 + "a": b"1"}), LIMITS, "33 folders deep"),
-    "tar depth": (tar_of({"d/" * 33 + "a": b"1"}), LIMITS, "33 folders deep"),
-    "zip path": (zip_of({"n" * 5000: b"1"}), LIMITS, "a path of 5,000 characters"),
-    "tar path": (tar_of({"n" * 5000: b"1"}), LIMITS, "a path of 5,000 characters"),
+    "zip depth": (zip_of({"d/" * 33 + "a": b"1"}), UNPACK_LIMITS, "33 folders deep"),
+    "tar depth": (tar_of({"d/" * 33 + "a": b"1"}), UNPACK_LIMITS, "33 folders deep"),
+    "zip path": (zip_of({"n" * 5000: b"1"}), UNPACK_LIMITS, "a path of 5,000 characters"),
+    "tar path": (tar_of({"n" * 5000: b"1"}), UNPACK_LIMITS, "a path of 5,000 characters"),
     "zip time": (
         zip_of({f"{i}": b"1" for i in range(50)}),
-        replace(LIMITS, seconds=0, pace=1 << 40),
+        replace(UNPACK_LIMITS, seconds=0, pace=1 << 40),
         "s of CPU",
     ),
     "tar time": (
         tar_of({f"{i}": b"1" for i in range(50)}),
-        replace(LIMITS, seconds=0, pace=1 << 40),
+        replace(UNPACK_LIMITS, seconds=0, pace=1 << 40),
         "s of CPU",
     ),
 }
@@ -362,8 +362,8 @@ def test_an_archive_beyond_a_limit_is_refused_and_leaves_nothing(tmp_path, what)
 def test_the_limits_let_these_through_at_their_edge(tmp_path):
     run(tmp_path, zip_of({"d/" * 32 + "a": b"1"}))
     run(tmp_path, zip_of({"a": MEG}))  # 1000:1, but small
-    run(tmp_path, zip_of({f"{i}": b"" for i in range(8)}), replace(LIMITS, members=8))
-    run(tmp_path, tar_of({"a": NOISE}), Limits(member=len(NOISE)))
+    run(tmp_path, zip_of({f"{i}": b"" for i in range(8)}), replace(UNPACK_LIMITS, members=8))
+    run(tmp_path, tar_of({"a": NOISE}), UnpackLimits(member=len(NOISE)))
 
 
 def test_a_tar_of_thousands_of_folders_in_each_other_is_refused_at_once(tmp_path):
@@ -397,8 +397,8 @@ def test_memory_stays_flat_whatever_a_few_bytes_become(tmp_path, what):
     (tmp_path / "a").write_bytes(data)
     tracemalloc.start()
     try:
-        unpack(tmp_path / "a", tmp_path / "store", "a", limits=replace(LIMITS, ratio=1e9))
+        unpack(tmp_path / "a", tmp_path / "store", "a", limits=replace(UNPACK_LIMITS, ratio=1e9))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < archives.HELD + (12 << 20)  # 8 MiB of them are the dictionary of LZMA
+    assert peak < blob_store.SPILL_BYTES + (12 << 20)  # 8 MiB of them are the dictionary of LZMA

@@ -18,10 +18,12 @@ import requests
 from kaggle_endpoint import HANG, KEY, SECRETS, SIGNATURE, TOKEN, USER, Endpoint
 
 from cxr_fastai.core import CatalogError, SourceUnavailable
-from cxr_fastai.curation.fetch import asking
+from cxr_fastai.curation.fetch import server
 from cxr_fastai.curation.fetch.download import download
 from cxr_fastai.curation.fetch.transports import (
     TRANSPORTS,
+    Check,
+    Part,
     Refused,
     check,
     check_all,
@@ -63,7 +65,7 @@ def environ(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(asking, "PAUSE", 0.01)
+    monkeypatch.setattr(server, "PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ REPO = source("github", "own/repo")
 
 
 def test_a_dataset_that_is_there_is_ready_with_its_version_and_bytes(kaggle):
-    assert check(CXR) == asking.Check("ready", "version 7", "", len(NEW))
+    assert check(CXR) == Check("ready", "version 7", "", len(NEW))
 
 
 def test_the_plan_is_one_archive_of_the_current_version(kaggle):
@@ -212,7 +214,7 @@ def test_a_broken_kaggle_is_unreachable_after_a_few_tries(kaggle):
     c = check(CXR)
     assert (c.state, len(kaggle.calls("GetDataset"))) == (
         "unreachable",
-        asking.TRIES,
+        server.TRIES,
     ) and "500" in c.message
 
 
@@ -378,7 +380,7 @@ def test_an_unpinned_repository_is_planned_at_its_newest_commit(github):
     assert (p.version, p.parts) == (
         SHA,
         (
-            asking.Part(
+            Part(
                 "repo.zip",
                 True,
                 1,
@@ -388,7 +390,7 @@ def test_an_unpinned_repository_is_planned_at_its_newest_commit(github):
             ),
         ),
     )
-    assert check(REPO) == asking.Check("ready", f"commit {SHA[:12]}", "", len(NEW))
+    assert check(REPO) == Check("ready", f"commit {SHA[:12]}", "", len(NEW))
 
 
 def test_a_tag_is_planned_at_its_commit(github):
@@ -507,7 +509,7 @@ def test_a_wrong_download_is_an_error_of_the_catalogue(download, pin, words):
 
 def test_sizes_are_summed_and_nothing_is_read(web):
     web.files |= {"/a.zip": OLD, "/b.npz": NEW}
-    assert check(files(web, "/a.zip", "/b.npz")) == asking.Check(
+    assert check(files(web, "/a.zip", "/b.npz")) == Check(
         "ready", "2 files", "", len(OLD) + len(NEW)
     )
     assert {s.method for s in web.seen} == {"HEAD"}
@@ -526,7 +528,7 @@ def test_a_server_that_refuses_head_is_asked_for_one_byte(web, status):
 
 def test_an_unknown_size_is_no_fault(web):
     web.say("/a.zip", (200, {"Content-Length": "0"}))
-    assert check(files(web, "/a.zip")) == asking.Check("ready", "1 file", "", None)
+    assert check(files(web, "/a.zip")) == Check("ready", "1 file", "", None)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""pytest tests/curation/fetch/test_fetch.py
+"""pytest tests/curation/fetch/test_fetch_sources.py
 
 From the servers to the curated folder: Kaggle's real client and real downloads, against a loopback endpoint."""
 
@@ -17,7 +17,7 @@ from kaggle_endpoint import KEY, SECRETS, SIGNATURE, USER, Endpoint
 from toy_sources import put, read_rows, rule, write_catalog
 
 from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, sha256_file
-from cxr_fastai.curation import fetch as fetching
+from cxr_fastai.curation.fetch import fetch_one
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import read_manifest
 
@@ -203,7 +203,7 @@ def test_a_kill_while_an_archive_is_unpacked_costs_no_second_download(world, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as m:
-        m.setattr(fetching, "unpack", killed)
+        m.setattr(fetch_one, "unpack", killed)
         with pytest.raises(KeyboardInterrupt):
             curate(tmp_path / "out", manifest=c, workers=1)
     assert len(curate(tmp_path / "out", manifest=c, workers=1).records) == 12
@@ -257,7 +257,7 @@ def test_a_refusal_while_the_download_begins_is_one_line_also_where_the_source_w
 
 def test_too_little_room_is_told_before_the_first_byte(world, tmp_path, monkeypatch):
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda path: full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(StorageError, match="are needed.*CXR_CACHE"):
         curate(tmp_path / "out", manifest=world.catalog)
     assert not [s for s in world.seen if s.method == "GET" and "tar" in s.call]

@@ -1,0 +1,174 @@
+"""Folders that hold sources already: mirrors, kagglehub's cache, what a Kaggle notebook mounts.
+
+A Source -> the folder of its files, or None. It looks at names only: it opens no file, writes
+nothing and asks no server.
+
+    MIRROR/kaggle/OWNER/NAME/..              a mirror; also MIRROR/github/OWNER/NAME/..,
+                                             MIRROR/http/ID/.. and MIRROR/local/ID/..
+    CACHE/datasets/OWNER/NAME/versions/N/..  kagglehub's cache, $KAGGLEHUB_CACHE or its default
+                                             place; whole once OWNER/NAME/N.complete stands
+    /kaggle/input/datasets/OWNER/NAME/..     what a newer Kaggle notebook mounts
+    /kaggle/input/NAME/..                    what an older one mounts: the owner is not told
+
+--mirror takes each of these (MIRROR, CACHE, CACHE/datasets or /kaggle/input). Without --mirror,
+CACHE and /kaggle/input are looked into before anything is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cxr_fastai.catalog import Source
+from cxr_fastai.core import StrPath
+
+__all__ = ["AtHand", "mirror_path", "mirror_way", "source_folder", "on_this_machine"]
+
+KAGGLE_INPUT = Path("/kaggle/input")  # where a Kaggle notebook mounts its datasets
+VERSION_NUMBER = re.compile("[1-9][0-9]*")
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """A folder that holds a source without a download of ours."""
+
+    root: Path
+    version: str = ""  # of the Kaggle dataset; blank where the place does not tell it
+
+
+def mirror_path(source: Source) -> Path:
+    """Return where a mirror holds the source, as kaggle/OWNER/NAME."""
+    return Path(source.transport) / _without_version(source)
+
+
+def mirror_way(source: Source) -> str:
+    """Say how a person gives the source by a mirror: the end of a sentence, no full stop."""
+    way = f"put its files into MIRROR/{mirror_path(source)} and give --mirror MIRROR"
+    if source.transport == "kaggle":
+        return f"{way} (kagglehub's cache and /kaggle/input are mirrors too)"
+    return way
+
+
+def source_folder(
+    source: Source,
+    mirror: StrPath | None,  # any of the layouts above; None: there is no mirror
+    catalogue_folder: StrPath,  # a local handle may be a path relative to it
+) -> Path | None:
+    """Return the folder that the mirror, or for a local source the catalogue's folder, holds.
+
+    Of kagglehub's versions the one that the handle pins is taken, and no other in its place; the
+    newest whole one where none is pinned.
+    """
+    if mirror:
+        found = _in_mirror(source, Path(mirror))
+        if found:
+            return found
+    if source.transport == "local":
+        local = Path(catalogue_folder) / source.handle
+        return local if local.is_dir() else None
+    return None
+
+
+def on_this_machine(
+    source: Source,
+    locked: str = "",  # the version that a lock file recorded: this one, or none
+) -> AtHand | None:
+    """Find a Kaggle source in kagglehub's cache or among the mounted datasets.
+
+    What a lock file recorded is never taken from a place that does not tell its version, and a
+    source whose archive the catalogue pins by its SHA-256 is never taken at all: unpacked files
+    cannot be held against that.
+    """
+    if source.transport != "kaggle" or source.pin:
+        return None
+    found = _in_kagglehub(source, _kagglehub_cache(), locked or _pinned_version(source))
+    if found is None and not locked:
+        found = _among_mounted(source, KAGGLE_INPUT)
+    if found is None or not _holds_something(found.root):
+        return None
+    return found
+
+
+# ---- one layout each
+
+
+def _in_mirror(source: Source, mirror: Path) -> Path | None:
+    """Look for the source in each layout that a mirror may have."""
+    own = mirror / mirror_path(source)
+    if own.is_dir():
+        return own
+    if source.transport != "kaggle":
+        return None
+    found = _in_kagglehub(source, mirror, _pinned_version(source))
+    if found is None and _is_kaggle_input(mirror):
+        found = _among_mounted(source, mirror)
+    return found.root if found else None
+
+
+def _in_kagglehub(source: Source, cache: Path, version: str) -> AtHand | None:
+    """Look below kagglehub's cache, or below its folder `datasets`; `version` blank: the newest."""
+    for datasets in (cache / "datasets", cache):
+        dataset = datasets / _without_version(source)
+        numbers = [version] if version else _newest_first(dataset / "versions")
+        for number in numbers:
+            folder = dataset / "versions" / number
+            # kagglehub touches the marker last, when the archive is wholly unpacked
+            is_whole = (dataset / f"{number}.complete").is_file()
+            if is_whole and folder.is_dir():
+                return AtHand(folder, number)
+    return None
+
+
+def _newest_first(versions: Path) -> list[str]:
+    """List the numbered folders of a dataset, the highest number first."""
+    try:
+        names = os.listdir(versions)
+    except OSError:
+        return []  # no such dataset, or one that may not be read
+    numbers = [name for name in names if VERSION_NUMBER.fullmatch(name)]
+    return sorted(numbers, key=int, reverse=True)
+
+
+def _among_mounted(source: Source, mounted: Path) -> AtHand | None:
+    """Look among the datasets of a Kaggle notebook."""
+    owner_and_name = _without_version(source)
+    slug = owner_and_name.rpartition("/")[2]
+    for folder in (mounted / "datasets" / owner_and_name, mounted / slug):
+        if folder.is_dir():
+            return AtHand(folder)
+    return None
+
+
+def _is_kaggle_input(folder: Path) -> bool:
+    """Tell a notebook's mounts from other folders: slugs such as `data` are common names."""
+    real = folder.resolve()
+    return real == KAGGLE_INPUT.resolve() or real.parts[-2:] == KAGGLE_INPUT.parts[-2:]
+
+
+def _kagglehub_cache() -> Path:
+    """Return where kagglehub keeps what it downloaded."""
+    given = os.environ.get("KAGGLEHUB_CACHE")
+    return Path(given) if given else Path.home() / ".cache" / "kagglehub"
+
+
+# ---- handles
+
+
+def _without_version(source: Source) -> str:
+    """OWNER/NAME of OWNER/NAME@VERSION."""
+    return source.handle.partition("@")[0]
+
+
+def _pinned_version(source: Source) -> str:
+    """VERSION of OWNER/NAME@VERSION, or blank."""
+    return source.handle.partition("@")[2]
+
+
+def _holds_something(folder: Path) -> bool:
+    """Tell whether a folder can be read and is not empty."""
+    try:
+        return bool(os.listdir(folder))
+    except OSError:
+        return False
