@@ -9,6 +9,7 @@ from toy_sources import put, read_rows, rule, tree, write_catalog
 from cxr_fastai.core import UnknownName, UsageError
 from cxr_fastai.curation.folder.croissant import croissant
 from cxr_fastai.curation.folder.manifest_rows import QUICK_PER_CLASS
+from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, SOURCE_LEFT_ASIDE
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import check_manifest, read_manifest
 from cxr_fastai.recipes import Recipe
@@ -160,7 +161,7 @@ def test_copies_conflict_where_a_finding_is_present_in_one_and_absent_in_the_oth
         tmp_path / "out", recipe(), manifest=write_catalog(tmp_path / "c.csv", *rows), workers=1
     )
     assert [g.labels for g in done.conflicts] == [["effusion", "pneumonia|?effusion|?mass"]]
-    assert sum(m.item.path.startswith("VIRUS/copy") for g in done.groups for m in g.members) == 2
+    assert sum(m.item.path.startswith("VIRUS/copy") for g in done.copy_sets for m in g.members) == 2
 
 
 def test_quick_fills_each_class_and_keeps_every_image_in_its_split(tmp_path, monkeypatch):
@@ -187,7 +188,7 @@ def test_a_class_without_an_image_is_warned_of_with_who_has_it(tmp_path):
         manifest=write_catalog(tmp_path / "c.csv", *hospital(tmp_path)),
         workers=1,
     )
-    assert [w for w in done.warnings if "edema" in w] == [
+    assert [str(w) for w in done.warnings if w.kind == CLASS_WITHOUT_IMAGES] == [
         "no image for class edema: sources that have it: none in the catalogue"
     ]
     assert {r.label for r in done.records if "?edema" not in r.label} == {"none"}, (
@@ -252,7 +253,8 @@ def test_of_several_sources_the_first_that_is_at_hand_is_taken(tmp_path, sources
     done = curate(tmp_path / "out", recipe(sources=sources), manifest=c, workers=1)
     assert {r.source for r in read_manifest(tmp_path / "out").rows} == used
     told = ["h is at hand too, and was left aside for k: --only h takes it"]
-    assert [w for w in done.warnings if "at hand" in w] == (told if sources == ["k|h"] else [])
+    aside = [str(w) for w in done.warnings if w.kind == SOURCE_LEFT_ASIDE]
+    assert aside == (told if sources == ["k|h"] else [])
 
 
 def test_an_unknown_source_of_a_recipe_is_named(tmp_path):

@@ -77,7 +77,7 @@ def test_every_layout_curates_by_the_librarys_own_catalogue(drawn, source):
         d.path: d.label for d in said if d.path not in left_out
     }
     assert (
-        not done.failed and not done.conflicts and not [w for w in done.warnings if "left out" in w]
+        not done.failed and not done.conflicts and not [w for w in done.warnings if "left out" in str(w)]
     )
 
 
@@ -138,7 +138,7 @@ def test_nihs_lists_put_beside_a_part_of_it_fix_its_test_patients(drawn, tmp_pat
     patients = {d.person for d in drawn.of["nih_full"] if d.test}
     want = {d.path for d in drawn.of[source] if d.person in patients}
     assert want and {p for p, r in by_path(done).items() if r.split == "test"} == want
-    assert not [w for w in done.warnings if "list" in w]
+    assert not [w for w in done.warnings if "list" in str(w)]
     assert want != {
         p for p, r in by_path(curated(drawn.mirror, source)).items() if r.split == "test"
     }
@@ -193,12 +193,12 @@ def test_the_radiography_databases_copies_of_kermany_are_found_and_leave_no_conf
     done = curated(drawn.mirror, "kermany_kaggle", "covid_radiography")
     copies = [
         m.item.source_label
-        for g in done.groups
+        for g in done.copy_sets
         for m in g.members
         if m.item.source == "covid_radiography"
     ]
     assert Counter(copies) == {VIRAL: 2, "Normal": 2} and not done.conflicts and not done.unexpected
-    assert {g.kept.item.source for g in done.groups} == {"kermany_kaggle"}
+    assert {g.kept.item.source for g in done.copy_sets} == {"kermany_kaggle"}
 
 
 def test_nihs_sample_and_shards_are_the_images_of_the_whole(drawn):

@@ -1,15 +1,20 @@
-"""Find the copies in any folders of images, curated or not. Takes folders and files, returns what was Found; reads
-them, changes none. What was decoded and compared before is remembered, so that a second run looks at what is new.
+"""Find the copies in any folders of images, curated or not.
+
+Folders and files -> what was Found, and on request its tables and gallery. It reads images and changes
+none. What was decoded and compared before is remembered, so that a second run looks at what is new.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from cxr_fastai.catalog import COLUMNS, Rule
 from cxr_fastai.core import NotCurated, UsageError, make_folder, printable, write_json, write_text
 from cxr_fastai.curation.copies.copy_sets import (
     DUPLICATE_COLUMNS,
@@ -17,18 +22,28 @@ from cxr_fastai.curation.copies.copy_sets import (
     ScannedImage,
     collect_copies,
 )
-from cxr_fastai.curation.copies.fingerprint import Unreadable
+from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable
 from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import open_engine
-from cxr_fastai.curation.sources.listing import REJECT_COLUMNS, Item, Reject, is_junk, is_text
+from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject
+from cxr_fastai.curation.sources.listing import is_junk, is_text
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
-from cxr_fastai.manifest import MANIFEST, read_manifest, write_rows
-from cxr_fastai.progress import SILENT
+from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
+from cxr_fastai.progress import SILENT, Progress
 
-__all__ = ["find_duplicates", "find", "Found"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["find_duplicates", "find", "write_found", "Found"]
+
+StrPath = str | os.PathLike[str]
+Paths = StrPath | Iterable[StrPath]
+
+RELATED_PAIR_COLUMNS = ("path", "other_path", "score", "inliers")
+NO_RULE = Rule(row=0, **dict.fromkeys(COLUMNS, ""))  # of images that no catalogue describes
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,36 +58,45 @@ class Found:
     paths: dict[str, str]  # pixel_sha256 -> path of the first image that has it
 
     @property
-    def kinds(self) -> Counter:
-        return Counter(c.kind for g in self.groups for c in g.copies[1:])
+    def kinds(self) -> Counter[str]:
+        """Copies by their kind; the kept images are not counted."""
+        kinds: Counter[str] = Counter()
+        for copies in self.groups:
+            kinds.update(copy.kind for copy in copies.copies[1:])
+        return kinds
 
     @property
-    def rows(self) -> list[dict]:
-        """A row an image of a group, the kept one first: columns of duplicates.csv and the image's label."""
-        return [
-            {**row, "label": m.label} for g in self.groups for row, m in zip(g.rows(), g.members)
-        ]
+    def rows(self) -> list[dict[str, str]]:
+        """A row an image: the columns of duplicates.csv and its label, the kept one first."""
+        rows = []
+        for copies in self.groups:
+            for row, member in zip(copies.rows(), copies.members):
+                rows.append({**row, "label": member.label})
+        return rows
 
     @cached_property
-    def df(self):
+    def df(self) -> pd.DataFrame:
         """The rows as a DataFrame; scores are numbers, `kept` is true or false."""
         import pandas as pd
 
         df = pd.DataFrame(self.rows, columns=[*DUPLICATE_COLUMNS, "label"])
         return df.assign(score=df["score"].astype(float), kept=df["kept"] == "yes")
 
-    def related_rows(self) -> list[dict]:
-        return [
-            dict(
-                path=self.paths[k.a],
-                other_path=self.paths[k.b],
-                score=f"{k.score:.4g}",
-                inliers=str(k.inliers),
-            )
-            for k in self.related
-        ]
+    def related_rows(self) -> list[dict[str, str]]:
+        """Return the rows of related.csv."""
+        rows = []
+        for link in self.related:
+            row = {
+                "path": self.paths[link.a],
+                "other_path": self.paths[link.b],
+                "score": f"{link.score:.4g}",
+                "inliers": str(link.inliers),
+            }
+            rows.append(row)
+        return rows
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as strict JSON."""
         return {
             "images": self.images,
             "old": self.old,
@@ -80,176 +104,253 @@ class Found:
             "copies": dict(self.kinds),
             "duplicates": self.rows,
             "related": self.related_rows(),
-            "rejects": [{c: getattr(r, c) for c in REJECT_COLUMNS} for r in self.rejects],
+            "rejects": [reject.row() for reject in self.rejects],
         }
 
     def __str__(self) -> str:
-        k = self.kinds
-        against = f", {self.old} of them old" if self.old else ""
-        lines = [
-            f"{self.images} images{against}: {len(self.groups)} radiographs with copies, {k.total()} copies "
-            f"({k['bytes']} equal bytes, {k['pixels']} equal pixels, {k['near']} altered)"
-        ]
-        for g in self.groups:
-            lines.append(f"{g.id}  {printable(g.kept.item.path)}")
-            lines += [
-                f"    {c.kind:<7}{c.score:.3f}  {printable(m.item.path)}  {c.transform}".rstrip()
-                for m, c in list(zip(g.members, g.copies))[1:]
-            ]
+        lines = [self._first_line()]
+        for copies in self.groups:
+            lines.append(f"{copies.id}  {printable(copies.kept.item.path)}")
+            for member, copy in list(zip(copies.members, copies.copies))[1:]:
+                path = printable(member.item.path)
+                line = f"    {copy.kind:<7}{copy.score:.3f}  {path}  {copy.transform}"
+                lines.append(line.rstrip())
         if self.related:
-            lines.append(
-                f"{len(self.related)} pairs look like two exposures of one patient; no copies"
-            )
+            pairs = len(self.related)
+            lines.append(f"{pairs} pairs look like two exposures of one patient; no copies")
         if self.rejects:
-            lines.append(
-                f"{len(self.rejects)} could not be read: "
-                f"{printable(self.rejects[0].path)} the first ({self.rejects[0].reason})"
-            )
+            first = self.rejects[0]
+            example = f"{printable(first.path)} the first ({first.reason})"
+            lines.append(f"{len(self.rejects)} could not be read: {example}")
         return "\n".join(lines)
+
+    def _first_line(self) -> str:
+        kinds = self.kinds
+        old = f", {self.old} of them old" if self.old else ""
+        return (
+            f"{self.images} images{old}: {len(self.groups)} radiographs with copies, "
+            f"{kinds.total()} copies ({kinds['bytes']} equal bytes, {kinds['pixels']} equal pixels, "
+            f"{kinds['near']} altered)"
+        )
 
     def __repr__(self) -> str:
         return f"<{len(self.groups)} radiographs with copies among {self.images} images>"
 
 
 def find_duplicates(
-    paths,  # a folder, an image file, or a list of these; folders are read with all below them
-    against=None,  # a folder, or a list: then only copies of what is in `paths` are told, the old image first
-    workers=None,  # processes; None: one a core
-    engine="local",  # local | ray
-    progress=None,  # an object with bar and say, as the module cxr_fastai.progress; None: silence
-):
-    """Copies as a DataFrame, a row an image: group, path, source, kind (bytes | pixels | near), score, transform, kept,
-    label. Raises `UsageError` where there is no image.
+    paths: Paths,  # a folder, an image file, or a list of these; folders with all below them
+    against: Paths | None = None,  # then only copies of what is in `paths` are told, the old first
+    workers: int | None = None,  # processes; None: one a core
+    engine: str = "local",  # local | ray
+    progress: Progress | None = None,  # as the module cxr_fastai.progress; None: silence
+) -> pd.DataFrame:
+    """Return the copies among images as a DataFrame, a row an image.
+
+    Its columns are group, path, source, kind (bytes | pixels | near), score, transform, kept, label.
+    Raises `UsageError` where there is no image.
     """
     return find(paths, against, workers, engine, progress).df
 
 
-def find(paths, against=None, workers=None, engine="local", progress=None) -> Found:
-    """As `find_duplicates`, with rejects and related pairs."""
-    new, rejects = _items(_listed(paths))
-    old, more = _items(_listed(against)) if against is not None else ([], [])
-    inside = {os.path.realpath(it.file) for it in new}
-    old = [it for it in old if os.path.realpath(it.file) not in inside]
+def find(
+    paths: Paths,
+    against: Paths | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    progress: Progress | None = None,
+) -> Found:
+    """Find copies as `find_duplicates` does, with rejects and related pairs."""
+    progress = progress or SILENT
+    new, rejects = _list(_existing(paths))
+    old: list[Item] = []
+    if against is not None:
+        old, more_rejects = _list(_existing(against))
+        old = _without(old, new)
+        rejects += more_rejects
     if not new:
         raise UsageError(_no_image(paths))
     if against is not None and not old:
         raise UsageError(_no_image(against))
-    progress = progress or SILENT
+    items = [*new, *old]
     with ScanCache(progress) as cache, open_engine(engine, workers) as crew:
-        prints = scan([*new, *old], crew, cache, progress)
-        read = [(it, p) for it, p in zip([*new, *old], prints) if not isinstance(p, Unreadable)]
-        fresh = (
-            {p.pixel_sha256 for p in prints[: len(new)] if not isinstance(p, Unreadable)}
-            if old
-            else None
-        )
-        links = find_links([p for _, p in read], crew, cache, fresh, progress)
-    aged = {id(it) for it in old}
-    seen = [
-        ScannedImage(
-            it,
-            p,
-            it.source_label,
-            "",
-            (id(it) not in aged, -p.width * p.height, len(os.path.basename(it.path)), it.path),
-        )
-        for it, p in read
-    ]
-    groups = [
-        g
-        for g in collect_copies(seen, links, "upstream")
-        if len(g.members) > 1 and (not old or any(id(m.item) not in aged for m in g.members))
-    ]
-    paths = {
-        s.fingerprint.pixel_sha256: s.item.path
-        for s in sorted(seen, key=lambda s: s.rank, reverse=True)
-    }
-    rejects += more + [
-        Reject(it.path, p.sha256, it.source, "scan", p.reason, p.message)
-        for it, p in zip([*new, *old], prints)
-        if isinstance(p, Unreadable)
-    ]
-    return Found(
-        len(read),
-        sum(id(it) in aged for it, _ in read),
-        groups,
-        [k for k in links if k.kind == "same_patient"],
-        rejects,
-        paths,
-    )
+        results = scan(items, crew, cache, progress)
+        fresh = _pixels(results[: len(new)]) if old else None
+        fingerprints = [result for result in results if isinstance(result, Fingerprint)]
+        links = find_links(fingerprints, crew, cache, fresh, progress)
+    rejects += _unreadable(items, results)
+    images = _images(items, results, {item.path for item in new})
+    return _found(images, links, rejects, bool(old))
 
 
-def write_found(found: Found, out: Path, title: str, note: str):
-    """duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html."""
-    from cxr_fastai.curation.folder.report_page import gallery_page
+def write_found(found: Found, out: Path, title: str, note: str) -> None:
+    """Write duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html."""
+    from cxr_fastai.curation.copies.gallery import gallery_page
 
     make_folder(out)
     write_rows(out / "duplicates.csv", found.rows, [*DUPLICATE_COLUMNS, "label"])
-    write_rows(
-        out / "related.csv", found.related_rows(), ("path", "other_path", "score", "inliers")
-    )
-    write_rows(
-        out / "rejects.csv",
-        [{c: getattr(r, c) for c in REJECT_COLUMNS} for r in found.rejects],
-        REJECT_COLUMNS,
-    )
+    write_rows(out / "related.csv", found.related_rows(), RELATED_PAIR_COLUMNS)
+    write_rows(out / "rejects.csv", [reject.row() for reject in found.rejects], REJECT_COLUMNS)
     write_json(out / "duplicates.json", found.to_dict())
     write_text(out / "gallery.html", gallery_page(found.groups, title, note))
+
+
+# ---- from scan to result
+
+
+def _pixels(results: list[Fingerprint | Unreadable]) -> set[str]:
+    return {result.pixel_sha256 for result in results if isinstance(result, Fingerprint)}
+
+
+def _unreadable(items: list[Item], results: list[Fingerprint | Unreadable]) -> list[Reject]:
+    rejects = []
+    for item, result in zip(items, results):
+        if isinstance(result, Unreadable):
+            reject = Reject(
+                path=item.path,
+                sha256=result.sha256,
+                source=item.source,
+                stage="scan",
+                reason=result.reason,
+                message=result.message,
+            )
+            rejects.append(reject)
+    return rejects
+
+
+def _images(
+    items: list[Item],
+    results: list[Fingerprint | Unreadable],
+    new_paths: set[str],
+) -> list[ScannedImage]:
+    """Return the images that were read. An old one is kept first, then the largest."""
+    images = []
+    for item, result in zip(items, results):
+        if isinstance(result, Unreadable):
+            continue
+        pixels = result.width * result.height
+        name = os.path.basename(item.path)
+        image = ScannedImage(
+            item=item,
+            fingerprint=result,
+            label=item.source_label,
+            why_unlabelled="",
+            rank=(item.path in new_paths, -pixels, len(name), item.path),
+        )
+        images.append(image)
+    return images
+
+
+def _is_new(image: ScannedImage) -> bool:
+    return bool(image.rank[0])
+
+
+def _found(
+    images: list[ScannedImage], links: list[Link], rejects: list[Reject], has_old: bool
+) -> Found:
+    groups = []
+    for copies in collect_copies(images, links, "upstream"):
+        told = any(_is_new(member) for member in copies.members) or not has_old
+        if told and len(copies.members) > 1:
+            groups.append(copies)
+    paths: dict[str, str] = {}
+    for image in sorted(images, key=lambda image: image.rank):
+        paths.setdefault(image.fingerprint.pixel_sha256, image.item.path)
+    return Found(
+        images=len(images),
+        old=sum(not _is_new(image) for image in images),
+        groups=groups,
+        related=[link for link in links if link.kind == "same_patient"],
+        rejects=rejects,
+        paths=paths,
+    )
 
 
 # ---- which images
 
 
-def _listed(paths) -> list[Path]:
-    paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    for p in map(Path, paths):
-        if not p.exists():
-            raise UsageError(f"no folder or file {printable(p)}: check the path.")
-    return [Path(p) for p in paths]
+def _existing(paths: Paths) -> list[Path]:
+    """Return the paths as a list. Raises `UsageError` where one does not exist."""
+    listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    found = [Path(path) for path in listed]
+    for path in found:
+        if not path.exists():
+            raise UsageError(f"no folder or file {printable(path)}: check the path.")
+    return found
 
 
-def _no_image(paths) -> str:
-    names = ", ".join(printable(p) for p in _listed(paths))
-    return f"no image in {names}: expected png, jpg, jpeg, bmp, tif, gif or webp files, there or in folders below."
+def _no_image(paths: Paths) -> str:
+    names = ", ".join(printable(path) for path in _existing(paths))
+    return (
+        f"no image in {names}: expected png, jpg, jpeg, bmp, tif, gif or webp files, "
+        "there or in folders below."
+    )
 
 
-def _items(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
-    """An Item for each image file, once; what is no plain file becomes a Reject."""
-    items, rejects, met = [], [], set()
-    for p in paths:
-        curated = _curated(p)
-        tree = folder_tree(p) if p.is_dir() else Tree(str(p), {p.name: str(p)})
+def _without(items: list[Item], others: list[Item]) -> list[Item]:
+    """Return the items whose file is none of the others', whatever links lead to it."""
+    files = {os.path.realpath(item.file) for item in others}
+    return [item for item in items if os.path.realpath(item.file) not in files]
+
+
+def _list(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
+    """Make an Item of each image file, once; what is no plain file becomes a Reject."""
+    items: list[Item] = []
+    rejects: list[Reject] = []
+    met: set[str] = set()  # files, whatever links led to them
+    for path in paths:
+        rows = _curated_rows(path)
+        tree = folder_tree(path) if path.is_dir() else Tree(str(path), {path.name: str(path)})
         for name, file in tree.files.items():
-            if not is_image_name(name) or is_junk(name) or os.path.realpath(file) in met:
+            real_file = os.path.realpath(file)
+            if not is_image_name(name) or is_junk(name) or real_file in met:
                 continue
-            met.add(os.path.realpath(file))
+            met.add(real_file)
             if not is_text(file):
-                rejects.append(
-                    _reject(p, ascii(name)[1:-1], "name_not_utf8", "its name is no UTF-8")
-                )
-            elif curated is None:
-                items.append(_item(file, p.name or str(p), os.path.basename(os.path.dirname(name))))
-            elif name in curated:
-                items.append(_item(file, curated[name].source, curated[name].label))
-        rejects += [
-            _reject(p, ascii(name)[1:-1], reason, message) for name, reason, message in tree.dropped
-        ]
+                rejects.append(_reject(path, name, "name_not_utf8", "its name is no UTF-8"))
+            elif rows is None:
+                folder = os.path.basename(os.path.dirname(name))
+                items.append(_item(file, path.name or str(path), folder))
+            elif name in rows:
+                items.append(_item(file, rows[name].source, rows[name].label))
+        for name, reason, message in tree.dropped:
+            rejects.append(_reject(path, name, reason, message))
     return items, rejects
 
 
-def _curated(path: Path) -> dict | None:
-    """Path -> Record of a curated folder; None for any other."""
+def _curated_rows(path: Path) -> dict[str, Record] | None:
+    """Return path -> row of a curated folder's manifest; None for any other folder or file."""
     if not (path / MANIFEST).is_file():
         return None
     try:
-        return {r.path: r for r in read_manifest(path).rows}
+        return {row.path: row for row in read_manifest(path).rows}
     except NotCurated:
         return None
 
 
 def _item(file: str, source: str, label: str) -> Item:
-    return Item(source, file, file, None, label, (), (), "", "", "", "", "", None)
+    return Item(
+        source=source,
+        file=file,
+        path=file,
+        array=None,
+        source_label=label,
+        findings=(),
+        patients=(),
+        radiograph="",
+        view="",
+        age="",
+        sex="",
+        official="",
+        rule=NO_RULE,
+    )
 
 
 def _reject(folder: Path, name: str, reason: str, message: str) -> Reject:
-    return Reject(f"{folder}/{name}", "", folder.name, "list", reason, message)
+    return Reject(
+        path=f"{folder}/{ascii(name)[1:-1]}",
+        sha256="",
+        source=folder.name,
+        stage="list",
+        reason=reason,
+        message=message,
+    )

@@ -1,345 +1,209 @@
-"""What a curation looks like to people: the summary table and the dataset card. Takes a Curation, returns text; writes
-nothing, and says no more than the records, the copies and the catalogue hold.
+"""The dataset card of a curated folder: what it holds, from where, under which licence.
+
+A Curation -> README.md as text, with what to beware of. Counts nothing, says no more than its
+Summary and the catalogue hold, writes nothing.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from statistics import median
+from collections.abc import Sequence
+from typing import Any
 
-from cxr_fastai.cohort.wording import MIN_DOMINANT_SHARE as MOST
+from cxr_fastai.catalog import Source
 from cxr_fastai.cohort.counts import ADULT
+from cxr_fastai.cohort.shapes import AgeCounts, ClassCounts
 from cxr_fastai.core import SPLITS
-from cxr_fastai.recipes import present
-from cxr_fastai.reporting.text import markdown_table, md
-from cxr_fastai.reporting.text import share as percent
+from cxr_fastai.curation.folder.result import (
+    CLASS_WITHOUT_IMAGES,
+    COUNTS_HEADER,
+    UNEXPECTED_OVERLAP,
+    Curation,
+    Summary,
+)
+from cxr_fastai.curation.folder.sentences import (
+    NOTHING_FOUND,
+    conflicts_line,
+    copies_line,
+    incomplete_line,
+    official_line,
+    patients_line,
+    related_line,
+    share_lines,
+    warning_line,
+)
+from cxr_fastai.reporting.text import markdown_table, md, share
 
-__all__ = ["summary_table", "dataset_card", "share_lines", "confounds"]
+__all__ = ["dataset_card", "used_sources"]
 
-HEADER = ("class", "source", *SPLITS, "all")
-UNSHARED = {"no": "not allowed"}  # what is said of a source that is not marked yes
-
-
-# ---- tables
-
-
-def summary_rows(records) -> list[tuple]:
-    """(class, source, train, valid, test, all) sorted; then a row of totals."""
-    n = Counter((c, r.source, r.split) for r in records for c in present(r.label))
-    rows = [(c, s, *(n[c, s, p] for p in SPLITS)) for c, s in sorted({(c, s) for c, s, _ in n})]
-    rows = [(*row, sum(row[2:])) for row in rows]
-    images = Counter(r.split for r in records)  # of several classes an image counts once here
-    return [*rows, ("all", "", *(images[p] for p in SPLITS), len(records))]
-
-
-def summary_table(records) -> str:
-    """Class x source x split, aligned for a terminal."""
-    rows = [HEADER, *summary_rows(records)]
-    wide = [max(len(str(r[i])) for r in rows) for i in range(len(HEADER))]
-
-    def line(row):
-        cells = (f"{v:<{w}}" if i < 2 else f"{v:>{w}}" for i, (v, w) in enumerate(zip(row, wide)))
-        return "  ".join(cells).rstrip()
-
-    return "\n".join(map(line, rows))
+MAX_VIEWS = 6  # columns; of more views only COMMON_VIEWS have one, the rest is counted as other
+COMMON_VIEWS = ("PA", "AP", "L")
+MAX_NAMED_FILES = 2  # of a download; of more their number is told
+SHORT_HASH = 12  # digits of a SHA-256; sources.lock.json has it whole
 
 
-# ---- what the numbers say
-
-
-def used_sources(done) -> list:
-    """The sources that gave images, in catalogue order."""
-    used = {r.source for r in done.records}
-    return [s for s in done.sources if s.id in used]
-
-
-def share_lines(done) -> list[str]:
-    """The licence gate: how many images may be shared on, and which sources' must not be published."""
-    images, sources = Counter(r.source for r in done.records), used_sources(done)
-    free = [s.id for s in sources if s.redistribute == "yes"]
-    shut = [
-        f"{s.id} ({UNSHARED.get(s.redistribute, 'not known')})" for s in sources if s.id not in free
-    ]
-    n, total = sum(images[id] for id in free), len(done.records)
-    lines = [
-        f"{n} of {total} images come from sources that allow redistribution"
-        f"{': ' + ', '.join(free) + '; each under its licence' if free else ''}."
-    ]
-    if shut:
-        lines.append(f"For local use only, do not publish the images of: {', '.join(shut)}.")
-    return lines
-
-
-def incomplete_line(done) -> str:
-    failed = [getattr(s, "id", s) for s in getattr(done, "incomplete", ()) or ()]
-    return f"INCOMPLETE: these sources could not be fetched: {', '.join(failed)}." if failed else ""
-
-
-def age_group(record, source) -> str:
-    """child, adult or unknown: of the record's age where it has one, else as the catalogue says of the whole source."""
-    if record.age:
-        return "child" if float(record.age) < ADULT else "adult"
-    return source.age_group if source.age_group in ("child", "adult") else "unknown"
-
-
-def confounds(done) -> list[str]:
-    """Where the source, or the age group, gives the class away, and what a class lacks."""
-    by_id, out = {s.id: s for s in done.sources}, []
-    for c in _classes(done):
-        records = _of_class(done, c)
-        source, n = _largest(r.source for r in records)
-        child = sum(age_group(r, by_id[r.source]) == "child" for r in records)
-        if n >= MOST * len(records):
-            out.append(
-                f"{_most(n, len(records))} of class {c} {_come(n, len(records))} from {source}: "
-                "a model may learn the source instead of the disease."
-            )
-        if child >= MOST * len(records):
-            out.append(
-                f"{_most(child, len(records))} of class {c} {'is' if child == len(records) else 'are'} of "
-                f"{'a child' if child == len(records) else 'children'}: "
-                "a model may learn age instead of the disease."
-            )
-        none = [p for p in SPLITS if not any(r.split == p for r in records)]
-        if none:
-            out.append(f"Class {c} has no image in {' and '.join(none)}.")
-    return out
-
-
-def _most(n: int, of: int) -> str:
-    return "Every image" if n == of else f"{percent(n, of)} ({n} of {of})"
-
-
-def _come(n: int, of: int) -> str:
-    return "comes" if n == of else "come"
-
-
-def _classes(done) -> list[str]:
-    return sorted({c for r in done.records for c in present(r.label)})
-
-
-def _of_class(done, c: str) -> list:
-    return [r for r in done.records if c in present(r.label)]
-
-
-def _largest(names) -> tuple[str, int]:
-    return min(Counter(names).items(), key=lambda x: (-x[1], x[0]))
-
-
-# ---- the card
-
-
-def dataset_card(done) -> str:
-    """README.md of a curated folder: what is in it, from where, under which licence, and what to beware of."""
+def dataset_card(curation: Curation) -> str:
+    """README.md of a curated folder."""
+    recipe, summary = curation.recipe, curation.summary
     parts = [
-        md(incomplete_line(done)),
-        f"# {md(done.recipe.title)}",
-        f"{len(done.records)} radiographs, curated by cxr_fastai for recipe {md(done.recipe.name)}. "
+        md(incomplete_line(curation)),
+        f"# {md(recipe.title)}",
+        f"{summary.images} radiographs, curated by cxr_fastai for recipe {md(recipe.name)}. "
         "Research only, not a medical device.\n"
         "Images are upright 8-bit gray PNG without metadata, named by the SHA-256 of their pixels; "
         "manifest.csv has a row for each, and croissant.json describes both to machines.",
         "## Images by class, source and split",
-        markdown_table(HEADER, summary_rows(done.records)),
-        _left_out(done),
+        markdown_table(COUNTS_HEADER, summary.counts_rows()),
+        f"{conflicts_line(curation)} Left out: {summary.left_out} files or table rows for the "
+        "reasons in rejects.csv.",
         "## What may be shared",
-        "\n".join(map(md, share_lines(done))),
-        _licences(done),
+        "\n".join(md(line) for line in share_lines(curation)),
+        _licences_table(curation),
         "## Copies and leakage",
-        _leakage(done),
+        _leakage(summary),
+        _republished_table(curation),
+        _unexpected_table(summary),
         "## Class and source",
         "The largest source of each class, and its share.",
-        _shares(done),
+        _largest_sources_table(summary),
         "## Patients, ages and views",
-        _people(done),
-        _views(done),
-        *_quality(done),
+        f"Children are under {ADULT}, by the age given, else as the catalogue says of the whole "
+        "source.",
+        _people_table(summary),
+        _views_table(summary),
+        _quality(summary),
         "## Beware",
-        _bullets([*confounds(done), *_warned(done)]),
+        _beware(curation),
     ]
-    return "\n\n".join(p for p in parts if p) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _left_out(done) -> str:
-    n, how = (
-        len(done.conflicts),
-        {
-            "upstream": "kept under the label of the nearest to the original",
-            "keep-both-out": "laid aside in conflicts/",
-        }.get(done.on_conflict, "left out"),
-    )
-    return (
-        f"{n} radiographs whose copies have labels of two classes are {how} (conflicts.csv). Left out: "
-        f"{len(done.rejects)} files or table rows for the reasons in rejects.csv."
-    )
+def used_sources(curation: Curation) -> list[Source]:
+    """Return the sources that gave images, in catalogue order."""
+    return [source for source in curation.sources if source.id in curation.summary.sources]
 
 
-def _licences(done) -> str:
-    images, fetched = Counter(r.source for r in done.records), getattr(done, "versions", None) or {}
-    header = ("source", "images", "may be shared on", "licence", "title", "citation", "page")
-    rows = [
-        (
-            s.id,
-            images[s.id],
-            s.redistribute or "unknown",
-            s.licence or "none stated",
-            s.title,
-            s.citation,
-            s.url,
-        )
-        for s in used_sources(done)
-    ]
-    if fetched:
-        header, rows = (*header, "fetched"), [(*r, _version(fetched.get(r[0], ""))) for r in rows]
+# ---- sources
+
+
+def _licences_table(curation: Curation) -> str:
+    header = ["source", "images", "may be shared on", "licence", "title", "citation", "page"]
+    if curation.versions:
+        header.append("fetched")
+    rows = []
+    for source in used_sources(curation):
+        row = [
+            source.id,
+            curation.summary.sources[source.id],
+            source.redistribute or "unknown",
+            source.licence or "none stated",
+            source.title,
+            source.citation,
+            source.url,
+        ]
+        if curation.versions:
+            row.append(_version(curation.versions.get(source.id, "")))
+        rows.append(row)
     return markdown_table(header, rows)
 
 
-def _version(entry) -> str:
+def _version(entry: Any) -> str:  # an entry of the lock file, or a version
     """Version and hashes of a download, short: sources.lock.json has them whole."""
     if not isinstance(entry, dict):
         return str(entry)
-    parts = [f"{p['name']} {p['sha256'][:12]}" for p in entry.get("parts", ())]
-    files = ", ".join(parts) if len(parts) <= 2 else f"{len(parts)} files"
-    return "; ".join(x for x in (entry.get("version", ""), files) if x)
+    parts = [f"{part['name']} {part['sha256'][:SHORT_HASH]}" for part in entry.get("parts", ())]
+    files = ", ".join(parts) if len(parts) <= MAX_NAMED_FILES else f"{len(parts)} files"
+    return "; ".join(text for text in (entry.get("version", ""), files) if text)
 
 
-def _leakage(done) -> str:
-    d, sources = done.duplicates(), used_sources(done)
-    tests = Counter(r.source for r in done.records if r.split == "test")
-    official = [f"{s.id} ({tests[s.id]} images)" for s in sources if tests[s.id] and _official(s)]
-    known = sum(bool(r.patient) for r in done.records)
-    lines = [
-        f"{d['bytes'] + d['pixels'] + d['near']} copies are left out (duplicates.csv): "
-        f"{d['bytes']} of equal bytes, {d['pixels']} of equal pixels, {d['near']} resized, "
-        "cropped, turned or otherwise altered; "
-        f"{d['across_sources']} of them between two sources.",
-        "No radiograph, and no patient that the sources name, is in two splits. The patient is known for "
-        f"{known} of {len(done.records)} images ({percent(known, len(done.records))}); "
-        "other exposures of the others may still meet across splits.",
-        *_linked(done),
-        *_exposures(done),
-        f"Official test sets are kept as test: {', '.join(official)}."
-        if official
-        else "No source here has an official test set: the test images are drawn from all of them.",
-    ]
-    return "\n".join(f"- {md(x)}" for x in lines) + _republished(done, sources)
+# ---- copies and leakage
 
 
-def _linked(done) -> list[str]:
-    """Images that a patient or a declared identity ties to those of another source."""
-    sources: dict = {}
-    for r in done.records:
-        sources.setdefault(r.group, set()).add(r.source)
-    n = sum(len(sources[r.group]) > 1 for r in done.records)
-    return (
-        [
-            f"{n} images share a patient or a declared radiograph with images of another source; they stand in one "
-            "split with them."
-        ]
-        if n
-        else []
-    )
-
-
-def _exposures(done) -> list[str]:
-    n = len(done.related)
-    return (
-        [
-            f"{n} pairs of images look like two exposures of one patient whom the sources do not name alike "
-            "(related.csv); both are kept, in one split unless the source says that they are two people."
-        ]
-        if n
-        else []
-    )
-
-
-def _official(source) -> bool:
-    return any(r.split not in ("", "train") for r in source.rules)
-
-
-def _republished(done, sources) -> str:
-    """Which used source is known to copy which, how many copies were found, and those that nobody expects."""
-    here = {s.id for s in sources}
-    rows = [
-        (
-            s.id,
-            ", ".join("any" if u == "*" else u for u in s.derived),
-            ", ".join(u for u in s.derived if u in here) or "none",
-            _copies(done, s.id),
+def _leakage(summary: Summary) -> str:
+    lines = [copies_line(summary), patients_line(summary)]
+    if summary.tied_across_sources:
+        lines.append(
+            f"{summary.tied_across_sources} images are tied to images of another source, by a "
+            "patient, a declared radiograph or their look; they stand in one split with them."
         )
-        for s in sources
-        if s.derived
-    ]
+    if summary.related:
+        lines.append(related_line(summary))
+    lines.append(official_line(summary))
+    return _bullets(lines)
+
+
+def _republished_table(curation: Curation) -> str:
+    """Which used source is known to copy which, and how many copies were found."""
     header = (
         "source",
         "is known to re-publish",
         "of these in this folder",
         "copies shared with other sources",
     )
-    known = "\n\n" + markdown_table(header, rows) if rows else ""
-    odd = sorted(
-        Counter(tuple(sorted((u["source"], u["other_source"]))) for u in done.unexpected).items()
-    )
-    if not odd:
-        return known
-    table = markdown_table(
-        ("source", "and", "radiographs in both"), [(*pair, n) for pair, n in odd]
-    )
-    said = (
+    used = curation.summary.sources
+    rows = []
+    for source in used_sources(curation):
+        if source.derived:
+            known = ["any" if origin == "*" else origin for origin in source.derived]
+            here = [origin for origin in source.derived if origin in used]
+            shared = _copies_shared(curation.summary, source.id)
+            rows.append((source.id, ", ".join(known), ", ".join(here) or "none", shared))
+    return markdown_table(header, rows) if rows else ""
+
+
+def _copies_shared(summary: Summary, source_id: str) -> int:
+    """Count the copies left out that link this source with another one."""
+    total = 0
+    for (kept, source, _), n in summary.copies.items():
+        if kept != source and source_id in (kept, source):
+            total += n
+    return total
+
+
+def _unexpected_table(summary: Summary) -> str:
+    """Tabulate the copies between sources that nobody expects."""
+    if not summary.unexpected:
+        return ""
+    rows = [(one, other, n) for (one, other), n in summary.unexpected.items()]
+    table = markdown_table(("source", "and", "radiographs in both"), rows)
+    says = (
         "Unexpected overlap: copies between sources that the catalogue does not link (report.html)."
     )
-    return f"{known}\n\n{said}\n\n{table}"
+    return f"{says}\n\n{table}"
 
 
-def _copies(done, id: str) -> int:
-    """Copies left out that link this source with another one."""
-    pairs = [
-        (g.kept.item.source, m.item.source) for g in done.groups if g.whole for m in g.members[1:]
-    ]
-    return sum(id in p and p[0] != p[1] for p in pairs)
+# ---- classes
 
 
-def _shares(done) -> str:
+def _largest_sources_table(summary: Summary) -> str:
     rows = []
-    for c in _classes(done):
-        records = _of_class(done, c)
-        top, n = _largest(r.source for r in records)
-        rows.append(
-            (c, top, percent(n, len(records)), *(_share_in(records, p, top) for p in SPLITS))
-        )
-    return markdown_table(("class", "largest source", "of all", *(f"of {p}" for p in SPLITS)), rows)
+    for label, counts in summary.classes.items():
+        source, images = _largest(counts["source"])
+        shares = [_share_in_split(summary, label, split, source) for split in SPLITS]
+        rows.append((label, source, share(images, counts["images"]), *shares))
+    header = ("class", "largest source", "of all", *(f"of {split}" for split in SPLITS))
+    return markdown_table(header, rows)
 
 
-def _share_in(records, split: str, top: str) -> str:
-    """The largest source's share of a split; its name too where that is not the class's largest."""
-    sources = [r.source for r in records if r.split == split]
-    if not sources:
+def _largest(images: dict[str, int]) -> tuple[str, int]:
+    """Find the source of most images and their number; of several, the first by name."""
+    return min(images.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _share_in_split(summary: Summary, label: str, split: str, largest_of_all: str) -> str:
+    """Tell the largest source's share of a split; its name too, if not the class's largest."""
+    images = {}
+    for source in summary.sources:
+        n = summary.counts.get((label, source, split), 0)
+        if n:
+            images[source] = n
+    if not images:
         return "no image"
-    name, n = _largest(sources)
-    return (
-        percent(n, len(sources))
-        if name == top or sources.count(top) == n
-        else f"{percent(n, len(sources))} {name}"
-    )
+    source, n = _largest(images)
+    portion = share(n, sum(images.values()))
+    return portion if images.get(largest_of_all) == n else f"{portion} {source}"
 
 
-def _people(done) -> str:
-    by_id, rows = {s.id: s for s in done.sources}, []
-    for c in _classes(done):
-        records = _of_class(done, c)
-        group = Counter(age_group(r, by_id[r.source]) for r in records)
-        patients = {r.patient for r in records if r.patient}
-        rows.append(
-            (
-                c,
-                len(records),
-                sum(bool(r.patient) for r in records),
-                len(patients),
-                group["child"],
-                group["adult"],
-                group["unknown"],
-                *_ages(records),
-            )
-        )
+def _people_table(summary: Summary) -> str:
     header = (
         "class",
         "images",
@@ -351,45 +215,76 @@ def _people(done) -> str:
         "age given",
         "age, median (range)",
     )
-    said = f"Children are under {ADULT}, by the age given, else as the catalogue says of the whole source."
-    return f"{said}\n\n{markdown_table(header, rows)}"
+    return markdown_table(header, [_people(*item) for item in summary.classes.items()])
 
 
-def _ages(records) -> tuple[int, str]:
-    ages = [float(r.age) for r in records if r.age]
-    return len(ages), f"{median(ages):g} ({min(ages):g} to {max(ages):g})" if ages else "none"
-
-
-def _views(done) -> str:
-    n = Counter((c, r.view) for r in done.records for c in present(r.label))
-    views = sorted(
-        {r.view for r in done.records if r.view},
-        key=lambda v: (v not in ("PA", "AP"), v != "PA", v),
+def _people(label: str, counts: ClassCounts) -> Sequence[object]:
+    groups = counts["age_group"]
+    children = groups.get("child", 0) + groups.get("child_source", 0)
+    adults = groups.get("adult", 0) + groups.get("adult_source", 0)
+    return (
+        label,
+        counts["images"],
+        counts["patients"]["images"],
+        counts["patients"]["patients"],
+        children,
+        adults,
+        counts["images"] - children - adults,
+        counts["ages"]["known"],
+        _ages(counts["ages"]),
     )
-    if len(views) > 6:
-        views = [v for v in views if v in ("PA", "AP", "L")]  # the rest is counted as other
+
+
+def _ages(ages: AgeCounts) -> str:
+    quantiles = ages["quantiles"]
+    if not quantiles:
+        return "none"
+    least, _, median, _, greatest = quantiles
+    return f"{median:g} ({least:g} to {greatest:g})"
+
+
+def _views_table(summary: Summary) -> str:
+    named = _views(summary)
     rows = []
-    for c in _classes(done):
-        of = [n[c, v] for v in views]
-        rest = sum(k for (label, view), k in n.items() if label == c and view and view not in views)
-        rows.append((c, *of, rest, n[c, ""]))
-    return markdown_table(
-        ("class", *(f"view {v}" for v in views), "other views", "view unknown"), rows
-    )
+    for label, counts in summary.classes.items():
+        views = counts["view"]
+        images = [views.get(view, 0) for view in named]
+        unknown = views.get("", 0)
+        others = counts["images"] - sum(images) - unknown
+        rows.append((label, *images, others, unknown))
+    header = ("class", *(f"view {view}" for view in named), "other views", "view unknown")
+    return markdown_table(header, rows)
 
 
-def _quality(done) -> list[str]:
-    notes = getattr(done, "notes", None) or {}
-    rows = sorted(notes.items(), key=lambda x: (-x[1], x[0]))
-    return ["## Image quality", markdown_table(("note", "images"), rows)] if rows else []
+def _views(summary: Summary) -> list[str]:
+    """Choose the views that have a column, PA and AP first."""
+    views: set[str] = set()
+    for counts in summary.classes.values():
+        views.update(counts["view"])
+    views.discard("")
+    ordered = sorted(views, key=lambda view: (view not in ("PA", "AP"), view != "PA", view))
+    if len(ordered) <= MAX_VIEWS:
+        return ordered
+    return [view for view in ordered if view in COMMON_VIEWS]
 
 
-def _warned(done) -> list[str]:
-    return [w for w in done.warnings if w.startswith(("no image for class", "unexpected overlap"))]
+# ---- quality, warnings
 
 
-def _bullets(lines) -> str:
-    nothing = [
-        "Nothing found by these checks: no class of nearly one source, none of nearly children only."
-    ]
-    return "\n".join(f"- {md(x)}" for x in lines or nothing)
+def _quality(summary: Summary) -> str:
+    if not summary.notes:
+        return ""
+    rows = sorted(summary.notes.items(), key=lambda item: (-item[1], item[0]))
+    return "## Image quality\n\n" + markdown_table(("note", "images"), rows)
+
+
+def _beware(curation: Curation) -> str:
+    found = list(curation.summary.confounds)
+    for warning in curation.warnings:
+        if warning.kind in (CLASS_WITHOUT_IMAGES, UNEXPECTED_OVERLAP):
+            found.append(warning)
+    return _bullets([warning_line(warning) for warning in found] or [NOTHING_FOUND])
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {md(line)}" for line in lines)

@@ -1,19 +1,39 @@
-"""A curated folder described to machines: croissant.json, Croissant 1.1 metadata as JSON-LD. Takes a Curation and the
-bytes of its manifest, returns a dict; reads no file, and the same input gives the same description.
+"""Describe a curated folder to machines: croissant.json, Croissant 1.1 metadata as JSON-LD.
+
+A Curation and the bytes of its manifest -> a dict; reads no file, counts nothing, and the same
+input gives the same description.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from typing import Any
 
+from cxr_fastai.catalog import Source
 from cxr_fastai.core import SPLITS, Task
-from cxr_fastai.curation.folder.card import confounds, incomplete_line, share_lines, used_sources
+from cxr_fastai.curation.folder.card import used_sources
+from cxr_fastai.curation.folder.result import SOURCE_FAILED, SOURCE_LEFT_ASIDE, Curation
+from cxr_fastai.curation.folder.sentences import (
+    NOTHING_FOUND,
+    conflicts_line,
+    copies_line,
+    incomplete_line,
+    official_line,
+    patients_line,
+    related_line,
+    share_lines,
+    warning_line,
+)
 from cxr_fastai.manifest import COLUMNS, MANIFEST, MANIFEST_VERSION
+from cxr_fastai.recipes import Recipe
 
 __all__ = ["croissant", "CROISSANT"]
 
 CROISSANT = "croissant.json"
 CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+IMAGE_FILES = "image-files"  # id of the file set
+Json = dict[str, Any]
 CONTEXT = {  # as appendix 1 of the specification recommends it
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -70,134 +90,145 @@ LICENCES = {
     "CC BY-NC-ND 4.0": "https://creativecommons.org/licenses/by-nc-nd/4.0/",
 }
 SPLIT_TYPES = {"train": "cr:TrainingSplit", "valid": "cr:ValidationSplit", "test": "cr:TestSplit"}
+STRICTEST_FIRST = ("no", "unknown", "", "yes")  # what the catalogue says of redistribution
 
-SAYS = {  # column -> its meaning
-    "path": "The image, relative to this folder.",
-    "sha256": "SHA-256 of the source file's bytes.",
-    "pixel_sha256": "SHA-256 of width, height and the upright 8-bit gray pixels; its start names the image.",
-    "phash": "64-bit perceptual hash, 16 hex digits.",
-    "source": "Id of the source that the image was kept from.",
-    "upstream": "Ids of the sources that this source re-publishes, joined by |; * is any.",
-    "original_path": "Where the file lay in the source.",
-    "source_label": "The source's own words.",
-    "label": "The class; of a multi-label set those that are present, ?those that are unknown, or none, joined by |.",
-    "findings": "What the radiograph shows; nothing: unknown, no_finding: nothing abnormal.",
-    "patient": "A pseudonym that the source gives; nothing: unknown.",
-    "group": "Images linked by patient or radiograph; no split cuts a group.",
-    "split": "train, valid or test.",
-    "view": "PA, AP, L, or the source's word.",
-    "age": "Years.",
-    "sex": "F or M.",
-    "width": "Pixels, upright.",
-    "height": "Pixels, upright.",
-    "mode": "Pixel format and bit depth of the source file.",
-    "licence": "The source's licence.",
-}
-TYPES = {
-    "label": ["sc:Text", "cr:Label"],
-    "age": "sc:Float",
-    "width": "sc:Integer",
-    "height": "sc:Integer",
+
+@dataclass(frozen=True)
+class _Column:
+    """How a column of the manifest is described."""
+
+    says: str  # its meaning
+    kind: str | tuple[str, ...] = "sc:Text"
+    separator: str = ""  # of several values in a cell
+
+
+MANIFEST_COLUMNS = {
+    "path": _Column("The image, relative to this folder."),
+    "sha256": _Column("SHA-256 of the source file's bytes."),
+    "pixel_sha256": _Column(
+        "SHA-256 of width, height and the upright 8-bit gray pixels; its start names the image."
+    ),
+    "phash": _Column("64-bit perceptual hash, 16 hex digits."),
+    "source": _Column("Id of the source that the image was kept from."),
+    "upstream": _Column("Ids of the sources that this source re-publishes, joined by |; * is any."),
+    "original_path": _Column("Where the file lay in the source."),
+    "source_label": _Column("The source's own words."),
+    "label": _Column(
+        "The class; of a multi-label set those that are present, ?those that are unknown, or none, "
+        "joined by |.",
+        ("sc:Text", "cr:Label"),
+    ),
+    "findings": _Column(
+        "What the radiograph shows; nothing: unknown, no_finding: nothing abnormal.",
+        separator="|",
+    ),
+    "patient": _Column("A pseudonym that the source gives; nothing: unknown."),
+    "group": _Column("Images linked by patient or radiograph; no split cuts a group."),
+    "split": _Column("train, valid or test."),
+    "view": _Column("PA, AP, L, or the source's word."),
+    "age": _Column("Years.", "sc:Float"),
+    "sex": _Column("F or M."),
+    "width": _Column("Pixels, upright.", "sc:Integer"),
+    "height": _Column("Pixels, upright.", "sc:Integer"),
+    "mode": _Column("Pixel format and bit depth of the source file."),
+    "licence": _Column("The source's licence."),
 }
 POINTS_TO = {"label": "classes/slug", "split": "splits/name"}
-IN_IMAGES = ("label", "findings", "split", "group", "source", "licence")  # beside path and pixels
+IN_IMAGES = ("label", "findings", "split", "group", "source", "licence")  # with path and pixels
 
 
 def croissant(
-    done,  # pipeline.Curation
+    curation: Curation,
     manifest_bytes: bytes,  # of manifest.csv, as it stands or is about to stand in the folder
-) -> dict:
-    """croissant.json of a curated folder. Without url and datePublished: whoever publishes the folder adds them."""
-    sha, recipe = hashlib.sha256(manifest_bytes).hexdigest(), done.recipe
+) -> Json:
+    """croissant.json of a curated folder.
+
+    Without url and datePublished: whoever publishes the folder adds them.
+    """
+    sha = hashlib.sha256(manifest_bytes).hexdigest()
+    recipe = curation.recipe
+    sources = used_sources(curation)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS,
         "name": recipe.title,
-        "description": _description(done),
-        "license": _licences(done),
-        "citeAs": _citation(done),
+        "description": _description(curation),
+        "license": _licences(sources),
+        "citeAs": "; ".join(dict.fromkeys(s.citation or s.title or s.id for s in sources)),
         "creator": {
             "@type": "sc:Organization",
             "name": "cxr_fastai",
             "description": "Curated by cxr_fastai from the sources that citeAs names.",
         },
-        "isBasedOn": [s.url for s in used_sources(done) if s.url],
+        "isBasedOn": [source.url for source in sources if source.url],
         "keywords": ["chest X-ray", "radiography", *recipe.display.values()],
         "version": f"{MANIFEST_VERSION}.0.0+{sha[:12]}",
-        **_responsible(done),
-        "distribution": _distribution(done, sha, len(manifest_bytes)),
+        **_responsible(curation, sources),
+        "distribution": _distribution(curation, sha, len(manifest_bytes)),
         "recordSet": [_splits(), _classes(recipe), _rows(recipe), _images()],
     }
 
 
-def _description(done) -> str:
+def _description(curation: Curation) -> str:
+    recipe = curation.recipe
     parts = [
-        incomplete_line(done),
-        f"{len(done.records)} chest radiographs for recipe {done.recipe.name}: "
-        f"{', '.join(done.recipe.vocab)}. Upright 8-bit gray PNG without metadata, a row each in {MANIFEST}.",
-        *share_lines(done),
+        incomplete_line(curation),
+        f"{curation.summary.images} chest radiographs for recipe {recipe.name}: "
+        f"{', '.join(recipe.vocab)}. Upright 8-bit gray PNG without metadata, a row each in "
+        f"{MANIFEST}.",
+        *share_lines(curation),
         "Research only, not a medical device.",
     ]
-    return " ".join(p for p in parts if p)
+    return " ".join(part for part in parts if part)
 
 
-def _licences(done) -> list[str]:
-    """The licence of each source, the strictest first: those that forbid or are silent on redistribution, then the rest."""
-    order = list(LICENCES)
+def _licences(sources: list[Source]) -> list[str]:
+    """Name the licence of each source, the strictest first.
 
-    def strict(s):
-        return (
-            ("no", "unknown", "", "yes").index(s.redistribute),
-            -order.index(s.licence) if s.licence in order else -len(order),
-            s.licence,
-        )
+    Those that forbid redistribution, or are silent on it, stand before the rest.
+    """
+    known = list(LICENCES)
 
-    said = [
-        LICENCES.get(s.licence) or f"{s.id}: {s.licence or 'none stated'}"
-        for s in sorted(used_sources(done), key=strict)
-    ]
-    return list(dict.fromkeys(said))
+    def strictness(source: Source) -> tuple[int, int, str]:
+        unknown_first = len(known)
+        rank = known.index(source.licence) if source.licence in LICENCES else unknown_first
+        return STRICTEST_FIRST.index(source.redistribute), -rank, source.licence
 
-
-def _citation(done) -> str:
-    return "; ".join(dict.fromkeys(s.citation or s.title or s.id for s in used_sources(done)))
+    names = []
+    for source in sorted(sources, key=strictness):
+        own_words = f"{source.id}: {source.licence or 'none stated'}"
+        names.append(LICENCES.get(source.licence, own_words))
+    return list(dict.fromkeys(names))
 
 
 # ---- responsible AI
 
 
-def _responsible(done) -> dict:
-    sources, copies, records = used_sources(done), done.duplicates(), done.records
-    blank = {
-        c: sum(not getattr(r, c) for r in records)
-        for c in ("patient", "age", "sex", "view", "findings")
-    }
-    republished = [w for w in done.warnings if "re-publishes" in w]
+def _responsible(curation: Curation, sources: list[Source]) -> Json:
+    summary = curation.summary
+    unknown = ", ".join(f"{column} {n}" for column, n in summary.unknown.items())
+    titles = "; ".join(source.title or source.id for source in sources)
     return {
-        "rai:dataCollection": f"Images of public sources, put together: {'; '.join(s.title or s.id for s in sources)}.",
+        "rai:dataCollection": f"Images of these sources, put together: {titles}.",
         "rai:dataCollectionType": ["Secondary Data analysis"],
-        "rai:dataCollectionRawData": "The sources' own image files; columns source, original_path and sha256 lead back "
-        "to each.",
-        "rai:dataCollectionMissingData": f"Images without a value, of {len(records)}: "
-        f"{', '.join(f'{c} {n}' for c, n in blank.items())}.",
+        "rai:dataCollectionRawData": "The sources' own image files; columns source, original_path "
+        "and sha256 lead back to each.",
+        "rai:dataCollectionMissingData": f"Images without a value, of {summary.images}: {unknown}.",
         "rai:dataPreprocessingProtocol": [
-            "Decoded once, turned upright, scaled to 8-bit gray by bit depth; metadata is not carried over.",
-            f"{copies['bytes'] + copies['pixels']} exact copies are left out, {len(done.conflicts)} radiographs whose "
-            f"copies have labels of two classes, and {len(done.rejects)} files or table rows for stated reasons.",
-            "Split by group of linked patients and radiographs; official test sets stay test.",
+            "Decoded once, turned upright, scaled to 8-bit gray by bit depth; metadata is not "
+            "carried over.",
+            copies_line(summary),
+            conflicts_line(curation),
+            f"{summary.left_out} files or table rows are left out, for the reasons in rejects.csv.",
+            f"Split by group of linked patients and radiographs. {official_line(summary)}",
         ],
         "rai:dataAnnotationProtocol": [
             "Labels are the sources' own, mapped by the catalogue to findings and by the "
             "recipe to classes; no image was read again."
         ],
-        "rai:dataBiases": confounds(done)
-        or ["None found by the checks for class by source and class by age."],
-        "rai:dataLimitations": [
-            *republished,
-            "Copies that were resized or cropped are not found.",
-            *([x] if (x := incomplete_line(done)) else []),
-        ],
+        "rai:dataBiases": [warning_line(w) for w in summary.confounds] or [NOTHING_FOUND],
+        "rai:dataLimitations": _limitations(curation),
         "rai:dataUseCases": [
             "Training and testing of classifiers of chest radiographs, for research; no diagnosis."
         ],
@@ -208,11 +239,21 @@ def _responsible(done) -> dict:
     }
 
 
-# ---- files and records
+def _limitations(curation: Curation) -> list[str]:
+    """Say what this run could not have, could not tell apart, or found otherwise than expected."""
+    lines = [incomplete_line(curation), patients_line(curation.summary)]
+    lines.append(related_line(curation.summary))
+    for warning in curation.warnings:
+        if warning.kind not in (SOURCE_FAILED, SOURCE_LEFT_ASIDE):
+            lines.append(warning_line(warning))
+    return [line for line in lines if line]
 
 
-def _distribution(done, sha: str, size: int) -> list[dict]:
-    folders = sorted({r.path.rpartition("/")[0] for r in done.records})
+# ---- files
+
+
+def _distribution(curation: Curation, sha: str, size: int) -> list[Json]:
+    folders = sorted({record.path.rpartition("/")[0] for record in curation.records})
     return [
         {
             "@type": "cr:FileObject",
@@ -222,73 +263,86 @@ def _distribution(done, sha: str, size: int) -> list[dict]:
             "contentSize": f"{size} B",
             "encodingFormat": "text/csv",
             "sha256": sha,
-            "description": "A row an image. An apostrophe stands before a cell that a spreadsheet would compute.",
+            "description": "A row an image. An apostrophe stands before a cell that a spreadsheet "
+            "would compute.",
         },
         {
             "@type": "cr:FileSet",
-            "@id": "image-files",
-            "name": "image-files",
+            "@id": IMAGE_FILES,
+            "name": IMAGE_FILES,
             "encodingFormat": "image/png",
-            "includes": [f"{f}/*.png" if f else "*.png" for f in folders],
+            "includes": [f"{folder}/*.png" if folder else "*.png" for folder in folders],
             "description": "The images; each one's SHA-256 of pixels stands in the manifest.",
         },
     ]
 
 
-def _splits() -> dict:
+# ---- record sets
+
+
+def _splits() -> Json:
     return _enumeration(
         "splits",
-        "cr:Split",
-        "The splits.",
-        {"name": "sc:Text", "url": "cr:Split"},
-        [{"name": s, "url": SPLIT_TYPES[s]} for s in SPLITS],
+        kind="cr:Split",
+        says="The splits.",
+        fields={"name": "sc:Text", "url": "cr:Split"},
+        data=[{"name": split, "url": SPLIT_TYPES[split]} for split in SPLITS],
     )
 
 
-def _classes(recipe) -> dict:
+def _classes(recipe: Recipe) -> Json:
+    data = []
+    for slug, findings in recipe.classes.items():
+        name = recipe.display.get(slug, slug)
+        data.append({"slug": slug, "name": name, "findings": "|".join(findings)})
     return _enumeration(
         "classes",
-        "sc:Enumeration",
-        "The classes, in the order of a model's answers.",
-        {"slug": "sc:Text", "name": "sc:Text", "findings": "sc:Text"},
-        [
-            {"slug": c, "name": recipe.display.get(c, c), "findings": "|".join(of)}
-            for c, of in recipe.classes.items()
-        ],
+        kind="sc:Enumeration",
+        says="The classes, in the order of a model's answers.",
+        fields={"slug": "sc:Text", "name": "sc:Text", "findings": "sc:Text"},
+        data=data,
     )
 
 
-def _enumeration(id: str, kind: str, says: str, fields: dict, data: list[dict]) -> dict:
-    """A record set whose records stand in the description; the first field is its key."""
+def _enumeration(
+    record_set: str, kind: str, says: str, fields: dict[str, str], data: list[dict[str, str]]
+) -> Json:
+    """Make a record set whose records stand in the description; the first field is its key."""
+    described = []
+    for name, field_kind in fields.items():
+        types = ["sc:URL", field_kind] if field_kind == "cr:Split" else field_kind
+        described.append(
+            {
+                "@type": "cr:Field",
+                "@id": f"{record_set}/{name}",
+                "name": name,
+                "dataType": types,
+            }
+        )
+    records = []
+    for row in data:
+        records.append({f"{record_set}/{name}": value for name, value in row.items()})
     return {
         "@type": "cr:RecordSet",
-        "@id": id,
-        "name": id,
+        "@id": record_set,
+        "name": record_set,
         "description": says,
         "dataType": kind,
-        "key": {"@id": f"{id}/{next(iter(fields))}"},
-        "field": [
-            {"@type": "cr:Field", "@id": f"{id}/{f}", "name": f, "dataType": _types(t)}
-            for f, t in fields.items()
-        ],
-        "data": [{f"{id}/{k}": v for k, v in row.items()} for row in data],
+        "key": {"@id": described[0]["@id"]},
+        "field": described,
+        "data": records,
     }
 
 
-def _types(kind: str):
-    return ["sc:URL", kind] if kind == "cr:Split" else kind
-
-
-def _rows(recipe) -> dict:
-    fields = [_column("rows", c) for c in COLUMNS]
-    for (
-        f
-    ) in fields:  # a multi-label recipe's label names several classes, and those that are unknown
-        points = f["name"] in POINTS_TO and not (
-            recipe.task is Task.MULTI_LABEL and f["name"] == "label"
-        )
-        if points:
-            f["references"] = {"field": {"@id": POINTS_TO[f["name"]]}}
+def _rows(recipe: Recipe) -> Json:
+    fields = []
+    for column in COLUMNS:
+        field = _column("rows", column)
+        # a multi-label recipe's label names several classes, and those that are unknown
+        several = column == "label" and recipe.task is Task.MULTI_LABEL
+        if column in POINTS_TO and not several:
+            field["references"] = {"field": {"@id": POINTS_TO[column]}}
+        fields.append(field)
     return {
         "@type": "cr:RecordSet",
         "@id": "rows",
@@ -299,39 +353,41 @@ def _rows(recipe) -> dict:
     }
 
 
-def _images() -> dict:
+def _images() -> Json:
     """Pixels with what is said of them: the files, joined with the manifest by path."""
-    files = {"fileSet": {"@id": "image-files"}}
+    files = {"fileSet": {"@id": IMAGE_FILES}}
+    full_path = {"extract": {"fileProperty": "fullpath"}, "transform": {"regex": "^(.+)$"}}
     path = _field(
-        "images",
-        "path",
-        "sc:Text",
-        {**files, "extract": {"fileProperty": "fullpath"}, "transform": {"regex": "^(.+)$"}},
+        "images", "path", MANIFEST_COLUMNS["path"].says, "sc:Text", {**files, **full_path}
     )
     path["references"] = {"fileObject": {"@id": MANIFEST}, "extract": {"column": "path"}}
-    image = _field(
-        "images", "image", "sc:ImageObject", {**files, "extract": {"fileProperty": "content"}}
-    )
+    content = {**files, "extract": {"fileProperty": "content"}}
+    image = _field("images", "image", "The pixels.", "sc:ImageObject", content)
     return {
         "@type": "cr:RecordSet",
         "@id": "images",
         "name": "images",
         "key": {"@id": "images/path"},
         "description": "The images with the columns that training needs.",
-        "field": [path, image, *(_column("images", c) for c in IN_IMAGES)],
+        "field": [path, image, *(_column("images", column) for column in IN_IMAGES)],
     }
 
 
-def _column(record_set: str, c: str) -> dict:
-    source = {"fileObject": {"@id": MANIFEST}, "extract": {"column": c}}
-    if c != "findings":
-        return _field(record_set, c, TYPES.get(c, "sc:Text"), source)
-    field = _field(record_set, c, "sc:Text", {**source, "transform": {"separator": "|"}})
-    return {**field, "isArray": True, "arrayShape": "-1"}
+def _column(record_set: str, name: str) -> Json:
+    """Make a field that is read from a column of the manifest."""
+    column = MANIFEST_COLUMNS[name]
+    kind = column.kind if isinstance(column.kind, str) else list(column.kind)
+    source: Json = {"fileObject": {"@id": MANIFEST}, "extract": {"column": name}}
+    if column.separator:
+        source["transform"] = {"separator": column.separator}
+    field = _field(record_set, name, column.says, kind, source)
+    if column.separator:
+        field["isArray"] = True
+        field["arrayShape"] = "-1"
+    return field
 
 
-def _field(record_set: str, name: str, kind, source: dict) -> dict:
-    says = SAYS.get(name, "The pixels.")
+def _field(record_set: str, name: str, says: str, kind: str | list[str], source: Json) -> Json:
     return {
         "@type": "cr:Field",
         "@id": f"{record_set}/{name}",

@@ -1,54 +1,52 @@
-"""One run at a time in a folder. A marker file names its holder; the marker of a process that died is taken over.
-Correctness does not rest on it: every file is written whole or not at all, so that two runs would only waste work.
+"""Let one run at a time write a folder.
+
+A folder -> a marker file in it that names its holder; the marker of a process that died is taken
+over. Correctness does not rest on it: every file is written whole or not at all, so that two runs
+would only waste work. It never ends another run.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from cxr_fastai.core import StorageError, UsageError, make_folder
+from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["one_run", "MARKER"]
 
 MARKER = ".curating.lock"
+SECONDS_BETWEEN_TRIES = 0.5
 
 
 @contextmanager
 def one_run(
-    folder: Path,
-    wait=False,  # for the other run's end, instead of giving up
-    say=None,  # told once, in one line, that it waits
-):
-    """Hold `folder`, which is made, for this process; one that stays empty goes again.
-    Raises `UsageError` naming process, host and start of the run that holds it.
-    """
-    from filelock import SoftFileLock, Timeout
+    folder: Path,  # is made
+    wait: bool = False,  # for the other run's end, instead of giving up
+    progress: Progress = SILENT,  # told once, in one line, that it waits
+) -> Iterator[None]:
+    """Hold `folder` for this process; one that stays empty goes again.
 
-    folder, told = Path(folder), False
-    marker = folder / MARKER
-    lock = SoftFileLock(marker)
-    while True:
-        make_folder(folder)
-        try:
-            lock.acquire(timeout=0.5 if told else 0)
-            break
-        except Timeout:
-            if not wait:
-                raise UsageError(
-                    f"{_holder(marker)}. Wait for its end (--wait), or choose another --out. "
-                    f"If it is surely gone, delete {marker}."
-                ) from None
-            if say and not told:
-                say(f"waiting: {_holder(marker)}")
-            told = True
-        except FileNotFoundError:
-            pass  # the other run has just taken its empty folder away
-        except OSError as e:
-            raise StorageError(
-                f"cannot write {marker}: {e.strerror or e}. Choose another --out."
-            ) from e
+    Raises `UsageError` naming process, host and start of the run that holds it, `StorageError`
+    where the marker cannot be written.
+    """
+    from filelock import SoftFileLock
+
+    folder = Path(folder)
+    lock = SoftFileLock(folder / MARKER)
+    if not _acquire(lock, folder):
+        holder = _holder(folder / MARKER)
+        if not wait:
+            raise UsageError(
+                f"{holder}. Wait for its end (--wait), or choose another --out. "
+                f"If it is surely gone, delete {folder / MARKER}."
+            )
+        progress.say(f"waiting: {holder}")
+        while not _acquire(lock, folder, SECONDS_BETWEEN_TRIES):
+            pass
     try:
         yield
     finally:
@@ -57,11 +55,32 @@ def one_run(
             folder.rmdir()  # only where nothing was written
 
 
+def _acquire(lock: Any, folder: Path, seconds: float = 0) -> bool:
+    """Whether the marker is ours now; False where another run holds it for `seconds` longer."""
+    from filelock import Timeout
+
+    while True:
+        make_folder(folder)
+        try:
+            lock.acquire(timeout=seconds)
+            return True
+        except Timeout:
+            return False
+        except FileNotFoundError:
+            continue  # the other run has just taken its empty folder away
+        except OSError as e:
+            raise StorageError(
+                f"cannot write {folder / MARKER}: {e.strerror or e}. Choose another --out."
+            ) from e
+
+
 def _holder(marker: Path) -> str:
-    """Who holds the folder, as far as the marker tells."""
-    pid, host, start = "?", "?", "?"
+    """Say who holds the folder, as far as the marker tells."""
+    process, host, start = "?", "?", "?"
     with suppress(OSError, ValueError):
         lines = marker.read_text(encoding="utf-8", errors="replace").split("\n")
-        pid, host = lines[0], lines[1]
-        start = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(marker.stat().st_mtime))
-    return f"another run writes {marker.parent}: process {pid} on {host}, begun {start}"
+        process = lines[0]
+        host = lines[1]
+        begun = time.localtime(marker.stat().st_mtime)
+        start = time.strftime("%Y-%m-%d %H:%M:%S", begun)
+    return f"another run writes {marker.parent}: process {process} on {host}, begun {start}"

@@ -1,108 +1,152 @@
-"""A radiograph's row in the manifest, or why it has none. Takes groups of copies with their split, a recipe and the
-catalogue, returns Records and Rejects; reads no file.
+"""Make a radiograph's row of the manifest, or say why it has none.
+
+CopySets with their split, a recipe and the catalogue -> Records and Rejects. Reads no file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from cxr_fastai.catalog import Source
 from cxr_fastai.core import Task, sha256_text
 from cxr_fastai.curation.copies.copy_sets import CopySet
+from cxr_fastai.curation.copies.fingerprint import Fingerprint
+from cxr_fastai.curation.folder.result import Request
 from cxr_fastai.curation.folder.split import FRACTIONS
-from cxr_fastai.curation.sources.item import Reject
+from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
 
-__all__ = ["record", "quick_subset", "reject", "IMAGES", "QUICK_PER_CLASS"]
+__all__ = ["record", "quick_subset", "IMAGES", "QUICK_PER_CLASS"]
 
 IMAGES = "images"  # the one folder of a multi-label recipe
 QUICK_PER_CLASS = 524  # six classes of it are the 3,142 images of the published balanced subset
 
 
-def reject(it, stage, reason, message, sha="") -> Reject:
-    return Reject(it.path, sha, it.source, stage, reason, message)
-
-
 def record(
-    g: CopySet, group: str, split: str, catalog, recipe: Recipe, layout: str
+    copies: CopySet,
+    group: str,
+    split: str,
+    catalog: Mapping[str, Source],  # id -> Source
+    request: Request,
 ) -> Record | Reject:
-    """The row of a group's kept image."""
-    kept, it, p = g.kept, g.kept.item, g.kept.fingerprint
-    if not kept.label:
-        return reject(it, "recipe", "no_class", kept.why, p.sha256)
-    if it.rule.split == "train" and split != "train":
-        why = f"{it.source} is for training only, but its patient or a copy is in {split}"
-        return reject(it, "split", "train_only", why, p.sha256)
-    if why := _filtered(it, p, recipe):
-        return reject(it, "recipe", "filtered", why, p.sha256)
-    parts = ([split] if layout == "split" else []) + [
-        IMAGES if recipe.task is Task.MULTI_LABEL else kept.label,
-        f"{p.pixel_sha256[:32]}.png",
-    ]
+    """Make the row of a set's kept image, or the Reject that says why it has none."""
+    kept = copies.kept
+    item, fingerprint = kept.item, kept.fingerprint
+    refused = _refusal(copies, split, request.recipe)
+    if refused:
+        stage, reason, message = refused
+        return Reject(
+            path=item.path,
+            sha256=fingerprint.sha256,
+            source=item.source,
+            stage=stage,
+            reason=reason,
+            message=message,
+        )
     return Record(
-        path="/".join(parts),
-        sha256=p.sha256,
-        pixel_sha256=p.pixel_sha256,
-        phash=p.phash,
-        source=it.source,
-        upstream=catalog[it.source].derived_from,
-        original_path=it.path,
-        source_label=it.source_label,
+        path=_path(copies, split, request),
+        sha256=fingerprint.sha256,
+        pixel_sha256=fingerprint.pixel_sha256,
+        phash=fingerprint.phash,
+        source=item.source,
+        upstream=catalog[item.source].derived_from,
+        original_path=item.path,
+        source_label=item.source_label,
         label=kept.label,
-        findings="|".join(it.findings),
-        patient=it.patients[0] if it.patients else "",
+        findings="|".join(item.findings),
+        patient=item.patients[0] if item.patients else "",
         group=group,
         split=split,
-        view=it.view,
-        age=it.age,
-        sex=it.sex,
-        width=str(p.width),
-        height=str(p.height),
-        mode=p.mode,
-        licence=it.rule.licence,
+        view=item.view,
+        age=item.age,
+        sex=item.sex,
+        width=str(fingerprint.width),
+        height=str(fingerprint.height),
+        mode=fingerprint.mode,
+        licence=item.rule.licence if item.rule else "",
     )
 
 
-def _filtered(it, p, recipe: Recipe) -> str:
-    """Why an image does not pass the recipe's filters; '' where it does. What is not known does not pass."""
-    side = min(p.width, p.height)
-    passes = {
-        "view": lambda allowed: it.view in allowed,
-        "sex": lambda allowed: it.sex in allowed,
-        "age": lambda span: it.age != "" and span[0] <= float(it.age) <= span[1],
-        "side": lambda least: side >= least[0],
-    }
-    failed = next((k for k, v in recipe.filters.items() if not passes[k](v)), "")
-    if not failed:
-        return ""
-    is_ = side if failed == "side" else getattr(it, failed) or "not known"
-    return f"{failed} is {is_}: recipe {recipe.name} takes {', '.join(map(str, recipe.filters[failed]))}"
+def _refusal(copies: CopySet, split: str, recipe: Recipe) -> tuple[str, str, str] | None:
+    """(stage, reason, message) where a kept image does not reach the folder."""
+    kept = copies.kept
+    item = kept.item
+    if not kept.label:
+        return "recipe", "no_class", kept.why_unlabelled
+    only_trained_on = item.rule is not None and item.rule.split == "train"
+    if only_trained_on and split != "train":
+        why = f"{item.source} is for training only, but its patient or a copy is in {split}"
+        return "split", "train_only", why
+    filtered = _why_filtered(item, kept.fingerprint, recipe)
+    return ("recipe", "filtered", filtered) if filtered else None
+
+
+def _why_filtered(item: Item, fingerprint: Fingerprint, recipe: Recipe) -> str:
+    """Say why an image does not pass the recipe's filters; empty where it does.
+
+    What is not known does not pass.
+    """
+    side = min(fingerprint.width, fingerprint.height)
+    for name, allowed in recipe.filters.items():
+        if not _passes(name, allowed, item, side):
+            value = side if name == "side" else getattr(item, name) or "not known"
+            takes = ", ".join(str(each) for each in allowed)
+            return f"{name} is {value}: recipe {recipe.name} takes {takes}"
+    return ""
+
+
+def _passes(name: str, allowed: list[Any], item: Item, side: int) -> bool:
+    """Whether an image passes a filter, a key of recipes.FILTERS; `side` is its shorter one, px."""
+    if name == "side":
+        return bool(side >= allowed[0])
+    if name == "age":
+        return item.age != "" and bool(allowed[0] <= float(item.age) <= allowed[1])
+    return getattr(item, name) in allowed
+
+
+def _path(copies: CopySet, split: str, request: Request) -> str:
+    """Where the image stands in the folder, named by its pixels."""
+    several = request.recipe.task is Task.MULTI_LABEL
+    folder = IMAGES if several else copies.kept.label
+    name = f"{copies.kept.fingerprint.pixel_sha256[:32]}.png"
+    if request.layout == "split":
+        return f"{split}/{folder}/{name}"
+    return f"{folder}/{name}"
 
 
 def quick_subset(records: list[Record], seed: int) -> tuple[list[Record], list[Reject]]:
-    """At most QUICK_PER_CLASS images a class, each split its share, by the random order of their groups; of a class
-    that comes with others more, where these still have room.
-    Every image stays in the split it has, so no patient comes to stand on two sides.
+    """Draw at most QUICK_PER_CLASS images a class, each split its share: (kept, left out).
+
+    They are drawn by the random order of their groups; of a class that comes with others there are
+    more, where these still have room. Every image stays in the split it has, so no patient comes to
+    stand on two sides.
     """
-    room = {
-        (c, r.split): round(QUICK_PER_CLASS * FRACTIONS[r.split])
-        for r in records
-        for c in present(r.label)
-    }
-    kept, left = [], []
-    for r in sorted(records, key=lambda r: (sha256_text(f"quick|{seed}|{r.group}"), r.path)):
-        places = [(c, r.split) for c in present(r.label)]
-        if any(room[at] > 0 for at in places):
-            for at in places:
-                room[at] -= 1
-            kept.append(r)
+    room = {}  # (class, split) -> images that may still come
+    for row in records:
+        for label in present(row.label):
+            room[label, row.split] = round(QUICK_PER_CLASS * FRACTIONS[row.split])
+    kept, left_out = [], []
+    for row in sorted(
+        records, key=lambda row: (sha256_text(f"quick|{seed}|{row.group}"), row.path)
+    ):
+        places = [(label, row.split) for label in present(row.label)]
+        if any(room[place] > 0 for place in places):
+            for place in places:
+                room[place] -= 1
+            kept.append(row)
         else:
-            left.append(
-                Reject(
-                    r.original_path,
-                    r.sha256,
-                    r.source,
-                    "quick",
-                    "not_drawn",
-                    "not in the balanced subset",
-                )
-            )
-    return kept, left
+            left_out.append(_not_drawn(row))
+    return kept, left_out
+
+
+def _not_drawn(row: Record) -> Reject:
+    return Reject(
+        path=row.original_path,
+        sha256=row.sha256,
+        source=row.source,
+        stage="quick",
+        reason="not_drawn",
+        message="not in the balanced subset",
+    )

@@ -1,47 +1,66 @@
-"""Whether a folder may be written by what was asked for: an empty one, or one that the same request wrote before. Reads
-its curation.json, changes nothing.
+"""Decide whether a folder may be written: an empty one, or one that the same request wrote before.
+
+A folder and a Request -> nothing, or an error. Reads its curation.json, changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cxr_fastai.core import UsageError, check_writable
+from cxr_fastai.curation.folder.result import Request
 from cxr_fastai.curation.folder.write import is_ours
 from cxr_fastai.manifest import CURATION, read_curation
 from cxr_fastai.recipes import Recipe
 
 __all__ = ["check_out"]
 
-SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")  # keys of a recipe
+# Keys of a recipe that shape a folder; how it trains does not.
+SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")
+# What a curation.json of an earlier version meant where it lacks a key.
+EARLIER = {"manifest_version": 1, "on_conflict": "drop", "split_rule": 1}
+NOT_COMPARED = ("catalog_sha256",)  # a catalogue may grow: the folder then follows it
 
 
-def check_out(out: Path, request: dict):
-    """Refuse a folder that is not ours to write in, before anything is read."""
+def check_out(out: Path, request: Request) -> None:
+    """Refuse a folder that is not ours to write in, before anything is read.
+
+    Raises `UsageError`, `StorageError`, or `NotCurated` for a damaged curation.json.
+    """
     check_writable(out)
-    if not out.exists() or all(is_ours(f.name) for f in out.iterdir()):
+    if not out.exists() or all(is_ours(file.name) for file in out.iterdir()):
         return
     if not (out / CURATION).is_file():
         raise UsageError(
             f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
             "Choose an empty folder for --out."
         )
-    before = {"manifest_version": 1, "on_conflict": "drop", "split_rule": 1, **read_curation(out)}
-    for key, was, now in _asked(before, request):
+    before = {**EARLIER, **read_curation(out)}
+    for key, was, now in _shaping_values(before, request.to_dict()):
         if was != now:
             raise UsageError(
                 f"{out} was curated with another {key} ({was}, now {now}). Choose another --out."
             )
 
 
-def _asked(before: dict, request: dict):
-    """(key, value then, value now) of all that shapes a folder; how a recipe trains does not."""
-    shape = asdict(Recipe("", "", {}))
+def _shaping_values(
+    before: dict[str, Any], request: dict[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """(key, value then, value now) of all that shapes a folder."""
     for key, now in request.items():
-        if key != "recipe":
+        if key == "recipe":
+            yield from _recipe_values(before.get("recipe"), now)
+        elif key not in NOT_COMPARED:
             yield key, before.get(key), now
-        else:
-            was = {**shape, **(before["recipe"] if isinstance(before.get("recipe"), dict) else {})}
-            yield "recipe", was["name"], now["name"]
-            yield from ((f"recipe's {k}", was[k], now[k]) for k in SHAPING)
+
+
+def _recipe_values(before: object, now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    was = asdict(Recipe("", "", {}))
+    if isinstance(before, dict):
+        was.update(before)
+    yield "recipe", was["name"], now["name"]
+    for key in SHAPING:
+        yield f"recipe's {key}", was[key], now[key]

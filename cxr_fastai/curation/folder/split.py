@@ -1,8 +1,11 @@
-"""Train, valid, test by group: images linked by patient or radiograph stay together. Takes radiographs with their
-links, returns each one's group and split. A group's split is drawn from its own name and what its source says of it, so
-that another recipe, with other sources beside, gives it the same. It can differ where the name does: one folder has the
-original with its patient, the other only a copy without; a list of official test images is at hand for one only; images
-of two named patients were tied by their look. A bundle therefore knows what it was trained on.
+"""Deal radiographs to train, valid and test by group: what is linked stays together.
+
+Radiographs with their links, by patient or radiograph -> the group and the split of each. A group's
+split is drawn from its own name and what its source says of it, so that another recipe, with other
+sources, gives it the same. It can differ where the name does: one folder has the original with its
+patient, the other only a copy without; a list of official test images is at hand for one only;
+images of two named patients were tied by their look. A bundle therefore knows what it was trained
+on. Reads no file.
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from cxr_fastai.core import sha256_text
+from cxr_fastai.disjoint_sets import DisjointSets
 
-__all__ = ["Radiograph", "assign_splits", "FRACTIONS"]
+__all__ = ["Radiograph", "assign_splits", "FRACTIONS", "RULE", "TIE"]
 
 FRACTIONS = {"train": 0.8, "valid": 0.1, "test": 0.1}
-RULE = 2  # of `assign_splits`; 1 dealt groups to the split that lacked most. A folder keeps the rule it was made by
+# Version of `assign_splits`; 1 dealt groups to the split that lacked most. A folder keeps the rule
+# it was made by.
+RULE = 2
 TIE = "exposures "  # begins a link between two images that look like exposures of one patient
 
 
@@ -24,102 +30,152 @@ class Radiograph:
     """What splitting needs to know of one radiograph, its copies merged."""
 
     id: str  # pixel_sha256
-    links: frozenset  # patients and declared identities of all copies, and TIEs
+    links: frozenset[str]  # patients and declared identities of all copies, and TIEs
     stratum: str  # source and finding, of the kept copy
     source: str
-    official: frozenset  # splits that its sources fix
+    official: frozenset[str]  # splits that its sources fix
+
+
+@dataclass(frozen=True)
+class _FreeGroup:
+    """A group whose split no source fixes."""
+
+    name: str
+    images: int
+    drawn: float  # 0 to 1, by the group's name and the seed
+    locked: bool  # never tested on: its source has a test set of its own
 
 
 def assign_splits(
     radiographs: list[Radiograph],
-    seed=0,
+    seed: int = 0,
 ) -> dict[str, tuple[str, str]]:
-    """Id -> (group, split): each group has a chance of 80/10/10, and where a stratum has three groups, each split has
-    one of them, but for a test split that the source has itself. Such a source has no other test images.
+    """Give each radiograph its group and split: id -> (group, split).
+
+    Each group has a chance of 80/10/10, and where a stratum has three groups, each split has one of
+    them, but for a test split that the source has itself. Such a source has no other test images.
     """
     groups = connect(radiographs)
-    tested = {r.source for r in radiographs if "test" in r.official}
-    size = Counter(r.stratum for r in radiographs)
-    split, free = {}, defaultdict(list)
-    for g, members in groups.items():
-        fixed = set().union(*(r.official for r in members))
-        if fixed:
-            split[g] = next(s for s in ("test", "valid", "train") if s in fixed)
-        else:
-            free[min((r.stratum for r in members), key=lambda s: (size[s], s))].append(g)
-    for stratum, ids in sorted(free.items()):
-        drawn = {g: _drawn(groups[g], seed) for g in ids}
-        locked = {g for g in ids if tested & {r.source for r in groups[g]}}
-        split.update(
-            _deal(
-                {g: len(groups[g]) for g in sorted(ids, key=lambda g: (drawn[g], g))}, drawn, locked
-            )
-        )
-    return {r.id: (g, split[g]) for g, members in groups.items() for r in members}
+    splits = _official_splits(groups)
+    tested_sources = {r.source for r in radiographs if "test" in r.official}
+    for _, names in sorted(_by_stratum(groups, splits, radiographs).items()):
+        free = [_free_group(name, groups[name], tested_sources, seed) for name in names]
+        splits.update(_deal(sorted(free, key=lambda group: (group.drawn, group.name))))
+    assigned = {}
+    for name, members in groups.items():
+        for radiograph in members:
+            assigned[radiograph.id] = (name, splits[name])
+    return assigned
 
 
 def connect(radiographs: list[Radiograph]) -> dict[str, list[Radiograph]]:
-    """Connected components over shared links: group id -> members. The id is the start of the least radiograph id in it."""
-    parent: dict = {}
+    """Group radiographs that share a link, also through others: group id -> members.
 
-    def root(x):
-        parent.setdefault(x, x)
-        while parent[x] != x:
-            parent[x] = x = parent[parent[x]]
-        return x
-
-    for r in radiographs:
-        for link in r.links:
-            parent[root(("link", link))] = root(("id", r.id))
-    by = defaultdict(list)
-    for r in sorted(radiographs, key=lambda r: r.id):
-        by[root(("id", r.id))].append(r)
-    return {members[0].id[:16]: members for members in by.values()}
-
-
-def _drawn(members: list[Radiograph], seed) -> float:
-    """0 to 1 by the name of the group: the least of its patients and declared identities, which copies from other
-    sources seldom change, or else of its radiographs.
+    The id is the start of the least radiograph id in the group.
     """
-    names = [n for r in members for n in r.links if not n.startswith(TIE)] or [
-        r.id for r in members
-    ]
+    sets: DisjointSets[tuple[str, str]] = DisjointSets()
+    for radiograph in radiographs:
+        for link in radiograph.links:
+            sets.join(("id", radiograph.id), ("link", link))
+    members_of_root = defaultdict(list)
+    for radiograph in sorted(radiographs, key=lambda r: r.id):
+        members_of_root[sets.find(("id", radiograph.id))].append(radiograph)
+    return {members[0].id[:16]: members for members in members_of_root.values()}
+
+
+def _official_splits(groups: dict[str, list[Radiograph]]) -> dict[str, str]:
+    """Group -> the split that its sources fix; of several, test goes before valid before train."""
+    splits: dict[str, str] = {}
+    for name, members in groups.items():
+        fixed: set[str] = set()
+        for radiograph in members:
+            fixed |= radiograph.official
+        if fixed:
+            splits[name] = next(split for split in ("test", "valid", "train") if split in fixed)
+    return splits
+
+
+def _by_stratum(
+    groups: dict[str, list[Radiograph]],
+    fixed: dict[str, str],  # groups whose split stands
+    radiographs: list[Radiograph],
+) -> dict[str, list[str]]:
+    """Stratum -> names of its free groups; a group counts for the rarest stratum of its members."""
+    size = Counter(r.stratum for r in radiographs)
+    by_stratum = defaultdict(list)
+    for name, members in groups.items():
+        if name not in fixed:
+            strata = {r.stratum for r in members}
+            by_stratum[min(strata, key=lambda s: (size[s], s))].append(name)
+    return by_stratum
+
+
+def _free_group(
+    name: str, members: list[Radiograph], tested_sources: set[str], seed: int
+) -> _FreeGroup:
+    sources = {r.source for r in members}
+    return _FreeGroup(
+        name=name,
+        images=len(members),
+        drawn=_drawn(members, seed),
+        locked=bool(tested_sources & sources),
+    )
+
+
+def _drawn(members: list[Radiograph], seed: int) -> float:
+    """Draw a number of 0 to 1 by the group's own name.
+
+    That is the least of its patients and declared identities, which copies from other sources
+    seldom change, or else of its radiographs.
+    """
+    names: list[str] = []
+    for radiograph in members:
+        names += [link for link in radiograph.links if not link.startswith(TIE)]
+    if not names:
+        names = [r.id for r in members]
     return int(sha256_text(f"{seed}|{min(names)}")[:13], 16) / 16**13
 
 
-def _deal(sizes: dict[str, int], drawn: dict[str, float], locked: set) -> dict[str, str]:
-    """Groups, in the order of what they drew: the first tenth is tested on, the second validates. A group larger than a
-    tenth of the images is trained on; a split that would stay empty has a group of the split that has most.
+def _deal(groups: list[_FreeGroup]) -> dict[str, str]:
+    """Group -> split, of groups in the order of what they drew.
+
+    The first tenth is tested on, the second validates. A group larger than a tenth of the images is
+    trained on; a split that would stay empty has a group of the split that has most.
     """
-    most = max(round(sum(sizes.values()) * FRACTIONS["test"]), min(sizes.values()))
-    test, held = FRACTIONS["test"], FRACTIONS["test"] + FRACTIONS["valid"]
-    out = {g: "train" for g in sizes}
-    splits = ["valid", "test"] if len(locked) < len(sizes) else ["valid"]
-    if len(sizes) <= len(splits):
-        return out  # nothing could be learnt from what is left
-    for g, k in sizes.items():
-        if k > most:
-            continue
-        if drawn[g] < test:
-            out[g] = "train" if g in locked else "test"
-        elif drawn[g] < held:
-            out[g] = "valid"
-    for split in ("train", *splits):
-        if split in out.values():
-            continue
-        counts = Counter(out.values())
-        spare = [
-            g
-            for g in sizes
-            if counts[out[g]] > 1
-            and (split == "train" or sizes[g] <= most)
-            and not (split == "test" and g in locked)
-        ]
-        if spare:
-            out[
-                min(
-                    spare,
-                    key=lambda g: (-counts[out[g]], -drawn[g] if split == "train" else drawn[g]),
-                )
-            ] = split
-    return out
+    images = [group.images for group in groups]
+    max_images = max(round(sum(images) * FRACTIONS["test"]), min(images))
+    splits = dict.fromkeys((group.name for group in groups), "train")
+    held_out = ["valid"] if all(group.locked for group in groups) else ["valid", "test"]
+    if len(groups) <= len(held_out):
+        return splits  # nothing could be learnt from what is left
+    for group in groups:
+        if group.images <= max_images:
+            splits[group.name] = _split_of_draw(group)
+    for split in ("train", *held_out):
+        if split not in splits.values():
+            _fill(split, groups, splits, max_images)
+    return splits
+
+
+def _split_of_draw(group: _FreeGroup) -> str:
+    if group.drawn < FRACTIONS["test"]:
+        return "train" if group.locked else "test"
+    if group.drawn < FRACTIONS["test"] + FRACTIONS["valid"]:
+        return "valid"
+    return "train"
+
+
+def _fill(split: str, groups: list[_FreeGroup], splits: dict[str, str], max_images: int) -> None:
+    """Move a group of the split that has most into `split`, which is empty; `splits` is changed."""
+    counts = Counter(splits.values())
+    spare = []
+    for group in groups:
+        too_large = split != "train" and group.images > max_images
+        forbidden = split == "test" and group.locked
+        if counts[splits[group.name]] > 1 and not too_large and not forbidden:
+            spare.append(group)
+    if not spare:
+        return
+    sign = -1 if split == "train" else 1  # train takes what was drawn last
+    moved = min(spare, key=lambda group: (-counts[splits[group.name]], sign * group.drawn))
+    splits[moved.name] = split

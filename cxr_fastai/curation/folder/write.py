@@ -1,5 +1,7 @@
-"""Write a curated folder so that it can be killed at any moment. Takes what was decided, writes images, tables and
-card, the manifest last: its presence says that the folder is whole. It deletes only what a run of its own wrote.
+"""Write a curated folder so that it can be killed at any moment.
+
+A Curation -> images, tables, card and page; the manifest last: its presence says that the folder is
+whole. It deletes only what a run of its own wrote.
 """
 
 from __future__ import annotations
@@ -7,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from cxr_fastai.core import (
@@ -24,14 +28,15 @@ from cxr_fastai.curation.copies.copy_sets import (
     DUPLICATE_COLUMNS,
     RELATED_COLUMNS,
 )
-from cxr_fastai.curation.copies.fingerprint import pixel_sha256, source_bytes
-from cxr_fastai.curation.engines import Lost, spread
+from cxr_fastai.curation.copies.fingerprint import Fingerprint, pixel_sha256, source_bytes
+from cxr_fastai.curation.engines import Engine, Lost, spread
 from cxr_fastai.curation.fetch import LOCK_FILE
 from cxr_fastai.curation.folder.card import dataset_card
 from cxr_fastai.curation.folder.croissant import CROISSANT, croissant
 from cxr_fastai.curation.folder.lock import MARKER
 from cxr_fastai.curation.folder.report_page import report_page
-from cxr_fastai.curation.sources.listing import REJECT_COLUMNS
+from cxr_fastai.curation.folder.result import Curation, Written
+from cxr_fastai.curation.sources.item import REJECT_COLUMNS, PlaceInFile
 from cxr_fastai.images import decode, write_png
 from cxr_fastai.manifest import (
     CURATION,
@@ -41,10 +46,12 @@ from cxr_fastai.manifest import (
     read_rows,
     write_rows,
 )
+from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["write_folder", "is_ours"]
 
-PLAN = ".images.txt"  # while a folder is written: every image that this run, or one that was killed, may have put there
+# While a folder is written: every image that this run, or one that was killed, may have put there.
+PLAN = ".images.txt"
 QUALITY_COLUMNS = ("path", "source", "original_path", "notes")
 TABLES = (
     "rejects.csv",
@@ -56,168 +63,225 @@ TABLES = (
     "report.html",
     CROISSANT,
 )
-HALF = re.compile(
-    r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part"
-)  # as core.atomic_path names the half of a file
+HALF_FILE = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names it
 IMAGE = re.compile(r"([a-z0-9_]+/){1,2}[0-9a-f]{32}\.png")
-PNG_SHARE = (
-    0.7  # of a byte a pixel: what radiographs take as PNG, at most (benchmarks/scan.py measures it)
-)
+# Bytes of a PNG for each pixel: what radiographs take at most (benchmarks/scan.py measures it).
+PNG_SHARE = 0.7
+ROOM_MARGIN = 1.1  # of the bytes that are thought to be needed
+
+# file, place in it, pixel_sha256 that it must have, path to write
+WriteJob = tuple[str, PlaceInFile, str, str]
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image that is to stand in the folder."""
+
+    pixel_sha256: str
+    width: int  # px
+    height: int
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file in a folder without curation.json may be what a run left that was killed early."""
-    half = HALF.fullmatch(name)
-    return (
-        name.startswith(MARKER)
-        or name in (LOCK_FILE, PLAN)
-        or bool(half and half[1] in (CURATION, LOCK_FILE, PLAN))
-    )
+    """Whether a file may be what a run left that was killed before curation.json stood."""
+    if name.startswith(MARKER) or name in (LOCK_FILE, PLAN):
+        return True
+    half = HALF_FILE.fullmatch(name)
+    return half is not None and half[1] in (CURATION, LOCK_FILE, PLAN)
 
 
 def write_folder(
-    done,  # pipeline.Curation: `written`, `removed` and `foreign` are counted here
-    request: dict,  # what curation.json says
-    origins: dict,  # pixel_sha256 -> (file, array) to read the pixels from
-    engine,
-    progress=None,  # progress(iterable, total, what)
-):
-    """Bring the folder to what `done` says; what stands already is left.
-    The plan goes first, so that a run after a kill knows its own images from foreign ones.
+    curation: Curation,
+    engine: Engine,
+    progress: Progress = SILENT,
+) -> Written:
+    """Bring the folder to what `curation` says; what stands already is left.
+
+    The plan goes first, so that a run after a kill knows its own images from foreign ones. Raises
+    `StorageError` where there is no room, `IntegrityError` for a source that changed meanwhile.
     """
-    out, images = done.out, _images(done)
-    paths = set(images)
-    text = manifest_text(done.records, done.recipe)
-    stands = (out / MANIFEST).is_file() and (out / MANIFEST).read_bytes() == text.encode()
-    before = _before(out)
-    folders = sorted({out / os.path.dirname(p) for p in before | paths})
-    todo = [p for p in images if not (out / p).is_file()]
-    _check_room(out, [images[p] for p in todo])
-    _clear(out, folders)
-    if todo or not stands or before - paths:
-        write_text(out / PLAN, "".join(f"{p}\n" for p in sorted(before | paths)))
-        (out / MANIFEST).unlink(
-            missing_ok=True
-        )  # the folder is not whole until it is written again
-    done.written += write_json(out / CURATION, request)
+    out = curation.out
+    images = _images(curation)
+    manifest = manifest_text(curation.records, curation.recipe)
+    before = _images_of_earlier_runs(out)
+    folders = sorted({out / os.path.dirname(path) for path in before | images.keys()})
+    missing = [path for path in images if not (out / path).is_file()]
+    surplus = sorted(before - images.keys())
+    _check_room(out, [images[path] for path in missing])
+    _clear_half_files(out, folders)
+    if missing or surplus or not _holds(out / MANIFEST, manifest):
+        write_text(out / PLAN, "".join(f"{path}\n" for path in sorted(before | images.keys())))
+        (out / MANIFEST).unlink(missing_ok=True)  # the folder is not whole until it stands again
+    files = int(write_json(out / CURATION, curation.request.to_dict()))
     for folder in folders:
         make_folder(folder)
-    _write_images(
-        done, [(*origins[(sha := images[p][0])], sha, str(out / p)) for p in todo], engine, progress
+    files += _write_images(
+        [_job(curation, path, images[path]) for path in missing], engine, progress
     )
-    for gone in sorted(before - paths):
-        if (out / gone).is_file():
-            os.unlink(out / gone)
-            done.removed += 1
-    done.written += _write_tables(done, text)
-    _clear(out, folders)
-    done.foreign = _foreign(out, paths)
-    if todo and hasattr(os, "sync"):
+    removed = _remove(out, surplus)
+    files += _write_tables(curation, manifest)
+    _clear_half_files(out, folders)
+    foreign = _foreign_files(out, images.keys())
+    if missing and hasattr(os, "sync"):
         os.sync()  # images before the manifest that promises them, also in a power loss
-    done.written += write_text(out / MANIFEST, text)
+    files += write_text(out / MANIFEST, manifest)
     (out / PLAN).unlink(missing_ok=True)
     for folder in folders:
         _drop_empty(out, folder)
+    return Written(files=files, removed=removed, foreign=tuple(foreign))
 
 
-def _images(done) -> dict[str, tuple]:
-    """Path -> (pixel_sha256, width, height) of every image of the folder, also those laid aside."""
-    out = {r.path: (r.pixel_sha256, int(r.width), int(r.height)) for r in done.records}
-    for g in done.conflicts if done.on_conflict == "keep-both-out" else ():
-        for m in g.members:
-            out[g.aside_path(m)] = (
-                m.fingerprint.pixel_sha256,
-                m.fingerprint.width,
-                m.fingerprint.height,
-            )
-    return out
+# ---- which images
 
 
-def _before(out: Path) -> set[str]:
-    """The images of an earlier run: of its manifest, and of the plan that it did not finish."""
-    paths = (out / PLAN).read_text(encoding="utf-8").splitlines() if (out / PLAN).is_file() else []
+def _images(curation: Curation) -> dict[str, _Image]:
+    """Path -> every image of the folder, also those laid aside."""
+    images = {}
+    for row in curation.records:
+        images[row.path] = _Image(row.pixel_sha256, int(row.width), int(row.height))
+    if curation.on_conflict == "keep-both-out":
+        for copies in curation.conflicts:
+            for member in copies.members:
+                images[copies.aside_path(member)] = _image_of(member.fingerprint)
+    return images
+
+
+def _image_of(fingerprint: Fingerprint) -> _Image:
+    return _Image(fingerprint.pixel_sha256, fingerprint.width, fingerprint.height)
+
+
+def _images_of_earlier_runs(out: Path) -> set[str]:
+    """Paths in the manifest of an earlier run, and in the plan that it did not finish."""
+    paths: list[str] = []
+    if (out / PLAN).is_file():
+        paths += (out / PLAN).read_text(encoding="utf-8").splitlines()
     try:
-        paths += [r.path for r in read_manifest(out).rows]
+        paths += [row.path for row in read_manifest(out).rows]
         paths += [row.get("aside") or "" for row in read_rows(out / "conflicts.csv")]
     except (NotCurated, IntegrityError, OSError):
         pass
-    return {p for p in paths if IMAGE.fullmatch(p)}  # never a name that a run would not have given
+    # never a name that a run would not have given
+    return {path for path in paths if IMAGE.fullmatch(path)}
 
 
-def _check_room(out: Path, todo):
-    need, have = int(PNG_SHARE * sum(w * h for _, w, h in todo)), shutil.disk_usage(out).free
-    if need * 1.1 > have:
+def _foreign_files(out: Path, paths: Iterable[str]) -> list[str]:
+    """Files in the class folders that are none of `paths`."""
+    ours = set(paths)
+    found = set()
+    for top in sorted({path.split("/")[0] for path in ours}):
+        for file in (out / top).rglob("*"):
+            if file.is_file():
+                found.add(file.relative_to(out).as_posix())
+    return sorted(found - ours)
+
+
+# ---- the disk
+
+
+def _holds(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()
+
+
+def _check_room(out: Path, images: list[_Image]) -> None:
+    pixels = sum(image.width * image.height for image in images)
+    needed = int(PNG_SHARE * pixels) * ROOM_MARGIN
+    free = shutil.disk_usage(out).free
+    if needed > free:
         raise StorageError(
-            f"cannot write {out}: {len(todo)} images need about {size_text(need * 1.1)}, "
-            f"{size_text(have)} are free. Free some, or choose another --out."
+            f"cannot write {out}: {len(images)} images need about {size_text(needed)}, "
+            f"{size_text(free)} are free. Free some, or choose another --out."
         )
 
 
-def _clear(out: Path, folders):
-    """Take away what a run that was killed left half-written: our own temporary names, nothing else."""
+def _clear_half_files(out: Path, folders: list[Path]) -> None:
+    """Take away what a killed run left half-written: our own temporary names, nothing else."""
     ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, *TABLES}
     for folder in (out, *folders):
         for part in folder.glob(".*.part"):
-            half = HALF.fullmatch(part.name)
-            if half and (half[1] in ours if folder == out else half[1].endswith(".png")):
+            half = HALF_FILE.fullmatch(part.name)
+            if half is None:
+                continue
+            name = half[1]
+            is_own = name in ours if folder == out else name.endswith(".png")
+            if is_own:
                 part.unlink(missing_ok=True)
 
 
-def _write_images(done, jobs, engine, progress):
-    results = spread(engine, write_many, jobs)
-    if progress and jobs:
-        results = progress(results, len(jobs), f"writing images: {len(jobs)}")
-    for at, result in results:
-        if isinstance(result, Lost):
-            raise IntegrityError(
-                f"{jobs[at][0]} was read once, but not again: {result.message}. Run it again."
-            )
-        done.written += 1
+def _remove(out: Path, paths: list[str]) -> int:
+    """Delete images of an earlier run; how many stood there."""
+    removed = 0
+    for path in paths:
+        if (out / path).is_file():
+            os.unlink(out / path)
+            removed += 1
+    return removed
 
 
-def write_many(todo: list) -> list:
-    """In a worker: decode each image again and write it, if its pixels are still those that were hashed."""
-    for file, array, sha, to in todo:
-        pixels = decode(source_bytes(file, array))
-        if pixel_sha256(pixels) != sha:
-            raise IntegrityError(
-                f"{file} changed while it was curated. Run the same command again."
-            )
-        with atomic_path(to, sync=False) as part:
-            write_png(pixels, part)
-    return todo
-
-
-def _drop_empty(out: Path, folder: Path):
-    """A class folder that holds nothing any more goes too."""
+def _drop_empty(out: Path, folder: Path) -> None:
+    """Delete a class folder that holds nothing any more."""
     while folder != out and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
 
 
-def _foreign(out: Path, paths: set[str]) -> list[str]:
-    tops = sorted({p.split("/")[0] for p in paths})
-    files = [
-        f.relative_to(out).as_posix() for top in tops for f in (out / top).rglob("*") if f.is_file()
-    ]
-    return sorted(set(files) - paths)
+# ---- images
 
 
-def _write_tables(done, text: str) -> int:
-    conflicts = [
-        row for g in done.conflicts for row in g.conflict_rows(done.on_conflict == "keep-both-out")
+def _job(curation: Curation, path: str, image: _Image) -> WriteJob:
+    item = curation.origins[image.pixel_sha256]
+    return item.file, item.array, image.pixel_sha256, str(curation.out / path)
+
+
+def _write_images(jobs: list[WriteJob], engine: Engine, progress: Progress) -> int:
+    """Write images; how many."""
+    if not jobs:
+        return 0
+    results = spread(engine, write_many, jobs)
+    written = 0
+    for i, result in progress.bar(results, len(jobs), f"writing images: {len(jobs)}"):
+        if isinstance(result, Lost):
+            raise IntegrityError(
+                f"{jobs[i][0]} was read once, but not again: {result.message}. Run it again."
+            )
+        written += 1
+    return written
+
+
+def write_many(jobs: list[WriteJob]) -> list[WriteJob]:
+    """In a worker: decode each image again and write it; its pixels must be those hashed."""
+    for file, array, sha, path in jobs:
+        pixels = decode(source_bytes(file, array))
+        if pixel_sha256(pixels) != sha:
+            raise IntegrityError(
+                f"{file} changed while it was curated. Run the same command again."
+            )
+        with atomic_path(path, sync=False) as part:
+            write_png(pixels, part)
+    return jobs
+
+
+# ---- tables
+
+
+def _write_tables(curation: Curation, manifest: str) -> int:
+    """Write all files but the images and the manifest; how many did not stand so already."""
+    out = curation.out
+    laid_aside = curation.on_conflict == "keep-both-out"
+    conflicts, copies, rejects = [], [], []
+    for copy_set in curation.copy_sets:
+        copies += copy_set.rows()
+    for copy_set in curation.conflicts:
+        conflicts += copy_set.conflict_rows(laid_aside)
+    for reject in curation.rejects:
+        rejects.append({column: getattr(reject, column) for column in REJECT_COLUMNS})
+    written = [
+        write_rows(out / "rejects.csv", rejects, REJECT_COLUMNS),
+        write_rows(out / "duplicates.csv", copies, DUPLICATE_COLUMNS),
+        write_rows(out / "conflicts.csv", conflicts, CONFLICT_COLUMNS),
+        write_rows(out / "related.csv", curation.related, RELATED_COLUMNS),
+        write_rows(out / "quality.csv", curation.quality, QUALITY_COLUMNS),
+        write_text(out / "README.md", dataset_card(curation)),
+        write_text(out / "report.html", report_page(curation)),
+        write_json(out / CROISSANT, croissant(curation, manifest.encode())),
     ]
-    copies = [row for g in done.groups for row in g.rows()]
-    rejects = [{c: getattr(r, c) for c in REJECT_COLUMNS} for r in done.rejects]
-    return sum(
-        [
-            write_rows(done.out / "rejects.csv", rejects, REJECT_COLUMNS),
-            write_rows(done.out / "duplicates.csv", copies, DUPLICATE_COLUMNS),
-            write_rows(done.out / "conflicts.csv", conflicts, CONFLICT_COLUMNS),
-            write_rows(done.out / "related.csv", done.related, RELATED_COLUMNS),
-            write_rows(done.out / "quality.csv", done.noted, QUALITY_COLUMNS),
-            write_text(done.out / "README.md", dataset_card(done)),
-            write_text(done.out / "report.html", report_page(done)),
-            write_json(done.out / CROISSANT, croissant(done, text.encode())),
-        ]
-    )
+    return sum(written)

@@ -13,7 +13,8 @@ import pytest
 
 from cxr_fastai.catalog import load_catalog
 from cxr_fastai.curation.copies.find import find
-from cxr_fastai.curation.pipeline import _relation, curate
+from cxr_fastai.curation.decide import expects_copies
+from cxr_fastai.curation.pipeline import curate
 
 PACK = Path(os.environ.get("CXR_PACK") or Path(__file__).parents[4] / "shared" / "cxr")
 pytestmark = pytest.mark.skipif(
@@ -94,10 +95,10 @@ def test_where_the_graph_says_that_a_source_re_publishes_another_copies_are_foun
     done = curate(tmp_path / "out", mirror=PACK / "mirror", only=HERE, check=True, workers=2)
     found = {
         frozenset(pair)
-        for g in done.groups
+        for g in done.copy_sets
         for pair in combinations({m.item.source for m in g.members}, 2)
     }
-    expected = _relation(load_catalog())
+    expected = expects_copies(load_catalog())
     linked = {frozenset(pair) for pair in combinations(HERE, 2) if expected(*pair)}
     none_here = frozenset(
         ("hannover", "ozan")

@@ -1,0 +1,289 @@
+"""Show copies side by side: the page that `cxr dedupe` writes, and pieces for other pages.
+
+CopySets -> html that fetches nothing and runs nothing; pixels are read again for the thumbnails.
+Writes no file, and an image that is gone costs a thumbnail only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cxr_fastai.core import ImageRejected
+from cxr_fastai.curation.copies.copy_sets import Copy, CopySet, ScannedImage
+from cxr_fastai.curation.copies.fingerprint import pixel_sha256, source_bytes
+from cxr_fastai.images import REASONS, read
+from cxr_fastai.reporting.html import THUMBNAIL_SIDE, render, thumbnail
+
+__all__ = [
+    "gallery_page",
+    "Thumbnails",
+    "Thumbnail",
+    "Shot",
+    "ShownSets",
+    "show_copy_sets",
+    "shot_of",
+    "lost_shot",
+    "varied",
+    "MAX_UNFOLDED",
+]
+
+MAX_SETS = 200  # of a gallery
+MAX_MEMBERS = 6  # radiographs of a set
+MAX_UNFOLDED = 12  # sets that stand open; the others fold
+KIND_WORDS = {"bytes": "equal bytes", "pixels": "equal pixels", "near": "near"}
+
+T = TypeVar("T")
+
+
+def gallery_page(
+    copy_sets: Sequence[CopySet],  # those of one member are left out
+    title: str,
+    note: str = "",  # a sentence or two under the title
+) -> str:
+    """gallery.html of any copies: what each set holds, what was kept, how the copies differ."""
+    several = [copies for copies in copy_sets if len(copies.members) > 1]
+    kinds: Counter[str] = Counter()
+    for copies in several:
+        kinds.update(copy.kind for copy in copies.copies[1:])
+    named_kinds = [(words, kinds[kind]) for kind, words in KIND_WORDS.items() if kinds[kind]]
+    return render(
+        "curation/copies",
+        "gallery.html",
+        title=title,
+        note=note,
+        groups=show_copy_sets(several, MAX_SETS, Thumbnails()),
+        images=sum(len(copies.members) for copies in several),
+        copies=kinds.total(),
+        kinds=named_kinds,
+        across=sum(_is_across(copies) for copies in several),
+        conflicts=sum(copies.conflict for copies in several),
+        open=MAX_UNFOLDED,
+    )
+
+
+# ---- thumbnails
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """What a page shows of an image, or why it shows nothing."""
+
+    uri: str  # of a small JPEG; empty: `why` says why there is none
+    why: str
+    width: int  # to show it at, px
+    height: int
+
+
+class Thumbnails:
+    """Thumbnails of a page: no pixels are decoded twice, and no failure leaves it."""
+
+    def __init__(self) -> None:
+        self._uris: dict[str, str] = {}  # pixel_sha256 -> small JPEG
+        self._failures: dict[Hashable, str] = {}  # (file, array) -> why it gave none
+
+    def get(self, image: ScannedImage) -> Thumbnail:
+        """Return the thumbnail of an image; a copy of equal pixels may stand in for a lost file."""
+        fingerprint = image.fingerprint
+        place = (image.item.file, image.item.array)
+        sha = fingerprint.pixel_sha256
+        if sha not in self._uris and place not in self._failures:
+            try:
+                self._uris[sha] = _small_jpeg(image)
+            except Exception as e:  # files, archives and decoders fail in many ways
+                self._failures[place] = _why_failed(e)
+        uri = self._uris.get(sha, "")
+        scale = THUMBNAIL_SIDE / max(fingerprint.width, fingerprint.height, 1)
+        return Thumbnail(
+            uri=uri,
+            why="" if uri else self._failures[place],
+            width=max(round(fingerprint.width * scale), 1),
+            height=max(round(fingerprint.height * scale), 1),
+        )
+
+
+def _small_jpeg(image: ScannedImage) -> str:
+    """Make a data URI of the pixels that were compared; refuse other ones in the file."""
+    pixels = read(source_bytes(image.item.file, image.item.array)).pixels
+    if pixel_sha256(pixels) != image.fingerprint.pixel_sha256:
+        raise ImageRejected("changed", "other pixels than those that were compared")
+    uri, _, _ = thumbnail(pixels)
+    return uri
+
+
+def _why_failed(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file is gone"
+    if isinstance(error, ImageRejected) and error.reason == "changed":
+        return "the file has changed since"
+    if isinstance(error, ImageRejected) and error.reason in REASONS:
+        return REASONS[error.reason].rstrip(".")
+    return "it cannot be read any more"
+
+
+# ---- one radiograph
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One radiograph of a set or pair, as the templates take it."""
+
+    thumb: Thumbnail
+    source: str
+    path: str  # in the source
+    label: str
+    said: str  # the source's own words
+    size: str  # width x height, px
+    badge: str  # kept, reference, or the kind of copy
+    kept: bool
+    score: str
+    transform: str  # what was done to it, told from the kept one
+
+
+def shot_of(image: ScannedImage, thumbnails: Thumbnails) -> Shot:
+    """Show a radiograph that stands for itself."""
+    return _shot(image, thumbnails)
+
+
+def _shot(
+    image: ScannedImage,
+    thumbnails: Thumbnails,
+    badge: str = "",
+    kept: bool = False,
+    score: str = "",
+    transform: str = "",
+) -> Shot:
+    return Shot(
+        thumb=thumbnails.get(image),
+        source=image.item.source,
+        path=image.item.path,
+        label=image.label,
+        said=image.item.source_label,
+        size=f"{image.fingerprint.width} x {image.fingerprint.height}",
+        badge=badge,
+        kept=kept,
+        score=score,
+        transform=transform,
+    )
+
+
+def lost_shot(source: str, path: str) -> Shot:
+    """Name an image that nothing but its place is known of."""
+    thumb = Thumbnail(
+        uri="", why="not among the groups", width=THUMBNAIL_SIDE, height=THUMBNAIL_SIDE
+    )
+    return Shot(
+        thumb=thumb,
+        source=source,
+        path=path,
+        label="",
+        said="",
+        size="",
+        badge="",
+        kept=False,
+        score="",
+        transform="",
+    )
+
+
+def _member_shot(copies: CopySet, image: ScannedImage, copy: Copy, thumbnails: Thumbnails) -> Shot:
+    if image is copies.kept:
+        badge = "kept" if copies.is_included else "reference"
+        return _shot(image, thumbnails, badge, kept=copies.is_included)
+    exact = copy.kind in ("bytes", "pixels")
+    return _shot(
+        image,
+        thumbnails,
+        badge=KIND_WORDS.get(copy.kind, copy.kind),
+        score="" if exact else f"{copy.score:.2f}",
+        transform=copy.transform,
+    )
+
+
+# ---- copy sets
+
+
+@dataclass(frozen=True)
+class ShownSets:
+    """The copy sets that a page shows, and of how many."""
+
+    cards: list[dict[str, Any]]
+    total: int
+
+
+def show_copy_sets(
+    copy_sets: Sequence[CopySet],
+    max_sets: int,
+    thumbnails: Thumbnails,
+) -> ShownSets:
+    """Choose the copy sets to show, each sort in its turn, and make a card of each.
+
+    Those across sources, with near copies and of many kinds come first.
+    """
+    ordered = sorted(copy_sets, key=_order)
+    chosen = varied(ordered, max_sets, _sort_of)
+    cards = [_card(copies, thumbnails) for copies in chosen]
+    return ShownSets(cards=cards, total=len(copy_sets))
+
+
+def varied(things: Sequence[T], max_things: int, sort_of: Callable[[T], Hashable]) -> list[T]:
+    """Choose at most `max_things`, in their order; of no sort a second before the first of each."""
+    turns: Counter[Hashable] = Counter()
+    ranked = []
+    for i, thing in enumerate(things):
+        sort = sort_of(thing)
+        ranked.append((turns[sort], i))
+        turns[sort] += 1
+    chosen = sorted(ranked)[:max_things]
+    return [things[i] for i in sorted(i for _, i in chosen)]
+
+
+def _order(copies: CopySet) -> tuple[bool, bool, int, float, str]:
+    """Put the doubtful before the sure: the lower score goes first."""
+    kinds = _kinds(copies)
+    least_score = min(copy.score for copy in copies.copies)
+    return not _is_across(copies), "near" not in kinds, -len(kinds), least_score, copies.id
+
+
+def _sort_of(copies: CopySet) -> Hashable:
+    """Tell sets alike by kinds, sources, labels and what was done, without its numbers."""
+    words: set[str] = set()
+    for copy in copies.copies:
+        words.update(re.findall("[a-z]{3,}", copy.transform))
+    parts = (_kinds(copies), _sources(copies), copies.labels, words)
+    return tuple(tuple(sorted(part)) for part in parts)
+
+
+def _kinds(copies: CopySet) -> set[str]:
+    return {copy.kind for copy in copies.copies[1:]}
+
+
+def _sources(copies: CopySet) -> set[str]:
+    return {member.item.source for member in copies.members}
+
+
+def _is_across(copies: CopySet) -> bool:
+    return len(_sources(copies)) > 1
+
+
+def _card(copies: CopySet, thumbnails: Thumbnails) -> dict[str, Any]:
+    """Make of a copy set what the templates take."""
+    members = list(zip(copies.members, copies.copies))
+    shown = varied(members, MAX_MEMBERS, _sort_of_member)
+    shots = [_member_shot(copies, image, copy, thumbnails) for image, copy in shown]
+    return {
+        "id": copies.id,
+        "labels": copies.labels,
+        "conflict": copies.conflict,
+        "sources": sorted(_sources(copies)),
+        "shots": shots,
+        "more": len(members) - len(shots),
+    }
+
+
+def _sort_of_member(member: tuple[ScannedImage, Copy]) -> Hashable:
+    image, copy = member
+    return copy.kind, image.item.source, image.label

@@ -1,0 +1,421 @@
+"""Decide everything that is to be written, before anything is.
+
+Listings of sources, a request and the catalogue -> a Curation: what is kept, what is left out and
+why, in which split, and what a reader must know. Reads images through the scan, writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cxr_fastai.catalog import Rule, Source, depths
+from cxr_fastai.core import CxrError, FolderWarning, UsageError
+from cxr_fastai.curation.copies.copy_sets import (
+    RELATED_COLUMNS,
+    CopySet,
+    ScannedImage,
+    collect_copies,
+    same_patient,
+    unexpected_overlap,
+)
+from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable
+from cxr_fastai.curation.copies.links import Link, find_links
+from cxr_fastai.curation.copies.scan import scan
+from cxr_fastai.curation.copies.scan_cache import ScanCache
+from cxr_fastai.curation.engines import Engine
+from cxr_fastai.curation.folder.manifest_rows import quick_subset, record
+from cxr_fastai.curation.folder.result import (
+    CLASS_WITHOUT_IMAGES,
+    SOURCE_FAILED,
+    UNEXPECTED_OVERLAP,
+    Curation,
+    Request,
+    Row,
+)
+from cxr_fastai.curation.folder.split import TIE, Radiograph, assign_splits
+from cxr_fastai.curation.folder.summary import count_overlap, summarise
+from cxr_fastai.curation.sources.item import Item, Reject
+from cxr_fastai.curation.sources.listing import Listing
+from cxr_fastai.manifest import Record
+from cxr_fastai.progress import SILENT, Progress
+from cxr_fastai.recipes import Recipe, present
+
+__all__ = ["Listed", "decide", "expects_copies", "radiographs_of"]
+
+Catalog = dict[str, Source]  # id -> Source
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What could be had of the sources."""
+
+    sources: list[Source]  # that are there
+    listings: list[Listing]  # of these, in the same order
+    failed: dict[str, CxrError]  # source id -> why it is absent
+    versions: dict[str, Any]  # source id -> its entry in the lock file
+    warnings: list[FolderWarning]  # that listing gave
+    left_aside: list[FolderWarning]  # of sources that were at hand and not taken
+
+
+@dataclass(frozen=True)
+class _Scanned:
+    """What reading the images gave."""
+
+    images: list[ScannedImage]
+    links: list[Link]  # between different pixels
+    rejects: list[Reject]  # that could not be read
+
+
+def decide(
+    out: Path,
+    request: Request,
+    listed: Listed,
+    catalog: Catalog,
+    engine: Engine,
+    progress: Progress = SILENT,
+) -> Curation:
+    """Decide what a folder shall hold.
+
+    Raises `UsageError` where no image has a class of the recipe.
+    """
+    stated, silent = _stated_items(listed.listings)
+    scanned = _scan(stated, catalog, request.recipe, engine, progress)
+    copy_sets = collect_copies(scanned.images, scanned.links, request.on_conflict)
+    related = same_patient(copy_sets, scanned.links)
+    radiographs = radiographs_of(copy_sets, [link for link, joined in related if joined])
+    splits = assign_splits(radiographs, request.seed)
+    records, refused = _make_records(copy_sets, splits, catalog, request)
+    rejects = [*silent, *scanned.rejects, *refused]
+    for listing in listed.listings:
+        rejects += listing.rejects
+    if not records:
+        raise UsageError(_why_nothing(rejects, request.recipe))
+    first = _first_images(copy_sets)
+    unexpected = unexpected_overlap(copy_sets, expects_copies(catalog))
+    found = Curation(
+        out=out,
+        request=request,
+        records=sorted(records, key=lambda row: row.path),
+        copy_sets=[copies for copies in copy_sets if len(copies.members) > 1],
+        rejects=sorted(rejects, key=lambda r: (r.source, r.path, r.stage, r.reason)),
+        warnings=_warnings(listed, records, unexpected, request.recipe, catalog),
+        sources=listed.sources,
+        failed=listed.failed,
+        versions=listed.versions,
+        quality=_quality_rows(records, first),
+        related=_related_rows(related, first),
+        unexpected=unexpected,
+        brightness={r.path: first[r.pixel_sha256].fingerprint.brightness for r in records},
+        origins={sha: image.item for sha, image in first.items()},
+    )
+    return replace(found, summary=summarise(found, catalog))
+
+
+# ---- reading
+
+
+def _stated_items(listings: list[Listing]) -> tuple[list[Item], list[Reject]]:
+    """(items of which the source states a finding, a reject for each of the others)."""
+    stated, silent = [], []
+    for listing in listings:
+        for item in listing.items:
+            if item.findings:
+                stated.append(item)
+            else:
+                notes = item.rule.notes if item.rule else ""
+                words = notes or "no known finding"
+                why = f"the source says {item.source_label or 'nothing'!r}: {words}"
+                silent.append(_reject(item, "label", "no_finding_stated", why))
+    return stated, silent
+
+
+def _reject(item: Item, stage: str, reason: str, message: str, sha256: str = "") -> Reject:
+    return Reject(
+        path=item.path,
+        sha256=sha256,
+        source=item.source,
+        stage=stage,
+        reason=reason,
+        message=message,
+    )
+
+
+def _scan(
+    items: list[Item], catalog: Catalog, recipe: Recipe, engine: Engine, progress: Progress
+) -> _Scanned:
+    """Read all images, find the links between them, and label what was read."""
+    read, rejects = [], []
+    with ScanCache(progress) as cache:
+        for item, result in zip(items, scan(items, engine, cache, progress)):
+            if isinstance(result, Unreadable):
+                message = result.message
+                rejects.append(_reject(item, "scan", result.reason, message, result.sha256))
+            else:
+                read.append((item, result))
+        fingerprints = [fingerprint for _, fingerprint in read]
+        links = find_links(fingerprints, engine, cache, progress=progress)
+    label = _labeller(catalog, recipe)
+    images = []
+    for item, fingerprint in read:
+        small = replace(fingerprint, sketch=b"")  # 11 kB each, and no longer needed
+        images.append(label(item, small))
+    return _Scanned(images=images, links=links, rejects=rejects)
+
+
+def _labeller(catalog: Catalog, recipe: Recipe) -> Callable[[Item, Fingerprint], ScannedImage]:
+    """Make the function that gives an image its class and its rank among copies."""
+    depth = depths(catalog)
+    order = {source_id: i for i, source_id in enumerate(catalog)}
+    stated = {source_id: _stated_findings(source) for source_id, source in catalog.items()}
+
+    def label(item: Item, fingerprint: Fingerprint) -> ScannedImage:
+        name, why = recipe.label(item.source, item.findings, stated[item.source])
+        rank = (
+            not name,
+            depth[item.source],
+            item.official != "test",
+            -fingerprint.width * fingerprint.height,
+            len(PurePosixPath(item.path).name),
+            order[item.source],
+            item.path,
+        )
+        return ScannedImage(
+            item=item, fingerprint=fingerprint, label=name, why_unlabelled=why, rank=rank
+        )
+
+    return label
+
+
+def _stated_findings(source: Source) -> set[str]:
+    """All findings that a source's rules can give."""
+    findings: set[str] = set()
+    for rule in source.rules:
+        findings.update(_findings(rule))
+    return findings
+
+
+def _findings(rule: Rule) -> list[str]:
+    return rule.findings.split("|") if rule.findings else []
+
+
+# ---- splitting
+
+
+def radiographs_of(copy_sets: list[CopySet], joined: list[Link]) -> list[Radiograph]:
+    """Tell what splitting needs to know of each radiograph.
+
+    `joined` links tie exposures of one patient.
+    """
+    home = {}
+    for copies in copy_sets:
+        for member in copies.members:
+            home[member.fingerprint.pixel_sha256] = copies.id
+    ties: dict[str, set[str]] = {copies.id: set() for copies in copy_sets}
+    for link in joined:
+        for end in (link.a, link.b):
+            ties[home[end]].add(f"{TIE}{link.a} {link.b}")
+    return [_radiograph(copies, ties[copies.id]) for copies in copy_sets]
+
+
+def _radiograph(copies: CopySet, ties: set[str]) -> Radiograph:
+    links = set(ties)
+    official = set()
+    for member in copies.members:
+        links.update(member.item.patients)
+        links.add(member.item.radiograph)
+        official.add(member.item.official)
+    kept = copies.kept.item
+    finding = kept.findings[0] if len(kept.findings) == 1 else "several"
+    return Radiograph(
+        id=copies.kept.fingerprint.pixel_sha256,
+        links=frozenset(links - {""}),
+        stratum=f"{kept.source}|{finding}",
+        source=kept.source,
+        official=frozenset(official - {""}),
+    )
+
+
+# ---- rows
+
+
+def _make_records(
+    copy_sets: list[CopySet],
+    splits: dict[str, tuple[str, str]],  # pixel_sha256 of the kept one -> group, split
+    catalog: Catalog,
+    request: Request,
+) -> tuple[list[Record], list[Reject]]:
+    """(rows of the manifest, kept images that have none)."""
+    records, rejects = [], []
+    for copies in copy_sets:
+        if not copies.is_included:
+            continue
+        group, split = splits[copies.kept.fingerprint.pixel_sha256]
+        row = record(copies, group, split, catalog, request)
+        if isinstance(row, Record):
+            records.append(row)
+        else:
+            rejects.append(row)
+    if request.quick:
+        records, not_drawn = quick_subset(records, request.seed)
+        rejects += not_drawn
+    return records, rejects
+
+
+def _why_nothing(rejects: list[Reject], recipe: Recipe) -> str:
+    why = ": the sources hold no images"
+    for reason, n in Counter(reject.reason for reject in rejects).most_common(1):
+        why = f": {n} files left out for {reason!r}"
+    return (
+        f"no image has a class of recipe {recipe.name}{why}. "
+        "Check --only, --recipe and the catalogue's rules (cxr sources)."
+    )
+
+
+def _first_images(copy_sets: list[CopySet]) -> dict[str, ScannedImage]:
+    """pixel_sha256 -> the image of these pixels that goes before its copies."""
+    first: dict[str, ScannedImage] = {}
+    for copies in copy_sets:
+        for member in copies.members:
+            first.setdefault(member.fingerprint.pixel_sha256, member)
+    return first
+
+
+def _quality_rows(records: list[Record], first: dict[str, ScannedImage]) -> list[Row]:
+    """Rows of quality.csv, by path: images whose file had something to note."""
+    rows = []
+    for row in sorted(records, key=lambda row: row.path):
+        notes = first[row.pixel_sha256].fingerprint.notes
+        if notes:
+            rows.append(
+                {
+                    "path": row.path,
+                    "source": row.source,
+                    "original_path": row.original_path,
+                    "notes": "|".join(notes),
+                }
+            )
+    return rows
+
+
+def _related_rows(
+    related: list[tuple[Link, bool]],  # link, whether it is joined
+    first: dict[str, ScannedImage],
+) -> list[Row]:
+    """Rows of related.csv, sorted."""
+    rows = []
+    for link, joined in related:
+        one, other = first[link.a].item, first[link.b].item
+        rows.append(
+            {
+                "path": one.path,
+                "source": one.source,
+                "other_path": other.path,
+                "other_source": other.source,
+                "score": f"{link.score:.4g}",
+                "inliers": str(link.inliers),
+                "joined": "yes" if joined else "no",
+            }
+        )
+    return sorted(rows, key=lambda row: [row[column] for column in RELATED_COLUMNS])
+
+
+# ---- warnings
+
+
+def _warnings(
+    listed: Listed,
+    records: list[Record],
+    unexpected: list[Row],
+    recipe: Recipe,
+    catalog: Catalog,
+) -> list[FolderWarning]:
+    """Everything that a reader must know of a curation, but for what tells its classes."""
+    failed = []
+    for source_id, error in listed.failed.items():
+        failed.append(
+            FolderWarning(
+                kind=SOURCE_FAILED, says=f"incomplete: {error}", numbers={"source": source_id}
+            )
+        )
+    return [
+        *failed,
+        *listed.warnings,
+        *_classes_without_images(records, recipe, catalog),
+        *_overlap_warnings(unexpected),
+        *listed.left_aside,
+    ]
+
+
+def _classes_without_images(
+    records: list[Record], recipe: Recipe, catalog: Catalog
+) -> list[FolderWarning]:
+    found: set[str] = set()
+    for row in records:
+        found.update(present(row.label))
+    warnings = []
+    for label in recipe.vocab:
+        if label not in found:
+            givers = _sources_with(label, recipe, catalog)
+            named = ", ".join(givers) or "none in the catalogue"
+            warnings.append(
+                FolderWarning(
+                    kind=CLASS_WITHOUT_IMAGES,
+                    says=f"no image for class {label}: sources that have it: {named}",
+                    numbers={"class": label, "sources": givers},
+                )
+            )
+    return warnings
+
+
+def _sources_with(label: str, recipe: Recipe, catalog: Catalog) -> list[str]:
+    """Find the sources of the catalogue that have a rule for a class."""
+    givers = []
+    for source in catalog.values():
+        labels = [recipe.label(source.id, _findings(rule))[0] for rule in source.rules]
+        if any(label in present(each) for each in labels):
+            givers.append(source.id)
+    return givers
+
+
+def _overlap_warnings(unexpected: list[Row]) -> list[FolderWarning]:
+    warnings = []
+    for (one, other), n in count_overlap(unexpected).items():
+        radiographs = "radiograph" if n == 1 else "radiographs"
+        warnings.append(
+            FolderWarning(
+                kind=UNEXPECTED_OVERLAP,
+                says=f"unexpected overlap: {one} and {other} share {n} {radiographs}, and the "
+                "catalogue does not link them",
+                numbers={"sources": [one, other], "radiographs": n},
+            )
+        )
+    return warnings
+
+
+def expects_copies(catalog: Catalog) -> Callable[[str, str], bool]:
+    """Make the function that says whether the catalogue lets one expect copies between two sources.
+
+    That is so where they have an origin in common, or one of them may copy any other.
+    """
+
+    @cache
+    def expected(one: str, other: str) -> bool:
+        if "*" in catalog[one].derived or "*" in catalog[other].derived:
+            return True
+        return bool(_origins(catalog, one) & _origins(catalog, other))
+
+    return expected
+
+
+def _origins(catalog: Catalog, source_id: str) -> set[str]:
+    """Collect a source and all that it took from, also through others."""
+    origins = {source_id}
+    for origin in catalog[source_id].derived:
+        if origin != "*":
+            origins |= _origins(catalog, origin)
+    return origins

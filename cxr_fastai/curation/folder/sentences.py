@@ -1,0 +1,143 @@
+"""What card, page and croissant.json say alike, each sentence from numbers of this run.
+
+A Curation -> lines of plain text. Escapes nothing, writes nothing.
+"""
+
+from __future__ import annotations
+
+from cxr_fastai.core import FolderWarning
+from cxr_fastai.curation.folder.result import COPY_KINDS, SOURCE_FAILED, Curation, Summary
+from cxr_fastai.reporting.text import share
+
+__all__ = [
+    "incomplete_line",
+    "share_lines",
+    "copies_line",
+    "conflicts_line",
+    "patients_line",
+    "related_line",
+    "official_line",
+    "beware_lines",
+    "warning_line",
+    "NOTHING_FOUND",
+]
+
+UNSHARED = {"no": "not allowed"}  # what is said of a source that is not marked yes
+NOTHING_FOUND = (
+    "None of the checks found anything: whether source, age group, sex, view, size, shape or "
+    "brightness tells the classes, and whether a class lacks images in a split."
+)
+
+
+def incomplete_line(curation: Curation) -> str:
+    """Name the sources that are absent; empty where all are there."""
+    if not curation.failed:
+        return ""
+    return f"INCOMPLETE: these sources could not be had: {', '.join(curation.failed)}."
+
+
+def share_lines(curation: Curation) -> list[str]:
+    """Say how many images may be shared on, and which sources must not be published."""
+    summary = curation.summary
+    free, shut = [], []
+    for source in curation.sources:
+        if source.id not in summary.sources:
+            continue
+        if source.redistribute == "yes":
+            free.append(source.id)
+        else:
+            shut.append(f"{source.id} ({UNSHARED.get(source.redistribute, 'not known')})")
+    named = f": {', '.join(free)}; each under its licence" if free else ""
+    lines = [
+        f"{summary.shareable} of {summary.images} images come from sources that allow "
+        f"redistribution{named}."
+    ]
+    if shut:
+        lines.append(f"For local use only, do not publish the images of: {', '.join(shut)}.")
+    return lines
+
+
+def copies_line(summary: Summary) -> str:
+    """Count the copies that were left out, by kind."""
+    copies = summary.duplicates()
+    total = sum(copies[kind] for kind in COPY_KINDS)
+    return (
+        f"{total} copies are left out (duplicates.csv): "
+        f"{copies['bytes']} of equal bytes, {copies['pixels']} of equal pixels, {copies['near']} "
+        "resized, cropped, turned or otherwise altered; "
+        f"{copies['across_sources']} of them between two sources."
+    )
+
+
+def conflicts_line(curation: Curation) -> str:
+    """Say what became of the radiographs whose copies disagree."""
+    summary = curation.summary
+    radiographs = "radiographs whose copies have labels of two classes"
+    if curation.on_conflict == "upstream":
+        return (
+            f"Of {summary.conflicts} {radiographs} {summary.conflicts_kept} are kept, each under "
+            "the label of the copy that is kept (conflicts.csv)."
+        )
+    laid_aside = curation.on_conflict == "keep-both-out"
+    how = "laid aside in conflicts/" if laid_aside else "left out"
+    return f"{summary.conflicts} {radiographs} are {how} (conflicts.csv)."
+
+
+def patients_line(summary: Summary) -> str:
+    """Say how far the promise of the splits reaches: patients are known, or not."""
+    known = summary.images - summary.unknown["patient"]
+    rest = ""
+    if known < summary.images:
+        rest = "; other exposures of the others may still meet across splits"
+    return (
+        "No radiograph, and no patient that the sources name, is in two splits. The patient is "
+        f"known for {known} of {summary.images} images ({share(known, summary.images)}){rest}."
+    )
+
+
+def related_line(summary: Summary) -> str:
+    """Count the pairs that look like two exposures of one patient; empty without any."""
+    if not summary.related:
+        return ""
+    apart = summary.related - summary.related_joined
+    told = f", {apart} not, because a source says that they are two people" if apart else ""
+    return (
+        f"{summary.related} pairs of images look like two exposures of one patient whom the "
+        "sources do not name alike (related.csv): "
+        f"{summary.related_joined} are tied to one split{told}."
+    )
+
+
+def official_line(summary: Summary) -> str:
+    """Say which official test images the test split holds, and what the others in it are."""
+    tested = summary.splits.get("test", 0)
+    if not summary.official_tests and not summary.official_absent:
+        if not tested:
+            return "No source here has an official test set, and no image stands in test."
+        return "No source here has an official test set: the test images are drawn."
+    sentences = []
+    if summary.official_tests:
+        named = [f"{source} ({_images(n)})" for source, n in summary.official_tests.items()]
+        sentences.append(f"Official test sets are kept as test: {', '.join(named)}.")
+    if summary.official_absent:
+        absent = ", ".join(summary.official_absent)
+        sentences.append(f"No image here is marked as one of the official test set of {absent}.")
+    others = tested - summary.official_images
+    are = "is" if others == 1 else "are"
+    sentences.append(f"{others} of {_images(tested)} in test {are} not of an official test set.")
+    return " ".join(sentences)
+
+
+def _images(n: int) -> str:
+    return f"{n} image" if n == 1 else f"{n} images"
+
+
+def beware_lines(curation: Curation) -> list[str]:
+    """Everything that a reader must know before a score is believed, as the page tells it."""
+    told = [warning for warning in curation.warnings if warning.kind != SOURCE_FAILED]
+    return [warning_line(warning) for warning in (*curation.summary.confounds, *told)]
+
+
+def warning_line(warning: FolderWarning) -> str:
+    """Say what was found, and what can be done about it."""
+    return f"{warning.says} {warning.do}".strip()

@@ -1,0 +1,177 @@
+"""Count a curation, once, for all who tell of it.
+
+A Curation and the catalogue -> its Summary. Prints nothing, reads no file, changes no record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from cxr_fastai.catalog import LIST_SPLIT, Rule, Source
+from cxr_fastai.cohort.confounds import find_confounds
+from cxr_fastai.cohort.counts import Cohort, class_counts, gather
+from cxr_fastai.cohort.shapes import ClassCounts
+from cxr_fastai.curation.copies.copy_sets import CopySet
+from cxr_fastai.curation.folder.result import Curation, Row, Summary
+from cxr_fastai.manifest import Record
+from cxr_fastai.recipes import present
+
+__all__ = ["summarise", "count_overlap"]
+
+MAY_BE_UNKNOWN = ("patient", "age", "sex", "view", "findings")  # columns of the manifest
+
+
+def summarise(
+    curation: Curation,  # with one record or more; its own summary is not looked at
+    catalog: Mapping[str, Source],  # id -> Source
+) -> Summary:
+    """Count everything that card, page, croissant.json and terminal print of a curation."""
+    records = curation.records
+    per_source = Counter(record.source for record in records)
+    marked = _official_marks(curation)
+    cohort = gather(curation.out, records, curation.recipe, catalog)
+    kept_pixels = {record.pixel_sha256 for record in records}
+    joined = [row for row in curation.related if row["joined"] == "yes"]
+    return Summary(
+        images=len(records),
+        counts=_count_cells(records),
+        splits=dict(Counter(record.split for record in records)),
+        sources={s.id: per_source[s.id] for s in curation.sources if s.id in per_source},
+        classes=_count_classes(cohort, curation.brightness),
+        shareable=_count_shareable(curation.sources, per_source),
+        copies=_count_copies(curation.copy_sets),
+        conflicts=len(curation.conflicts),
+        conflicts_kept=sum(_pixels(copies) in kept_pixels for copies in curation.conflicts),
+        rejects=dict(sorted(Counter((r.stage, r.reason) for r in curation.rejects).items())),
+        unknown=_count_unknown(records),
+        notes=_count_notes(curation.quality),
+        official_tests=_count_official(marked, curation.sources),
+        official_images=len(marked),
+        official_absent=_official_absent(marked, curation.sources, per_source),
+        tied_across_sources=_count_tied(records),
+        related=len(curation.related),
+        related_joined=len(joined),
+        unexpected=count_overlap(curation.unexpected),
+        confounds=tuple(find_confounds(cohort, curation.brightness)),
+    )
+
+
+def count_overlap(unexpected: list[Row]) -> dict[tuple[str, str], int]:
+    """Two sources, sorted -> radiographs in both, by name of the sources."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for row in unexpected:
+        one, other = sorted((row["source"], row["other_source"]))
+        pairs[one, other] += 1
+    return dict(sorted(pairs.items()))
+
+
+# ---- what is in the folder
+
+
+def _count_cells(records: list[Record]) -> dict[tuple[str, str, str], int]:
+    cells: Counter[tuple[str, str, str]] = Counter()
+    for record in records:
+        for label in present(record.label):
+            cells[label, record.source, record.split] += 1
+    return dict(cells)
+
+
+def _count_classes(cohort: Cohort, brightness: Mapping[str, float]) -> dict[str, ClassCounts]:
+    labels = sorted(label for label, has in cohort.has.items() if has.any())
+    return {label: class_counts(cohort, label, brightness) for label in labels}
+
+
+def _count_shareable(sources: list[Source], per_source: Mapping[str, int]) -> int:
+    return sum(per_source[s.id] for s in sources if s.redistribute == "yes")
+
+
+def _count_unknown(records: list[Record]) -> dict[str, int]:
+    unknown = {}
+    for column in MAY_BE_UNKNOWN:
+        unknown[column] = sum(not getattr(record, column) for record in records)
+    return unknown
+
+
+def _count_notes(quality: list[Row]) -> dict[str, int]:
+    notes: Counter[str] = Counter()
+    for row in quality:
+        notes.update(row["notes"].split("|"))
+    return dict(sorted(notes.items()))
+
+
+def _count_tied(records: list[Record]) -> int:
+    """Images in one group with images of another source."""
+    sources = defaultdict(set)
+    for record in records:
+        sources[record.group].add(record.source)
+    return sum(len(sources[record.group]) > 1 for record in records)
+
+
+# ---- copies
+
+
+def _pixels(copies: CopySet) -> str:
+    return copies.kept.fingerprint.pixel_sha256
+
+
+def _count_copies(copy_sets: list[CopySet]) -> dict[tuple[str, str, str], int]:
+    """(kept source, source of the copy, kind) -> copies, of sets of which one is kept."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for copies in copy_sets:
+        if copies.is_included:
+            for member, copy in zip(copies.members[1:], copies.copies[1:]):
+                counts[copies.kept.item.source, member.item.source, copy.kind] += 1
+    return dict(counts)
+
+
+# ---- official test sets
+
+
+def _official_marks(curation: Curation) -> dict[str, set[str]]:
+    """pixel_sha256 of an image of the folder -> the sources in whose official test set it stands.
+
+    That is its own source, or that of a copy: either fixed its split.
+    """
+    marks: dict[str, set[str]] = {}
+    for copies in curation.copy_sets:
+        sources = {m.item.source for m in copies.members if m.item.official == "test"}
+        if sources:
+            marks[_pixels(copies)] = sources
+    in_folder = {}
+    for record in curation.records:
+        sources = marks.get(record.pixel_sha256, set())
+        if curation.origins[record.pixel_sha256].official == "test":
+            sources = sources | {record.source}
+        if sources:
+            in_folder[record.pixel_sha256] = sources
+    return in_folder
+
+
+def _count_official(marked: dict[str, set[str]], sources: list[Source]) -> dict[str, int]:
+    """Source -> images of its official test set, in the order of the sources."""
+    counts: Counter[str] = Counter()
+    for ids in marked.values():
+        counts.update(ids)
+    return {source.id: counts[source.id] for source in sources if source.id in counts}
+
+
+def _official_absent(
+    marked: dict[str, set[str]], sources: list[Source], per_source: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Find sources that gave images, with an official test set of which no image is marked."""
+    found = set().union(*marked.values())
+    absent = []
+    for source in sources:
+        if source.id in per_source and source.id not in found:
+            if any(_names_test(rule) for rule in source.rules):
+                absent.append(source.id)
+    return tuple(absent)
+
+
+def _names_test(rule: Rule) -> bool:
+    """Whether a catalogue row says where the source's official test images are told."""
+    if rule.split.startswith("path:"):
+        return "test" in re.compile(rule.split.removeprefix("path:")).groupindex
+    return rule.split == "array" or bool(LIST_SPLIT.fullmatch(rule.split))
