@@ -1,29 +1,38 @@
-"""What `cxr` understands: one function a verb adds its flags, and the training settings come from recipes.SETTINGS. A
-table of what runs each verb in, a parser out; nothing here runs one, and nothing heavy is imported.
+"""What `cxr` understands: one function a verb adds its flags.
+
+A table of what runs each verb -> a parser. The training settings come from recipes.SETTINGS.
+Nothing here runs a verb, and nothing heavy is imported.
 """
 
 from __future__ import annotations
 
 import argparse
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cxr_fastai.recipes import Setting
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
 EXIT_CODES = (
-    "exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, 4 integrity, "
-    "5 disk or permission, 130 interrupted"
+    "exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, "
+    "4 integrity, 5 disk or permission, 130 interrupted"
 )
 
 
-def ids(text) -> list[str]:
-    """The parts of a,b,c."""
-    return [t.strip() for t in (text or "").split(",") if t.strip()]
+def ids(text: str | None) -> list[str]:
+    """Return the parts of a,b,c; none of None."""
+    parts = [part.strip() for part in (text or "").split(",")]
+    return [part for part in parts if part]
 
 
 def parser(
-    verbs: dict,  # name -> what runs it
-) -> argparse.ArgumentParser:
-    """The parser; `fn` of what it parses is the verb's."""
-    p = argparse.ArgumentParser(
+    verbs: Mapping[str, Callable[[argparse.Namespace], int]],  # name -> what runs it
+) -> ArgumentParser:
+    """Return the parser of the command line; `fn` of what it parses is the verb's."""
+    p = ArgumentParser(
         "cxr",
         epilog=EXIT_CODES,
         description="From a pile of public chest X-ray downloads to a model one can believe. "
@@ -31,14 +40,14 @@ def parser(
     )
     p.add_argument("--version", action="store_true", help="print the version")
     parsers = p.add_subparsers(dest="verb", metavar="VERB")
-    for name, (help, add) in VERBS.items():
-        v = parsers.add_parser(name, help=help, description=help, epilog=EXIT_CODES)
+    for name, (words, add_flags) in VERBS.items():
+        v = parsers.add_parser(name, help=words, description=words, epilog=EXIT_CODES)
         v.set_defaults(fn=verbs[name])
-        add(v)
+        add_flags(v)
     return p
 
 
-def _demo(v):
+def _demo(v: ArgumentParser) -> None:
     v.add_argument(
         "--out",
         default="demo",
@@ -47,21 +56,22 @@ def _demo(v):
     )
 
 
-def _sources(v):
+def _sources(v: ArgumentParser) -> None:
     v.add_argument(
         "--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns"
     )
     v.add_argument(
         "--check",
         action="store_true",
-        help="ask every source what is missing to have it; with --manifest FOLDER, check a curated folder",
+        help="ask every source what is missing to have it; "
+        "with --manifest FOLDER, check a curated folder",
     )
     v.add_argument("--only", metavar="ID,..", help="with --check: these sources")
     v.add_argument("--mirror", metavar="DIR", help="with --check: look for them in this mirror")
     v.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
-def _curate(v):
+def _curate(v: ArgumentParser) -> None:
     from cxr_fastai.recipes import recipe_names
 
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
@@ -79,9 +89,17 @@ def _curate(v):
     v.add_argument(
         "--mirror",
         metavar="DIR",
-        help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID; then no download",
+        help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID; "
+        "then no download",
     )
     v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
+    _add_layout_and_engine(v)
+    _add_decisions(v)
+    v.add_argument("--check", action="store_true", help="decide and count, write nothing")
+    v.add_argument("--json", action="store_true", help="the result as JSON")
+
+
+def _add_layout_and_engine(v: ArgumentParser) -> None:
     v.add_argument(
         "--layout",
         default="class",
@@ -101,6 +119,9 @@ def _curate(v):
         action="store_true",
         help="accept downloads that differ from sources.lock.json",
     )
+
+
+def _add_decisions(v: ArgumentParser) -> None:
     v.add_argument(
         "--quick", action="store_true", help="a balanced random subset; no patient on two sides"
     )
@@ -119,11 +140,9 @@ def _curate(v):
         help="copies with labels of two classes: left out (default), the original's label stands, "
         "or laid aside in conflicts/",
     )
-    v.add_argument("--check", action="store_true", help="decide and count, write nothing")
-    v.add_argument("--json", action="store_true", help="the result as JSON")
 
 
-def _dedupe(v):
+def _dedupe(v: ArgumentParser) -> None:
     v.add_argument(
         "folders",
         metavar="DIR",
@@ -145,7 +164,7 @@ def _dedupe(v):
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
 
-def _eda(v):
+def _eda(v: ArgumentParser) -> None:
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote; it is not changed")
     v.add_argument("--out", metavar="DIR", help="folder for eda.html and eda.json")
     v.add_argument(
@@ -165,7 +184,7 @@ def _eda(v):
     v.add_argument("--json", action="store_true", help="all numbers and warnings as JSON")
 
 
-def _train(v):
+def _train(v: ArgumentParser) -> None:
     from cxr_fastai.recipes import SETTINGS
 
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
@@ -190,32 +209,31 @@ def _train(v):
     v.add_argument(
         "--beside",
         metavar="NAME,..",
-        help="architectures to train after it, from scratch, for one table of all (default: the recipe's); "
-        "none: no other",
+        help="architectures to train after it, from scratch, for one table of all "
+        "(default: the recipe's); none: no other",
     )
     v.add_argument("--track", metavar="NAME,..", help="also record the run in mlflow, tensorboard")
     v.add_argument(
         "--json", action="store_true", help="the run as JSON: bundle, scores on validation, seconds"
     )
-    how = v.add_argument_group("settings", "each is the recipe's own where it is not given")
-    for name, s in SETTINGS.items():
-        how.add_argument(f"--{name.replace('_', '-')}", dest=name, help=s.help, **_form(s))
+    settings = v.add_argument_group("settings", "each is the recipe's own where it is not given")
+    for name, setting in SETTINGS.items():
+        flag = f"--{name.replace('_', '-')}"
+        settings.add_argument(flag, dest=name, help=setting.help, **_form(setting))
 
 
-def _form(s) -> dict:
-    """How argparse reads a training setting; its range is checked with the recipe's."""
-    if s.kind is bool:
-        return dict(action=argparse.BooleanOptionalAction)
-    if s.choices:
-        return dict(choices=s.choices)
-    return dict(
-        type={int: _number, float: _number, str: str, list: _numbers}[s.kind],
-        metavar={int: "N", float: "X", str: "NAME", list: "PX,.."}[s.kind],
-    )
+def _form(setting: Setting) -> dict[str, Any]:
+    """Return how argparse reads a training setting; its range is checked with the recipe's."""
+    if setting.kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if setting.choices:
+        return {"choices": setting.choices}
+    read, metavar = FORMS[setting.kind]
+    return {"type": read, "metavar": metavar}
 
 
-def _number(text: str):
-    """A number where it is one; else the text, for the check to judge."""
+def _number(text: str) -> int | float | str:
+    """Return a number where it is one; else the text, for the check to judge."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -224,11 +242,20 @@ def _number(text: str):
     return text
 
 
-def _numbers(text: str) -> list:
-    return [_number(t) for t in ids(text)]
+def _numbers(text: str) -> list[int | float | str]:
+    return [_number(part) for part in ids(text)]
 
 
-def _evaluate(v):
+# kind of a setting -> what reads its text, what stands for it in the help
+FORMS: dict[type, tuple[Callable[[str], Any], str]] = {
+    int: (_number, "N"),
+    float: (_number, "X"),
+    str: (str, "NAME"),
+    list: (_numbers, "PX,.."),
+}
+
+
+def _evaluate(v: ArgumentParser) -> None:
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
     v.add_argument(
@@ -237,7 +264,8 @@ def _evaluate(v):
     v.add_argument(
         "--beside",
         metavar="BUNDLE,..",
-        help="other bundles, for one table of all; those that a run trained beside are shown anyway",
+        help="other bundles, for one table of all; "
+        "those that a run trained beside are shown anyway",
     )
     v.add_argument(
         "--resamples",
@@ -255,7 +283,7 @@ def _evaluate(v):
     v.add_argument("--json", action="store_true", help="the metrics as JSON")
 
 
-def _predict(v):
+def _predict(v: ArgumentParser) -> None:
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("paths", metavar="PATH", nargs="+", help="image files, or folders of them")
     v.add_argument(
@@ -268,12 +296,14 @@ def _predict(v):
 
 
 def _whole(text: str) -> int:
+    """Read a whole number above 0."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
     return int(text)
 
 
-VERBS = {
+# verb -> what it does, what adds its flags
+VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
     "demo": ("the whole road on drawn radiographs: curate, train, evaluate, predict", _demo),
     "sources": ("the catalogue: every source, its licence, its labels and how to get it", _sources),
     "curate": ("raw sources to class folders and manifest.csv", _curate),

@@ -35,8 +35,8 @@ class Progress(Protocol):
     def bar(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
         """Yield the items as they come; `total` of them are expected."""
 
-    def meter(self, total: int | None, done: int, what: str) -> Meter:
-        """Show bytes: `total` of them, or None where nobody says; `done` stand already."""
+    def meter(self, total: int | None, stored: int, what: str) -> Meter:
+        """Show bytes: `total` of them, or None where nobody says; `stored` stand already."""
 
     def say(self, text: str) -> None:
         """One line."""
@@ -48,7 +48,7 @@ class _Silence:
     def bar(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
         yield from items
 
-    def meter(self, total: int | None, done: int, what: str) -> Meter:
+    def meter(self, total: int | None, stored: int, what: str) -> Meter:
         return self
 
     def say(self, text: str) -> None:
@@ -86,16 +86,16 @@ def bar(
 
 def meter(
     total: int | None,  # bytes, or None where nobody says
-    done: int,  # bytes that stand already
+    stored: int,  # bytes that stand already
     what: str,  # "kermany_kaggle: chest-xray-pneumonia.zip"
 ) -> Meter:
     """Show size, rate and time left under a bar; without a bar, a line at start and end."""
     tqdm = _tqdm()
     if tqdm is None:
-        return _Lines(total, done, what)
+        return _Lines(total, stored, what)
     bytes_bar: Meter = tqdm(
         total=total,
-        initial=done,
+        initial=stored,
         desc=what,
         unit="B",
         unit_scale=True,
@@ -108,12 +108,12 @@ def meter(
 class _Lines:
     """A Meter of two plain lines."""
 
-    def __init__(self, total: int | None, done: int, what: str):
+    def __init__(self, total: int | None, stored: int, what: str):
         self.what = what
         self.came = 0  # bytes
         self.begun = time.monotonic()
         size = size_text(total) if total else "of unknown size"
-        resumed = f", going on from {size_text(done)}" if done else ""
+        resumed = f", going on from {size_text(stored)}" if stored else ""
         say(f"{what}: {size}{resumed}")
 
     def update(self, n: int) -> None:
@@ -146,7 +146,7 @@ def _tqdm() -> Any:
 
 
 def _in_notebook() -> bool:
-    """Tell whether a Jupyter kernel runs this process: its stderr is no terminal, but shows bars."""
+    """Tell whether a Jupyter kernel runs this process: no terminal, but bars show there."""
     if "ipykernel" not in sys.modules:
         return False
     from IPython import get_ipython

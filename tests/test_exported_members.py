@@ -1,0 +1,83 @@
+"""The public face: what can be imported, and that importing it is light."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cxr_fastai
+
+HOUSE = Path(cxr_fastai.__file__).parent
+PUBLIC = [  # what people import; a name that goes or comes is a change of the public face
+    "curate",
+    "find_duplicates",
+    "explore",
+    "build_dataloaders",
+    "build_learner",
+    "fit",
+    "export",
+    "evaluate",
+    "load_bundle",
+    "load_recipe",
+    "read_manifest",
+    "CxrError",
+]
+HEAVY = ("torch", "fastai", "pandas", "numpy", "PIL", "matplotlib", "sklearn", "cv2", "jinja2")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(HOUSE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = sorted(HOUSE.rglob("*.py"))
+DECLARING = [path for path in MODULES if "\n__all__" in path.read_text(encoding="utf-8")]
+# Packages that import a name when it is first used have no line that defines it.
+LAZY = [path for path in DECLARING if "\ndef __getattr__(" in path.read_text(encoding="utf-8")]
+
+
+def test_the_top_of_the_package_is_the_list_above():
+    assert cxr_fastai.__all__ == PUBLIC
+    for name in PUBLIC:
+        assert callable(getattr(cxr_fastai, name)), name
+    assert set(PUBLIC) <= set(dir(cxr_fastai))
+    assert cxr_fastai.__version__[0].isdigit()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        cxr_fastai.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("path", DECLARING, ids=module_name)
+def test_every_name_that_a_module_declares_is_there_and_stands_once(path):
+    module = importlib.import_module(module_name(path))
+    missing = [name for name in module.__all__ if not hasattr(module, name)]
+    assert not missing
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert not [name for name in module.__all__ if name.startswith("_") and name != "__version__"]
+
+
+@pytest.mark.parametrize("path", [path for path in DECLARING if path not in LAZY], ids=module_name)
+def test_every_name_that_a_module_declares_is_defined_or_handed_on_by_its_own_lines(path):
+    """Not by a star, and not by a name that some other code put there."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined, declared = set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [alias.asname or alias.name for alias in node.names]
+            assert "*" not in names
+            defined.update(names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            declared = ast.literal_eval(node.value)
+    assert declared and set(declared) <= defined
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, cxr_fastai; print(*sys.modules)"
+    got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(got.stdout.split())
