@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from fastai.vision.core import TensorImageBW
 from fasttransform import Transform  # type: ignore[import-untyped]  # it has no stubs
+from torch import Tensor
 
 __all__ = ["Augment", "AMOUNTS", "OPERATIONS", "RANDAUGMENT_OPERATIONS", "RANDAUGMENT_STRENGTH"]
 
@@ -61,6 +62,8 @@ RANDAUGMENT_STRENGTH = 0.3
 MIN_ERASED = 0.02
 MAX_ERASED = 0.15
 
+ALL_PIXELS = (1, 2, 3)  # dimensions of an image in a batch
+
 
 class Augment(Transform):
     """Geometry, gray values and erasing by name; only on train batches."""
@@ -79,7 +82,7 @@ class Augment(Transform):
 
     def encodes(self, x: TensorImageBW) -> TensorImageBW:
         """Change a batch, each image in its own way."""
-        gray = x.as_subclass(torch.Tensor)  # without fastai's bookkeeping at each operation
+        gray = x.as_subclass(Tensor)  # without fastai's bookkeeping at each operation
         if self.kind in AMOUNTS:
             gray = _varied(gray, AMOUNTS[self.kind])
         if self.kind == "randaugment":
@@ -89,17 +92,20 @@ class Augment(Transform):
         return gray.as_subclass(type(x))
 
 
-def _even(n: int, amount: float = 1.0) -> torch.Tensor:
+def _even(n: int, amount: float = 1.0) -> Tensor:
     """Draw `n` numbers evenly from minus to plus the amount."""
     return (torch.rand(n) * 2 - 1) * amount
 
 
-def _an_image(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Shape (n,) values so that each of them meets all pixels of its image of `x`."""
+def _an_image(
+    values: Tensor,  # (n,)
+    x: Tensor,  # (n, 1, h, w)
+) -> Tensor:  # (n, 1, 1, 1)
+    """Shape the values so that each of them meets all pixels of its image."""
     return values.to(x.device, x.dtype).view(-1, 1, 1, 1)
 
 
-def _varied(x: torch.Tensor, amounts: Amounts) -> torch.Tensor:
+def _varied(x: Tensor, amounts: Amounts) -> Tensor:
     """Move, light and sharpen each image by amounts of its own, drawn in this order."""
     n = len(x)
     maps = _maps(
@@ -121,14 +127,14 @@ def _varied(x: torch.Tensor, amounts: Amounts) -> torch.Tensor:
 
 
 def _maps(
-    angle: torch.Tensor,  # (n,) radians
-    zoom: torch.Tensor,  # (n,) factors
-    right: torch.Tensor,  # (n,) 2: a whole side
-    down: torch.Tensor,
-    shear_x: torch.Tensor | float = 0.0,
-    shear_y: torch.Tensor | float = 0.0,
-    aspect: torch.Tensor | float = 1.0,  # width by height
-) -> torch.Tensor:
+    angle: Tensor,  # (n,) radians
+    zoom: Tensor,  # (n,) factors
+    right: Tensor,  # (n,) 2: a whole side
+    down: Tensor,
+    shear_x: Tensor | float = 0.0,
+    shear_y: Tensor | float = 0.0,
+    aspect: Tensor | float = 1.0,  # width by height
+) -> Tensor:
     """Make (n, 2, 3) maps from places of the new picture to those of the old.
 
     Places are -1 to 1 from edge to edge.
@@ -143,24 +149,34 @@ def _maps(
     return torch.stack([x_row, y_row], 1)
 
 
-def _moved(x: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+def _moved(
+    x: Tensor,
+    maps: Tensor,  # of _maps
+) -> Tensor:
+    """Move the picture; what is missing at an edge is the reflection of the strip beside it."""
     grid = F.affine_grid(maps.to(x.device, x.dtype), list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return F.grid_sample(
+        x,
+        grid,
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=False,
+    )
 
 
 def _lit(
-    x: torch.Tensor,  # the caller's own: changed in place
-    gamma: torch.Tensor,  # (n,) exponents
-    contrast: torch.Tensor,  # (n,) factors around middle gray
-    brightness: torch.Tensor,  # (n,) added
-) -> torch.Tensor:
+    x: Tensor,  # the caller's own: changed in place
+    gamma: Tensor,  # (n,) exponents
+    contrast: Tensor,  # (n,) factors around middle gray
+    brightness: Tensor,  # (n,) added
+) -> Tensor:
     """Change gray values."""
     x.clamp_(min=0).pow_(_an_image(gamma, x))
     x.sub_(0.5).mul_(_an_image(contrast, x)).add_(0.5 + _an_image(brightness, x))
     return x.clamp_(0, 1)
 
 
-def _erased(x: torch.Tensor, share: float) -> torch.Tensor:
+def _erased(x: Tensor, share: float) -> Tensor:
     """Fill a rectangle of some images with one gray value; all is drawn in this order."""
     n, _, height, width = x.shape
     area = torch.empty(n).uniform_(MIN_ERASED, MAX_ERASED)
@@ -171,55 +187,68 @@ def _erased(x: torch.Tensor, share: float) -> torch.Tensor:
     left = torch.rand(n) * (1 - wide)
     chosen = torch.rand(n) < share
     gray = torch.rand(n)
-    rows = _between(height, top, tall)[:, None, :, None]
-    columns = _between(width, left, wide)[:, None, None, :]
-    inside = rows & columns & chosen[:, None, None, None]
+    rows = _between(height, top, tall).view(n, 1, height, 1)
+    columns = _between(width, left, wide).view(n, 1, 1, width)
+    inside = rows & columns & chosen.view(n, 1, 1, 1)
     return torch.where(inside.to(x.device), _an_image(gray, x), x)
 
 
-def _between(side: int, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """Tell of each pixel whether its middle is within: (n, side)."""
+def _between(
+    side: int,  # px
+    start: Tensor,  # (n,) shares of the side
+    length: Tensor,  # (n,) likewise
+) -> Tensor:  # (n, side) bool
+    """Tell of each pixel whether its middle is within."""
     middles = (torch.arange(side) + 0.5) / side
-    return (middles >= start[:, None]) & (middles < (start + length)[:, None])
+    first = start[:, None]
+    last = (start + length)[:, None]
+    return (middles >= first) & (middles < last)
 
 
 # ---- RandAugment: operations by name
 
 # images (n, 1, h, w) and the strength of each, (n,) from -1 to 1 -> images
-Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Operation = Callable[[Tensor, Tensor], Tensor]
 
 
-def _unchanged(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+def _unchanged(x: Tensor, strength: Tensor) -> Tensor:
+    """Return the images as they are."""
     return x
 
 
-def _posterized(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+def _posterized(x: Tensor, strength: Tensor) -> Tensor:
     """Round gray values to 256 levels, or down to 16."""
-    levels = _an_image(torch.round(2 ** (8 - 4 * strength.abs())), x)
-    return (x * (levels - 1)).round() / (levels - 1)
+    bits = 8 - 4 * strength.abs()
+    levels = _an_image(torch.round(2**bits), x)
+    steps = levels - 1
+    return (x * steps).round() / steps
 
 
-def _stretched(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+def _stretched(x: Tensor, strength: Tensor) -> Tensor:
     """Spread each image's gray values from 0 to 1."""
-    low = x.amin((1, 2, 3), keepdim=True)
-    high = x.amax((1, 2, 3), keepdim=True)
-    return (x - low) / (high - low).clamp(min=1 / 255)
+    low = x.amin(ALL_PIXELS, keepdim=True)
+    high = x.amax(ALL_PIXELS, keepdim=True)
+    span = (high - low).clamp(min=1 / 255)
+    return (x - low) / span
 
 
-def _equalized(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+def _equalized(x: Tensor, strength: Tensor) -> Tensor:
     """Spread each image's gray values evenly over 0-1, by their rank."""
-    levels = (x.flatten(1) * 255).long().clamp_(0, 255)
+    gray = x.flatten(1)
+    levels = (gray * 255).long().clamp_(0, 255)
+    one_each = torch.ones_like(levels, dtype=torch.float32)
     counts = torch.zeros(len(x), 256, device=x.device)
-    counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=torch.float32))
-    ranks = counts.cumsum(1) / levels.shape[1]
+    counts.scatter_add_(1, levels, one_each)
+    ranks = counts.cumsum(1) / gray.shape[1]
     return ranks.gather(1, levels).to(x.dtype).view_as(x)
 
 
-def _sharpened(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+def _sharpened(x: Tensor, strength: Tensor) -> Tensor:
     """Minus: blurred, plus: sharpened; by up to nine tenths of the difference to a 3 x 3 mean."""
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
     soft = F.avg_pool2d(padded, 3, 1)
-    return (x + (x - soft) * (0.9 * _an_image(strength, x))).clamp_(0, 1)
+    amount = 0.9 * _an_image(strength, x)
+    return (x + (x - soft) * amount).clamp_(0, 1)
 
 
 def _moving(**full: float) -> Operation:
@@ -228,10 +257,12 @@ def _moving(**full: float) -> Operation:
     Instead of zoom there is its logarithm, log_zoom.
     """
 
-    def move(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    def move(x: Tensor, strength: Tensor) -> Tensor:
+        """Move each image by its strength."""
         none = torch.zeros(len(strength))
         given = {"angle": none, "log_zoom": none, "right": none, "down": none}
-        given |= {name: strength * amount for name, amount in full.items()}
+        for name, amount in full.items():
+            given[name] = strength * amount
         zoom = given.pop("log_zoom").exp()
         return _moved(x, _maps(zoom=zoom, **given))
 
@@ -245,7 +276,8 @@ def _lighting(
 ) -> Operation:
     """Make an operation that changes gray values, from what it does at full strength."""
 
-    def light(x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    def light(x: Tensor, strength: Tensor) -> Tensor:
+        """Light each image by its strength."""
         return _lit(
             x.clone(),
             gamma=(strength * log_gamma).exp(),
@@ -275,7 +307,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def _randaugment(x: torch.Tensor, n: int, strength: float) -> torch.Tensor:
+def _randaugment(x: Tensor, n: int, strength: float) -> Tensor:
     """Do `n` operations an image, each drawn evenly from OPERATIONS, to either side."""
     for _ in range(n):
         drawn = torch.randint(len(OPERATIONS), (len(x),))
@@ -285,10 +317,10 @@ def _randaugment(x: torch.Tensor, n: int, strength: float) -> torch.Tensor:
 
 
 def _operated(
-    x: torch.Tensor,
-    drawn: torch.Tensor,  # (n,) the index of each image's operation
-    strengths: torch.Tensor,  # (n,)
-) -> torch.Tensor:
+    x: Tensor,
+    drawn: Tensor,  # (n,) the index of each image's operation
+    strengths: Tensor,  # (n,)
+) -> Tensor:
     """Do to each image the operation that was drawn for it."""
     out = torch.empty_like(x)
     for i, operation in enumerate(OPERATIONS.values()):

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from cxr_fastai.core import Task
 from cxr_fastai.recipes import Recipe
@@ -31,7 +31,7 @@ def calibrate(
     recipe: Recipe,
     logits: np.ndarray,  # (n, classes)
     targs: np.ndarray,  # (n,) class indices, or (n, classes) of 1, 0 and nan
-    weights: torch.Tensor | None = None,  # of the loss that the network was trained with
+    weights: Tensor | None = None,  # of the loss that the network was trained with
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Fix temperature, offsets, decision and thresholds for bundle.json.
 
@@ -66,8 +66,9 @@ def calibrate(
 
 def _by_class(offsets: Offsets, vocab: list[str]) -> dict[str, float]:
     """Name the offsets that are not 0."""
-    values = np.broadcast_to(offsets, len(vocab))
-    return {name: round(float(x), 6) for name, x in zip(vocab, values) if x}
+    values = np.broadcast_to(offsets, len(vocab)).tolist()
+    named = dict(zip(vocab, values))
+    return {name: round(offset, 6) for name, offset in named.items() if offset}
 
 
 def probabilities(
@@ -104,6 +105,7 @@ def fit_temperature(
     task = Task.MULTI_LABEL if targs.ndim == 2 else Task.SINGLE_LABEL
 
     def loss(log_temperature: float) -> float:
+        """Return the mean log loss at a temperature."""
         probs = probabilities(logits, task, math.exp(log_temperature), offsets)
         likelihoods = np.maximum(_of_truth(probs, targs), MIN_PROBABILITY)
         return -np.log(likelihoods).mean()
@@ -157,10 +159,17 @@ def fit_thresholds(
 def _best_f1(scores: np.ndarray, present: np.ndarray) -> float:
     """Return the threshold of the highest F1 of scores (n,) and presence (n,) of one finding."""
     levels = np.unique(scores)
-    answered = len(scores) - np.searchsorted(np.sort(scores), levels)
-    right = present.sum() - np.searchsorted(np.sort(scores[present]), levels)
+    answered = _reaching(levels, scores)
+    right = _reaching(levels, scores[present])
     f1 = 2 * right / (answered + present.sum())
-    return _below(levels[int(f1.argmax())], scores)
+    best = levels[int(f1.argmax())]
+    return _below(best, scores)
+
+
+def _reaching(levels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Count for each level the scores that reach it."""
+    ranked = np.sort(scores)
+    return len(scores) - np.searchsorted(ranked, levels)
 
 
 def _below(score: float, scores: np.ndarray) -> float:
@@ -195,6 +204,7 @@ def fit_decision(
     ranked = np.sort(risk[positive])[::-1]
 
     def threshold_for(share: float) -> float:
+        """Return the threshold that still finds this share."""
         last_found = math.ceil(share * len(ranked)) - 1
         return _below(ranked[last_found], risk)
 

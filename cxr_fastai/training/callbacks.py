@@ -12,6 +12,7 @@ import torch
 from fastai.callback.core import Callback, CancelBatchException
 from fastai.callback.mixup import CutMix, MixUp
 from fastai.callback.training import GradientClip
+from torch import Tensor
 
 from cxr_fastai.recipes import Train
 from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
@@ -43,9 +44,9 @@ def step_callbacks(settings: Train) -> list[Callback]:
 
 
 def copy_tensors(
-    tensors: Mapping[str, torch.Tensor],  # a state dict
+    tensors: Mapping[str, Tensor],  # a state dict
     device: torch.device | str | None = None,  # None: each where it lies
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Tensor]:
     """Return copies that no training step changes; their layout in memory stays."""
     return {
         name: t.detach().to(t.device if device is None else device, copy=True)
@@ -89,8 +90,10 @@ class Accumulate(Callback):
             self.learn.loss_grad = self.learn.loss_grad / self._batches_of_this_step()
 
     def _batches_of_this_step(self) -> int:
+        """Count them: fewer at the end of an epoch."""
         first_batch = self.learn.iter // self.n * self.n
-        return min(self.n, self.learn.n_iter - first_batch)
+        batches_left = self.learn.n_iter - first_batch
+        return min(self.n, batches_left)
 
     def before_step(self) -> None:
         """Step only after the last of them."""
@@ -112,8 +115,8 @@ class Average(Callback):
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self.mean: dict[str, torch.Tensor] | None = None  # the average; None before training
-        self.raw: dict[str, torch.Tensor] | None = None  # what trains, while the average validates
+        self.mean: dict[str, Tensor] | None = None  # the average; None before training
+        self.raw: dict[str, Tensor] | None = None  # what trains, while the average validates
 
     def before_fit(self) -> None:
         """Begin with the weights as they are."""
@@ -151,9 +154,11 @@ class Average(Callback):
         self._swap_out()
 
     def _network(self) -> torch.nn.Module:
+        """Return the network that trains."""
         return unwrapped_network(self.learn.model)
 
     def _swap_out(self) -> None:
+        """Put the raw weights back, where the average stands in their place."""
         if self.raw is not None:
             self._network().load_state_dict(self.raw)
         self.raw = None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from fastai.callback.core import Callback
+from torch import Tensor
 
 from cxr_fastai.core import IntegrityError, StorageError, UsageError, atomic_path, one_line
 from cxr_fastai.recipes import Train
@@ -56,7 +57,7 @@ class State:
     rows: list[Row]  # of history.csv
     best: Row  # the best of them
     seconds: float  # that training took so far
-    model: dict[str, torch.Tensor] = field(repr=False)
+    model: dict[str, Tensor] = field(repr=False)
     opt: dict[str, Any] = field(repr=False)
     smooth: list[Any] = field(repr=False)  # fastai's running train loss: value and count
     average: dict[str, Any] = field(repr=False)  # of Average: mean and steps; empty without one

@@ -27,13 +27,15 @@ from fastai.torch_core import TensorCategory, TensorMultiCategory
 from fastai.vision.core import TensorImageBW
 from fastcore.basics import chunked
 from fasttransform import Transform  # type: ignore[import-untyped]  # it has no stubs
+from torch import Tensor
 
 from cxr_fastai import images
-from cxr_fastai.core import SPLITS, Task, UsageError
+from cxr_fastai.core import Task
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.progress import SILENT, Progress, say
-from cxr_fastai.recipes import NONE, Recipe, Train, present
+from cxr_fastai.recipes import Recipe, Train
 from cxr_fastai.training.augment import Augment
+from cxr_fastai.training.data_checks import check_classes
 from cxr_fastai.training.distributed import first, world
 from cxr_fastai.training.losses import loss_weights
 from cxr_fastai.training.pixel_cache import pixel_cache
@@ -41,7 +43,6 @@ from cxr_fastai.training.sampling import Draws, draw_classes
 
 __all__ = [
     "build_dataloaders",
-    "check_classes",
     "ReadRadiograph",
     "Findings",
     "TensorRadiograph",
@@ -90,10 +91,12 @@ class ReadRadiograph(Transform):
             gray = images.resize(images.decode(path), self.size, self.crop)
         else:
             gray = self.pixels[row]
-        return TensorRadiograph(torch.from_numpy(np.array(gray))[None])
+        pixels = torch.from_numpy(np.array(gray))
+        return TensorRadiograph(pixels[None])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "rows": {}, "pixels": None}  # a pickle holds no cache
+        """Leave the cache out of a pickle."""
+        return {**self.__dict__, "rows": {}, "pixels": None}
 
 
 class Findings(Transform):
@@ -110,7 +113,8 @@ class Findings(Transform):
 
     def decodes(self, y: TensorMultiCategory) -> MultiCategory:
         """Name the findings that are present."""
-        return MultiCategory([name for name, target in zip(self.vocab, y) if target == 1])
+        present = [name for name, target in zip(self.vocab, y) if target == 1]
+        return MultiCategory(present)
 
 
 # ---- batches
@@ -120,9 +124,9 @@ class Findings(Transform):
 class Pixels:
     """A split's images at one size, and their classes."""
 
-    all: np.ndarray | torch.Tensor  # (m, size, size) uint8 of the whole cache; a tensor on a GPU
+    all: np.ndarray | Tensor  # (m, size, size) uint8 of the whole cache; a tensor on a GPU
     rows: np.ndarray  # (n,) the rows of `all` that are this split's, in the order of its items
-    labels: torch.Tensor  # (n,) class indices, or (n, classes) float32 of `Findings`
+    labels: Tensor  # (n,) class indices, or (n, classes) float32 of `Findings`
     device: torch.device
 
     @property
@@ -136,15 +140,18 @@ class Pixels:
     ) -> tuple[TensorRadiograph, TensorCategory | TensorMultiCategory]:
         """Gather (k, 1, size, size) uint8 and (k,) or (k, classes) labels, on the device."""
         rows = self.rows[idxs]
-        if isinstance(self.all, torch.Tensor):
+        if isinstance(self.all, Tensor):
             x = self.all[torch.from_numpy(rows).to(self.device)]
         else:
             x = torch.from_numpy(np.asarray(self.all)[rows])
         y = self.labels[torch.as_tensor(idxs)]
-        kind = TensorMultiCategory if self.task is Task.MULTI_LABEL else TensorCategory
-        return TensorRadiograph(self._sent(x)[:, None]), kind(self._sent(y))
+        x = TensorRadiograph(self._sent(x)[:, None])
+        y = self._sent(y)
+        if self.task is Task.MULTI_LABEL:
+            return x, TensorMultiCategory(y)
+        return x, TensorCategory(y)
 
-    def _sent(self, t: torch.Tensor) -> torch.Tensor:
+    def _sent(self, t: Tensor) -> Tensor:
         """Bring to the device; from pinned memory a GPU fetches it while it computes."""
         if self.device.type != "cuda" or t.is_cuda:
             return t.to(self.device)
@@ -205,7 +212,7 @@ class CachedDL(TfmdDL):
     def loss_weights(
         self,
         classes: int,
-    ) -> torch.Tensor | None:  # of losses.loss_weights
+    ) -> Tensor | None:  # of losses.loss_weights
         """Weigh the classes as they are drawn for training; None where nothing is drawn."""
         if self.pixels is None or self.draws is None:
             return None
@@ -216,7 +223,7 @@ class CachedDL(TfmdDL):
 MAX_SHARE_OF_GPU = 0.25
 
 
-def _held(pixels: np.ndarray, device: torch.device) -> np.ndarray | torch.Tensor:
+def _held(pixels: np.ndarray, device: torch.device) -> np.ndarray | Tensor:
     """Hold the pixels where batches are gathered soonest: on the GPU if they fit, else as are."""
     if device.type != "cuda":
         return pixels
@@ -224,50 +231,6 @@ def _held(pixels: np.ndarray, device: torch.device) -> np.ndarray | torch.Tensor
     if pixels.nbytes > MAX_SHARE_OF_GPU * free_bytes:
         return pixels
     return torch.from_numpy(np.array(pixels)).to(device)
-
-
-# ---- what is refused
-
-
-def check_classes(
-    manifest: Manifest,
-    allow_missing: bool = False,  # train although a class has no train image
-) -> list[str]:  # warnings
-    """Check that there are images to learn each class from, and to choose the best epoch by.
-
-    Raises `UsageError` where there are not.
-    """
-    for split, least in (("train", 2), ("valid", 1)):
-        n = sum(row.split == split for row in manifest.rows)
-        if n < least:
-            raise UsageError(
-                f"{manifest.root}: {n} {split} images, training needs {least}. Curate more sources."
-            )
-    counts = _counts(manifest)
-    untrained = [c for c in manifest.vocab if not counts["train"][c]]
-    unjudged = [c for c in manifest.vocab if not counts["valid"][c] and c not in untrained]
-    if untrained and not allow_missing:
-        found = ", ".join(f"{c} {counts['train'][c]}" for c in manifest.vocab)
-        raise UsageError(
-            f"{manifest.root}: no train image of {', '.join(untrained)} (train: {found}). Curate "
-            "sources that have some, curate for another recipe (--recipe), or accept it with "
-            "--allow-missing-classes."
-        )
-    warnings = [f"no train image of {c}: the model will never answer it" for c in untrained]
-    warnings += [
-        f"no valid image of {c}: the choice of the best epoch does not look at it" for c in unjudged
-    ]
-    return warnings
-
-
-def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:
-    """Count the images by split and class; NONE counts those of no class."""
-    classes = [*manifest.vocab, NONE]
-    counts = {split: dict.fromkeys(classes, 0) for split in SPLITS}
-    for row in manifest.rows:
-        for name in present(row.label):
-            counts[row.split][name] += 1
-    return counts
 
 
 # ---- loaders
@@ -349,6 +312,7 @@ def _cached(
 
 
 def _device(wanted: torch.device | str | None) -> torch.device:
+    """Choose this process's GPU where there is one and nothing else was asked for."""
     if wanted:
         return torch.device(wanted)
     if torch.cuda.is_available():
@@ -379,7 +343,7 @@ def _pixels(
     manifest: Manifest,
     dataset: Datasets,  # of _dataset
     rows: dict[str, int],  # path -> row of `held`
-    held: np.ndarray | torch.Tensor,
+    held: np.ndarray | Tensor,
     device: torch.device,
 ) -> Pixels:
     """Point out a split's images among those of the cache."""
@@ -388,9 +352,10 @@ def _pixels(
         targets: list[Any] = [recipe.targets(label) for _, label in dataset.items]
     else:
         targets = [manifest.vocab.index(label) for _, label in dataset.items]
+    rows_of_split = [rows[path] for path, _ in dataset.items]
     return Pixels(
         all=held,
-        rows=np.array([rows[path] for path, _ in dataset.items]),
+        rows=np.array(rows_of_split),
         labels=torch.tensor(targets),
         device=device,
     )

@@ -89,13 +89,24 @@ def fit(
         trackers=trackers,
         write=writes,
         state=state,
-        scores=[metric.name for metric in learn.metrics][:-1],
+        scores=_score_names(learn),
     )
     checkpoint = Checkpoint(out, history, identity, state)
     interrupted = _trained(learn, settings, precision, history, checkpoint)
     if writes:
-        learn.model.load_state_dict(safetensors.torch.load_file(out / BEST))
-    assert history.best is not None  # _trained raises where no epoch was finished
+        best_weights = safetensors.torch.load_file(out / BEST)
+        learn.model.load_state_dict(best_weights)
+    return _fitted(history, settings, precision, interrupted)
+
+
+def _fitted(
+    history: RunHistory,
+    settings: Train,
+    precision: Precision,
+    interrupted: bool,
+) -> Fitted:
+    """Sum up a run."""
+    assert history.best is not None  # a run without a finished epoch ends with an error
     return Fitted(
         history=history.rows,
         best=history.best,
@@ -104,6 +115,11 @@ def fit(
         precision=precision,
         interrupted=interrupted,
     )
+
+
+def _score_names(learn: Learner) -> list[str]:
+    """Name the metrics but for the last, which is the loss."""
+    return [metric.name for metric in learn.metrics[:-1]]
 
 
 def _check_loaders(learn: Learner, settings: Train) -> None:

@@ -108,9 +108,10 @@ class RunHistory(Callback):
     @property
     def out_of_patience(self) -> bool:
         """Whether nothing got better for long."""
-        if not self.patience or not self.rows or self.best is None:
+        if not self.patience or self.best is None:
             return False
-        return self.rows[-1]["epoch"] - self.best["epoch"] >= self.patience
+        epochs_since = self.rows[-1]["epoch"] - self.best["epoch"]
+        return epochs_since >= self.patience
 
     @property
     def seconds(self) -> float:
@@ -153,6 +154,7 @@ class RunHistory(Callback):
             raise CancelFitException
 
     def _row(self, train_loss: float, scores: list[float], valid_loss: float) -> Row:
+        """Make the row of the epoch that has just ended."""
         values = (
             self.stage.name,
             self.running_epoch,
@@ -181,12 +183,15 @@ class RunHistory(Callback):
     # ---- files
 
     def _write_weights(self) -> None:
-        state = copy_tensors(unwrapped_network(self.learn.model).state_dict(), "cpu")
+        """Write best.safetensors."""
+        net = unwrapped_network(self.learn.model)
+        state = copy_tensors(net.state_dict(), "cpu")
         contiguous = {name: t.contiguous() for name, t in state.items()}
         with atomic_path(self.out / BEST, sync=False) as part:
             part.write_bytes(safetensors.torch.save(contiguous))
 
     def _write_table(self) -> None:
+        """Write history.csv."""
         if not self.write:
             return
         table = io.StringIO()
@@ -206,6 +211,7 @@ class RunHistory(Callback):
 
 
 def _cell(value: Any) -> Any:
+    """Shorten a number for history.csv."""
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
@@ -250,6 +256,7 @@ class LossGuard(Callback):
             self._look()
 
     def _look(self) -> None:
+        """Look at all losses that were not looked at yet."""
         finite = torch.stack(self.unseen).isfinite()
         if finite.all():
             self.unseen.clear()

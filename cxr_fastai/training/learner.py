@@ -22,7 +22,7 @@ from fastai.metrics import AccumMetric
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import set_seed
 from sklearn.metrics import average_precision_score, roc_auc_score
-from torch import nn
+from torch import Tensor, nn
 
 from cxr_fastai.core import Task, UsageError
 from cxr_fastai.models.networks import build_network, param_groups
@@ -46,9 +46,9 @@ __all__ = [
 
 
 def balanced_accuracy(
-    preds: torch.Tensor,  # (n,) class indices
-    targs: torch.Tensor,  # (n,)
-) -> torch.Tensor:
+    preds: Tensor,  # (n,) class indices
+    targs: Tensor,  # (n,)
+) -> Tensor:
     """Return the mean of the classes' recalls.
 
     A class without an image in `targs` has none and does not count.
@@ -58,17 +58,17 @@ def balanced_accuracy(
 
 
 def agreement(
-    preds: torch.Tensor,  # (n,) class indices
-    targs: torch.Tensor,  # (n,)
-) -> torch.Tensor:
+    preds: Tensor,  # (n,) class indices
+    targs: Tensor,  # (n,)
+) -> Tensor:
     """Return the share of equal entries."""
     return (preds == targs).float().mean()
 
 
 def mean_over_findings(
     score: Callable[[np.ndarray, np.ndarray], float],  # of sklearn: targets, scores -> a number
-    preds: torch.Tensor,  # (n, classes) logits
-    targs: torch.Tensor,  # (n, classes) of 1, 0 and nan
+    preds: Tensor,  # (n, classes) logits
+    targs: Tensor,  # (n, classes) of 1, 0 and nan
 ) -> float:
     """Return the score's mean over the findings that some images have and others have not.
 
@@ -82,12 +82,12 @@ def mean_over_findings(
     return float(np.mean(found)) if found else math.nan
 
 
-def macro_auroc(preds: torch.Tensor, targs: torch.Tensor) -> float:
+def macro_auroc(preds: Tensor, targs: Tensor) -> float:
     """Return the mean area under the ROC curves of the findings."""
     return mean_over_findings(roc_auc_score, preds, targs)
 
 
-def macro_ap(preds: torch.Tensor, targs: torch.Tensor) -> float:
+def macro_ap(preds: Tensor, targs: Tensor) -> float:
     """Return the mean average precision of the findings."""
     return mean_over_findings(average_precision_score, preds, targs)
 
@@ -209,7 +209,7 @@ def _vocab(dls: DataLoaders) -> Sequence[str]:
     return vocab
 
 
-def _loss_weights(dls: DataLoaders, classes: int) -> torch.Tensor | None:
+def _loss_weights(dls: DataLoaders, classes: int) -> Tensor | None:
     """Return the weights of our own loaders' classes; other loaders have none."""
     if isinstance(dls.train, CachedDL):
         return dls.train.loss_weights(classes)

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from cxr_fastai.core import Task
 from cxr_fastai.recipes import LOSSES, UNSET
@@ -53,10 +53,10 @@ MIN_FOCUS = 1e-6  # the slope of p**gamma, gamma < 1, has no end at 0
 
 
 def loss_weights(
-    targs: torch.Tensor,  # (n,) class indices, or (n, classes) of 1, 0 and nan
+    targs: Tensor,  # (n,) class indices, or (n, classes) of 1, 0 and nan
     classes: int,
-    frequency: torch.Tensor | None = None,  # (n,) how often each image is drawn; None: all alike
-) -> torch.Tensor:  # (1, classes), or (2, classes): of absent and of present findings; float32
+    frequency: Tensor | None = None,  # (n,) how often each image is drawn; None: all alike
+) -> Tensor:  # (1, classes), or (2, classes): of absent and of present findings; float32
     """Weigh so that each side counts the same. A class or a side without images gets 1.
 
     `frequency` may be on any scale.
@@ -69,33 +69,36 @@ def loss_weights(
     return _finding_weights(targs, frequency)
 
 
-def _class_weights(targs: torch.Tensor, classes: int, frequency: torch.Tensor) -> torch.Tensor:
+def _class_weights(targs: Tensor, classes: int, frequency: Tensor) -> Tensor:
     """Return (1, classes)."""
     none = torch.zeros(classes, dtype=torch.float64)
-    counts = none.index_add(0, targs.long(), frequency)[None]
+    counts = none.index_add(0, targs.long(), frequency)
     classes_found = int((counts > 0).sum())
-    weights = counts.sum(1, keepdim=True) / (classes_found * counts)
-    return _bounded(weights, counts)
+    weights = counts.sum() / (classes_found * counts)
+    return _bounded(weights, counts)[None]
 
 
-def _finding_weights(targs: torch.Tensor, frequency: torch.Tensor) -> torch.Tensor:
+def _finding_weights(targs: Tensor, frequency: Tensor) -> Tensor:
     """Return (2, classes)."""
-    absent = ((targs == 0) * frequency[:, None]).sum(0)
-    present = ((targs == 1) * frequency[:, None]).sum(0)
+    drawn = frequency[:, None]
+    absent = ((targs == 0) * drawn).sum(0)
+    present = ((targs == 1) * drawn).sum(0)
     counts = torch.stack([absent, present])
-    counts = counts * (counts > 0).all(0)  # a finding of one side only is not weighted
+    has_both = (counts > 0).all(0)
+    counts = counts * has_both  # a finding of one side only is not weighted
     weights = counts.sum(0, keepdim=True) / (2 * counts)
     return _bounded(weights, counts)
 
 
-def _bounded(weights: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+def _bounded(weights: Tensor, counts: Tensor) -> Tensor:
     """Cut at MAX_WEIGHT; 1 where nothing was counted."""
-    bounded = torch.where(counts > 0, weights.clamp(max=MAX_WEIGHT), torch.ones_like(weights))
-    return bounded.float()
+    bounded = weights.clamp(max=MAX_WEIGHT)
+    ones = torch.ones_like(weights)
+    return torch.where(counts > 0, bounded, ones).float()
 
 
 def prior_offsets(
-    weights: torch.Tensor | None,  # of the loss that a network was trained with
+    weights: Tensor | None,  # of the loss that a network was trained with
 ) -> np.ndarray | float:  # (classes,) to add to its logits
     """Take back what the weights moved the log-odds by (Elkan 2001, IJCAI).
 
@@ -112,12 +115,12 @@ def prior_offsets(
 # ---- losses
 
 
-def _plain(t: torch.Tensor) -> torch.Tensor:
+def _plain(t: Tensor) -> Tensor:
     """Return a tensor that is none of fastai's own kinds."""
-    return t.as_subclass(torch.Tensor)
+    return t.as_subclass(Tensor)
 
 
-def _focus(p_wrong: torch.Tensor, gamma: float) -> torch.Tensor:
+def _focus(p_wrong: Tensor, gamma: float) -> Tensor:
     """Return (1 - p)^gamma, of what is left to a probability of 1."""
     return p_wrong.clamp(min=MIN_FOCUS) ** gamma
 
@@ -133,7 +136,7 @@ class _Loss(nn.Module):
 
     def __init__(
         self,
-        weights: torch.Tensor | None = None,  # of loss_weights
+        weights: Tensor | None = None,  # of loss_weights
         gamma: float = 0.0,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -144,34 +147,41 @@ class _Loss(nn.Module):
         self.reduction = "mean"
         self.offsets: list[float] | None = None
 
-    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the loss of logits `x` at targets `y`."""
-        return self._mean(*self._terms(x, y, self.gamma, self.label_smoothing))
+        terms, known = self._terms(x, y, self.gamma, self.label_smoothing)
+        return self._mean(terms, known)
 
-    def score(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def score(self, x: Tensor, y: Tensor) -> Tensor:
         """Return what epochs are judged by: weighted as in training, not focal, not smoothed."""
-        return self._mean(*self._terms(x, y, 0.0, 0.0))
+        terms, known = self._terms(x, y, gamma=0.0, smoothing=0.0)
+        return self._mean(terms, known)
 
     def _terms(
-        self, x: torch.Tensor, y: torch.Tensor, gamma: float, smoothing: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self,
+        x: Tensor,
+        y: Tensor,
+        gamma: float,
+        smoothing: float,
+    ) -> tuple[Tensor, Tensor]:
         """Return an entry's losses, 0 where nothing is known, and what is known."""
         raise NotImplementedError
 
-    def _mean(self, terms: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    def _mean(self, terms: Tensor, known: Tensor) -> Tensor:
         """Return the mean over what is known; of each image where mixup asks for that."""
         if self.reduction != "none":
             return terms.sum() / known.sum().clamp(min=1)
         if terms.ndim == 1:
             return terms
-        return terms.flatten(1).sum(1) / known.flatten(1).sum(1).clamp(min=1)
+        n_known = known.flatten(1).sum(1)
+        return terms.flatten(1).sum(1) / n_known.clamp(min=1)
 
     def calibrate(self, meta: dict[str, Any], vocab: list[str]) -> None:
         """Take over what was fixed on validation: temperature and offsets of bundle.json."""
         self.temperature = meta["temperature"]
         self.offsets = [meta["offsets"].get(c, 0.0) for c in vocab]
 
-    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+    def scaled(self, x: Tensor) -> Tensor:
         """Return logits as calibration leaves them."""
         x = x / self.temperature
         if self.offsets is None:
@@ -187,16 +197,22 @@ class CrossEntropy(_Loss):
     threshold = 0.0
 
     def _terms(
-        self, x: torch.Tensor, y: torch.Tensor, gamma: float, smoothing: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self,
+        x: Tensor,
+        y: Tensor,
+        gamma: float,
+        smoothing: float,
+    ) -> tuple[Tensor, Tensor]:
         x = _plain(x).float()
         y = _plain(y).long()
         weights = None if self.weights is None else self.weights[0].to(x.device)
         loss = F.cross_entropy(x, y, weight=weights, label_smoothing=smoothing, reduction="none")
         if gamma:
-            p = x.softmax(1).gather(1, y[:, None])[:, 0]
-            loss = loss * _focus(1 - p, gamma)
-        return loss, torch.ones_like(loss)
+            probs = x.softmax(1)
+            of_truth = probs.gather(1, y[:, None])[:, 0]
+            loss = loss * _focus(1 - of_truth, gamma)
+        known = torch.ones_like(loss)
+        return loss, known
 
     def calibrate(self, meta: dict[str, Any], vocab: list[str]) -> None:
         """Take over temperature, offsets and decision of bundle.json."""
@@ -206,11 +222,11 @@ class CrossEntropy(_Loss):
             self.negative = vocab.index(decision["negative"])
             self.threshold = decision["threshold"]
 
-    def activation(self, x: torch.Tensor) -> torch.Tensor:
+    def activation(self, x: Tensor) -> Tensor:
         """Return (n, classes) probabilities."""
         return self.scaled(x).softmax(-1)
 
-    def decodes(self, x: torch.Tensor) -> torch.Tensor:
+    def decodes(self, x: Tensor) -> Tensor:
         """Return the answers to (n, classes) probabilities, by the rule of Bundle.answers."""
         if self.negative is None:
             return x.argmax(-1)
@@ -228,8 +244,12 @@ class BinaryCrossEntropy(_Loss):
     thresholds: float | list[float] = UNSET
 
     def _terms(
-        self, x: torch.Tensor, y: torch.Tensor, gamma: float, smoothing: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self,
+        x: Tensor,
+        y: Tensor,
+        gamma: float,
+        smoothing: float,
+    ) -> tuple[Tensor, Tensor]:
         x = _plain(x).float()
         y = _plain(y).float()
         known = ~y.isnan()
@@ -246,20 +266,21 @@ class BinaryCrossEntropy(_Loss):
         super().calibrate(meta, vocab)
         self.thresholds = [meta["thresholds"].get(c, UNSET) for c in vocab]
 
-    def activation(self, x: torch.Tensor) -> torch.Tensor:
+    def activation(self, x: Tensor) -> Tensor:
         """Return (n, classes) probabilities."""
         return self.scaled(x).sigmoid()
 
-    def decodes(self, x: torch.Tensor) -> torch.Tensor:
+    def decodes(self, x: Tensor) -> Tensor:
         """Return (n, classes) of which findings reach their threshold."""
-        return x >= torch.as_tensor(self.thresholds, dtype=x.dtype, device=x.device)
+        thresholds = torch.as_tensor(self.thresholds, dtype=x.dtype, device=x.device)
+        return x >= thresholds
 
 
 def _one_side(
-    z: torch.Tensor,  # log-odds of what is true
-    weight: torch.Tensor | float,
+    z: Tensor,  # log-odds of what is true
+    weight: Tensor | float,
     gamma: float,
-) -> torch.Tensor:
+) -> Tensor:
     """Return the losses where a finding is present, or where it is absent."""
     focus = _focus((-z).sigmoid(), gamma) if gamma else 1.0
     return weight * F.softplus(-z) * focus
@@ -268,7 +289,7 @@ def _one_side(
 def build_loss(
     name: str,  # of recipes.LOSSES, or auto
     task: Task,
-    weights: torch.Tensor | None = None,  # of loss_weights
+    weights: Tensor | None = None,  # of loss_weights
     gamma: float = 2.0,  # of the focal ones
     label_smoothing: float = 0.0,
 ) -> CrossEntropy | BinaryCrossEntropy:

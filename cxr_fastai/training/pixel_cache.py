@@ -82,7 +82,9 @@ def pixel_cache(
 
 
 def _key(manifest: Manifest, size: int, crop: float) -> str:
-    return sha256_text(json.dumps([manifest.sha256, size, float(crop), images.DECODER_VERSION]))
+    """Name all that the pixels follow from."""
+    what = [manifest.sha256, size, float(crop), images.DECODER_VERSION]
+    return sha256_text(json.dumps(what))
 
 
 def _made(file: Path, shape: Shape, decoding: _Decoding) -> np.ndarray:
@@ -133,7 +135,9 @@ def _open(file: Path, shape: Shape, threads: int) -> np.ndarray | None:
     rows_a_sum = _rows_a_sum(shape)
 
     def checksum(start: int) -> int:
-        return zlib.crc32(pixels[start : start + rows_a_sum])
+        """Sum up the stretch of rows that begins at `start`."""
+        stretch = pixels[start : start + rows_a_sum]
+        return zlib.crc32(stretch)
 
     with ThreadPoolExecutor(threads) as pool:
         actual = list(pool.map(checksum, range(0, shape[0], rows_a_sum)))
@@ -141,7 +145,9 @@ def _open(file: Path, shape: Shape, threads: int) -> np.ndarray | None:
 
 
 def _rows_a_sum(shape: Shape) -> int:
-    return max(1, MAX_BYTES_A_SUM // (shape[1] * shape[2]))
+    """Return how many rows stand under one checksum."""
+    _, height, width = shape
+    return max(1, MAX_BYTES_A_SUM // (height * width))
 
 
 def _write(file: Path, shape: Shape, rows: Generator[np.ndarray, None, None]) -> None:
@@ -179,6 +185,7 @@ def _decoded(what: _Decoding) -> Generator[np.ndarray, None, None]:
     title = f"decoding {len(what.paths)} images at {what.size} px"
 
     def read(path: str) -> np.ndarray:
+        """Decode one image."""
         return _read(path, what.size, what.crop)
 
     with ThreadPoolExecutor(what.threads) as pool:

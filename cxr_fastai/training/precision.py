@@ -83,6 +83,7 @@ def computing(
     forward = net.forward
 
     def in_bf16(x: torch.Tensor) -> torch.Tensor:
+        """Compute in bf16, answer in fp32."""
         with torch.autocast(device.type, torch.bfloat16):
             return forward(x).float()
 

@@ -34,7 +34,8 @@ from cxr_fastai.progress import SILENT, say
 from cxr_fastai.recipes import SETTINGS, Recipe, Train, check_train, load_recipe
 from cxr_fastai.training.calibrate import calibrate
 from cxr_fastai.training.checkpoint import CHECKPOINT, State, same_run
-from cxr_fastai.training.data import MEAN, STD, build_dataloaders, check_classes
+from cxr_fastai.training.data import MEAN, STD, build_dataloaders
+from cxr_fastai.training.data_checks import check_classes
 from cxr_fastai.training.distributed import begin, end, first, rank, shared
 from cxr_fastai.training.fit import Fitted, fit
 from cxr_fastai.training.learner import (
@@ -201,7 +202,11 @@ def _train_one(request: _Request) -> Path:
     return bundle
 
 
-def _close(trackers: list[Tracker], bundle: Path | None) -> None:
+def _close(
+    trackers: list[Tracker],
+    bundle: Path | None,  # None: the run failed
+) -> None:
+    """End the records of a run."""
     for tracker in trackers:
         tracker.close(bundle)
 
@@ -276,11 +281,11 @@ def _learner(
 
 def _beginning(s: Train, manifest: Manifest, run: Path, state: State | None) -> str:
     """Say what is going to be trained."""
-    n = {split: sum(row.split == split for row in manifest.rows) for split in ("train", "valid")}
+    splits = [row.split for row in manifest.rows]
     epochs = "epoch" if s.epochs == 1 else "epochs"
     what = (
-        f"{s.arch} at {s.size} px from weights {s.weights} on {n['train']} images "
-        f"of {len(manifest.vocab)} classes (valid {n['valid']}), {s.epochs} {epochs}"
+        f"{s.arch} at {s.size} px from weights {s.weights} on {splits.count('train')} images "
+        f"of {len(manifest.vocab)} classes (valid {splits.count('valid')}), {s.epochs} {epochs}"
     )
     if state:
         return f"going on after epoch {len(state.rows)} of {run}: {what}"

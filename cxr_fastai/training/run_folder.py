@@ -47,18 +47,16 @@ def default_out(name: str) -> Path:
 
 def latest_run(name: str) -> Path:
     """Return the run of this recipe that was written to last. Raises `UsageError` without one."""
-    is_ours = re.compile(rf"{re.escape(name)}(-\d+)?").fullmatch  # as default_out names them
-    runs = [run for run in RUNS.glob(f"{name}*") if is_ours(run.name) and _has_history(run)]
+    pattern = rf"{re.escape(name)}(-\d+)?"  # as default_out names them
+    ours = [run for run in RUNS.glob(f"{name}*") if re.fullmatch(pattern, run.name)]
+    runs = [run for run in ours if (run / HISTORY).is_file()]
     if not runs:
         raise UsageError(f"no run to resume in {RUNS / name}: name its folder with --out.")
     return max(runs, key=_last_written)
 
 
-def _has_history(run: Path) -> bool:
-    return (run / HISTORY).is_file()
-
-
 def _last_written(run: Path) -> int:
+    """Return when its history was written, ns."""
     return (run / HISTORY).stat().st_mtime_ns
 
 
@@ -71,12 +69,18 @@ def is_free(folder: Path) -> bool:
 
 def is_over(run: Path) -> bool:
     """Tell whether a run came to its end."""
-    return (run / BUNDLE / "bundle.json").is_file() and not (run / CHECKPOINT).exists()
+    return _bundle_json(run).is_file() and not (run / CHECKPOINT).exists()
+
+
+def _bundle_json(run: Path) -> Path:
+    """Return the file whose existence means that the bundle is whole."""
+    return run / BUNDLE / "bundle.json"
 
 
 def bundle_meta(run: Path) -> dict[str, Any]:
     """Read bundle.json of a run that made its bundle."""
-    return json.loads((run / BUNDLE / "bundle.json").read_text(encoding="utf-8"))
+    text = _bundle_json(run).read_text(encoding="utf-8")
+    return json.loads(text)
 
 
 def refuse_full(out: Path) -> None:
@@ -120,5 +124,6 @@ def _strange_files(run: Path) -> list[str]:
     """Name what no run that was begun leaves."""
     if not run.is_dir():
         return []
-    names = sorted({path.name for path in run.iterdir()} - {HISTORY, BEST, PICTURE, "tensorboard"})
-    return [name for name in names if not name.endswith(".part")]
+    known = {HISTORY, BEST, PICTURE, "tensorboard"}
+    names = sorted(path.name for path in run.iterdir())
+    return [name for name in names if name not in known and not name.endswith(".part")]

@@ -37,9 +37,10 @@ class Draws:
 
     def epoch(self, number: int) -> list[int]:
         """Return the n indices of an epoch, counted from 0, in the order of training."""
-        drawn = [self._share(group, number) for group in range(len(self.groups))]
-        shuffle = self._generator(len(self.groups), number)
-        return shuffle.permutation(np.concatenate(drawn)).tolist()
+        n_groups = len(self.groups)
+        drawn = [self._share(group, number) for group in range(n_groups)]
+        in_turns = np.concatenate(drawn)
+        return self._generator(n_groups, number).permutation(in_turns).tolist()
 
     def _share(self, group: int, epoch: int) -> np.ndarray:
         """Return what an epoch takes of one group.
@@ -67,13 +68,14 @@ class Draws:
         return np.concatenate(turns)[start % size :][: stop - start]
 
     def _generator(self, *key: int) -> np.random.Generator:
+        """Make a generator of its own for each key."""
         return np.random.default_rng([self.seed, *key])
 
     @property
     def frequency(self) -> torch.Tensor:
         """(images,) how often each is drawn, as a share of all draws."""
-        images = 1 + max(max(group) for group in self.groups)
-        shares = torch.zeros(images, dtype=torch.float64)
+        last_image = max(max(group) for group in self.groups)
+        shares = torch.zeros(last_image + 1, dtype=torch.float64)
         for group in self.groups:
             shares[group] += 1 / len(group) / len(self.groups)
         return shares
@@ -103,9 +105,10 @@ def draw_classes(
 
 def _by_class(labels: Sequence[str], vocab: list[str]) -> list[list[int]]:
     """Return the images of each class that has some, and last those of none."""
-    found: dict[str, list[int]] = {name: [] for name in [*vocab, NONE]}
-    for i, label in enumerate(labels):
-        for name in dict.fromkeys(present(label)):
-            if name in found:
-                found[name].append(i)
-    return [group for group in found.values() if group]
+    classes_of = [present(label) for label in labels]
+    groups = []
+    for name in [*vocab, NONE]:
+        group = [i for i, classes in enumerate(classes_of) if name in classes]
+        if group:
+            groups.append(group)
+    return groups

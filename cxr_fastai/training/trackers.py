@@ -50,8 +50,7 @@ class MLflow:
 
     def epoch(self, row: Row) -> None:
         """Record the numbers of an epoch."""
-        numbers = {key: value for key, value in row.items() if isinstance(value, float)}
-        self.mlflow.log_metrics(numbers, step=row["epoch"])
+        self.mlflow.log_metrics(_numbers(row), step=row["epoch"])
 
     def close(self, bundle: Path | None) -> None:
         """Add bundle, history and its picture; without a bundle, end as a run that failed."""
@@ -77,9 +76,8 @@ class TensorBoard:
 
     def epoch(self, row: Row) -> None:
         """Record the numbers of an epoch."""
-        for key, value in row.items():
-            if isinstance(value, float):
-                self.writer.add_scalar(key, value, row["epoch"])
+        for key, value in _numbers(row).items():
+            self.writer.add_scalar(key, value, row["epoch"])
 
     def close(self, bundle: Path | None) -> None:
         """Add the picture of the history and the bundle's card."""
@@ -89,6 +87,11 @@ class TensorBoard:
             card = (bundle / "README.md").read_text(encoding="utf-8")
             self.writer.add_text("bundle", card)
         self.writer.close()
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    """Leave out the stage and the epoch."""
+    return {key: value for key, value in row.items() if isinstance(value, float)}
 
 
 def _pixels(file: Path) -> Any:
