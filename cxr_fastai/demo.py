@@ -1,146 +1,171 @@
-"""`cxr demo`: the whole road on drawn radiographs, curate -> train -> evaluate -> predict, and the check that curation
-found everything that was planted. Writes one folder; needs no download.
+"""`cxr demo`: the whole road on drawn radiographs, curate -> train -> evaluate -> predict.
+
+It also checks that curation found everything that was planted. Writes one folder; needs no
+download.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cxr_fastai import progress
 from cxr_fastai.core import IntegrityError, UsageError
 from cxr_fastai.manifest import read_manifest, read_rows
-from cxr_fastai.progress import bar, say
+from cxr_fastai.progress import say
+
+if TYPE_CHECKING:
+    from cxr_fastai.phantom import Planted
 
 __all__ = ["demo", "check_planted"]
 
 # Small enough for three minutes on two cores; chosen on the validation split.
-PER_CLASS, DRAWN, TRAIN = (
-    90,
-    128,
-    dict(arch="resnet18", size=64, epochs=24, bs=32, lr=3e-3, weights="none"),
-)
+IMAGES_PER_CLASS = 90
+DRAWN_SIDE = 128  # px
+SETTINGS: dict[str, Any] = {
+    "arch": "resnet18",
+    "size": 64,
+    "epochs": 24,
+    "bs": 32,
+    "lr": 3e-3,
+    "weights": "none",
+}
+
+Place = tuple[str, str]  # of an image: source, path in it
+Row = dict[str, str]  # of a csv
 
 
 def demo(
     out: Path,
-    seed=0,
+    seed: int = 0,
 ) -> int:
-    """Run the road into `out` and print what it found. Raises `UsageError` for a folder with something in it."""
-    from cxr_fastai.curation.pipeline import curate
-    from cxr_fastai.phantom import write_sources
+    """Run the road into `out` and print what it found.
 
+    Raises `UsageError` for a folder with something in it that is not a demo's.
+    """
     if out.exists() and any(out.iterdir()) and not (out / "planted.json").exists():
         raise UsageError(f"{out} is not empty and is not a demo's: choose another --out.")
     begun = time.monotonic()
-    say(f"1/5 drawing radiographs of five sources into {out / 'mirror'}")
-    planted = write_sources(out, PER_CLASS, DRAWN, seed)
-    say(
-        f"2/5 curating them: cxr curate --manifest {planted.catalog} --mirror {planted.mirror} --out {out / 'curated'}"
-    )
-    done = curate(
-        out / "curated",
-        manifest=planted.catalog,
-        mirror=planted.mirror,
-        seed=seed,
-        progress=progress,
-    )
-    print(done)
-    for line in check_planted(planted, out / "curated"):
-        print(line)
-    bundle = _train(out, seed)
-    say(
-        f"4/5 scoring it on the test split: cxr evaluate {bundle} {out / 'curated'} --out {out / 'report'}"
-    )
-    from cxr_fastai.evaluation.evaluate import evaluate
-
-    print(f"\n{evaluate(bundle, out / 'curated', 'test', out / 'report', progress=bar)}")
-    print(f"\n{_predict(bundle, out)}")
-    print(
-        f"\nreport: {out / 'report' / 'report.html'}   bundle: {bundle}   curated folder: {out / 'curated'}"
-    )
+    curated = out / "curated"
+    planted = _draw(out, seed)
+    _curate(planted, curated, seed)
+    bundle = _train(curated, out / "run", seed)
+    _evaluate(bundle, curated, out / "report")
+    _predict(bundle, curated)
+    report = out / "report" / "report.html"
+    print(f"\nreport: {report}   bundle: {bundle}   curated folder: {curated}")
     say(f"done in {time.monotonic() - begun:.0f} s")
     return 0
 
 
-def _train(out: Path, seed: int) -> Path:
-    run = out / "run"
-    if (run / "bundle" / "bundle.json").exists():
+def _draw(out: Path, seed: int) -> Planted:
+    from cxr_fastai.phantom import write_sources
+
+    say(f"1/5 drawing radiographs of five sources into {out / 'mirror'}")
+    return write_sources(out, IMAGES_PER_CLASS, DRAWN_SIDE, seed)
+
+
+def _curate(planted: Planted, curated: Path, seed: int) -> None:
+    from cxr_fastai.curation.pipeline import curate
+
+    flags = f"--manifest {planted.catalog} --mirror {planted.mirror} --out {curated}"
+    say(f"2/5 curating them: cxr curate {flags}")
+    result = curate(
+        curated, manifest=planted.catalog, mirror=planted.mirror, seed=seed, progress=progress
+    )
+    print(result)
+    for line in check_planted(planted, curated):
+        print(line)
+
+
+def _train(curated: Path, run: Path, seed: int) -> Path:
+    """Return the bundle, also that of an earlier demo."""
+    bundle = run / "bundle"
+    if (bundle / "bundle.json").exists():
         say(f"3/5 the model of an earlier demo stands in {run}: not trained again")
-        return run / "bundle"
-    say(f"3/5 training {TRAIN['arch']} from scratch at {TRAIN['size']} px")
+        return bundle
+    say(f"3/5 training {SETTINGS['arch']} from scratch at {SETTINGS['size']} px")
     from cxr_fastai.training.run import train
 
-    return train(out / "curated", run, seed=seed, **TRAIN)
+    return train(curated, run, seed=seed, **SETTINGS)
 
 
-def _predict(bundle: Path, out: Path) -> str:
+def _evaluate(bundle: Path, curated: Path, out: Path) -> None:
+    say(f"4/5 scoring it on the test split: cxr evaluate {bundle} {curated} --out {out}")
+    from cxr_fastai.evaluation.evaluate import evaluate
+
+    report = evaluate(bundle, curated, split="test", out=out, progress=progress)
+    print(f"\n{report}")
+
+
+def _predict(bundle: Path, curated: Path) -> None:
     from cxr_fastai.bundle.store import load_bundle
     from cxr_fastai.serving.predict import format_rows, predict_paths
 
-    rows = read_manifest(out / "curated").part("test").drop_duplicates("label")
+    examples = read_manifest(curated).part("test").drop_duplicates("label")
     say(f"5/5 asking it about an image of each class: cxr predict {bundle} IMAGE..")
-    bundle = load_bundle(bundle)
-    return format_rows(
-        predict_paths(bundle, [out / "curated" / p for p in rows["path"]]), bundle.display
-    )
+    model = load_bundle(bundle)
+    rows = predict_paths(model, [curated / path for path in examples["path"]])
+    print(f"\n{format_rows(rows, model.display)}")
+
+
+# ---- whether curation found what was planted
 
 
 def check_planted(
-    planted,  # phantom.Planted
-    curated: Path,
+    planted: Planted,
+    curated: Path,  # the folder that was made of its sources
 ) -> list[str]:
-    """A line for each kind of planted flaw. Raises `IntegrityError` where one was missed."""
-    copies, conflicts, rejects = (
-        _by_path(curated / f"{f}.csv") for f in ("duplicates", "conflicts", "rejects")
-    )
-    kept = {(r["source"], r["original_path"]) for r in _rows(curated / "manifest.csv")}
-    found = {
-        "copies": [
-            (a, b)
-            for a, b, _ in planted.copies
-            if _same_group(copies, _id(a), _id(b)) and not {_id(a), _id(b)} <= kept
-        ],
-        "label conflicts": [
-            (a, b)
-            for a, b in planted.conflicts
-            if {_id(a), _id(b)} <= set(conflicts) and not {_id(a), _id(b)} & kept
-        ],
-        "damaged files": [
-            p for p in planted.damaged if rejects.get(_id(p), {}).get("stage") == "scan"
-        ],
-        "CT and lateral images": [
-            p for p in planted.filtered if rejects.get(_id(p), {}).get("stage") == "filter"
-        ],
-    }
-    wanted = {
-        "copies": planted.copies,
-        "label conflicts": planted.conflicts,
-        "damaged files": planted.damaged,
-        "CT and lateral images": planted.filtered,
-    }
-    for what, got in found.items():
-        if len(got) != len(wanted[what]):
-            raise IntegrityError(
-                f"curation missed {what}: found {len(got)} of {len(wanted[what])} planted."
-            )
-    return [
-        f"planted {what} found: {len(got)} of {len(wanted[what])}" for what, got in found.items()
+    """Return a line for each kind of planted flaw. Raises `IntegrityError` where one was missed."""
+    copies = _by_place(curated / "duplicates.csv")
+    conflicts = _by_place(curated / "conflicts.csv")
+    rejects = _by_place(curated / "rejects.csv")
+    kept = {(row["source"], row["original_path"]) for row in read_rows(curated / "manifest.csv")}
+    copied = [(_place(original), _place(copy)) for original, copy, _ in planted.copies]
+    contradicting = [(_place(one), _place(other)) for one, other in planted.conflicts]
+    lines = [
+        _tally("copies", [_is_copy(pair, copies, kept) for pair in copied]),
+        _tally("label conflicts", [_is_conflict(pair, conflicts, kept) for pair in contradicting]),
+        _tally("damaged files", _rejected_at("scan", planted.damaged, rejects)),
+        _tally("CT and lateral images", _rejected_at("filter", planted.filtered, rejects)),
     ]
+    return lines
 
 
-def _id(planted: str) -> tuple[str, str]:
-    source, _, path = planted.partition("/")
+def _tally(what: str, found: list[bool]) -> str:
+    """Return how many were found. Raises `IntegrityError` where that is not all."""
+    count = f"{sum(found)} of {len(found)}"
+    if not all(found):
+        raise IntegrityError(f"curation missed {what}: found {count} planted.")
+    return f"planted {what} found: {count}"
+
+
+def _is_copy(pair: tuple[Place, Place], copies: dict[Place, Row], kept: set[Place]) -> bool:
+    """Tell whether two images are one group of duplicates.csv, of which not both were kept."""
+    if not copies.keys() >= set(pair) or kept >= set(pair):
+        return False
+    one, other = pair
+    return copies[one]["group"] == copies[other]["group"]
+
+
+def _is_conflict(pair: tuple[Place, Place], conflicts: dict[Place, Row], kept: set[Place]) -> bool:
+    """Tell whether two images are in conflicts.csv and neither was kept."""
+    return conflicts.keys() >= set(pair) and kept.isdisjoint(pair)
+
+
+def _rejected_at(stage: str, files: Iterable[str], rejects: dict[Place, Row]) -> list[bool]:
+    """Tell of each file whether it was left out at that stage."""
+    rows = [rejects.get(_place(file)) for file in files]
+    return [row is not None and row["stage"] == stage for row in rows]
+
+
+def _place(file: str) -> Place:
+    """Return source and path of a file of the answer sheet, source/path."""
+    source, _, path = file.partition("/")
     return source, path
 
 
-def _same_group(copies: dict, a, b) -> bool:
-    return a in copies and b in copies and copies[a]["group"] == copies[b]["group"]
-
-
-def _by_path(file: Path) -> dict[tuple[str, str], dict]:
-    return {(r["source"], r["path"]): r for r in _rows(file)}
-
-
-def _rows(file: Path) -> list[dict]:
-    return read_rows(file)
+def _by_place(file: Path) -> dict[Place, Row]:
+    return {(row["source"], row["path"]): row for row in read_rows(file)}
