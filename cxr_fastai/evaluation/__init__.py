@@ -1,1 +1,4 @@
-"""Judge a trained bundle on a curated folder: bundle and manifest in, Report out; never trains, never curates."""
+"""Judge a trained bundle on a curated folder.
+
+Bundle and manifest in, a report out; never trains, never curates.
+"""

@@ -1,97 +1,180 @@
-"""How far a number would move had other patients come: percentile bootstrap over groups. Groups and the values of their
-images in, the number in each resample and its 95 % interval out; never reads a file, never sees a network.
+"""How far a number would move had other patients come: percentile bootstrap over groups.
 
-The images of one patient resemble each other, so groups are drawn and not images: as many groups as there are, with
-replacement, and an image counts as often as its group was drawn. The interval reaches from the 2.5th to the 97.5th
-percentile of the number in the resamples (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13;
-whole groups drawn: Field and Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 2007, 69:369-390).
+Groups and the values of their images in, the number in each resample and its 95 % interval out;
+never reads a file, never sees a network.
 
-It says too little in two places. Where every image was answered right, every resample is, and the interval has no
-width: of g groups all right, up to about 3/g may still be wrong elsewhere. And with few groups it is too narrow: 95 %
-intervals of a simulated accuracy held the truth in 92 to 94 % of trials with 100 groups, 89 to 94 % with 50, 69 to 89 %
-with 10 (benchmarks/results/intervals.md). It knows nothing of what all the images share: their hospital, their machine,
-the luck of one training run.
+The images of one patient resemble each other, so groups are drawn and not images: as many groups
+as there are, with replacement, and an image counts as often as its group was drawn. The interval
+reaches from the 2.5th to the 97.5th percentile of the number in the resamples (Efron and
+Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; whole groups drawn: Field and
+Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 2007, 69:369-390).
+
+It says too little in two places. Where every image was answered right, every resample is, and the
+interval has no width: of g groups all right, up to about 3/g may still be wrong elsewhere. And
+with few groups it is too narrow: 95 % intervals of a simulated accuracy held the truth in 92 to
+94 % of trials with 100 groups, 89 to 94 % with 50, 69 to 89 % with 10
+(benchmarks/results/intervals.md). It knows nothing of what all the images share: their hospital,
+their machine, the luck of one training run.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from cxr_fastai.core import UsageError
 
-__all__ = ["RESAMPLES", "Resampling", "interval"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = [
+    "RESAMPLES",
+    "Interval",
+    "IntervalTree",
+    "ResampledNumber",
+    "Resampling",
+    "collect_resampled",
+    "find_interval",
+    "includes_zero",
+    "interval",
+]
 
 RESAMPLES = 2000
-BLOCK = 1_600_000  # draws of images at a time: 64 resamples of 25,000 were faster than 128 or 256; tens of megabytes
-HELD = 400_000_000  # bytes of draws that are kept; of more groups they are drawn again at each use
+# Draws of images at a time: 64 resamples of 25,000 images were faster than 128 or 256; this takes
+# tens of megabytes.
+MAX_DRAWS_PER_BLOCK = 1_600_000
+MIN_RESAMPLES_PER_BLOCK = 16
+MAX_HELD_BYTES = (
+    400_000_000  # of draws that are kept; of more groups they are drawn again each time
+)
+
+Interval: TypeAlias = "list[float] | None"  # [low, high]; None where nothing can be told
+# Intervals by the name of their number, nested as the numbers are.
+IntervalTree: TypeAlias = "Mapping[str, Interval | IntervalTree | Sequence[IntervalTree]]"
 
 
 def interval(
-    values,  # (R,) a number in each resample, nan where it is undefined
-) -> list[float] | None:
-    """[low, high], the 95 % interval; None where fewer than half of the resamples define the number."""
-    values = np.asarray(values, float)
-    known = values[~np.isnan(values)]
-    if 2 * len(known) < len(values) or not len(known):
+    values: ArrayLike,  # (R,) a number in each resample, nan where it is undefined
+) -> Interval:
+    """Return the 95 % interval; None where fewer than half of the resamples define the number."""
+    numbers = np.asarray(values, float)
+    known = numbers[~np.isnan(numbers)]
+    if 2 * len(known) < len(numbers) or not len(known):
         return None
     return [float(x) for x in np.percentile(known, (2.5, 97.5))]
 
 
+def find_interval(
+    tree: IntervalTree,
+    *keys: str,  # of the tree, from its root on
+) -> Interval:
+    """Return the interval that the keys lead to; None where the tree does not hold it."""
+    found: object = tree
+    for key in keys:
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(key)
+    return cast("Interval", found)
+
+
+def includes_zero(limits: Interval) -> bool:
+    """Tell whether 0 lies within an interval; False where there is none."""
+    if limits is None:
+        return False
+    low, high = limits
+    return low <= 0 <= high
+
+
+@dataclass(frozen=True, eq=False)
+class ResampledNumber:
+    """A number of a report, its interval, and what it is in each resample."""
+
+    value: float | None
+    interval: Interval
+    in_resamples: np.ndarray  # (R,) nan where undefined
+
+
+def collect_resampled(
+    keys: Iterable[str],  # of the numbers to collect
+    numbers: Mapping[str, object],
+    intervals: IntervalTree,
+    in_resamples: Mapping[str, np.ndarray],  # each (R,)
+) -> dict[str, ResampledNumber]:
+    """Put numbers, their intervals and their resamples together, by key."""
+    found: dict[str, ResampledNumber] = {}
+    for key in keys:
+        value = cast("float | None", numbers[key])
+        found[key] = ResampledNumber(value, find_interval(intervals, key), in_resamples[key])
+    return found
+
+
 class Resampling:
-    """The same draws of groups for every number of a report, so that differences are paired. The r-th draw hangs on
-    `seed` and r alone. All numbers are nan where there are fewer than 2 groups. Raises `UsageError` for no image, and
-    for no resample.
+    """The same draws of groups for every number of a report, so that differences are paired.
+
+    The r-th draw hangs on `seed` and r alone. All numbers are nan where there are fewer than 2
+    groups. Raises `UsageError` for no image, and for no resample.
     """
 
     def __init__(
         self,
-        groups,  # (n,) what the images of one patient, or of one radiograph, share; any hashable
+        groups: Iterable[Hashable],  # (n,) what the images of one patient, or radiograph, share
         resamples: int = RESAMPLES,  # R
         seed: int = 0,
     ):
         if resamples < 1:
             raise UsageError(f"resamples is {resamples}: expected 1 or more.")
-        numbers: dict = {}
-        self.of = np.array(
-            [numbers.setdefault(g, len(numbers)) for g in groups], np.int64
-        )  # (n,) an image's group
+        numbers: dict[Hashable, int] = {}
+        group_of_image = [numbers.setdefault(group, len(numbers)) for group in groups]
         if not numbers:
             raise UsageError("groups is empty: expected the group of each image.")
-        self.n, self.n_groups, self.resamples, self.seed, self._held = (
-            len(self.of),
-            len(numbers),
-            resamples,
-            seed,
-            {},
-        )
+        self.group_of_image = np.array(group_of_image, np.int64)  # (n,)
+        self.n_images = len(group_of_image)
+        self.n_groups = len(numbers)
+        self.resamples = resamples
+        self.seed = seed
+        self._held: dict[int, np.ndarray] = {}  # blocks of draws, by their first resample
 
-    def draws(self):
-        """An array a resample: indices of its images, each as often as it counts. What a plain loop would use."""
+    # ---- numbers in each resample
+
+    def draws(self) -> Iterator[np.ndarray]:
+        """Yield the images of each resample, as a plain loop would use them.
+
+        Each is an array of indices, in which an image stands as often as it counts.
+        """
         for block in self._blocks():
-            for counts in block.T:
-                yield np.repeat(np.arange(self.n), counts[self.of])
+            for times_drawn in block.T:
+                yield np.repeat(np.arange(self.n_images), times_drawn[self.group_of_image])
 
     def totals(
         self,
-        values,  # (n,) or (n, k) numbers or bools
+        values: ArrayLike,  # (n,) or (n, k) numbers or bools
     ) -> np.ndarray:  # (R,) or (R, k) float64
-        """Sums over the images of each resample."""
-        values = np.asarray(values)
-        table = values.reshape(self.n, -1).astype(np.int32 if values.dtype == bool else float)
-        # sparse, of each group's sum: on busy cores the threads of a dense product would wait for one another
-        sums = csr_matrix((self._rows(self.of, np.arange(self.n), self.n_groups, self.n) @ table).T)
-        return self.each(lambda counts: (sums @ counts).T).reshape(
-            self.resamples, *values.shape[1:]
+        """Sum over the images of each resample."""
+        numbers = np.asarray(values)
+        kind = np.int32 if numbers.dtype == bool else float
+        columns = numbers.reshape(self.n_images, -1).astype(kind)
+        members = self._ones(
+            self.group_of_image, np.arange(self.n_images), self.n_groups, self.n_images
         )
+        # Sparse, of each group's sum: on busy cores the threads of a dense product would wait
+        # for one another.
+        sums = csr_matrix((members @ columns).T)
+        found = self.in_each_resample(lambda times_drawn: (sums @ times_drawn).T)
+        return found.reshape(self.resamples, *numbers.shape[1:])
 
     def shares(
         self,
-        parts,  # (n,) or (n, k) numbers or bools
-        wholes=None,  # the same shape, or (n,); None: 1 an image
+        parts: ArrayLike,  # (n,) or (n, k) numbers or bools
+        wholes: ArrayLike | None = None,  # the same shape, or (n,); None: 1 an image
     ) -> np.ndarray:  # (R,) or (R, k) float64
-        """Sum of `parts` over sum of `wholes` in each resample; nan where that is nothing of nothing."""
-        whole = self.totals(np.ones(self.n, bool) if wholes is None else wholes)
+        """Divide the sum of `parts` by that of `wholes`; nan where that is nothing of nothing."""
+        if wholes is None:
+            wholes = np.ones(self.n_images, bool)
+        whole = self.totals(wholes)
         part = self.totals(parts)
         if part.ndim > whole.ndim:
             whole = whole[:, None]
@@ -100,102 +183,159 @@ class Resampling:
 
     def aurocs(
         self,
-        positive,  # (n,) bool; or (n, k), of which all columns count together
-        scores,  # the same shape; higher is more positive
-        among=None,  # the same shape, bool: the images that count; None: all
+        positive: ArrayLike,  # (n,) bool; or (n, k), of which all columns count together
+        scores: ArrayLike,  # the same shape; higher is more positive
+        among: ArrayLike | None = None,  # the same shape, bool: what counts; None: all
     ) -> np.ndarray:  # (R,) float64, nan where a resample lacks one side
-        """Area under the ROC curve in each resample; equal scores count half."""
-        of, positive, scores = self._chosen(positive, scores, among)
-        flip = 2 * np.count_nonzero(positive) > len(
-            positive
-        )  # the smaller side is ranked among the larger
-        few, rest = self._ranked(of, ~positive if flip else positive, scores)
+        """Return the area under the ROC curve in each resample; equal scores count half."""
+        chosen = self._choose(positive, scores, among)
+        mostly_positive = 2 * np.count_nonzero(chosen.positive) > len(chosen.positive)
+        # The smaller side is ranked among the larger.
+        ranked = chosen.positive if not mostly_positive else ~chosen.positive
+        ranks = self._rank(chosen, ranked)
 
-        def one(counts):
-            own, below = few @ counts, (rest @ counts).cumsum(0, dtype=np.int32)
-            won = np.einsum("kr,kr->r", own, below[:-1:2] + below[1::2], dtype=np.int64)
+        def area(times_drawn: np.ndarray) -> np.ndarray:
+            own = ranks.own @ times_drawn
+            below = (ranks.rest @ times_drawn).cumsum(0, dtype=np.int32)
+            at_and_below = below[:-1:2] + below[1::2]
+            won = np.einsum("kr,kr->r", own, at_and_below, dtype=np.int64)
             return won / (2 * own.sum(0) * below[-1].astype(np.int64))
 
-        found = self.each(one)
-        return 1 - found if flip else found
+        found = self.in_each_resample(area)
+        return 1 - found if mostly_positive else found
 
     def average_precisions(
         self,
-        positive,  # as for `aurocs`
-        scores,
-        among=None,
+        positive: ArrayLike,  # as for `aurocs`
+        scores: ArrayLike,
+        among: ArrayLike | None = None,
     ) -> np.ndarray:  # (R,) float64, nan where a resample has no positive image
-        """Average precision in each resample: precision at each score of a positive image, weighted by recall gained."""
-        few, rest = self._ranked(*self._chosen(positive, scores, among))
+        """Return the average precision in each resample.
 
-        def one(counts):
-            own, below = few @ counts, (rest @ counts).cumsum(0, dtype=np.int32)
-            found = own[::-1].cumsum(0)[::-1]  # positive images at this score or above
-            answered = found + below[-1] - below[:-1:2]  # all images there
-            return (own * found / np.maximum(answered, 1)).sum(0) / own.sum(0)
+        It is the precision at each score of a positive image, weighted by the recall gained there.
+        """
+        chosen = self._choose(positive, scores, among)
+        ranks = self._rank(chosen, chosen.positive)
 
-        return self.each(one)
+        def mean_precision(times_drawn: np.ndarray) -> np.ndarray:
+            own = ranks.own @ times_drawn
+            below = (ranks.rest @ times_drawn).cumsum(0, dtype=np.int32)
+            positive_from_here = own[::-1].cumsum(0)[::-1]  # at this score or above
+            all_from_here = positive_from_here + below[-1] - below[:-1:2]
+            weighted = own * positive_from_here / np.maximum(all_from_here, 1)
+            return weighted.sum(0) / own.sum(0)
 
-    def each(
+        return self.in_each_resample(mean_precision)
+
+    def in_each_resample(
         self,
-        one,  # int32 (groups, block), how often each group was drawn -> (block, ..), a number a resample
+        number: Callable[[np.ndarray], np.ndarray],  # see below
     ) -> np.ndarray:  # (R, ..) float64
-        """A number of your own in each resample; an image counts as often as its group, `of[i]`, was drawn."""
+        """Compute a number of your own in each resample.
+
+        `number` takes an int32 array (groups, block), how often each group was drawn, and returns
+        (block, ..), a number a resample; an image counts as often as its group was drawn.
+        """
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = np.concatenate(
-                [one(block.astype(np.int32)) for block in self._blocks()]
-            ).astype(float)
+            blocks = [number(block.astype(np.int32)) for block in self._blocks()]
+            found = np.concatenate(blocks).astype(float)
         return found if self.n_groups > 1 else np.full_like(found, np.nan)
 
     def interval(
         self,
-        values,  # (R,)
-        *sides,  # (n,) bool: images that the number rests on, as the positive and the negative ones of an AUROC
-    ) -> list[float] | None:
-        """`interval`; None also where one of `sides` has fewer than 2 groups: a group alone tells nothing of others."""
-        few = any(len(np.unique(self.of[np.asarray(side, bool)])) < 2 for side in sides)
-        return None if few else interval(values)
+        values: ArrayLike,  # (R,)
+        *sides: ArrayLike,  # (n,) bool: images that the number rests on, as an AUROC on two sides
+    ) -> Interval:
+        """Return `interval`; None also where a side has fewer than 2 groups.
+
+        A group alone tells nothing of others.
+        """
+        for side in sides:
+            groups = np.unique(self.group_of_image[np.asarray(side, bool)])
+            if len(groups) < 2:
+                return None
+        return interval(values)
 
     # ---- parts
 
-    def _blocks(self):
-        """Yield (groups, a block of resamples) uint8: how often each was drawn; 255 draws of one group do not occur."""
-        step = max(BLOCK // self.n, 16)
+    def _blocks(self) -> Iterator[np.ndarray]:
+        """Yield (groups, a block of resamples) uint8: how often each group was drawn.
+
+        255 draws of one group do not occur.
+        """
+        step = max(MAX_DRAWS_PER_BLOCK // self.n_images, MIN_RESAMPLES_PER_BLOCK)
         for start in range(0, self.resamples, step):
             block = self._held.get(start)
             if block is None:
                 block = self._draw(range(start, min(start + step, self.resamples)))
-            if self.n_groups * self.resamples <= HELD:
+            if self.n_groups * self.resamples <= MAX_HELD_BYTES:
                 self._held[start] = block
             yield block
 
-    def _draw(self, which: range) -> np.ndarray:
-        counts, g = np.empty((len(which), self.n_groups), np.uint8), self.n_groups
-        for row, r in zip(counts, which):
-            row[:] = np.bincount(
-                np.random.default_rng((self.seed, r)).integers(0, g, g), minlength=g
-            )
+    def _draw(self, resamples: range) -> np.ndarray:
+        n = self.n_groups
+        counts = np.empty((len(resamples), n), np.uint8)
+        for row, resample in zip(counts, resamples):
+            generator = np.random.default_rng((self.seed, resample))
+            row[:] = np.bincount(generator.integers(0, n, n), minlength=n)
         return np.ascontiguousarray(counts.T)
 
-    def _chosen(self, positive, scores, among):
-        """(group, positive, score) of the images that count, flat."""
-        positive, scores = np.asarray(positive, bool), np.asarray(scores)
-        keep = np.ones(positive.shape, bool) if among is None else np.asarray(among, bool)
-        of = np.broadcast_to(self.of if positive.ndim == 1 else self.of[:, None], positive.shape)
-        return of[keep], positive[keep], scores[keep]
+    def _choose(
+        self,
+        positive: ArrayLike,
+        scores: ArrayLike,
+        among: ArrayLike | None,
+    ) -> _Chosen:
+        """Return the images that count, flat."""
+        is_positive = np.asarray(positive, bool)
+        keep = np.ones(is_positive.shape, bool)
+        if among is not None:
+            keep = np.asarray(among, bool)
+        groups = self.group_of_image
+        if is_positive.ndim > 1:
+            groups = np.broadcast_to(groups[:, None], is_positive.shape)
+        return _Chosen(groups[keep], is_positive[keep], np.asarray(scores)[keep])
 
-    def _ranked(self, of, few, scores):
-        """(few, rest): matrices that turn draws of groups into numbers of images. `few` has a row for each of the k
-        scores of the few, from low to high; `rest` has 2k + 1: below the first score, at it, between it and the
-        second, at that, and so on. No sorting is left to do in a resample.
-        """
-        marks = np.unique(scores[few])
+    def _rank(
+        self,
+        chosen: _Chosen,
+        ranked: np.ndarray,  # (m,) bool: those that are ranked among the rest
+    ) -> _Ranks:
+        """Return what turns draws of groups into numbers of images; no resample sorts again."""
+        scores = chosen.scores
+        marks = np.unique(scores[ranked])
         place = np.searchsorted(marks, scores, "left") + np.searchsorted(marks, scores, "right")
-        k = max(len(marks), 1)  # without any of the few one row of zeros
-        return self._rows(place[few] // 2, of[few], k), self._rows(place[~few], of[~few], 2 * k + 1)
+        k = max(len(marks), 1)  # without any of the ranked one row of zeros
+        own = self._ones(place[ranked] // 2, chosen.groups[ranked], k, self.n_groups)
+        rest = self._ones(place[~ranked], chosen.groups[~ranked], 2 * k + 1, self.n_groups)
+        return _Ranks(own, rest)
 
-    def _rows(self, rows, columns, height: int, width: int | None = None):
-        """Sparse (height, width) of ones; two at one place make a 2."""
-        return csr_matrix(
-            (np.ones(len(rows), np.int32), (rows, columns)), (height, width or self.n_groups)
-        )
+    def _ones(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        height: int,
+        width: int,
+    ) -> csr_matrix:
+        """Return a sparse (height, width) of ones; two at one place make a 2."""
+        ones = np.ones(len(rows), np.int32)
+        return csr_matrix((ones, (rows, columns)), (height, width))
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Images that count in a ranking, flat."""
+
+    groups: np.ndarray  # (m,)
+    positive: np.ndarray  # (m,) bool
+    scores: np.ndarray  # (m,)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranks:
+    """Sparse matrices of k scores, from low to high, by groups."""
+
+    own: csr_matrix  # (k, groups): the ranked images at each score
+    # (2k + 1, groups): the other images below the first score, at it, between it and the second,
+    # at that, and so on
+    rest: csr_matrix

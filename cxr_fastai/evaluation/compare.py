@@ -1,124 +1,155 @@
-"""Several models on the same images, in one table. Their reports in, a Comparison out: each number with its interval, and
-how far each model is from the first, paired: in the same resamples, so that images which are hard for all weigh on
-none. Answers no image again, writes no file.
+"""Several models on the same images, in one table.
+
+Their reports in, a Comparison out: each number with its interval, and how far each model is from
+the first, paired: in the same resamples, so that images which are hard for all weigh on none.
+Answers no image again, writes no file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.bootstrap import Interval, ResampledNumber, Resampling, interval
+from cxr_fastai.evaluation.build_report import AnyReport
+from cxr_fastai.evaluation.cells import (
+    PERCENT_KEYS,
+    Cell,
+    TableRow,
+    interval_text,
+    number_text,
+    stacked_table,
+)
+from cxr_fastai.evaluation.multi_label_report import FindingsReport
+from cxr_fastai.evaluation.predictions import Predictions
+from cxr_fastai.evaluation.single_label_report import Report
 from cxr_fastai.reporting.html import render
-from cxr_fastai.reporting.text import (
-    count,
-    decimal,
-    interval_words,
-    percent,
-    span,
-    table,
-    wrap,
-)
+from cxr_fastai.reporting.text import count, interval_words, percent, wrap
 
-__all__ = ["compare", "Comparison"]
+__all__ = ["Comparison", "ModelNumbers", "compare"]
 
-SHARES = (
-    "accuracy",
-    "balanced_accuracy",
-    "sensitivity",
-    "specificity",
-    "exact",
-)  # in percent; others as decimals
 CAPITALS = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
-WORDS = (
-    "Differences are paired: all models answer the same resamples. Where an interval includes 0, these images do "
-    "not tell the two apart; where it does not, another training run still may."
+DIFFERENCE_WORDS = (
+    "Differences are paired: all models answer the same resamples. Where an interval includes 0, "
+    "these images do not tell the two apart; where it does not, another training run still may."
 )
+
+
+class ModelNumbers(TypedDict):
+    """Numbers of a model, by key of a metric."""
+
+    values: dict[str, float | None]
+    intervals: dict[str, Interval]
+    differences: dict[str, float]  # to the first model, where both have the number
+    difference_intervals: dict[str, Interval]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What `compare` found. Prints as tables, shows as html in a notebook."""
 
-    models: dict[
-        str, dict
-    ]  # name -> values, intervals, differences, difference_intervals: each by key of a metric
+    models: dict[str, ModelNumbers]  # by name
     first: str  # the model that the others are compared with
     columns: list[str]  # keys that the table shows
     split: str
     title: str
     n: int
-    prevalence: dict[str, float]  # of each class, by the name to show; None where unknown
+    prevalence: dict[str, float | None]  # of each class, by the name to show; None where unknown
     groups: int
     resamples: int
     seed: int
 
     @property
     def summary(self) -> str:
-        classes = ", ".join(f"{percent(share)} {name}" for name, share in self.prevalence.items())
-        return f"{self.split} split: {count(self.n, 'image')} ({classes}), {count(len(self.models), 'model')}"
+        """Split, images, prevalences, models."""
+        classes = [f"{percent(share)} {name}" for name, share in self.prevalence.items()]
+        images = f"{count(self.n, 'image')} ({', '.join(classes)})"
+        return f"{self.split} split: {images}, {count(len(self.models), 'model')}"
 
     @property
     def words(self) -> list[str]:
-        return [
-            *([WORDS] if len(self.models) > 1 else []),
-            interval_words(self.groups, self.resamples),
-        ]
+        """What the intervals, and those of the differences, are."""
+        words = [interval_words(self.groups, self.resamples)]
+        if self._has_difference_intervals():
+            words.insert(0, DIFFERENCE_WORDS)
+        return words
+
+    def _has_difference_intervals(self) -> bool:
+        for name, numbers in self.models.items():
+            if name != self.first and any(numbers["difference_intervals"].values()):
+                return True
+        return False
 
     def header(self) -> list[str]:
-        return [" ".join(CAPITALS.get(w, w) for w in k.split("_")) for k in self.columns]
+        """Return the names of the columns."""
+        names = []
+        for key in self.columns:
+            words = [CAPITALS.get(word, word) for word in key.split("_")]
+            names.append(" ".join(words))
+        return names
 
-    def rows(self, none: str = "-") -> list[tuple]:
-        """(name, (value, interval) of each column) of each model."""
+    def rows(self, none: str = "-") -> list[tuple[str, list[Cell]]]:
+        """Return the numbers of each model, a cell a column."""
+        rows = []
+        for name, numbers in self.models.items():
+            cells = []
+            for key in self.columns:
+                value = number_text(numbers["values"].get(key), key, none)
+                cells.append(Cell(value, interval_text(numbers["intervals"].get(key), key)))
+            rows.append((name, cells))
+        return rows
 
-        def cell(m, k):
-            return _text(m["values"].get(k), k, none), span(m["intervals"].get(k), k in SHARES, "")
+    def differences(self, none: str = "-") -> list[tuple[str, list[Cell]]]:
+        """Return the differences of each model but the first, a cell a column."""
+        rows = []
+        for name, numbers in self.models.items():
+            if name == self.first:
+                continue
+            cells = []
+            for key in self.columns:
+                value = _signed(numbers["differences"].get(key), key, none)
+                limits = numbers["difference_intervals"].get(key)
+                cells.append(Cell(value, interval_text(limits, key)))
+            rows.append((name, cells))
+        return rows
 
-        return [(name, [cell(m, k) for k in self.columns]) for name, m in self.models.items()]
-
-    def differences(self, none: str = "-") -> list[tuple]:
-        """(name, (difference, interval) of each column) of each model but the first."""
-
-        def cell(m, k):
-            return _signed(m["differences"].get(k), k, none), span(
-                m["difference_intervals"].get(k), k in SHARES, ""
-            )
-
-        return [
-            (name, [cell(m, k) for k in self.columns])
-            for name, m in self.models.items()
-            if name != self.first
-        ]
-
-    def to_dict(self) -> dict:
-        """Everything, as strict JSON."""
-        return dict(
-            split=self.split,
-            title=self.title,
-            n=self.n,
-            prevalence=self.prevalence,
-            groups=self.groups,
-            resamples=self.resamples,
-            seed=self.seed,
-            first=self.first,
-            models=self.models,
-        )
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, as strict JSON."""
+        return {
+            "split": self.split,
+            "title": self.title,
+            "n": self.n,
+            "prevalence": self.prevalence,
+            "groups": self.groups,
+            "resamples": self.resamples,
+            "seed": self.seed,
+            "first": self.first,
+            "models": self.models,
+        }
 
     def __str__(self) -> str:
-        parts = [wrap(self.summary), _stacked(["model", *self.header()], self.rows())]
-        if rows := self.differences():
-            parts += [
-                [f"Difference to {self.first}, of shares in points"],
-                _stacked(["model", *self.header()], rows),
-            ]
-        return "\n\n".join(
-            "\n".join(p) for p in [*parts, [line for w in self.words for line in wrap(w)]]
-        )
+        parts = [wrap(self.summary), self._text(self.rows())]
+        differences = self.differences()
+        if differences:
+            parts.append([f"Difference to {self.first}, of shares in points"])
+            parts.append(self._text(differences))
+        sentences: list[str] = []
+        for words in self.words:
+            sentences.extend(wrap(words))
+        parts.append(sentences)
+        return "\n\n".join("\n".join(lines) for lines in parts)
+
+    def _text(self, rows: list[tuple[str, list[Cell]]]) -> list[str]:
+        table_rows = [TableRow([name], cells) for name, cells in rows]
+        return stacked_table(["model", *self.header()], table_rows)
 
     def to_html(
         self,
         page: bool = True,  # a whole page; False: the tables, to stand in another page
     ) -> str:
+        """Return self-contained html."""
         return render("evaluation", "beside.html", page=page, b=self, about={})
 
     def _repr_html_(self) -> str:
@@ -126,94 +157,106 @@ class Comparison:
 
 
 def compare(
-    reports: dict,  # name -> Report of the same split of the same folder; the first is what the others are compared with
+    reports: Mapping[str, AnyReport],  # by name, of the same split of the same folder
 ) -> Comparison:
-    """Put models side by side. Raises `UsageError` for reports of different images, and for those that hold no answers
-    to count again.
+    """Put models side by side; the others are compared with the first.
+
+    Raises `UsageError` for reports of different images, and for those that hold no predictions to
+    count again.
     """
     if not reports:
         raise UsageError("compare: no reports to compare: give a dict of name and Report.")
-    first, *_ = reports
+    first = next(iter(reports))
+    base = reports[first]
+    images = _predictions(first, base)
     for name, report in reports.items():
-        _check(name, report, first, reports[first])
-    one, rows = reports[first], reports[first].answers.rows
-    draws = Resampling([r["group"] for r in rows], one.resamples, one.seed)
-    counted = {name: report.compared(draws) for name, report in reports.items()}
-    models = {name: _model(found, counted[first]) for name, found in counted.items()}
-    prevalence = {one.names[c]: m["prevalence"] for c, m in one.metrics["per_class"].items()}
+        _check_same_images(name, report, first, base)
+    resampling = Resampling(images.groups, base.resamples, base.seed)
+    numbers = {name: report.resampled_numbers(resampling) for name, report in reports.items()}
     return Comparison(
-        models,
-        first,
-        _columns(list(counted.values())),
-        one.split,
-        one.title,
-        one.n,
-        prevalence,
-        draws.n_groups,
-        one.resamples,
-        one.seed,
+        models={name: _model(own, numbers[first]) for name, own in numbers.items()},
+        first=first,
+        columns=_columns(list(numbers.values())),
+        split=base.split,
+        title=base.title,
+        n=base.n,
+        prevalence=_prevalence(base),
+        groups=resampling.n_groups,
+        resamples=base.resamples,
+        seed=base.seed,
     )
 
 
-def _check(name: str, report, first: str, one):
-    if not hasattr(report, "compared"):
+def _prevalence(report: AnyReport) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for slug, numbers in report.metrics["per_class"].items():
+        found[report.names[slug]] = numbers["prevalence"]
+    return found
+
+
+def _predictions(name: str, report: AnyReport) -> Predictions:
+    if not isinstance(report, (Report, FindingsReport)):
         raise UsageError(
             f"{name} is a {type(report).__name__}: expected a report, as `evaluate` returns it."
         )
-    if report.answers is None:
+    if report.predictions is None:
         raise UsageError(
             f"{name}: the report holds no answers to count again: take it as `evaluate` returns it."
         )
+    return report.predictions
 
-    def images(r):
-        return [(x["path"], x["label"], x["group"]) for x in r.answers.rows]
 
-    if report.split != one.split or images(report) != images(one):
+def _check_same_images(name: str, report: AnyReport, first: str, base: AnyReport) -> None:
+    own = _images(_predictions(name, report))
+    if report.split != base.split or own != _images(_predictions(first, base)):
         raise UsageError(
-            f"{name} was evaluated on other images ({report.split} split, {report.n:,}) than {first} "
-            f"({one.split} split, {one.n:,}): evaluate both on the same split of one folder."
+            f"{name} was evaluated on other images ({report.split} split, {report.n:,}) than "
+            f"{first} ({base.split} split, {base.n:,}): evaluate both on the same split of one "
+            "folder."
         )
 
 
-def _model(found: dict, base: dict) -> dict:
-    both = [k for k in found if k in base and None not in (found[k][0], base[k][0])]
-    sure = [k for k in both if found[k][1] and base[k][1]]
-    return dict(
-        values={k: value for k, (value, _, _) in found.items()},
-        intervals={k: limits for k, (_, limits, _) in found.items()},
-        differences={k: found[k][0] - base[k][0] for k in both},
-        difference_intervals={
-            k: interval(found[k][2] - base[k][2]) if k in sure else None for k in both
-        },
+def _images(predictions: Predictions) -> list[tuple[str, str, str]]:
+    return [(row["path"], row["label"], row["group"]) for row in predictions.rows]
+
+
+def _model(
+    numbers: Mapping[str, ResampledNumber],
+    base: Mapping[str, ResampledNumber],  # of the first model
+) -> ModelNumbers:
+    differences: dict[str, float] = {}
+    difference_intervals: dict[str, Interval] = {}
+    for key, own in numbers.items():
+        other = base.get(key)
+        if other is None or own.value is None or other.value is None:
+            continue
+        differences[key] = own.value - other.value
+        difference_intervals[key] = None
+        if own.interval and other.interval:
+            difference_intervals[key] = interval(own.in_resamples - other.in_resamples)
+    return ModelNumbers(
+        values={key: own.value for key, own in numbers.items()},
+        intervals={key: own.interval for key, own in numbers.items()},
+        differences=differences,
+        difference_intervals=difference_intervals,
     )
 
 
-def _columns(counted: list[dict]) -> list[str]:
-    """Keys of any model, but of the two AUROCs one: that of the question where all models answer it."""
-    keys = list(dict.fromkeys(k for found in counted for k in found))
-    return [
-        k
-        for k in keys
-        if k != ("macro_auroc" if all("auroc" in found for found in counted) else "auroc")
-    ]
+def _columns(numbers: list[dict[str, ResampledNumber]]) -> list[str]:
+    """Return the keys of any model, but of the two AUROCs one.
+
+    That of the decision where all models have it, the mean over the classes otherwise.
+    """
+    all_decide = all("auroc" in own for own in numbers)
+    left_out = "macro_auroc" if all_decide else "auroc"
+    keys: dict[str, None] = {}  # in the order in which they come
+    for own in numbers:
+        keys.update(dict.fromkeys(own))
+    return [key for key in keys if key != left_out]
 
 
-# ---- text
-
-
-def _text(x, key: str, none: str) -> str:
-    return (percent if key in SHARES else decimal)(x, none)
-
-
-def _signed(x, key: str, none: str) -> str:
-    return none if x is None else f"{100 * x:+.1f}" if key in SHARES else f"{x:+.3f}"
-
-
-def _stacked(header: list[str], rows) -> list[str]:
-    """Two lines a model: its numbers, and below them their intervals."""
-    lines = [tuple(header)]
-    for name, cells in rows:
-        lines.append((name, *(value for value, _ in cells)))
-        if any(interval for _, interval in cells):
-            lines.append(("", *(interval for _, interval in cells)))
-    return table(lines)
+def _signed(value: float | None, key: str, none: str) -> str:
+    """Return a difference, of shares in points."""
+    if value is None:
+        return none
+    return f"{100 * value:+.1f}" if key in PERCENT_KEYS else f"{value:+.3f}"

@@ -1,40 +1,44 @@
-"""What `evaluate` says of a multi-label bundle. Its answers and a manifest's rows in, a FindingsReport out: text, a
-page, pictures, strict JSON; answers no image itself, writes no file.
+"""What `evaluate` says of a multi-label bundle.
+
+Its predictions and a manifest's rows in, a FindingsReport out: text, a page, pictures, strict
+JSON; answers no image itself, writes no file.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling
+from cxr_fastai.evaluation.bootstrap import (
+    Interval,
+    IntervalTree,
+    ResampledNumber,
+    Resampling,
+    collect_resampled,
+    find_interval,
+    includes_zero,
+)
+from cxr_fastai.evaluation.cells import Cell, TableRow, cell, wide_table
 from cxr_fastai.evaluation.multi_label import (
-    findings_by_source,
-    findings_floors,
-    findings_intervals,
-    findings_metrics,
-    resampled_findings,
+    SOURCE_KEYS,
+    FindingMetrics,
+    FindingsMetrics,
+    FindingSourceMetrics,
 )
-from cxr_fastai.evaluation.predictions import Answers, facts_of, notes_of
-from cxr_fastai.evaluation.roc import Panel, roc_png, together_png
-from cxr_fastai.recipes import NONE, UNSET
+from cxr_fastai.evaluation.multi_label_counts import SCORE_KEYS
+from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
+from cxr_fastai.evaluation.multi_label_intervals import resampled_findings
+from cxr_fastai.evaluation.plots import Panel, roc_png, together_png
+from cxr_fastai.evaluation.predictions import Predictions, Row
+from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import data_uri, render
-from cxr_fastai.reporting.text import (
-    count,
-    decimal,
-    interval_words,
-    percent,
-    span,
-    table,
-    with_span,
-    wrap,
-)
+from cxr_fastai.reporting.text import count, decimal, interval_words, percent, span, with_span, wrap
 
-__all__ = ["FindingsReport"]
+__all__ = ["HEADLINE", "NOT_ABOVE", "UNDEFINED", "FindingsReport"]
 
-FEW = 10  # images of a finding below which a note says that its numbers say little
 HEADLINE = {  # key of metrics: its name, what it means; the order is that of recipes.METRICS
     "macro_auroc": (
         "macro AUROC",
@@ -56,409 +60,356 @@ HEADLINE = {  # key of metrics: its name, what it means; the order is that of re
         "Mean over the images of the F1 of their own findings, 0 for one without any.",
     ),
 }
+RANKING_KEYS = ("prevalence", "auroc", "ap")
+ANSWER_KEYS = ("precision", "recall", "specificity", "f1")
+CLASS_PERCENT_KEYS = ("prevalence",)  # specificity stands between precision, recall and F1
 UNDEFINED = "not defined: no finding is present in some of these images and absent in others"
 NOT_ABOVE = (
     "not above the source-only floor: a model that only recognises the source would rank as well"
 )
+DOUBT = ": the interval includes 0, with other patients there may be no gain"
 
 
 @dataclass(frozen=True)
 class FindingsReport:
-    """What `evaluate` found of a multi-label bundle. Prints as tables, shows as html in a notebook."""
+    """What `evaluate` found of a multi-label bundle.
 
-    metrics: dict  # of findings.findings_metrics
-    floors: dict  # of findings.findings_floors
-    sources: dict  # of findings.findings_by_source
+    Prints as tables, shows as html in a notebook.
+    """
+
+    metrics: FindingsMetrics
+    floors: FindingsFloors
+    sources: dict[str, FindingSourceMetrics]
     n: int  # images
     split: str
     names: dict[str, str]  # finding slug -> name to show, in vocab order
-    answers: Answers = field(
-        repr=False, compare=False
-    )  # targs and preds (n, c), as findings_metrics has them
+    predictions: Predictions = field(repr=False, compare=False)  # targs and preds are (n, c)
     title: str = ""  # of the folder's recipe
     notes: list[str] = field(default_factory=list)  # what a reader must know beside the numbers
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
-    intervals: dict = field(default_factory=dict)  # of findings.findings_intervals
+    intervals: IntervalTree = field(default_factory=dict)  # of findings_intervals
     groups: int = 0  # patients, or radiographs of unknown ones: what the intervals resample
     resamples: int = 0
     seed: int = 0
-    shown: list[str] = field(
-        default_factory=list
-    )  # headline, of HEADLINE, in this order; empty: all of it
+    headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
 
-    @classmethod
-    def of(
-        cls,
-        bundle,
-        data,
-        split: str,
-        rows: list[dict],
-        probs,  # (n, c), of the bundle
-        resamples: int = RESAMPLES,  # draws of the groups
-        seed: int = 0,  # of the draws
-    ) -> FindingsReport:
-        """Count what a bundle answered to the images of `rows`. A finding that the folder's recipe lacks is unknown."""
-        vocab, names = list(bundle.vocab), {c: bundle.display.get(c, c) for c in bundle.vocab}
-        sources, thresholds = [r["source"] for r in rows], bundle.meta["thresholds"]
-        a = Answers(rows, _targets(data.recipe, rows, vocab), probs, bundle.found(probs))
-        draws = Resampling([r["group"] for r in rows], resamples, seed)
-        metrics = findings_metrics(a.targs, probs, vocab, a.preds, thresholds)
-        return cls(
-            metrics,
-            findings_floors(a.targs, sources, vocab),
-            findings_by_source(a.targs, probs, vocab, a.preds, sources),
-            len(rows),
-            split,
-            names,
-            a,
-            data.recipe.title,
-            [*notes_of(bundle, data, split), *_notes(metrics, names, sources)],
-            facts_of(bundle, data),
-            findings_intervals(draws, a.targs, probs, vocab, a.preds, sources),
-            draws.n_groups,
-            resamples,
-            seed,
-            list(data.recipe.metrics),
-        )
+    picture = "roc.png"  # what a file of to_png is called
 
     # ---- what it says
 
     @property
     def above_floor(self) -> bool:
+        """Whether findings are ranked better than by the source alone."""
         return self._gain is not None and self._gain > 0
 
     @property
     def sure(self) -> bool:
         """Whether the interval of the gain over the source-only floor lies above 0."""
-        low, _ = self.intervals.get("gain") or (0, 0)
-        return self.above_floor and low > 0
+        limits = find_interval(self.intervals, "gain")
+        return self.above_floor and limits is not None and limits[0] > 0
 
     @property
     def _gain(self) -> float | None:
         """Macro AUROC beyond that of the source-only floor."""
-        model, floor = self.metrics["macro_auroc"], self.floors["source_only"]["macro_auroc"]
-        return None if model is None else model - floor
+        model = self.metrics["macro_auroc"]
+        floor = self.floors["source_only"]["macro_auroc"]
+        return None if model is None or floor is None else model - floor
 
     @property
     def verdict(self) -> str:
         """Macro AUROC beside the source-only floor, in words."""
-        if self._gain is None:
+        gain = self._gain
+        if gain is None:
             return UNDEFINED
-        found = self.intervals.get("gain")
-        said = f", 95 % interval {span(found, as_share=False)}" if found else ""
+        limits = find_interval(self.intervals, "gain")
+        clause = f", 95 % interval {span(limits, as_share=False)}" if limits else ""
         if not self.above_floor:
-            return f"{NOT_ABOVE} ({self._gain:+.3f}{said})"
-        doubt = (
-            ""
-            if self.sure or not found
-            else ": the interval includes 0, with other patients there may be no gain"
-        )
+            return f"{NOT_ABOVE} ({gain:+.3f}{clause})"
         floor = decimal(self.floors["source_only"]["macro_auroc"])
-        return f"above the source-only floor of {floor} by {self._gain:.3f}{said}{doubt}"
+        doubt = DOUBT if includes_zero(limits) else ""
+        return f"above the source-only floor of {floor} by {gain:.3f}{clause}{doubt}"
 
     @property
     def exact_words(self) -> tuple[bool, str]:
-        """(whether more images are right than with no finding answered at all, in words)."""
-        m, none = self.metrics, self.floors["all_absent"]["exact"]
-        here = with_span(
-            percent(m["exact"]), span(self.intervals.get("metrics", {}).get("exact"), none="")
-        )
-        of = count(m["of"]["exact"], "image")
-        return m["exact"] > none, (
-            f"All known findings of an image are right in {here} of {of}; answering none at all "
-            f"would be right in {percent(none)}."
+        """Whether more images are right than with no finding answered at all, and that in words."""
+        exact = self.metrics["exact"] or 0.0  # defined: some label is known
+        nothing = self.floors["all_absent"]["exact"] or 0.0
+        limits = find_interval(self.intervals, "metrics", "exact")
+        here = with_span(percent(exact), span(limits, none=""))
+        return exact > nothing, (
+            f"All known findings of an image are right in {here} of "
+            f"{count(self.metrics['of']['exact'], 'image')}; answering none at all would be right "
+            f"in {percent(nothing)}."
         )
 
     @property
     def all_fixed(self) -> bool:
-        return all(m["fixed"] for m in self.metrics["per_class"].values())
+        """Whether validation fixed the threshold of every finding."""
+        return all(numbers["fixed"] for numbers in self.metrics["per_class"].values())
+
+    @property
+    def any_fixed(self) -> bool:
+        """Whether validation fixed the threshold of some finding."""
+        return any(numbers["fixed"] for numbers in self.metrics["per_class"].values())
 
     @property
     def samples_words(self) -> str:
-        """What the samples averages can reach."""
-        m = self.metrics
-        with_any, of = m["with_findings"], m["of"]["samples_f1"]
-        if with_any == of:
+        """What the samples averages can reach; empty where that is 1, or where there are none."""
+        n_with_any = self.metrics["with_findings"]
+        n = self.metrics["of"]["samples_f1"]
+        if n_with_any in (0, n):
             return ""
         return (
-            "The samples averages count an image without any finding as 0, as scikit-learn does: at best they "
-            f"reach {decimal(with_any / of)}, as {with_any:,} of {count(of, 'image')} have one."
+            "The samples averages count an image without any finding as 0, as scikit-learn does: "
+            f"at best they reach {decimal(n_with_any / n)}, as {n_with_any:,} of "
+            f"{count(n, 'image')} have one."
         )
 
     @property
     def summary(self) -> str:
-        seen = sum(m["support"] > 0 for m in self.metrics["per_class"].values())
+        """Split, images, findings, sources."""
+        n_present = sum(numbers["support"] > 0 for numbers in self.metrics["per_class"].values())
         counts = [
             count(self.n, "image"),
-            f"{count(len(self.names), 'finding')} ({seen} of them present)",
+            f"{count(len(self.names), 'finding')} ({n_present} of them present)",
             count(len(self.sources), "source"),
         ]
         return f"{self.split} split: {', '.join(counts)}"
 
     @property
     def interval_words(self) -> str:
+        """What the intervals are; empty where there are none."""
         return interval_words(self.groups, self.resamples) if self.resamples else ""
 
-    def headline(self, none: str = "-") -> list[tuple]:
-        """(name, meaning, two (value, interval): model, source-only floor) of each headline number."""
-        columns = (
-            (self.metrics, self.intervals.get("metrics", {})),
-            (self.floors["source_only"], self.intervals.get("floors", {}).get("source_only", {})),
-        )
+    # ---- rows of its tables
 
-        def name(key):
-            return f"{HEADLINE[key][0]}{self._of(key)}"
-
-        return [
-            (name(k), HEADLINE[k][1], [_cell(of, at, k, none) for of, at in columns])
-            for k in self.shown or HEADLINE
-        ]
-
-    def _of(self, key: str) -> str:
-        """Of how many findings a mean is, where that is not all of them."""
-        of = self.metrics["of"].get(key) if key.startswith(("macro", "weighted")) else None
-        return "" if of in (None, len(self.names)) else f", of {of} findings"
-
-    def ranking(self, none: str = "-") -> list[tuple]:
-        """(slug, images, images with it, (value, interval) of prevalence, AUROC, AP and the source-only floor's AUROC)."""
-        spans, floors = self._spans("metrics"), self.floors["source_only"]["per_class"]
-        limits = self._spans("floors", "source_only")
-
-        def cells(c, m):
-            return [
-                *(_cell(m, spans.get(c, {}), k, none) for k in ("prevalence", "auroc", "ap")),
-                _cell(floors[c], limits.get(c, {}), "auroc", none),
+    def headline(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, str, list[Cell]]]:  # name, meaning, model and source-only floor
+        """Return each headline number beside its source-only floor."""
+        floor = self.floors["source_only"]
+        rows = []
+        for key in self.headline_keys or HEADLINE:
+            name, meaning = HEADLINE[key]
+            limits = find_interval(self.intervals, "metrics", key)
+            floor_limits = find_interval(self.intervals, "floors", "source_only", key)
+            cells = [
+                cell(self.metrics, key, limits, none),
+                cell(floor, key, floor_limits, none),
             ]
+            rows.append((f"{name}{self._of_how_many(key)}", meaning, cells))
+        return rows
 
-        return [
-            (c, m["n"], m["support"], cells(c, m)) for c, m in self.metrics["per_class"].items()
-        ]
+    def _of_how_many(self, key: str) -> str:
+        """Say of how many findings a mean is, where that is not all of them."""
+        if not key.startswith(("macro", "weighted")):
+            return ""
+        n = self.metrics["of"][key]
+        return "" if n == len(self.names) else f", of {n} findings"
 
-    def answering(self, none: str = "-") -> list[tuple]:
-        """(slug, threshold, images answered with it, (value, interval) of precision, recall, specificity and F1)."""
-        spans = self._spans("metrics")
+    def ranking(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, int, int, list[Cell]]]:  # slug, images, images with it, cells
+        """Return prevalence, AUROC, AP and the source-only floor's AUROC of each finding."""
+        floors = self.floors["source_only"]["per_class"]
+        rows = []
+        for slug, numbers in self.metrics["per_class"].items():
+            cells = self._class_cells(slug, numbers, RANKING_KEYS, none)
+            path = ("floors", "source_only", "per_class", slug, "auroc")
+            limits = find_interval(self.intervals, *path)
+            cells.append(cell(floors[slug], "auroc", limits, none))
+            rows.append((slug, numbers["n"], numbers["support"], cells))
+        return rows
 
-        def threshold(m):
-            return decimal(m["threshold"]) if m["fixed"] else f"({decimal(m['threshold'])})"
+    def answering(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, str, int, list[Cell]]]:  # slug, threshold, images answered, cells
+        """Return precision, recall, specificity and F1 of each finding.
 
-        return [
-            (
-                c,
-                threshold(m),
-                m["answered"],
-                [
-                    _cell(m, spans.get(c, {}), k, none)
-                    for k in ("precision", "recall", "specificity", "f1")
-                ],
-            )
-            for c, m in self.metrics["per_class"].items()
-        ]
+        A threshold that validation did not fix stands in brackets.
+        """
+        rows = []
+        for slug, numbers in self.metrics["per_class"].items():
+            threshold = decimal(numbers["threshold"])
+            if not numbers["fixed"]:
+                threshold = f"({threshold})"
+            cells = self._class_cells(slug, numbers, ANSWER_KEYS, none)
+            rows.append((slug, threshold, numbers["answered"], cells))
+        return rows
 
-    def averages(self, none: str = "-") -> list[tuple]:
-        """(average, (value, interval) of precision, recall and F1)."""
-        spans = self.intervals.get("metrics", {}).get("averages", {})
-        return [
-            (a, [_cell(of, spans.get(a, {}), k, none) for k in of])
-            for a, of in self.metrics["averages"].items()
-        ]
+    def _class_cells(
+        self,
+        slug: str,
+        numbers: FindingMetrics,
+        keys: tuple[str, ...],
+        none: str,
+    ) -> list[Cell]:
+        cells = []
+        for key in keys:
+            limits = find_interval(self.intervals, "metrics", "per_class", slug, key)
+            cells.append(cell(numbers, key, limits, none, CLASS_PERCENT_KEYS))
+        return cells
 
-    def by_source(self, none: str = "-") -> list[tuple]:
-        """(source, its numbers, (value, interval) of macro AUROC, micro F1 and all right)."""
-        spans = self.intervals.get("by_source", {})
-        return [
-            (
-                s,
-                m,
-                [_cell(m, spans.get(s, {}), k, none) for k in ("macro_auroc", "micro_f1", "exact")],
-            )
-            for s, m in self.sources.items()
-        ]
+    def averages(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, list[Cell]]]:  # average; precision, recall and F1
+        """Return the averages over findings and images."""
+        rows = []
+        for name, numbers in self.metrics["averages"].items():
+            cells = []
+            for key in SCORE_KEYS:
+                limits = find_interval(self.intervals, "metrics", "averages", name, key)
+                cells.append(cell(numbers, key, limits, none))
+            rows.append((name, cells))
+        return rows
 
-    def _spans(self, *keys: str) -> dict:
-        """Intervals by finding."""
-        at = self.intervals
-        for k in (*keys, "per_class"):
-            at = at.get(k, {})
-        return at
+    def by_source(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, FindingSourceMetrics, list[Cell]]]:  # source, numbers, SOURCE_KEYS
+        """Return macro AUROC, micro F1 and the share of images all right of each source."""
+        rows = []
+        for source, numbers in self.sources.items():
+            cells = []
+            for key in SOURCE_KEYS:
+                limits = find_interval(self.intervals, "by_source", source, key)
+                cells.append(cell(numbers, key, limits, none))
+            rows.append((source, numbers, cells))
+        return rows
 
-    def compared(self, draws: Resampling) -> dict[str, tuple]:
-        """Key -> (value, interval, (R,) in each of `draws`) of what can be told beside other models on the same images."""
-        a, spans = self.answers, self.intervals["metrics"]
-        found = resampled_findings(draws, a.targs, a.probs, list(self.names), a.preds)
-        return {k: (self.metrics[k], spans[k], found[k]) for k in self.shown or HEADLINE}
+    def resampled_numbers(
+        self,
+        resampling: Resampling,  # of the groups of these images
+    ) -> dict[str, ResampledNumber]:
+        """Return what can be told beside other models on the same images, by key."""
+        found = self.predictions
+        vocab = list(self.names)
+        counts = resampled_findings(resampling, found.targs, found.probs, vocab, found.preds)
+        keys = self.headline_keys or HEADLINE
+        intervals = cast("IntervalTree", self.intervals["metrics"])
+        return collect_resampled(keys, self.metrics, intervals, counts.headline)
 
     # ---- forms
 
-    def to_dict(self) -> dict:
-        """Everything, as strict JSON. `vocab` is the order of the rows and columns of `together`."""
-        return dict(
-            split=self.split,
-            n=self.n,
-            vocab=list(self.names),
-            names=self.names,
-            title=self.title,
-            metrics=self.metrics,
-            floors=self.floors,
-            by_source=self.sources,
-            above_source_only_floor=self.above_floor,
-            intervals=self.intervals,
-            groups=self.groups,
-            resamples=self.resamples,
-            seed=self.seed,
-            notes=self.notes,
-            about=self.about,
-        )
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, as strict JSON.
+
+        `vocab` is the order of the rows and columns of `together`.
+        """
+        return {
+            "split": self.split,
+            "n": self.n,
+            "vocab": list(self.names),
+            "names": self.names,
+            "title": self.title,
+            "metrics": self.metrics,
+            "floors": self.floors,
+            "by_source": self.sources,
+            "above_source_only_floor": self.above_floor,
+            "intervals": self.intervals,
+            "groups": self.groups,
+            "resamples": self.resamples,
+            "seed": self.seed,
+            "notes": self.notes,
+            "about": self.about,
+        }
 
     def __str__(self) -> str:
-        head = _rows(
-            ("", "model", "source-only floor"),
-            [((name,), cells) for name, _, cells in self.headline()],
-        )
-        words = [f"Macro AUROC is {self.verdict}.", self.exact_words[1], *self.notes]
-        ranked = [
-            ((self.names[c], f"{n:,}", f"{k:,}"), cells[:3]) for c, n, k, cells in self.ranking()
-        ]
-        answered = [
-            ((self.names[c], t, f"{k:,}"), [*cells[:2], cells[3]])
-            for c, t, k, cells in self.answering()
-        ]
-        averaged = [((name,), cells) for name, cells in self.averages()]
+        _, exact = self.exact_words
+        sentences: list[str] = []
+        for sentence in (f"Macro AUROC is {self.verdict}.", exact, *self.notes):
+            sentences.extend(wrap(sentence))
         parts = [
             wrap(self.summary),
-            head,
-            [line for said in words for line in wrap(said)],
-            _rows(("finding", "of n", "present", "prevalence", "AUROC", "AP"), ranked),
-            _rows(("finding", "from", "answered", "precision", "recall", "F1"), answered),
-            _rows(("average", "precision", "recall", "F1"), averaged),
+            self._headline_text(),
+            sentences,
+            self._ranking_text(),
+            self._answering_text(),
+            self._averages_text(),
             wrap(self.samples_words),
             wrap(self.interval_words),
         ]
-        return "\n\n".join("\n".join(p) for p in parts if p)
+        return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+    def _headline_text(self) -> list[str]:
+        rows = [TableRow([name], cells) for name, _, cells in self.headline()]
+        return wide_table(("", "model", "source-only floor"), rows)
+
+    def _ranking_text(self) -> list[str]:
+        rows = []
+        for slug, n, n_present, cells in self.ranking():
+            plain = [self.names[slug], f"{n:,}", f"{n_present:,}"]
+            rows.append(TableRow(plain, cells[: len(RANKING_KEYS)]))
+        return wide_table(("finding", "of n", "present", "prevalence", "AUROC", "AP"), rows)
+
+    def _answering_text(self) -> list[str]:
+        rows = []
+        for slug, threshold, n_answered, (precision, recall, _, f1) in self.answering():
+            plain = [self.names[slug], threshold, f"{n_answered:,}"]
+            rows.append(TableRow(plain, [precision, recall, f1]))
+        return wide_table(("finding", "from", "answered", "precision", "recall", "F1"), rows)
+
+    def _averages_text(self) -> list[str]:
+        rows = [TableRow([name], cells) for name, cells in self.averages()]
+        return wide_table(("average", "precision", "recall", "F1"), rows)
 
     def to_html(
         self,
-        page: bool = True,  # a whole page with its pictures; False: the tables, to stand in another page
+        page: bool = True,  # a whole page with its pictures; False: the tables alone
     ) -> str:
-        """Self-contained html: inline style, pictures inside, no script, nothing fetched."""
-        pictures = (
-            dict(roc=data_uri(self.to_png()), together=data_uri(self._together())) if page else {}
-        )
+        """Return self-contained html: inline style, pictures inside, no script, nothing fetched."""
+        pictures: Mapping[str, str] = {}
+        if page:
+            pictures = {"roc": data_uri(self.to_png()), "together": data_uri(self._together_png())}
         return render(
-            "evaluation", "findings.html", page=page, r=self, about=self.about, pictures=pictures
+            "evaluation",
+            "findings.html",
+            page=page,
+            r=self,
+            about=self.about,
+            pictures=pictures,
         )
-
-    def to_png(self) -> bytes:
-        """An ROC curve a finding."""
-        spans, known = self._spans("metrics"), ~np.isnan(self.answers.targs)
-
-        def panel(i, c, m):
-            own = known[:, i]
-            return Panel(
-                self.names[c],
-                self.answers.targs[own, i] == 1,
-                self.answers.probs[own, i],
-                m["auroc"],
-                spans.get(c, {}).get("auroc"),
-                m["specificity"],
-                m["recall"],
-                m["fixed"],
-            )
-
-        return roc_png(
-            [panel(i, c, m) for i, (c, m) in enumerate(self.metrics["per_class"].items())],
-            self.summary,
-        )
-
-    def _together(self) -> bytes:
-        return together_png(self.metrics["together"], list(self.names.values()))
 
     def _repr_html_(self) -> str:
         return self.to_html(page=False)
 
-    picture = "roc.png"  # what a file of to_png is called
+    def to_png(self) -> bytes:
+        """Draw an ROC curve a finding."""
+        panels = []
+        for i, (slug, numbers) in enumerate(self.metrics["per_class"].items()):
+            panels.append(self._panel(i, slug, numbers))
+        return roc_png(panels, self.summary)
 
-    def predictions(self) -> tuple[list[dict], list[str]]:
-        """Rows and columns of predictions.csv; `predicted` as in a manifest's label."""
-        a, kept, of_class = (
-            self.answers,
-            ["path", "source", "group", "label"],
-            [f"p_{c}" for c in self.names],
+    def _panel(self, i: int, slug: str, numbers: FindingMetrics) -> Panel:
+        labels = self.predictions.targs[:, i]
+        known = ~np.isnan(labels)
+        interval: Interval = find_interval(self.intervals, "metrics", "per_class", slug, "auroc")
+        return Panel(
+            name=self.names[slug],
+            present=labels[known] == 1,
+            scores=self.predictions.probs[known, i],
+            auroc=numbers["auroc"],
+            interval=interval,
+            specificity=numbers["specificity"],
+            sensitivity=numbers["recall"],
+            fixed=numbers["fixed"],
         )
 
-        def said(yes):
-            return "|".join(c for c, has in zip(self.names, yes) if has) or NONE
+    def _together_png(self) -> bytes:
+        """Draw which findings come together, as they are present and as they are answered."""
+        together = self.metrics["together"]
+        counts = {"present": together["present"], "answered": together["answered"]}
+        return together_png(counts, list(self.names.values()))
 
-        rows = [
-            {
-                **{k: r[k] for k in kept},
-                "predicted": said(yes),
-                **{k: f"{x:.9g}" for k, x in zip(of_class, p)},
-            }
-            for r, p, yes in zip(a.rows, a.probs, a.preds)
-        ]
-        return rows, [*kept, "predicted", *of_class]
-
-
-# ---- parts
-
-
-def _targets(recipe, rows: list[dict], vocab) -> np.ndarray:
-    """(n, c) 1, 0, nan in the order of a bundle's vocab."""
-    at = [recipe.vocab.index(c) if c in recipe.vocab else None for c in vocab]
-    labels = [recipe.targets(r["label"]) for r in rows]
-    return np.array([[math.nan if i is None else y[i] for i in at] for y in labels])
-
-
-def _cell(numbers: dict, spans: dict, key: str, none: str) -> tuple[str, str]:
-    share = key in ("prevalence", "exact")
-    return (percent if share else decimal)(numbers[key], none), span(spans.get(key), share, "")
-
-
-def _rows(
-    header: tuple,  # names of the plain columns, then of those with an interval
-    rows: list,  # (plain cells, (value, interval) cells)
-) -> list[str]:
-    """A line a row; an interval stands in a column of its own."""
-    if not rows:
-        return []
-    plain = len(header) - len(rows[0][1])
-    wide = any(interval for _, cells in rows for _, interval in cells)
-
-    def of(cells):
-        return [x for cell in cells for x in cell[: 1 + wide]]
-
-    return table(
-        [
-            (*header[:plain], *of([(name, "95 %") for name in header[plain:]])),
-            *((*first, *of(cells)) for first, cells in rows),
-        ]
-    )
-
-
-def _notes(metrics: dict, names: dict, sources) -> list[str]:
-    per_class, notes = metrics["per_class"].items(), []
-
-    def add(says, found):
-        if found:
-            notes.append(says.format(", ".join(found)))
-
-    add(
-        f"Some labels are unknown and count nowhere: of {metrics['n']:,} images, those in which a finding is known are "
-        "{}.",
-        [f"{names[c]} {m['n']:,}" for c, m in per_class if m["unknown"]],
-    )
-    add(
-        f"Validation fixed no threshold for {{}}: answered from {UNSET} on.",
-        [names[c] for c, m in per_class if not m["fixed"]],
-    )
-    add(
-        f"Fewer than {FEW} images here have {{}}: these numbers say little, yet the macro averages hang on each as on "
-        "any other; a resample without such a finding averages the rest.",
-        [f"{names[c]} ({m['support']})" for c, m in per_class if m["support"] < FEW],
-    )
-    if len(set(sources)) == 1:
-        notes.append(
-            "All images come from one source: the source-only floor ranks none above another, and its F1 is "
-            "that of answering each finding everywhere."
-        )
-    return notes
+    def prediction_table(self) -> tuple[list[Row], list[str]]:
+        """Return the rows and columns of predictions.csv."""
+        vocab = list(self.names)
+        predicted = []
+        for answers in self.predictions.preds:
+            found = [slug for slug, yes in zip(vocab, answers) if yes]
+            predicted.append("|".join(found) or NONE)
+        return self.predictions.table(vocab, predicted)

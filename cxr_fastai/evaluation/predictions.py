@@ -1,58 +1,74 @@
-"""What a report is counted from, and what its reader must know of it: answers, identities, notes. Bundle, Manifest and
-split in, plain words and rows of text out; counts nothing, writes no file.
+"""What a bundle predicted for the images of a split, and what was evaluated on what.
+
+Bundle, Manifest and arrays in; rows of predictions.csv and identities out. Counts nothing, writes
+no file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-__all__ = ["Answers", "notes_of", "facts_of"]
+from cxr_fastai.manifest import Manifest
+
+if TYPE_CHECKING:
+    from cxr_fastai.bundle.bundle import Bundle
+
+__all__ = ["Predictions", "Row", "identities"]
+
+Row: TypeAlias = "dict[str, str]"  # of a manifest or of predictions.csv, by column
+
+KEPT_COLUMNS = ("path", "source", "group", "label")  # of a manifest's row, in predictions.csv
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What a bundle answered to the images of a split."""
+class Predictions:
+    """What a bundle predicted for the images of a split."""
 
-    rows: list[dict]  # of the manifest, one an image
-    targs: np.ndarray  # (n,) true classes, as indices into vocab
+    rows: list[Row]  # of the manifest, one an image
+    targs: np.ndarray  # (n,) true classes, as indices into vocab; or (n, c) 1, 0, nan unknown
     probs: np.ndarray  # (n, c)
-    preds: np.ndarray  # (n,) answered classes
+    preds: np.ndarray  # (n,) answered classes, as indices into vocab; or (n, c) bool
 
-    def table(self, vocab: list[str]) -> tuple[list[dict], list[str]]:
-        """Rows and columns of predictions.csv. 9 digits give back every float32: metrics can be computed again from it."""
-        kept, of_class = ["path", "source", "group", "label"], [f"p_{c}" for c in vocab]
-        rows = [
-            {
-                **{k: r[k] for k in kept},
-                "predicted": vocab[int(i)],
-                **{k: f"{x:.9g}" for k, x in zip(of_class, p)},
-            }
-            for r, p, i in zip(self.rows, self.probs, self.preds)
-        ]
-        return rows, [*kept, "predicted", *of_class]
+    @property
+    def sources(self) -> list[str]:
+        """The source of each image."""
+        return [row["source"] for row in self.rows]
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of each image: what its patient's, or its radiograph's, images share."""
+        return [row["group"] for row in self.rows]
+
+    def table(
+        self,
+        vocab: Sequence[str],  # (c,)
+        predicted: Sequence[str],  # (n,) the answers, as a manifest's label has them
+    ) -> tuple[list[Row], list[str]]:
+        """Return the rows and columns of predictions.csv.
+
+        9 digits give back every float32: metrics can be computed again from it.
+        """
+        prob_columns = [f"p_{slug}" for slug in vocab]
+        rows = []
+        for row, probs, answer in zip(self.rows, self.probs, predicted):
+            line = {column: row[column] for column in KEPT_COLUMNS}
+            line["predicted"] = answer
+            line.update(zip(prob_columns, [f"{prob:.9g}" for prob in probs]))
+            rows.append(line)
+        return rows, [*KEPT_COLUMNS, "predicted", *prob_columns]
 
 
-def notes_of(bundle, data, split: str) -> list[str]:
-    """What a reader must know of the split beside any numbers of it."""
-    if bundle.meta["manifest_sha256"] != data.sha256:
-        return []  # rows.rows_for has said what is known
-    if split == "train":
-        return [
-            "The model was trained on these images: the numbers do not tell how it does on new ones."
-        ]
-    return (
-        ["The validation split steers training; judge the model by its test split."]
-        if split == "valid"
-        else []
-    )
-
-
-def facts_of(bundle, data) -> dict[str, str]:
-    """What was evaluated on what; identities, and no paths of this machine."""
+def identities(
+    bundle: Bundle,
+    data: Manifest,
+) -> dict[str, str]:
+    """Say what was evaluated on what, without paths of this machine."""
     meta = bundle.meta
-    facts = {
+    found = {
         "network": meta["arch"],
         "weights (SHA-256)": meta.get("weights_sha256"),
         "trained for recipe": meta["recipe"]["name"],
@@ -60,4 +76,4 @@ def facts_of(bundle, data) -> dict[str, str]:
         "images curated for recipe": data.recipe.name,
         "images of manifest (SHA-256)": data.sha256,
     }
-    return {k: str(v) for k, v in facts.items() if v}
+    return {name: str(value) for name, value in found.items() if value}

@@ -16,7 +16,7 @@ from cxr_fastai.recipes import Recipe
 from cxr_fastai.reporting.text import count
 
 if TYPE_CHECKING:
-    from cxr_fastai.bundle.store import Bundle
+    from cxr_fastai.bundle.bundle import Bundle
 
 __all__ = ["Selection", "select_rows"]
 
@@ -134,7 +134,7 @@ def _relabel(selection: Selection, recipe: Recipe) -> Selection:
     n_own_label = 0
     for row in selection.rows:
         label, _ = recipe.label(row["source"], _findings(row["findings"]), stated[row["source"]])
-        if not label and row["label"] in recipe.labels:
+        if not label and recipe.is_label(row["label"]):
             label = row["label"]
             n_own_label += 1
         if label:

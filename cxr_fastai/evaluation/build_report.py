@@ -1,0 +1,211 @@
+"""From a bundle's probabilities to a report, for either task.
+
+A bundle, a Manifest, rows of it and (n, c) probabilities in, a Report or a FindingsReport out;
+reads no image, writes no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from cxr_fastai.core import Task
+from cxr_fastai.evaluation.bootstrap import RESAMPLES, Interval, IntervalTree, Resampling
+from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
+from cxr_fastai.evaluation.multi_label_floors import findings_floors
+from cxr_fastai.evaluation.multi_label_intervals import findings_intervals
+from cxr_fastai.evaluation.multi_label_report import FindingsReport
+from cxr_fastai.evaluation.notes import finding_notes, floor_notes, split_notes
+from cxr_fastai.evaluation.predictions import Predictions, Row, identities
+from cxr_fastai.evaluation.single_label import (
+    DecisionMetrics,
+    FloorMetrics,
+    classification_metrics,
+    decision_metrics,
+    floors,
+    positives_and_risk,
+    source_metrics,
+)
+from cxr_fastai.evaluation.single_label_intervals import (
+    classification_intervals,
+    decision_intervals,
+    floor_intervals,
+    source_intervals,
+)
+from cxr_fastai.evaluation.single_label_report import Report
+from cxr_fastai.evaluation.triage import (
+    Triage,
+    triage_intervals,
+    triage_metrics,
+)
+from cxr_fastai.manifest import Manifest
+from cxr_fastai.recipes import Recipe
+
+if TYPE_CHECKING:
+    from cxr_fastai.bundle.bundle import Bundle
+    from cxr_fastai.bundle.meta import Decision
+
+__all__ = ["AnyReport", "build_report", "class_report", "findings_report"]
+
+AnyReport: TypeAlias = "Report | FindingsReport"
+
+
+def build_report(
+    bundle: Bundle,
+    data: Manifest,
+    split: str,
+    rows: list[Row],  # of the manifest, one an image
+    probs: np.ndarray,  # (n, c), of the bundle
+    resamples: int = RESAMPLES,  # draws of the groups
+    seed: int = 0,  # of the draws
+) -> AnyReport:
+    """Count what a bundle answers to the images of `rows`, as its task asks."""
+    if bundle.task is Task.MULTI_LABEL:
+        return findings_report(bundle, data, split, rows, probs, resamples, seed)
+    return class_report(bundle, data, split, rows, probs, resamples, seed)
+
+
+# ---- single-label
+
+
+def class_report(
+    bundle: Bundle,
+    data: Manifest,
+    split: str,
+    rows: list[Row],
+    probs: np.ndarray,  # (n, c), of the bundle
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Report:
+    """Count what a single-label bundle answers to the images of `rows`."""
+    vocab = list(bundle.vocab)
+    targs = np.array([vocab.index(row["label"]) for row in rows])
+    found = Predictions(rows=rows, targs=targs, probs=probs, preds=bundle.answers(probs))
+    fixed: Decision = bundle.meta.get("decision") or {}
+    decision, triage = _decide(found, vocab, fixed)
+    floor = floors(targs, found.sources, vocab)
+    resampling = Resampling(found.groups, resamples, seed)
+    return Report(
+        metrics=classification_metrics(targs, probs, vocab, found.preds),
+        floors=floor,
+        sources=source_metrics(targs, probs, found.sources, vocab, found.preds),
+        n=len(rows),
+        split=split,
+        names=_names(bundle),
+        title=data.recipe.title,
+        notes=[*split_notes(bundle, data, split), *floor_notes(floor)],
+        about=identities(bundle, data),
+        decision=decision,
+        triage=triage,
+        intervals=_class_intervals(resampling, found, vocab, floor, fixed),
+        groups=resampling.n_groups,
+        resamples=resamples,
+        seed=seed,
+        headline_keys=list(data.recipe.metrics),
+        predictions=found,
+    )
+
+
+def _decide(
+    found: Predictions,
+    vocab: Sequence[str],
+    fixed: Decision,
+) -> tuple[DecisionMetrics | None, Triage | None]:
+    """Count the yes or no of a bundle's threshold, and the worklist; None where it has none."""
+    if not fixed:
+        return None, None
+    targs, probs, negative = found.targs, found.probs, fixed["negative"]
+    positive, risk = positives_and_risk(targs, probs, vocab, negative)
+    decision = decision_metrics(targs, probs, vocab, negative, fixed["threshold"])
+    return decision, triage_metrics(positive, risk, found.groups, fixed.get("triage", ()))
+
+
+def _class_intervals(
+    resampling: Resampling,
+    found: Predictions,
+    vocab: Sequence[str],
+    floor: FloorMetrics,
+    fixed: Decision,
+) -> IntervalTree:
+    """Return the intervals of all numbers of a single-label report."""
+    targs, probs, preds = found.targs, found.probs, found.preds
+    metrics = classification_intervals(resampling, targs, probs, vocab, preds)
+    by_source = source_intervals(resampling, targs, preds, found.sources)
+    floor_tree, gain = floor_intervals(resampling, targs, preds, found.sources, vocab, floor)
+    decision: IntervalTree = {}
+    triage: IntervalTree = {}
+    if fixed:
+        negative = fixed["negative"]
+        decision = decision_intervals(resampling, targs, probs, vocab, negative, fixed["threshold"])
+        positive, risk = positives_and_risk(targs, probs, vocab, negative)
+        triage = triage_intervals(resampling, positive, risk, fixed.get("triage", ()))
+    tree: dict[str, Interval | IntervalTree] = {
+        "metrics": metrics,
+        "decision": decision,
+        "triage": triage,
+        "by_source": by_source,
+        "floors": floor_tree,
+        "gain": gain,
+    }
+    return tree
+
+
+# ---- multi-label
+
+
+def findings_report(
+    bundle: Bundle,
+    data: Manifest,
+    split: str,
+    rows: list[Row],
+    probs: np.ndarray,  # (n, c), of the bundle
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> FindingsReport:
+    """Count what a multi-label bundle answers to the images of `rows`.
+
+    A finding that the folder's recipe lacks is unknown.
+    """
+    vocab = list(bundle.vocab)
+    names = _names(bundle)
+    targs = _targets(data.recipe, rows, vocab)
+    found = Predictions(rows=rows, targs=targs, probs=probs, preds=bundle.found(probs))
+    sources, preds = found.sources, found.preds
+    metrics = findings_metrics(targs, probs, vocab, preds, bundle.meta["thresholds"])
+    resampling = Resampling(found.groups, resamples, seed)
+    return FindingsReport(
+        metrics=metrics,
+        floors=findings_floors(targs, sources, vocab),
+        sources=findings_by_source(targs, probs, vocab, preds, sources),
+        n=len(rows),
+        split=split,
+        names=names,
+        predictions=found,
+        title=data.recipe.title,
+        notes=[*split_notes(bundle, data, split), *finding_notes(metrics, names, sources)],
+        about=identities(bundle, data),
+        intervals=findings_intervals(resampling, targs, probs, vocab, preds, sources),
+        groups=resampling.n_groups,
+        resamples=resamples,
+        seed=seed,
+        headline_keys=list(data.recipe.metrics),
+    )
+
+
+def _targets(
+    recipe: Recipe,
+    rows: list[Row],
+    vocab: Sequence[str],
+) -> np.ndarray:  # (n, c) 1 present, 0 absent, nan unknown, in the order of a bundle's vocab
+    of_recipe = np.array([recipe.targets(row["label"]) for row in rows])
+    columns = np.full((len(rows), len(vocab)), np.nan)
+    for i, slug in enumerate(vocab):
+        if slug in recipe.vocab:
+            columns[:, i] = of_recipe[:, recipe.vocab.index(slug)]
+    return columns
+
+
+def _names(bundle: Bundle) -> dict[str, str]:
+    return {slug: bundle.display.get(slug, slug) for slug in bundle.vocab}

@@ -1,0 +1,247 @@
+"""The numbers of single-label answers in each resample, and their intervals.
+
+A Resampling and the arrays of single_label in; arrays of R numbers, nan where undefined, and
+intervals nested as the numbers are out. Never reads files, never picks a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cxr_fastai.evaluation.arrays import (
+    class_answers,
+    class_indices,
+    class_probs,
+    source_names,
+)
+from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, Resampling
+from cxr_fastai.evaluation.shares import decision_shares
+from cxr_fastai.evaluation.single_label import FloorMetrics, positives_and_risk
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = [
+    "MEAN_KEYS",
+    "classification_intervals",
+    "decision_intervals",
+    "floor_intervals",
+    "resampled_decision",
+    "resampled_metrics",
+    "source_intervals",
+]
+
+MEAN_KEYS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+
+
+# ---- answers
+
+
+def resampled_metrics(
+    resampling: Resampling,  # R draws of the groups of these images
+    targs: ArrayLike,  # these as for classification_metrics
+    probs: ArrayLike,
+    vocab: Sequence[str],
+    preds: ArrayLike | None = None,
+) -> dict[str, np.ndarray]:  # MEAN_KEYS: (R,); precision, recall, f1, auroc, prevalence: (R, c)
+    """Count the numbers of `classification_metrics` in each resample, nan where undefined.
+
+    A mean over classes is one over those that have images in the resample; a precision is
+    undefined where a resample never answers the class.
+    """
+    truth, scores, answers = _checked(targs, probs, vocab, preds)
+    is_class = _one_hot(truth, vocab)
+    is_answered = _one_hot(answers, vocab)
+    totals = resampling.totals(np.hstack([is_class, is_answered, is_class & is_answered]))
+    n_class, n_answered, n_right = np.split(totals, 3, axis=1)
+    aurocs = [resampling.aurocs(is_class[:, i], scores[:, i]) for i in range(len(vocab))]
+    auroc = np.stack(aurocs, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        n_images = n_class.sum(1, keepdims=True)
+        recall = n_right / n_class
+        f1 = np.where(n_class > 0, 2 * n_right / (n_class + n_answered), np.nan)
+        return {
+            "accuracy": n_right.sum(1) / n_images[:, 0],
+            "balanced_accuracy": _mean_of_defined(recall),
+            "macro_f1": _mean_of_defined(f1),
+            "macro_auroc": _mean_of_defined(auroc),
+            "precision": n_right / n_answered,
+            "recall": recall,
+            "f1": f1,
+            "auroc": auroc,
+            "prevalence": n_class / n_images,
+        }
+
+
+def classification_intervals(
+    resampling: Resampling,
+    targs: ArrayLike,
+    probs: ArrayLike,
+    vocab: Sequence[str],
+    preds: ArrayLike | None = None,
+) -> IntervalTree:
+    """Return the intervals of the numbers of `classification_metrics`, nested as they are."""
+    truth, scores, answers = _checked(targs, probs, vocab, preds)
+    numbers = resampled_metrics(resampling, truth, scores, vocab, answers)
+    per_class: dict[str, IntervalTree] = {}
+    for i, slug in enumerate(vocab):
+        own = {key: values[:, i] for key, values in numbers.items() if key not in MEAN_KEYS}
+        per_class[slug] = _class_intervals(resampling, own, truth == i, answers == i)
+    means = {key: resampling.interval(numbers[key]) for key in MEAN_KEYS}
+    return {**means, "per_class": per_class}
+
+
+def _class_intervals(
+    resampling: Resampling,
+    numbers: dict[str, np.ndarray],  # each (R,)
+    is_class: np.ndarray,  # (n,) bool
+    is_answered: np.ndarray,  # (n,) bool
+) -> IntervalTree:
+    sides: dict[str, list[np.ndarray]] = {  # the images that each number rests on
+        "precision": [is_answered],
+        "recall": [is_class],
+        "f1": [is_class],
+        "auroc": [is_class, ~is_class],
+        "prevalence": [],
+    }
+    return {key: resampling.interval(numbers[key], *images) for key, images in sides.items()}
+
+
+# ---- the yes or no that a bundle's threshold decides
+
+
+def resampled_decision(
+    resampling: Resampling,
+    targs: ArrayLike,  # these as for decision_metrics
+    probs: ArrayLike,
+    vocab: Sequence[str],
+    negative: str,
+    threshold: float,
+) -> dict[str, np.ndarray]:
+    """Count auroc and all shares of a yes or no in each resample, (R,), nan where undefined."""
+    positive, risk = positives_and_risk(targs, probs, vocab, negative)
+    numbers = {"auroc": resampling.aurocs(positive, risk)}
+    for name, share in decision_shares(positive, risk >= threshold).items():
+        numbers[name] = share.resampled(resampling)
+    return numbers
+
+
+def decision_intervals(
+    resampling: Resampling,
+    targs: ArrayLike,
+    probs: ArrayLike,
+    vocab: Sequence[str],
+    negative: str,
+    threshold: float,
+) -> IntervalTree:
+    """Return the intervals of the numbers of `decision_metrics`."""
+    positive, risk = positives_and_risk(targs, probs, vocab, negative)
+    auroc = resampling.aurocs(positive, risk)
+    intervals = {"auroc": resampling.interval(auroc, positive, ~positive)}
+    for name, share in decision_shares(positive, risk >= threshold).items():
+        intervals[name] = share.interval(resampling)
+    return intervals
+
+
+# ---- floors
+
+
+def floor_intervals(
+    resampling: Resampling,
+    targs: ArrayLike,  # these as for floors
+    preds: ArrayLike,  # (n,) the answers that are judged
+    sources: Iterable[object],
+    vocab: Sequence[str],
+    floors: FloorMetrics,  # of `floors`: its answers stay as they are, in every resample
+) -> tuple[IntervalTree, Interval]:  # as in `floors`; of the accuracy above the source-only one
+    """Return the intervals of the floors, and of what the answers gain over the source-only one.
+
+    The gain is paired: counted in the same resamples.
+    """
+    truth = class_indices(targs, vocab)
+    slugs = list(vocab)
+    class_of_source = floors["source_only"]["answers"]
+    majority = slugs.index(floors["majority"]["label"])
+    by_source = [slugs.index(class_of_source[s]) for s in source_names(sources, len(truth))]
+    majority_scores = _resampled_scores(resampling, truth, np.full_like(truth, majority), slugs)
+    source_scores = _resampled_scores(resampling, truth, np.array(by_source), slugs)
+    gain = resampling.shares(np.asarray(preds) == truth) - source_scores["accuracy"]
+    intervals = {
+        "majority": {key: resampling.interval(x) for key, x in majority_scores.items()},
+        "source_only": {key: resampling.interval(x) for key, x in source_scores.items()},
+    }
+    return intervals, resampling.interval(gain)
+
+
+def _resampled_scores(
+    resampling: Resampling,
+    truth: np.ndarray,
+    answers: np.ndarray,
+    vocab: Sequence[str],
+) -> dict[str, np.ndarray]:
+    is_class = _one_hot(truth, vocab)
+    right = answers == truth
+    recall = resampling.shares(is_class & right[:, None], is_class)
+    return {
+        "accuracy": resampling.shares(right),
+        "balanced_accuracy": _mean_of_defined(recall),
+    }
+
+
+# ---- each source
+
+
+def source_intervals(
+    resampling: Resampling,
+    targs: ArrayLike,
+    preds: ArrayLike,
+    sources: Iterable[object],
+) -> IntervalTree:
+    """Return the intervals of the accuracy within each source, and of its commonest class."""
+    truth = np.asarray(targs)
+    names = source_names(sources, len(truth))
+    slugs = sorted(set(names))
+    is_own = np.stack([names == source for source in slugs], axis=1)
+    is_commonest = np.stack([truth == np.bincount(truth[own]).argmax() for own in is_own.T], axis=1)
+    is_right = (np.asarray(preds) == truth)[:, None]
+    accuracy = resampling.shares(is_own & is_right, is_own)
+    floor = resampling.shares(is_own & is_commonest, is_own)
+    intervals: dict[str, IntervalTree] = {}
+    for i, source in enumerate(slugs):
+        intervals[source] = {
+            "accuracy": resampling.interval(accuracy[:, i], is_own[:, i]),
+            "floor": resampling.interval(floor[:, i], is_own[:, i]),
+        }
+    return intervals
+
+
+# ---- parts
+
+
+def _checked(
+    targs: ArrayLike,
+    probs: ArrayLike,
+    vocab: Sequence[str],
+    preds: ArrayLike | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return true classes, probabilities and answers."""
+    truth = class_indices(targs, vocab)
+    scores = class_probs(probs, len(truth), vocab)
+    return truth, scores, class_answers(preds, scores)
+
+
+def _one_hot(classes: np.ndarray, vocab: Sequence[str]) -> np.ndarray:
+    """(n,) indices -> (n, c) bool."""
+    return classes[:, None] == np.arange(len(vocab))
+
+
+def _mean_of_defined(
+    values: np.ndarray,  # (R, c)
+) -> np.ndarray:  # (R,)
+    """Mean over the columns that are defined; nan where none is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(1) / known.sum(1)

@@ -1,0 +1,340 @@
+"""What `evaluate` says of a single-label bundle.
+
+Its predictions and a manifest's rows in, a Report out: text, a page, a picture, strict JSON;
+answers no image itself, writes no file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from cxr_fastai.evaluation.bootstrap import (
+    Interval,
+    IntervalTree,
+    ResampledNumber,
+    Resampling,
+    collect_resampled,
+    find_interval,
+    includes_zero,
+)
+from cxr_fastai.evaluation.cells import (
+    Cell,
+    TableRow,
+    cell,
+    interval_text,
+    number_text,
+    stacked_table,
+)
+from cxr_fastai.evaluation.plots import confusion_png
+from cxr_fastai.evaluation.predictions import Predictions, Row
+from cxr_fastai.evaluation.single_label import (
+    ClassificationMetrics,
+    DecisionMetrics,
+    FloorMetrics,
+    SourceMetrics,
+)
+from cxr_fastai.evaluation.single_label_intervals import (
+    MEAN_KEYS,
+    resampled_decision,
+    resampled_metrics,
+)
+from cxr_fastai.evaluation.triage import Triage
+from cxr_fastai.evaluation.triage_words import triage_rows, triage_words
+from cxr_fastai.reporting.html import data_uri, render
+from cxr_fastai.reporting.text import count, interval_words, span, table, with_span, wrap
+
+__all__ = ["NOT_ABOVE", "Report"]
+
+HEADLINE = {  # key of metrics: its name, what it means; the order is that of recipes.METRICS
+    "accuracy": ("accuracy", "Share of the images that were answered right."),
+    "balanced_accuracy": (
+        "balanced accuracy",
+        "Mean recall of the classes that have images: a rare class counts as much as a common one.",
+    ),
+    "macro_f1": ("macro F1", "Mean F1 of the classes that have images; 1 is perfect."),
+    "macro_auroc": (
+        "macro AUROC",
+        "Mean over the classes of the chance that an image of the class gets a higher probability "
+        "for it than an image of another class; 0.5 is guessing.",
+    ),
+}
+DECISION_KEYS = ("auroc", "accuracy", "sensitivity", "specificity", "ppv", "npv", "prevalence")
+CAPITALS = {"auroc": "AUROC", "ppv": "PPV", "npv": "NPV"}  # the others are called as their keys
+CLASS_KEYS = ("prevalence", "precision", "recall", "f1", "auroc")
+COMPARED_DECISION_KEYS = ("auroc", "sensitivity", "specificity")
+NOT_ABOVE = (
+    "not above the source-only floor: a model that only recognises the source would do as well"
+)
+DOUBT = ": the interval includes 0, with other patients there may be no gain"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `evaluate` found of a single-label bundle.
+
+    Prints as a table, shows as html in a notebook.
+    """
+
+    metrics: ClassificationMetrics
+    floors: FloorMetrics
+    sources: dict[str, SourceMetrics]
+    n: int  # images
+    split: str
+    names: dict[str, str]  # class slug -> name to show, in vocab order
+    title: str = ""  # of the folder's recipe
+    notes: list[str] = field(default_factory=list)  # what a reader must know beside the numbers
+    about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
+    decision: DecisionMetrics | None = None  # where the bundle decides by a threshold
+    triage: Triage | None = None  # likewise
+    intervals: IntervalTree = field(default_factory=dict)  # nested as in to_dict; and gain
+    groups: int = 0  # patients, or radiographs of unknown ones: what the intervals resample
+    resamples: int = 0
+    seed: int = 0
+    headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
+    predictions: Predictions | None = field(default=None, repr=False, compare=False)
+
+    picture = "confusion.png"  # what a file of to_png is called
+
+    # ---- what it says
+
+    @property
+    def above_floor(self) -> bool:
+        """Whether more images are answered right than the source-only floor answers right."""
+        return self._gain > 0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval of the gain over the source-only floor lies above 0."""
+        limits = find_interval(self.intervals, "gain")
+        return self.above_floor and limits is not None and limits[0] > 0
+
+    @property
+    def _gain(self) -> int:
+        """Images answered right beyond what the source-only floor answers right."""
+        floor = self.floors["source_only"]["accuracy"]
+        return round((self.metrics["accuracy"] - floor) * self.n)
+
+    @property
+    def verdict(self) -> str:
+        """Accuracy beside the source-only floor, in words."""
+        limits = find_interval(self.intervals, "gain")
+        points = f"{100 * self._gain / self.n:.1f} points"
+        if self.above_floor:
+            details = [f"{self._gain:,} of {count(self.n, 'image')}", *_interval_clause(limits)]
+            doubt = DOUBT if includes_zero(limits) else ""
+            return f"above the source-only floor by {points} ({'; '.join(details)}){doubt}"
+        if limits is None:
+            return NOT_ABOVE
+        details = [points, *_interval_clause(limits)]
+        if includes_zero(limits):
+            details.append("which includes 0")
+        return f"{NOT_ABOVE} ({', '.join(details)})"
+
+    @property
+    def summary(self) -> str:
+        """Split, images, classes that have images, sources."""
+        n_classes = sum(numbers["support"] > 0 for numbers in self.metrics["per_class"].values())
+        counts = [
+            count(self.n, "image"),
+            count(n_classes, "class", "classes"),
+            count(len(self.sources), "source"),
+        ]
+        return f"{self.split} split: {', '.join(counts)}"
+
+    @property
+    def interval_words(self) -> str:
+        """What the intervals are; empty where there are none."""
+        return interval_words(self.groups, self.resamples) if self.resamples else ""
+
+    @property
+    def positive(self) -> str:
+        """What a yes of the decision means; empty where the bundle decides nothing."""
+        return f"not {self.names[self.decision['negative']]}" if self.decision else ""
+
+    # ---- rows of its tables
+
+    def headline(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, str, list[Cell]]]:  # name, meaning, model and the two floors
+        """Return each headline number beside its majority floor and its source-only floor."""
+        rows = []
+        for key in self.headline_keys or HEADLINE:
+            name, meaning = HEADLINE[key]
+            limits = find_interval(self.intervals, "metrics", key)
+            cells = [
+                cell(self.metrics, key, limits, none),
+                self._floor_cell("majority", key, none),
+                self._floor_cell("source_only", key, none),
+            ]
+            rows.append((name, meaning, cells))
+        return rows
+
+    def _floor_cell(self, floor: str, key: str, none: str) -> Cell:
+        numbers = self.floors["majority"] if floor == "majority" else self.floors["source_only"]
+        return cell(numbers, key, find_interval(self.intervals, "floors", floor, key), none)
+
+    def decision_rows(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, str, str, str]]:  # name, value, interval, of how many images
+        """Return the yes or no that the bundle's threshold decides; empty where it has none."""
+        if not self.decision:
+            return []
+        rows = []
+        for key in DECISION_KEYS:
+            value = cast("float | None", self.decision.get(key))
+            limits = find_interval(self.intervals, "decision", key)
+            rows.append(
+                (
+                    CAPITALS.get(key, key),
+                    number_text(value, key, none),
+                    interval_text(limits, key, none),
+                    f"{self.decision['of'][key]:,}",
+                )
+            )
+        return rows
+
+    def class_rows(
+        self,
+        none: str = "-",
+    ) -> list[tuple[str, int, list[Cell]]]:  # slug, images, CLASS_KEYS
+        """Return the numbers of each class."""
+        rows = []
+        for slug, numbers in self.metrics["per_class"].items():
+            cells = []
+            for key in CLASS_KEYS:
+                limits = find_interval(self.intervals, "metrics", "per_class", slug, key)
+                cells.append(cell(numbers, key, limits, none))
+            rows.append((slug, numbers["support"], cells))
+        return rows
+
+    def triage_words(self) -> list[tuple[bool, str]]:
+        """Return sentences of the worklist, each with whether all is as it should be."""
+        if not self.triage:
+            return []
+        return triage_words(self.triage, self._triage_intervals, self.positive, self.n)
+
+    def triage_rows(self, none: str = "-") -> list[tuple[str, ...]]:
+        """Return the table of the worklist's thresholds; empty where none was fixed."""
+        if not self.triage:
+            return []
+        return triage_rows(self.triage, self._triage_intervals, none)
+
+    @property
+    def _triage_intervals(self) -> IntervalTree:
+        return cast("IntervalTree", self.intervals.get("triage", {}))
+
+    def resampled_numbers(
+        self,
+        resampling: Resampling,  # of the groups of these images
+    ) -> dict[str, ResampledNumber]:
+        """Return what can be told beside other models on the same images, by key."""
+        if self.predictions is None:
+            return {}
+        targs, probs = self.predictions.targs, self.predictions.probs
+        vocab = list(self.names)
+        counted = resampled_metrics(resampling, targs, probs, vocab, self.predictions.preds)
+        intervals = cast("IntervalTree", self.intervals["metrics"])
+        found = collect_resampled(MEAN_KEYS, self.metrics, intervals, counted)
+        if self.decision:
+            negative, threshold = self.decision["negative"], self.decision["threshold"]
+            counted = resampled_decision(resampling, targs, probs, vocab, negative, threshold)
+            intervals = cast("IntervalTree", self.intervals["decision"])
+            keys = COMPARED_DECISION_KEYS
+            found.update(collect_resampled(keys, self.decision, intervals, counted))
+        return found
+
+    # ---- forms
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, as strict JSON.
+
+        `vocab` is the order of the rows and columns of `confusion`.
+        """
+        return {
+            "split": self.split,
+            "n": self.n,
+            "vocab": list(self.names),
+            "names": self.names,
+            "title": self.title,
+            "metrics": self.metrics,
+            "decision": self.decision or {},
+            "triage": self.triage or {},
+            "floors": self.floors,
+            "by_source": self.sources,
+            "above_source_only_floor": self.above_floor,
+            "intervals": self.intervals,
+            "groups": self.groups,
+            "resamples": self.resamples,
+            "seed": self.seed,
+            "notes": self.notes,
+            "about": self.about,
+        }
+
+    def __str__(self) -> str:
+        parts = [
+            [self.summary],
+            self._headline_text(),
+            [f"Accuracy is {self.verdict}.", *self.notes],
+            self._decision_text(),
+            self._triage_text(),
+            self._class_text(),
+            wrap(self.interval_words),
+        ]
+        return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+    def _headline_text(self) -> list[str]:
+        rows = [("", "model", "majority floor", "source-only floor")]
+        for name, _, (model, majority, source_only) in self.headline():
+            rows.append((name, with_span(*model), with_span(*majority), with_span(*source_only)))
+        return table(rows)
+
+    def _decision_text(self) -> list[str]:
+        if not self.decision:
+            return []
+        yes = f"{self.positive}, from {self.decision['threshold']:.3f} on"
+        return table([(yes, "value", "95 % interval", "of n"), *self.decision_rows()])
+
+    def _triage_text(self) -> list[str]:
+        lines: list[str] = []
+        for _, sentence in self.triage_words():
+            lines.extend(wrap(sentence))
+        rows = self.triage_rows()
+        if lines and rows:
+            lines.extend(["", *table(rows)])
+        return lines
+
+    def _class_text(self) -> list[str]:
+        header = ("class", "n", "prevalence", "precision", "recall", "F1", "AUROC")
+        rows = []
+        for slug, n, cells in self.class_rows():
+            rows.append(TableRow((self.names[slug], f"{n:,}"), cells))
+        return stacked_table(header, rows)
+
+    def to_html(
+        self,
+        page: bool = True,  # a whole page with the confusion matrix; False: the tables alone
+    ) -> str:
+        """Return self-contained html: inline style, pictures inside, no script, nothing fetched."""
+        png = data_uri(self.to_png()) if page else ""
+        return render("evaluation", "report.html", page=page, r=self, about=self.about, png=png)
+
+    def _repr_html_(self) -> str:
+        return self.to_html(page=False)
+
+    def to_png(self) -> bytes:
+        """Draw which classes are taken for which."""
+        return confusion_png(self.metrics["confusion"], list(self.names.values()), self.summary)
+
+    def prediction_table(self) -> tuple[list[Row], list[str]]:
+        """Return the rows and columns of predictions.csv; none where no answers are held."""
+        if self.predictions is None:
+            return [], []
+        vocab = list(self.names)
+        return self.predictions.table(vocab, [vocab[int(i)] for i in self.predictions.preds])
+
+
+def _interval_clause(limits: Interval) -> list[str]:
+    return [f"95 % interval {span(limits)}"] if limits else []

@@ -1,0 +1,146 @@
+"""What a worklist is worth, in words: rows of a table and sentences.
+
+The numbers of triage and their intervals in, text out; counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, cast
+
+from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, find_interval
+from cxr_fastai.evaluation.triage import Triage, TriageAt, part_images
+from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
+
+__all__ = ["triage_rows", "triage_words"]
+
+SHARE_NAMES = {
+    "removed": "work removed",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "npv": "NPV",
+}
+
+Column: TypeAlias = "tuple[TriageAt, IntervalTree]"  # the numbers of a threshold, their intervals
+
+
+def triage_rows(
+    found: Triage,
+    intervals: IntervalTree,  # of triage_intervals; may be empty
+    none: str = "-",
+) -> list[tuple[str, ...]]:  # empty where no threshold was fixed
+    """Return the header, then a row a number with a column an asked sensitivity."""
+    columns = _columns(found, intervals)
+    if not columns:
+        return []
+    asked = [_short_percent(at["asked_sensitivity"]) for at, _ in columns]
+    thresholds = [decimal(at["threshold"]) for at, _ in columns]
+    rows = [("asked sensitivity", *asked), ("laid aside below", *thresholds)]
+    for key, name in SHARE_NAMES.items():
+        shares = [_share(at, find_interval(limits, key), key, none) for at, limits in columns]
+        rows.append((name, *shares))
+    missed = [_missed(at, find_interval(limits, "missed")) for at, limits in columns]
+    rows.append(("missed", *missed))
+    for prevalence in found["at"][0]["npv_at"]:
+        name = f"NPV at a prevalence of {_short_percent(float(prevalence))}"
+        rows.append((name, *[_npv_cell(column, prevalence, none) for column in columns]))
+    return rows
+
+
+def _columns(found: Triage, intervals: IntervalTree) -> list[Column]:
+    limits = cast("list[IntervalTree]", intervals.get("at")) or [{} for _ in found["at"]]
+    return list(zip(found["at"], limits))
+
+
+def _share(numbers: Mapping[str, object], limits: Interval, key: str, none: str) -> str:
+    value = cast("float | None", numbers[key])
+    return with_span(percent(value, none), span(limits, none=""))
+
+
+def _npv_cell(column: Column, prevalence: str, none: str) -> str:
+    at, limits = column
+    return _share(at["npv_at"], find_interval(limits, "npv_at", prevalence), prevalence, none)
+
+
+def _missed(at: TriageAt, limits: Interval) -> str:
+    ends = [f"{images:,.0f}" for images in limits or ()]
+    return with_span(f"{at['missed']:,} of {at['positives']:,}", " to ".join(ends))
+
+
+# ---- sentences
+
+
+def triage_words(
+    found: Triage,
+    intervals: IntervalTree,  # of triage_intervals; may be empty
+    positive: str,  # name of the positive: not Normal
+    n_images: int,
+) -> list[tuple[bool, str]]:  # (whether all is as it should be, a sentence)
+    """Say how early the positive come, and whether each threshold keeps its sensitivity."""
+    if not found["positives"]:
+        return []
+    sentences = [(True, _early_words(found, intervals, positive, n_images))]
+    for at, limits in _columns(found, intervals):
+        kept = find_interval(limits, "sensitivity")
+        sentences.append(_threshold_words(at, kept, found["positive_groups"]))
+    return sentences
+
+
+def _early_words(
+    found: Triage,
+    intervals: IntervalTree,
+    positive: str,
+    n_images: int,
+) -> str:
+    clauses = []
+    in_random_order = []
+    for part, value in found["worklist"].items():
+        limits = find_interval(intervals, "worklist", part)
+        held = with_span(percent(value), span(limits, none=""))
+        first = f"the first {_short_percent(float(part))} of the worklist hold {held}"
+        clauses.append(f"{first}, at best {percent(found['best'][part])}")
+        images = int(part_images(float(part), n_images))
+        in_random_order.append(_short_percent(round(images / n_images, 3)))
+    return (
+        f"Of those who are {positive}, {'; '.join(clauses)}. "
+        f"In random order it is {' and '.join(in_random_order)}."
+    )
+
+
+def _threshold_words(
+    at: TriageAt,
+    limits: Interval,  # of the sensitivity
+    positive_groups: int,
+) -> tuple[bool, str]:
+    asked = at["asked_sensitivity"]
+    sensitivity = at["sensitivity"] or 0.0  # defined: there are positives
+    here = with_span(percent(sensitivity), span(limits, none=""))
+    fixed = f"The threshold that validation fixed for a sensitivity of {_short_percent(asked)}"
+    if sensitivity < asked:
+        return False, f"{fixed} does not keep it here: {here}{_hope(asked, limits)}."
+    if not at["missed"]:
+        elsewhere = percent(min(1, 3 / positive_groups))  # the rule of three
+        groups = count(positive_groups, "group")
+        doubt = f"; none missed in {groups} still allows about {elsewhere} elsewhere"
+        return True, f"{fixed} keeps it here: {here}{doubt}."
+    return True, f"{fixed} keeps it here: {here}{_doubt(asked, limits)}."
+
+
+def _hope(asked: float, limits: Interval) -> str:
+    """Say how far below the asked sensitivity the interval lies; nothing without one."""
+    if limits is None:
+        return ""
+    if limits[1] < asked:
+        return ", all of the interval below it"
+    return ", though the interval reaches it"
+
+
+def _doubt(asked: float, limits: Interval) -> str:
+    if limits is None or limits[0] >= asked:
+        return ""
+    return ", though the interval reaches below it"
+
+
+def _short_percent(share: float) -> str:
+    """Return a share with as few digits as it needs: 98 %, 99.5 %."""
+    return f"{100 * share:g} %"
