@@ -1,7 +1,8 @@
 """Find the copies in any folders of images, curated or not.
 
-Folders and files -> what was Found, and on request its tables and gallery. It reads images and changes
-none. What was decoded and compared before is remembered, so that a second run looks at what is new.
+Folders and files -> what was Found, and on request its tables and gallery. It reads images and
+changes none. What was decoded and compared before is remembered, so that a second run looks at what
+is new.
 """
 
 from __future__ import annotations
@@ -129,8 +130,8 @@ class Found:
         old = f", {self.old} of them old" if self.old else ""
         return (
             f"{self.images} images{old}: {len(self.groups)} radiographs with copies, "
-            f"{kinds.total()} copies ({kinds['bytes']} equal bytes, {kinds['pixels']} equal pixels, "
-            f"{kinds['near']} altered)"
+            f"{kinds.total()} copies ({kinds['bytes']} equal bytes, "
+            f"{kinds['pixels']} equal pixels, {kinds['near']} altered)"
         )
 
     def __repr__(self) -> str:
@@ -146,8 +147,8 @@ def find_duplicates(
 ) -> pd.DataFrame:
     """Return the copies among images as a DataFrame, a row an image.
 
-    Its columns are group, path, source, kind (bytes | pixels | near), score, transform, kept, label.
-    Raises `UsageError` where there is no image.
+    Its columns are group, path, source, kind (bytes | pixels | near), score, transform, kept and
+    label. Raises `UsageError` where there is no image.
     """
     return find(paths, against, workers, engine, progress).df
 

@@ -1,10 +1,13 @@
-"""What makes a radiograph recognisable: hashes of its bytes, its pixels and its look, and its local features.
-Reads files, returns Fingerprints.
+"""What makes a radiograph recognisable: hashes of its bytes, its pixels and its look, its features.
+
+A file, or an image in one -> a Fingerprint, or an Unreadable that says why there is none. It writes
+nothing and raises nothing for an image that cannot be read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -14,17 +17,23 @@ from PIL import Image
 
 from cxr_fastai.core import ImageRejected, one_line
 from cxr_fastai.curation.copies.features import extract
+from cxr_fastai.curation.sources.item import PlaceInFile
 from cxr_fastai.curation.sources.tfrecord import Place, image_bytes
 from cxr_fastai.images import read
 
-__all__ = ["Fingerprint", "Unreadable", "fingerprint", "pixel_sha256", "phash"]
+__all__ = ["Fingerprint", "Unreadable", "fingerprint", "pixel_sha256", "phash", "source_bytes"]
 
-SIDE = 64  # pixels: what a phash is computed from has one to two times as many a side
+StrPath = str | os.PathLike[str]
+
+PHASH_SIDE = 64  # pixels: what a phash is computed from has one to two times as many a side
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    sha256: str  # of the file's bytes; of an array's row or an image in a shard, of its own bytes
+    """What an image is recognised by."""
+
+    # of the file's bytes; of an array's row or an image in a shard, of its own bytes
+    sha256: str
     pixel_sha256: str  # of width, height and the decoded pixels
     phash: str  # 64 bits as 16 hex digits
     width: int  # px, upright
@@ -34,13 +43,16 @@ class Fingerprint:
     brightness: float = 0.0  # mean gray, 0-255
     sketch: bytes = field(default=b"", repr=False)  # Features, packed; empty: none were asked for
 
-    def __post_init__(self):  # JSON gives a list back
+    def __post_init__(self) -> None:
+        # JSON gives a list back
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    sha256: str
+    """Why an image has no fingerprint."""
+
+    sha256: str  # of its bytes, or '' where they cannot be read
     reason: str  # a code of images.REASONS
     message: str
 
@@ -48,18 +60,27 @@ class Unreadable:
 def pixel_sha256(
     pixels: np.ndarray,  # (height, width) uint8
 ) -> str:
-    """SHA-256 of size and pixels: equal for the same picture in any container."""
-    h = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}:".encode())
-    h.update(np.ascontiguousarray(pixels).data)
-    return h.hexdigest()
+    """Return the SHA-256 of size and pixels: equal for the same picture in any container."""
+    height, width = pixels.shape
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+# ---- the perceptual hash
 
 
 @lru_cache(maxsize=512)
 def _cosines(side: int, cell: int) -> np.ndarray:
-    """(8, cells) lowest DCT-II basis of `side` pixels, averaged `cell` by `cell`; the last cell may be narrower."""
+    """Return (8, cells): the lowest DCT-II basis of `side` pixels, averaged `cell` by `cell`.
+
+    The last cell may be narrower.
+    """
     edges = np.append(np.arange(0, side, cell), side)
-    centres, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
-    waves = np.cos(np.pi * np.arange(8)[:, None] * centres / side) * widths / side
+    centres = (edges[1:] + edges[:-1]) / 2
+    widths = np.diff(edges)
+    frequencies = np.arange(8)[:, None]
+    waves = np.cos(np.pi * frequencies * centres / side) * widths / side
     waves[0] /= np.sqrt(2)
     return waves
 
@@ -67,49 +88,70 @@ def _cosines(side: int, cell: int) -> np.ndarray:
 def phash(
     pixels: np.ndarray,  # (height, width) uint8
 ) -> str:
-    """64-bit perceptual hash as 16 hex digits: signs of the 8x8 lowest DCT-II coefficients against their median (Zauner
-    2010). It finds resized copies; it cannot tell two chests apart on its own.
-    ImageHash takes the DCT of a 32 px thumbnail; here cells of pixels are averaged, and the DCT knows where they lie.
-    On 7,864 real radiographs the two differ by 0.46 of 64 bits (6 at most). This one takes a fifth of the time, and
-    177 resized copies are nearer by it: 0.31 bits apart against 0.44.
+    """Return a 64-bit perceptual hash as 16 hex digits.
+
+    It is the signs of the 8x8 lowest DCT-II coefficients against their median (Zauner 2010). It
+    finds resized copies; it cannot tell two chests apart on its own.
+    ImageHash takes the DCT of a 32 px thumbnail; here cells of pixels are averaged, and the DCT
+    knows where they lie. On 7,864 real radiographs the two differ by 0.46 of 64 bits (6 at most).
+    This one takes a fifth of the time, and 177 resized copies are nearer by it: 0.31 bits apart
+    against 0.44.
     """
-    h, w = pixels.shape
-    y, x = max(h // SIDE, 1), max(w // SIDE, 1)
-    image = Image.frombuffer(
-        "L", (w, h), np.ascontiguousarray(pixels), "raw", "L", 0, 1
-    )  # copies nothing
-    cells = image.reduce((x, y)) if x * y > 1 else pixels
-    low = _cosines(h, y) @ np.asarray(cells, dtype=np.float64) @ _cosines(w, x).T
+    height, width = pixels.shape
+    y = max(height // PHASH_SIDE, 1)  # pixels of a cell
+    x = max(width // PHASH_SIDE, 1)
+    cells = np.asarray(_reduced(pixels, x, y), dtype=np.float64)
+    low = _cosines(height, y) @ cells @ _cosines(width, x).T
     low = low.round(9).ravel()  # so that the last bits of a platform's arithmetic decide nothing
     rank = np.sort(low)
-    return np.packbits(low > (rank[31] + rank[32]) / 2).tobytes().hex()
+    median = (rank[31] + rank[32]) / 2
+    return np.packbits(low > median).tobytes().hex()
+
+
+def _reduced(pixels: np.ndarray, x: int, y: int) -> Image.Image | np.ndarray:
+    """Return the means of cells of x by y pixels."""
+    if x * y == 1:
+        return pixels
+    height, width = pixels.shape
+    contiguous = np.ascontiguousarray(pixels)
+    image = Image.frombuffer("L", (width, height), contiguous, "raw", "L", 0, 1)  # copies nothing
+    return image.reduce((x, y))
+
+
+# ---- the fingerprint of a file
 
 
 @lru_cache(maxsize=2)
 def _array(file: str, key: str) -> np.ndarray:
-    return np.load(file, allow_pickle=False)[key]
+    array: np.ndarray = np.load(file, allow_pickle=False)[key]
+    return array
 
 
-def source_bytes(
-    file: str,  # path
-    array,  # None, (key, row) of an npz, or tfrecord.Place in a shard
-):
-    """What `images.read` takes: the file's bytes, the array's row, or the bytes of an image in a shard."""
+def source_bytes(file: StrPath, array: PlaceInFile) -> bytes | np.ndarray:
+    """Return what `images.read` takes.
+
+    That is the file's bytes, an array's row, or the bytes of an image in a shard. Raises `OSError`,
+    and `ImageRejected` where a shard has changed.
+    """
     if array is None:
         with open(file, "rb") as f:
             return f.read()
     if isinstance(array, Place):
         return image_bytes(file, array)
-    return _array(str(file), array[0])[array[1]]
+    key, row = array
+    pixels: np.ndarray = _array(str(file), key)[row]
+    return pixels
 
 
 def fingerprint(
-    file,  # path
-    array=None,  # as for `source_bytes`
-    name: str = "",  # the file's name in its source: messages start with it, its extension is compared with the content
-    features=True,  # local features too, which `find_links` needs
+    file: StrPath,
+    array: PlaceInFile = None,
+    # the file's name in its source: messages start with it, its extension is compared with what
+    # the file holds
+    name: str = "",
+    features: bool = True,  # local features too, which `find_links` needs
 ) -> Fingerprint | Unreadable:
-    """Fingerprint of one image; an image that cannot be read gives `Unreadable`, never an error."""
+    """Fingerprint one image; one that cannot be read gives `Unreadable`, never an error."""
     try:
         data = source_bytes(file, array)
     except OSError as e:
@@ -117,21 +159,21 @@ def fingerprint(
         return Unreadable("", reason, one_line(e.strerror or e))
     except ImageRejected as e:
         return Unreadable("", e.reason, one_line(e))
-    sha = hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
+    sha256 = hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
     if isinstance(array, Place):
         name += " (in a shard)"  # an id, which claims no format by its ending
     try:
         image = read(data, name or None)
     except ImageRejected as e:
-        return Unreadable(sha, e.reason, one_line(e))
+        return Unreadable(sha256, e.reason, one_line(e))
     return Fingerprint(
-        sha,
-        pixel_sha256(image.pixels),
-        phash(image.pixels),
-        image.width,
-        image.height,
-        f"{image.mode}/{image.bits}",
-        image.notes,
-        round(cv2.mean(image.pixels)[0], 2),
-        extract(image.pixels).pack() if features else b"",
+        sha256=sha256,
+        pixel_sha256=pixel_sha256(image.pixels),
+        phash=phash(image.pixels),
+        width=image.width,
+        height=image.height,
+        mode=f"{image.mode}/{image.bits}",
+        notes=image.notes,
+        brightness=round(cv2.mean(image.pixels)[0], 2),
+        sketch=extract(image.pixels).pack() if features else b"",
     )
