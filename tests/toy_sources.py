@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxr_fastai.catalog import COLUMNS
+from cxr_fastai.catalog import COLUMNS, Rule, Source
 from cxr_fastai.manifest import read_rows  # noqa: F401, tests read what the house wrote
 
 
@@ -39,6 +39,12 @@ def rule(source="one", **cells) -> dict:
             age_group="adult",
         )
     return {**base, **cells}
+
+
+def remote(transport, handle, id="one", **cells) -> Source:  # noqa: A002  # as Source calls it
+    "A Source of one rule that knows nothing but where its files are."
+    named = dict(row=2, source=id, transport=transport, handle=handle, **cells)
+    return Source(id, (Rule(**{**dict.fromkeys(COLUMNS, ""), **named}),))
 
 
 def write_catalog(path: Path, *rows) -> Path:

@@ -162,6 +162,8 @@ def _undoubled(path: str) -> list[str]:
     parts = path.split("/")
     shorter = []
     for i in range(len(parts) - 2):
-        if parts[i] == parts[i + 1]:
-            shorter.append("/".join(parts[:i] + parts[i + 1 :]))
+        if parts[i] != parts[i + 1]:
+            continue
+        without_one = parts[:i] + parts[i + 1 :]
+        shorter.append("/".join(without_one))
     return shorter

@@ -35,11 +35,18 @@ class BlobStore:
         self.folder = folder.resolve()
         self.new: list[Path] = []  # files that came since this object was made
         host = "".join(c for c in platform.node() if c.isalnum())
-        self.part = self.folder / f".{host}.{os.getpid()}.{uuid.uuid4().hex}.part"
+        unique = uuid.uuid4().hex
+        self.part = self.folder / f".{host}.{os.getpid()}.{unique}.part"
         self.parts.add(self.part)
-        for part in self.folder.glob(f".{host}.*.part"):  # left by a killed process
-            if part not in self.parts and not _is_running(part.name.split(".")[2]):
-                part.unlink(missing_ok=True)
+        self._remove_parts_of_the_dead(host)
+
+    def _remove_parts_of_the_dead(self, host: str) -> None:
+        """Remove temporary files that killed processes of this machine left."""
+        for part in self.folder.glob(f".{host}.*.part"):
+            pid = part.name.split(".")[2]
+            if part in self.parts or _is_running(pid):
+                continue
+            part.unlink(missing_ok=True)
 
     def put(self, pieces: Iterable[bytes]) -> tuple[str, int]:
         """Store the bytes that `pieces` yields; return their (SHA-256, size)."""
@@ -71,8 +78,9 @@ class BlobStore:
         """Give the bytes their name, unless they stand there already."""
         blob = self.folder / sha256[:2] / sha256
         with _storage_errors(self.folder):
-            if blob.is_file() and blob.stat().st_size == size:
-                return  # of another size it is when a loss of power has cut it
+            is_whole = blob.is_file() and blob.stat().st_size == size
+            if is_whole:  # a loss of power may have cut it
+                return
             self._spill(held)
             blob.parent.mkdir(exist_ok=True)
             self.new.append(blob)

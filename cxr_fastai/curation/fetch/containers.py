@@ -174,8 +174,10 @@ class Archive:
     def check_time(self, path: str | None = None) -> None:
         """Raise `IntegrityError` where it took more CPU than its bytes explain."""
         out = self.read + self.written
-        allowed = self.limits.seconds + out / self.limits.pace
-        if time.thread_time() - self.begun > allowed:
+        explained = out / self.limits.pace
+        allowed = self.limits.seconds + explained
+        spent = time.thread_time() - self.begun
+        if spent > allowed:
             raise self.refuse(
                 f"took more than {allowed:.0f} s of CPU for {out:,} bytes", path, BY_HAND
             )
@@ -189,7 +191,8 @@ class Archive:
         """
         names = name.replace("\\", "/").split("/")
         parts = [part for part in names if part not in ("", ".")]
-        if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in parts:
+        is_absolute = re.match(r"[/\\]|[A-Za-z]:", name)
+        if is_absolute or ".." in parts:
             raise self.refuse("its path leads out of the archive", name, HOSTILE)
         if len(name) > self.limits.path:
             raise self.refuse(f"a path of {len(name):,} characters", name, HOSTILE)

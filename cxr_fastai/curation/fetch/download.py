@@ -95,8 +95,13 @@ def download(
     key = key or bare(exchange.address()[0])
     with disk_errors(store):
         store.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):  # what is not its pin is fetched once more, from nothing
-        with Partial(store, key) as part:
+    return _fetch_pinned(job, key, pin)
+
+
+def _fetch_pinned(job: _Job, key: str, pin: str) -> Download:
+    """Fetch the file; once more, from nothing, where it is not its pin."""
+    for _ in range(2):
+        with Partial(job.store, key) as part:
             job.fill(part)
             actual = part.sha256
             if not pin or pin == actual:
@@ -109,7 +114,7 @@ def download(
                 )
             corrupt = part.reject()
     raise IntegrityError(
-        f"{name}: downloaded twice, its SHA-256 is {actual}, expected {pin}. "
+        f"{job.exchange.name}: downloaded twice, its SHA-256 is {actual}, expected {pin}. "
         f"It is kept as {corrupt}."
     )
 
@@ -162,6 +167,7 @@ class _Job:
             self.meter = None
 
     def _attempt_until_whole(self, session: Any, part: Partial) -> None:
+        """Try, wait and try again; give up after `tries` attempts in a row that were in vain."""
         begun = time.monotonic()
         attempts = 0
         in_vain = 0  # attempts in a row
@@ -185,6 +191,7 @@ class _Job:
     def _gave_up(
         self, part: Partial, trouble: RetryLater, attempts: int, seconds: float
     ) -> SourceUnavailable:
+        """Say what was tried, and whether a later run can go on."""
         advice = "Run it again later."
         if part.done and part.validator:
             advice = f"{part.done:,} bytes are kept: run it again to go on from there."
@@ -202,7 +209,8 @@ class _Job:
         """Ask once and take the answer. Returns where `part` is whole; raises `RetryLater`."""
         begin = 0
         headers = {}
-        if part.done and part.validator and not self.ask_whole:
+        can_go_on = part.done and part.validator
+        if can_go_on and not self.ask_whole:
             begin = part.done
             headers = {"Range": f"bytes={begin}-", "If-Range": part.validator}
         with self.exchange.ask(session, headers) as answer:
@@ -262,7 +270,8 @@ class _Job:
             return 0, self._size_of_whole(answer)
         if answer.status_code != 206:
             raise self.exchange.refused(answer)
-        match = CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+        stated = answer.headers.get("Content-Range", "").strip()
+        match = CONTENT_RANGE.fullmatch(stated)
         if match and int(match[1]) == begin and coding(answer) == "identity":
             size = int(match[2])
             if not begin or self._is_same_file(answer, part, size):
@@ -285,11 +294,14 @@ class _Job:
 
     def _is_same_file(self, answer: Any, part: Partial, size: int | None) -> bool:
         """Tell whether the answer speaks of the file that `part` is the beginning of."""
-        return validator(answer) in ("", part.validator) and part.size in (None, size)
+        is_same_version = validator(answer) in ("", part.validator)
+        is_same_size = part.size in (None, size)
+        return is_same_version and is_same_size
 
     def _past_the_end(self, answer: Any, part: Partial) -> None:
         """Return where `part` is the whole file: nothing of it was left to ask for."""
-        match = UNSATISFIED_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+        stated = answer.headers.get("Content-Range", "").strip()
+        match = UNSATISFIED_RANGE.fullmatch(stated)
         size = int(match[1]) if match else part.size
         if size == part.done and self._is_same_file(answer, part, size):
             part.size = size
@@ -321,6 +333,7 @@ class _Job:
         )
 
     def _too_large(self, size: int) -> IntegrityError:
+        """Make the error for a file over the cap, as stated or as it comes."""
         return IntegrityError(
             f"{self.exchange.name}: {size:,} bytes, more than the {self.max_bytes:,} that are "
             f"allowed. See whether {self.exchange.page} is what it should be."

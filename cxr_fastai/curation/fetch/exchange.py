@@ -268,6 +268,7 @@ def new_session() -> Any:  # a requests.Session
         """Follows nothing, not even to look."""
 
         def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            """Resolve none."""
             return iter(())
 
     return SessionThatStays()
@@ -276,7 +277,8 @@ def new_session() -> Any:  # a requests.Session
 def bare(url: str) -> str:
     """Return the address without user, query and fragment: what may be shown."""
     parts = urlsplit(url)
-    return printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+    host = parts.netloc.rpartition("@")[2]
+    return printable(f"{parts.scheme}://{host}{parts.path}")
 
 
 def coding(answer: Any) -> str:

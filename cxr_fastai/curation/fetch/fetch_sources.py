@@ -105,6 +105,7 @@ def _trees_in_folders(
 
 
 def _not_in_mirror(source: Source, mirror: StrPath) -> SourceUnavailable:
+    """Say how the source gets into the mirror."""
     return SourceUnavailable(
         f"{source.id} is not in {mirror}: {how_to_get(source)}, or leave --mirror out."
     )

@@ -38,7 +38,8 @@ COMMIT = re.compile("[0-9a-f]{40}")
 def check_github(source: Source) -> Check:
     """Ask whether the archive would come, and how large it is. Raises `Refused`."""
     commit = _commit(source)
-    size = size_at(source, _archive_url(source, commit), SERVER, _replies(source))
+    url = _archive_url(source, commit)
+    size = size_at(source, url, SERVER, _replies(source))
     return Check("ready", f"commit {commit[:12]}", size=size)
 
 
@@ -64,10 +65,12 @@ def plan_github(
 def github_page(source: Source) -> str:
     """Return the address of the repository."""
     server = os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
-    return f"{server.rstrip('/')}/{source.handle.split('@')[0]}"
+    repository = source.handle.split("@")[0]
+    return f"{server.rstrip('/')}/{repository}"
 
 
 def _archive_url(source: Source, commit: str) -> str:
+    """Return the address of a commit's zip."""
     return f"{github_page(source)}/archive/{commit}.zip"
 
 

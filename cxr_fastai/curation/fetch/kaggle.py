@@ -59,6 +59,7 @@ def plan_kaggle(
     number = version or dataset.version or _current_version(source)[0]
 
     def where() -> tuple[Any, dict[str, str]]:
+        """Ask for a new link; return the open answer where there is none."""
         answer, _ = _open_archive(source, number)
         if not answer.history:
             # sent at once, not by a signed link that could be asked for a range
@@ -94,12 +95,12 @@ def _dataset(source: Source) -> Dataset:
 
 def _current_version(source: Source) -> tuple[str, int | None]:
     """Ask for the newest version and its bytes."""
-    from kagglesdk.datasets.types.dataset_api_service import (  # type: ignore[import-untyped]  # no types
-        ApiGetDatasetRequest,
+    from kagglesdk.datasets.types import (  # type: ignore[import-untyped]  # it has no types
+        dataset_api_service,
     )
 
     dataset = _dataset(source)
-    request = ApiGetDatasetRequest()
+    request = dataset_api_service.ApiGetDatasetRequest()
     request.owner_slug = dataset.owner
     request.dataset_slug = dataset.name
     info = _ask(source, lambda service: service.get_dataset(request))
@@ -115,10 +116,10 @@ def _current_version(source: Source) -> tuple[str, int | None]:
 
 def _open_archive(source: Source, version: str) -> tuple[Any, int | None]:
     """Return the open answer that holds a version's archive, unread, and its bytes."""
-    from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+    from kagglesdk.datasets.types import dataset_api_service
 
     dataset = _dataset(source)
-    request = ApiDownloadDatasetRequest()
+    request = dataset_api_service.ApiDownloadDatasetRequest()
     request.owner_slug = dataset.owner
     request.dataset_slug = dataset.name
     request.dataset_version_number = int(version)
@@ -191,9 +192,10 @@ def _api_key() -> tuple[str | None, str | None]:
 
 def _kaggle_json() -> dict[str, Any]:
     """Return what kaggle.json says; nothing where there is none or it is no JSON object."""
-    home = Path.home() / ".kaggle"
-    xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
-    usual = home if home.exists() else xdg
+    usual = Path.home() / ".kaggle"
+    if not usual.exists():
+        config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        usual = Path(config) / "kaggle"
     folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or usual)
     try:
         stated = json.loads((folder / "kaggle.json").read_text(encoding="utf-8"))
@@ -213,7 +215,9 @@ def _ready_session(client: Any) -> Any:  # a requests.Session
         """Sets the timeouts where the client sets none."""
 
         def send(self, *args: Any, **kwargs: Any) -> Any:
-            kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
+            """Send a request, as requests asks for it."""
+            given = kwargs.get("timeout")
+            kwargs["timeout"] = given or TIMEOUT
             return super().send(*args, **kwargs)
 
     session = client.http_client()._session

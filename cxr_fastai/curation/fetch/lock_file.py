@@ -49,7 +49,8 @@ class LockEntry(TypedDict):
 
 def is_of(entry: LockEntry, source: Source) -> bool:
     """Tell whether an entry is of the version and address that the catalogue names now."""
-    return entry["handle"] == source.handle and entry["download"] == source.download
+    is_same_handle = entry["handle"] == source.handle
+    return is_same_handle and entry["download"] == source.download
 
 
 def read_entries(
@@ -78,8 +79,9 @@ def record_entry(folder: Path, source_id: str, entry: LockEntry) -> dict[str, Lo
     """Add or replace one entry of a folder's lock file; return all that it holds now."""
     entries = {**read_entries(folder), source_id: entry}
     in_order = dict(sorted(entries.items()))
+    content = {"format": FORMAT, "sources": in_order}
     make_folder(folder)
-    write_json(folder / LOCK_FILE, {"format": FORMAT, "sources": in_order})
+    write_json(folder / LOCK_FILE, content)
     return in_order
 
 

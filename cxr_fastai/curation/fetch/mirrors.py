@@ -144,7 +144,9 @@ def _among_mounted(source: Source, mounted: Path) -> AtHand | None:
 def _is_kaggle_input(folder: Path) -> bool:
     """Tell a notebook's mounts from other folders: slugs such as `data` are common names."""
     real = folder.resolve()
-    return real == KAGGLE_INPUT.resolve() or real.parts[-2:] == KAGGLE_INPUT.parts[-2:]
+    if real == KAGGLE_INPUT.resolve():
+        return True
+    return real.parts[-2:] == ("kaggle", "input")  # a copy, or a mount at another place
 
 
 def _kagglehub_cache() -> Path:

@@ -104,6 +104,7 @@ class Partial:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Keep what a later run can go on from, and nothing else."""
         is_wrong = isinstance(error, IntegrityError)
         can_go_on = bool(self.done and self.validator) and not is_wrong and not self.broken
         try:
@@ -199,6 +200,7 @@ class Partial:
         )
 
     def _flush(self) -> None:
+        """Put what is written on the disk, also against a loss of power."""
         self.file.flush()
         os.fsync(self.file.fileno())
 

@@ -68,12 +68,15 @@ class Refused(SourceUnavailable):
         self.check = check
 
     def __reduce__(self) -> tuple[type[Refused], tuple[str, Check]]:
-        return type(self), (self.id, self.check)  # crosses process borders whole
+        """Cross process borders whole."""
+        arguments = (self.id, self.check)
+        return type(self), arguments
 
 
 def refusal(source: Source, state: str, message: str, remedy: str) -> Refused:
     """Make the error that says why a source cannot be had."""
-    return Refused(source.id, Check(state, message, remedy))
+    check = Check(state, message, remedy)
+    return Refused(source.id, check)
 
 
 def catalogue_pin(

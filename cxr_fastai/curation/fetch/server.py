@@ -76,7 +76,8 @@ def _seconds_to_wait(
     answer = error.response
     if answer is not None:
         rate_limited = answer.headers.get("X-RateLimit-Remaining") == "0"
-        if rate_limited or _status(error) not in RETRY_STATUSES:
+        may_pass = _status(error) in RETRY_STATUSES
+        if rate_limited or not may_pass:
             return None
     seconds = _retry_after(answer)
     if seconds is None:
@@ -198,8 +199,9 @@ def request_url(
 
 def size_at(source: Source, url: str, server: str, replies: Replies) -> int | None:
     """Return the bytes that `url` would give, None where that is not told. Raises `Refused`."""
-    with refusals_in_words(source, server, replies), _headers_of(url) as answer:
-        return size_in_answer(source, answer, server)
+    with refusals_in_words(source, server, replies):
+        with _headers_of(url) as answer:
+            return size_in_answer(source, answer, server)
 
 
 def _headers_of(url: str) -> Any:  # a requests.Response

@@ -52,10 +52,12 @@ class Method(NamedTuple):
 
 
 def _gzip() -> Decompressor:
+    """Make gzip's decompressor: 31 is zlib's largest window, in gzip's frame."""
     return Deflate(31)
 
 
 def _xz() -> Decompressor:
+    """Make xz's decompressor, with a bound on the memory that a header may ask for."""
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_DICTIONARY)
 
 
@@ -264,6 +266,7 @@ def _header_type(reader: TarReader) -> type[tarfile.TarInfo]:
 
         @classmethod
         def frombuf(cls, buf: Any, encoding: str, errors: str) -> Header:
+            """Read a header, as tarfile asks for it."""
             reader.archive.check_time()
             try:
                 info = super().frombuf(buf, encoding, errors)
@@ -286,6 +289,8 @@ def _header_type(reader: TarReader) -> type[tarfile.TarInfo]:
 def _check_header(archive: Archive, info: tarfile.TarInfo) -> None:
     """Raise for a header that tarfile should not act on."""
     if info.size < 0:
-        raise tarfile.ReadError(f"{info.name[:MAX_SHOWN_NAME]!r} has a negative size")
-    if info.type in EXTENDED_TYPES and info.size > MAX_HEADER:
+        name = info.name[:MAX_SHOWN_NAME]
+        raise tarfile.ReadError(f"{name!r} has a negative size")
+    is_extended = info.type in EXTENDED_TYPES
+    if is_extended and info.size > MAX_HEADER:
         raise archive.refuse(f"a header of {info.size:,} bytes", info.name, BY_HAND)

@@ -66,6 +66,7 @@ def check(
     answer: Future[Check] = Future()
 
     def ask() -> None:
+        """Put the answer, or what it raised, where the caller waits for it."""
         try:
             answer.set_result(TRANSPORTS[source.transport].check(source))
         except Exception as e:
@@ -106,6 +107,7 @@ def how_to_get(source: Source) -> str:
 
 
 def _local_folder(source: Source) -> Refused:
+    """Say where a folder of this machine is expected."""
     return refusal(
         source,
         "no_download",
@@ -124,6 +126,7 @@ def _plan_local(source: Source, version: str) -> Plan:
 
 
 def _only_a_reference(source: Source) -> Refused:
+    """Say that the catalogue names the source for others' sake."""
     return refusal(
         source, "no_download", "known only as an upstream of other sources", "It is never fetched."
     )
@@ -141,22 +144,29 @@ def _plan_reference(source: Source, version: str) -> Plan:
 
 
 def _kaggle_by_hand(source: Source, folder: str) -> str:
-    return f"kaggle datasets download {source.handle.split('@')[0]} --unzip -p {folder}"
+    """Return the command of Kaggle's client, which gets the newest version."""
+    owner_and_name = source.handle.split("@")[0]
+    return f"kaggle datasets download {owner_and_name} --unzip -p {folder}"
 
 
 def _github_by_hand(source: Source, folder: str) -> str:
+    """Return the command that gets the newest commit."""
     return f"git clone {github_page(source)} {folder}"
 
 
 def _web_by_hand(source: Source, folder: str) -> str:
-    return f"put the files of {source.url or source.handle} into {folder}"
+    """Name the page, since the files may be behind a form."""
+    page = source.url or source.handle
+    return f"put the files of {page} into {folder}"
 
 
 def _local_by_hand(source: Source, folder: str) -> str:
+    """Name the folder as the catalogue does: nobody offers it."""
     return f"put the files of {source.handle} into {folder}"
 
 
 def _reference_by_hand(source: Source, folder: str) -> str:
+    """Say that nothing is to be done for a node of the graph of upstreams."""
     return "nothing: it is never fetched"
 
 

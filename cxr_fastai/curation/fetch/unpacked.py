@@ -78,11 +78,14 @@ def unpacked_tree(source: Source, entry: LockEntry | None) -> Tree | None:
     """Return the tree of a lock entry that is unpacked here, whole; None where it is not."""
     if entry is None or not is_of(entry, source):
         return None
-    checksums = [part["sha256"] for part in entry["parts"]]
-    if source.pin and split_list(source.pin) != checksums:
-        return None
+    if source.pin:
+        checksums = [part["sha256"] for part in entry["parts"]]
+        if checksums != split_list(source.pin):
+            return None
     rows = _read_index(_index_file(entry))
-    if rows is None or not all(_is_whole(row) for row in rows):
+    if rows is None:
+        return None
+    if not all(_is_whole(row) for row in rows):
         return None
     return tree_of(source, rows)
 
@@ -105,7 +108,8 @@ def tree_of(source: Source, rows: Sequence[IndexRow]) -> Tree:
 def _index_file(entry: LockEntry) -> Path:
     """Return where the index of a lock entry stands: its name follows from the bytes unpacked."""
     parts = [f"{part['name']}={part['sha256']}" for part in entry["parts"]]
-    return cache_dir() / "trees" / f"{sha256_text('|'.join(parts))}.csv"
+    name = sha256_text("|".join(parts))
+    return cache_dir() / "trees" / f"{name}.csv"
 
 
 def _read_index(file: Path) -> list[IndexRow] | None:

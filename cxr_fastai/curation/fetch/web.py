@@ -47,10 +47,16 @@ def check_web(source: Source) -> Check:
     for address in addresses:
         server = urlsplit(address.url).hostname or ""
         sizes.append(size_at(source, address.url, server, replies))
-    known = [size for size in sizes if size]
-    total = sum(known) if len(known) == len(sizes) else None
     noun = "file" if len(sizes) == 1 else "files"
-    return Check("ready", f"{len(sizes)} {noun}", size=total)
+    return Check("ready", f"{len(sizes)} {noun}", size=_total(sizes))
+
+
+def _total(sizes: Sequence[int | None]) -> int | None:
+    """Add sizes up; None where one of them is not known."""
+    known = [size for size in sizes if size]
+    if len(known) < len(sizes):
+        return None
+    return sum(known)
 
 
 def plan_web(
@@ -65,6 +71,7 @@ def plan_web(
 
 
 def _part(address: Address) -> Part:
+    """Plan one file; its key leaves out the query, which may be a signature that runs out."""
     return Part(
         name=address.file_name,
         archive=address.is_archive,
@@ -132,7 +139,8 @@ def _check_url(parts: SplitResult, place: str) -> None:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise CatalogError(
-            f"{place}: a URL with scheme {parts.scheme!r}: expected http://HOST/... or https://HOST/..."
+            f"{place}: a URL with scheme {parts.scheme!r}: "
+            "expected http://HOST/... or https://HOST/..."
         )
 
 

@@ -50,6 +50,7 @@ MAX_ROW_BITS = 9  # a row of the directory takes 512 bytes, on average, or the a
 
 
 def _deflate(read: Read) -> Decompressor:
+    """Make zlib's decompressor: -15 is its largest window, without a frame."""
     return Deflate(-15)
 
 
@@ -102,7 +103,8 @@ class ZipReader:
     def __init__(self, archive: Archive):
         self.archive = archive
         directory = self._find_directory()
-        infos = sorted(self._read_directory(directory), key=lambda info: info.header_offset)
+        infos = self._read_directory(directory)
+        infos.sort(key=lambda info: info.header_offset)
         paths = [archive.place(_name(info)) for info in infos]
         starts = [info.header_offset for info in infos]
         ends = [*starts[1:], directory.start]
@@ -112,10 +114,9 @@ class ZipReader:
             self._check_apart(info, info.header_offset + header_size, end)
         self.members = [Placed(*member) for member in zip(infos, paths, ends)]
         self.size = sum(info.file_size for info in infos)  # bytes out, as it states them
-        if self.size > archive.limits.total:
-            raise archive.refuse(
-                f"unpacks to more than {archive.limits.total:,} bytes", remedy=BY_HAND
-            )
+        cap = archive.limits.total
+        if self.size > cap:
+            raise archive.refuse(f"unpacks to more than {cap:,} bytes", remedy=BY_HAND)
 
     def entries(self) -> Iterator[Entry | Dropped]:
         """Yield what the zip holds, in the order of its bytes in the file."""
@@ -262,8 +263,9 @@ class ZipReader:
         _, _, flags, method, _, _, _, _, _, name_size, extra_size = LOCAL_HEADER.unpack(head)
         variable_size = name_size + extra_size
         name = archive.take(variable_size)[:name_size]
-        is_same = name == _raw_name(info) and method == info.compress_type
-        if not is_same or flags & FLAG_ENCRYPTED:
+        is_same_name = name == _raw_name(info)
+        is_same_method = method == info.compress_type
+        if not is_same_name or not is_same_method or flags & FLAG_ENCRYPTED:
             raise archive.refuse(
                 "damaged: its header and the list of members contradict each other", member.path
             )
@@ -277,6 +279,7 @@ class ZipReader:
         left = info.compress_size
 
         def read(size: int) -> bytes:
+            """Return the next bytes of the member, packed."""
             nonlocal left
             data = self.archive.take(min(size, left))
             left -= len(data)
@@ -320,11 +323,16 @@ def _kind(info: zipfile.ZipInfo) -> int:
 
 
 def _is_folder(info: zipfile.ZipInfo) -> bool:
-    return _kind(info) == stat.S_IFDIR or info.orig_filename.endswith(("/", "\\"))
+    """Tell by the file type, or by the name where the archive is not from Unix."""
+    if _kind(info) == stat.S_IFDIR:
+        return True
+    return info.orig_filename.endswith(("/", "\\"))
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:
-    return info.orig_filename.encode("utf-8" if info.flag_bits & FLAG_UTF8 else "cp437")
+    """Return the bytes of a name, which zipfile has decoded by the same rule."""
+    is_utf8 = info.flag_bits & FLAG_UTF8
+    return info.orig_filename.encode("utf-8" if is_utf8 else "cp437")
 
 
 def _name(info: zipfile.ZipInfo) -> str:

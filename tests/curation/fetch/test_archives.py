@@ -43,7 +43,7 @@ from toy_archives import (
 )
 
 from cxr_fastai.core import StorageError
-from cxr_fastai.curation.fetch import archives, blob_store
+from cxr_fastai.curation.fetch import blob_store
 from cxr_fastai.curation.fetch.archives import Member, unpack
 
 # ---- archives as they should be
