@@ -90,18 +90,24 @@ class Exploration:
     @property
     def n_classes(self) -> int:
         """How many classes there are; `none` is what an image of no class has, and no class."""
-        return len(self.classes.keys() - {NONE})
+        classes = set(self.classes) - {NONE}
+        return len(classes)
 
     @property
     def names(self) -> dict[str, str]:
         """Class -> name to show."""
-        return {label: counts["name"] for label, counts in self.classes.items()}
+        names = {}
+        for label, counts in self.classes.items():
+            names[label] = counts["name"]
+        return names
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits that were looked at."""
         split = self.about["split"]
-        return SPLITS if split == "all" else (split,)
+        if split == "all":
+            return SPLITS
+        return (split,)
 
     @property
     def summary(self) -> str:
@@ -138,14 +144,13 @@ class Exploration:
         )
 
     def __str__(self) -> str:
-        warnings = "\n".join(_warning_lines(self.warnings)) or "No warnings."
-        tables = []
+        warnings = _warning_lines(self.warnings)
+        parts = [self.summary, *self.notes, "\n".join(warnings) or "No warnings."]
         for table in self.tables().values():
             if table.rows and len(table.head) <= MAX_COLUMNS:
-                tables.append(str(table))
-        lines = class_lines(self.classes)
-        known = attribute_lines(self.names, self.alone)
-        parts = [self.summary, *self.notes, warnings, *tables, "\n".join(lines), "\n".join(known)]
+                parts.append(str(table))
+        parts.append("\n".join(class_lines(self.classes)))
+        parts.append("\n".join(attribute_lines(self.names, self.alone)))
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:

@@ -66,7 +66,9 @@ def explore(
     if out is not None:
         make_folder(out)  # an --out that cannot be written is told before the long part
     shown = "train" if split == "all" else split
-    chosen = {label: choose_shown(cohort.rows_of(label), shown, seed) for label in cohort.names}
+    chosen = {}
+    for label in cohort.names:
+        chosen[label] = choose_shown(cohort.rows_of(label), shown, seed)
     brightness = _measure_brightness(cohort, progress)
     thumbs = _draw_thumbnails(cohort, chosen, progress)
     found = Exploration(
@@ -78,7 +80,7 @@ def explore(
         alone=score_attributes(cohort),
         warnings=find_confounds(cohort, brightness),
         notes=_notes(cohort, catalog),
-        grid={label: [_shot(row) for row in rows] for label, rows in chosen.items()},
+        grid={label: _shots(rows) for label, rows in chosen.items()},
         thumbs=thumbs,
     )
     if out is not None:
@@ -91,8 +93,10 @@ def explore(
 
 
 def _measure_brightness(
-    cohort: Cohort, progress: Progress
-) -> dict[str, float]:  # path -> mean gray, 0-255, of the sample of each class and source
+    cohort: Cohort,
+    progress: Progress,
+) -> dict[str, float]:  # path -> mean gray, 0-255
+    """Measure the sample of each class and source."""
     rows: list[Record] = []
     for label in cohort.names:
         for sample in sampled(cohort, label).values():
@@ -105,6 +109,7 @@ def _draw_thumbnails(
     chosen: Mapping[str, list[Record]],  # class -> the radiographs shown
     progress: Progress,
 ) -> dict[str, tuple[str, int, int]]:  # path -> (data URI, width, height)
+    """Draw the radiographs that the page shows."""
     rows: list[Record] = []
     for of_class in chosen.values():
         rows += of_class
@@ -130,25 +135,35 @@ def _about(folder: Manifest, cohort: Cohort, split: str, shown: str, seed: int) 
 
 
 def _count_sources(
-    cohort: Cohort, catalog: Mapping[str, Source]
+    cohort: Cohort,
+    catalog: Mapping[str, Source],
 ) -> dict[str, SourceCounts]:  # source -> its counts, the largest first
+    """Count each source that gave images."""
     sources = tally(row.source for row in cohort.rows)
-    return {source: source_counts(cohort, source, catalog) for source in sources}
+    counts = {}
+    for source in sources:
+        counts[source] = source_counts(cohort, source, catalog)
+    return counts
 
 
-def _floor_numbers(cohort: Cohort) -> dict[str, Any]:
+def _floor_numbers(
+    cohort: Cohort,
+) -> dict[str, Any]:  # FloorNumbers, or empty
     """Return the floors with class names; empty where an image may have several classes."""
     floors = cohort_floors(cohort)
     if floors is None:
         return {}
-    return dict(floors.to_dict(list(cohort.names)))
+    vocab = list(cohort.names)
+    return dict(floors.to_dict(vocab))
 
 
-def _notes(cohort: Cohort, catalog: Mapping[str, Source]) -> list[str]:
+def _notes(
+    cohort: Cohort,
+    catalog: Mapping[str, Source],
+) -> list[str]:
     """Name the sources that the catalogue does not know."""
-    strangers = [
-        source for source in tally(row.source for row in cohort.rows) if source not in catalog
-    ]
+    sources = tally(row.source for row in cohort.rows)
+    strangers = [source for source in sources if source not in catalog]
     if not strangers:
         return []
     return [
@@ -157,12 +172,17 @@ def _notes(cohort: Cohort, catalog: Mapping[str, Source]) -> list[str]:
     ]
 
 
-def _shot(row: Record) -> Shot:
-    return Shot(
-        path=row.path,
-        source=row.source,
-        age=row.age,
-        sex=row.sex,
-        view=row.view,
-        split=row.split,
-    )
+def _shots(rows: list[Record]) -> list[Shot]:
+    """Return what the page shows of each radiograph."""
+    shots = []
+    for row in rows:
+        shot = Shot(
+            path=row.path,
+            source=row.source,
+            age=row.age,
+            sex=row.sex,
+            view=row.view,
+            split=row.split,
+        )
+        shots.append(shot)
+    return shots

@@ -42,7 +42,7 @@ def map_pixels(
     """
     paths = list(dict.fromkeys(row.path for row in rows))
 
-    def measure_file(path: str) -> T:
+    def _measure_file(path: str) -> T:
         try:
             return measure(images.decode(root / path))
         except ImageRejected as e:
@@ -51,18 +51,23 @@ def map_pixels(
             ) from e
 
     with ThreadPoolExecutor(cpu_count()) as pool:
-        measured = pool.map(measure_file, paths)
+        measured = pool.map(_measure_file, paths)
         return dict(zip(paths, progress.bar(measured, len(paths), what)))
 
 
-def mean_gray(pixels: np.ndarray) -> float:
+def mean_gray(
+    pixels: np.ndarray,  # (h, w) uint8
+) -> float:
     """Return the mean of the pixels, 0-255."""
     return float(pixels.mean())
 
 
-def shown_thumbnail(pixels: np.ndarray) -> tuple[str, int, int]:
+def shown_thumbnail(
+    pixels: np.ndarray,  # (h, w) uint8
+) -> tuple[str, int, int]:
     """Return (data URI of a small JPEG, its width, its height in px)."""
-    return thumbnail(pixels, quality=THUMBNAIL_QUALITY, resample=Image.Resampling.LANCZOS)
+    lanczos = Image.Resampling.LANCZOS
+    return thumbnail(pixels, quality=THUMBNAIL_QUALITY, resample=lanczos)
 
 
 def choose_shown(
@@ -71,11 +76,16 @@ def choose_shown(
     seed: int,
 ) -> list[Record]:
     """Draw at most MAX_SHOWN of a class's images at random, each source in its turn."""
+
+    def _lot(row: Record) -> str:
+        return sha256_text(f"{seed}|{row.pixel_sha256}")
+
     of_split = [row for row in rows if row.split == split]
-    shuffled = sorted(of_split, key=lambda row: sha256_text(f"{seed}|{row.pixel_sha256}"))
+    shuffled = sorted(of_split, key=_lot)
     drawn: Counter[str] = Counter()  # of each source, so far
     turns = []
     for place, row in enumerate(shuffled):
         turns.append((drawn[row.source], place))
         drawn[row.source] += 1
-    return [shuffled[place] for _, place in sorted(turns)[:MAX_SHOWN]]
+    first_turns = sorted(turns)[:MAX_SHOWN]
+    return [shuffled[place] for _, place in first_turns]

@@ -6,7 +6,7 @@ Counts in the shapes of cohort -> Tables, which print aligned. Counts nothing it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -69,7 +69,8 @@ class Table:
 
     def __str__(self) -> str:
         lines: list[Sequence[object]] = [(self.title, *self.head, "all")]
-        lines += [(row.name, *row.counts, row.total) for row in self.rows]
+        for row in self.rows:
+            lines.append((row.name, *row.counts, row.total))
         return "\n".join(table(lines))
 
     __repr__ = __str__
@@ -93,32 +94,58 @@ def count_tables(
     }
 
 
-def _split_table(classes: Mapping[str, ClassCounts], splits: Sequence[str], several: bool) -> Table:
+def _split_table(
+    classes: Mapping[str, ClassCounts],
+    splits: Sequence[str],  # looked at
+    several: bool,  # of some images the class may be unknown
+) -> Table:
     """Set classes down and splits across; the images of which the class is unknown stand last."""
     head = list(splits)
     if several:
         head.append("unknown")
     rows = []
     for each in classes.values():
-        counts = [each["split"].get(split, 0) for split in splits]
+        counts = _counts_of(each["split"], splits)
         if several:
             counts.append(each["unknown"])
         rows.append(Row(each["name"], counts, each["images"]))
     return Table("class", head, rows)
 
 
-def _source_table(classes: Mapping[str, ClassCounts], sources: Mapping[str, SourceCounts]) -> Table:
-    """Set sources down and classes across, or turned where that would be too wide."""
+def _counts_of(
+    images: Mapping[str, int],  # value -> images
+    values: Iterable[str],
+) -> list[int]:
+    """Return the images of each value, in the order of the values."""
+    return [images.get(value, 0) for value in values]
+
+
+def _source_table(
+    classes: Mapping[str, ClassCounts],
+    sources: Mapping[str, SourceCounts],
+) -> Table:
+    """Set sources down and classes across, or turn them where that would be too wide."""
+    too_wide = len(classes) > MAX_COLUMNS
+    if too_wide and len(classes) > len(sources):
+        return _classes_by_source(classes, list(sources))
+    names = [each["name"] for each in classes.values()]
     rows = []
-    if len(classes) > MAX_COLUMNS and len(classes) > len(sources):
-        for each in classes.values():
-            counts = [each["source"].get(source, 0) for source in sources]
-            rows.append(Row(each["name"], counts, each["images"]))
-        return Table("class", list(sources), rows)
     for source, of_source in sources.items():
         counts = [each["source"].get(source, 0) for each in classes.values()]
         rows.append(Row(source, counts, of_source["images"]))
-    return Table("source", [each["name"] for each in classes.values()], rows)
+    return Table("source", names, rows)
+
+
+def _classes_by_source(
+    classes: Mapping[str, ClassCounts],
+    sources: list[str],
+) -> Table:
+    """Set classes down and sources across."""
+    rows = []
+    for each in classes.values():
+        counts = _counts_of(each["source"], sources)
+        rows.append(Row(each["name"], counts, each["images"]))
+    return Table("class", sources, rows)
 
 
 def _value_table(
@@ -133,63 +160,84 @@ def _value_table(
     totals: Counter[str] = Counter()
     for each in classes.values():
         totals.update(each[column])
-    candidates = dict.fromkeys([*words, *tally(totals.elements())])
-    values = [value for value in candidates if value and totals[value]]
+    candidates = [*words, *tally(totals.elements())]
+    values = [value for value in dict.fromkeys(candidates) if value and totals[value]]
     head = [words.get(value, value) for value in values[:MAX_VALUES]]
-    counted = [[value] for value in values[:MAX_VALUES]]  # the values of each column
+    columns = [[value] for value in values[:MAX_VALUES]]  # what is counted in each
     if len(values) > MAX_VALUES:
         head.append("other")
-        counted.append(values[MAX_VALUES:])
+        columns.append(values[MAX_VALUES:])
     if totals[""]:
         head.append("unknown")
-        counted.append([""])
+        columns.append([""])
     rows = []
     for each in classes.values():
-        counts = [_images_with(each[column], some) for some in counted]
+        counts = [_images_with(each[column], some) for some in columns]
         rows.append(Row(each["name"], counts, each["images"]))
     return Table("class", head, rows)
 
 
-def _images_with(images: Mapping[str, int], values: Sequence[str]) -> int:
-    """Images that have one of the values."""
-    return sum(images.get(value, 0) for value in values)
+def _images_with(
+    images: Mapping[str, int],  # value -> images
+    values: Sequence[str],
+) -> int:
+    """Return how many images have one of the values."""
+    return sum(_counts_of(images, values))
 
 
 def _finding_table(findings: FindingCounts) -> Table:
     """Set findings against findings; shares are of the images with the row's, on the diagonal."""
     rows = []
-    for i, (name, counts) in enumerate(zip(findings["names"], findings["counts"])):
-        rows.append(Row(name, counts, counts[i]))
+    for i, name in enumerate(findings["names"]):
+        counts = findings["counts"][i]
+        rows.append(Row(name, counts, total=counts[i]))
     return Table("finding", findings["names"], rows)
 
 
 # ---- lines of a terminal
 
 
-def class_lines(classes: Mapping[str, ClassCounts]) -> list[str]:
+def class_lines(
+    classes: Mapping[str, ClassCounts],
+) -> list[str]:  # aligned; the first is the head
     """Return a line a class: patients, ages, and medians of age, size and brightness."""
     head = ["class", "patients", "ages", "median age"]
-    head += [f"median {quantity.words}" for quantity in QUANTITIES.values()]
-    rows: list[list[object]] = [[*head]]
+    for quantity in QUANTITIES.values():
+        head.append(f"median {quantity.words}")
+    rows: list[Sequence[object]] = [head]
     for each in classes.values():
-        row: list[object] = [each["name"], each["patients"]["patients"], each["ages"]["known"]]
-        row.append(_median(each["ages"]["quantiles"], "{:g}"))
-        for key, quantity in QUANTITIES.items():
-            row.append(_median(quantiles_of(each, key), quantity.form))
-        rows.append(row)
+        rows.append(_class_row(each))
     return table(rows)
+
+
+def _class_row(counts: ClassCounts) -> list[object]:
+    """Return the cells of a class's line."""
+    row: list[object] = [
+        counts["name"],
+        counts["patients"]["patients"],
+        counts["ages"]["known"],
+        _median(counts["ages"]["quantiles"], "{:g}"),
+    ]
+    for key, quantity in QUANTITIES.items():
+        row.append(_median(quantiles_of(counts, key), quantity.form))
+    return row
 
 
 def attribute_lines(
     names: Mapping[str, str],  # class -> name to show
     scores: Mapping[str, Mapping[str, AttributeScore]],  # attribute -> class -> its score
-) -> list[str]:
+) -> list[str]:  # aligned; the first is the head
     """Return a line a class: the AUROC of knowing each attribute alone."""
-    attributes = [attribute.replace("_", " ") for attribute in scores]
-    rows = [["AUROC of knowing only", *attributes]]
+    head = ["AUROC of knowing only"]
+    for attribute in scores:
+        head.append(attribute.replace("_", " "))
+    rows = [head]
     for label, name in names.items():
-        aurocs = [of_class[label]["auroc"] for of_class in scores.values()]
-        rows.append([name, *(decimal(auroc, places=2) for auroc in aurocs)])
+        row = [name]
+        for of_class in scores.values():
+            auroc = of_class[label]["auroc"]
+            row.append(decimal(auroc, places=2))
+        rows.append(row)
     return table(rows)
 
 
@@ -207,5 +255,11 @@ def quantiles_of(
     return quantiles[key]
 
 
-def _median(quantiles: Quantiles | None, form: str) -> str:
-    return "-" if quantiles is None else form.format(quantiles[2])
+def _median(
+    quantiles: Quantiles | None,
+    form: str,  # of str.format
+) -> str:
+    """Return the median in words; a dash without one."""
+    if quantiles is None:
+        return "-"
+    return form.format(quantiles[2])

@@ -38,40 +38,62 @@ def auroc_alone(
     return _auroc(*_sides(has, index, len(names)))
 
 
-def score_attributes(cohort: Cohort) -> dict[str, dict[str, AttributeScore]]:
-    """Return attribute -> class -> how well the attribute alone tells the class."""
-    return {name: _score_classes(cohort, column) for name, column in ATTRIBUTES.items()}
+def score_attributes(
+    cohort: Cohort,
+) -> dict[str, dict[str, AttributeScore]]:  # attribute -> class -> score
+    """Return how well each attribute alone tells each class."""
+    scores = {}
+    for name, column in ATTRIBUTES.items():
+        scores[name] = _score_classes(cohort, column)
+    return scores
 
 
-def _score_classes(cohort: Cohort, column: str) -> dict[str, AttributeScore]:
+def _score_classes(
+    cohort: Cohort,
+    column: str,  # of the attribute
+) -> dict[str, AttributeScore]:  # class -> score
+    """Score one attribute, over the images where it and the class are known."""
     values = cohort.columns[column]
     names, index = np.unique(values, return_inverse=True)
+    given = values != ""
     scores = {}
     for label in cohort.names:
-        known = (values != "") & ~cohort.unknown[label]
-        has, others = _sides(cohort.has[label][known], index[known], len(names))
+        known = given & ~cohort.unknown[label]
+        with_class = cohort.has[label][known]
+        has, others = _sides(with_class, index[known], len(names))
         scores[label] = AttributeScore(
-            auroc=_auroc(has, others), images=int(has.sum()), others=int(others.sum())
+            auroc=_auroc(has, others),
+            images=int(has.sum()),
+            others=int(others.sum()),
         )
     return scores
 
 
-def _sides(has: np.ndarray, index: np.ndarray, n_values: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images with the class and without it, of each value: (v,) and (v,)."""
+def _sides(
+    has: np.ndarray,  # (n,) bool: the image has the class
+    index: np.ndarray,  # (n,) of its value
+    n_values: int,
+) -> tuple[np.ndarray, np.ndarray]:  # (n_values,) each
+    """Count the images with the class and without it, of each value."""
     with_class = np.bincount(index[has], minlength=n_values)
     without = np.bincount(index[~has], minlength=n_values)
     return with_class, without
 
 
-def _auroc(with_class: np.ndarray, without: np.ndarray) -> float | None:
-    """AUROC of ranking values by prevalence, from the images of each value; halves for ties."""
-    if not with_class.sum() or not without.sum():
+def _auroc(
+    with_class: np.ndarray,  # (v,) images of each value
+    without: np.ndarray,  # (v,)
+) -> float | None:  # None without images on both sides
+    """Rank values by prevalence and return the AUROC; images of one value count by halves."""
+    if not with_class.any() or not without.any():
         return None
     seen = with_class + without > 0
     yes = with_class[seen].astype(float)
     no = without[seen].astype(float)
-    order = np.argsort(yes / (yes + no), kind="stable")
+    prevalence = yes / (yes + no)
+    order = np.argsort(prevalence, kind="stable")
     yes = yes[order]
     no = no[order]
     ranked_below = np.cumsum(no) - no
-    return float(yes @ (ranked_below + no / 2) / (yes.sum() * no.sum()))
+    pairs = yes.sum() * no.sum()
+    return float(yes @ (ranked_below + no / 2) / pairs)

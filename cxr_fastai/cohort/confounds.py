@@ -70,7 +70,11 @@ def find_confounds(
 
 
 def _age_warnings(cohort: Cohort) -> list[FolderWarning]:
-    found = [_class_of_one_age_group(cohort), _unknown_age(cohort)]
+    """Warn of classes of one age group, and of ages that nobody knows."""
+    found = [
+        _class_of_one_age_group(cohort),
+        _unknown_age(cohort),
+    ]
     return [each for each in found if each is not None]
 
 
@@ -105,11 +109,14 @@ def _class_of_one_age_group(cohort: Cohort) -> FolderWarning | None:
     )
 
 
-def _dominant_age_group(groups: Mapping[str, int]) -> str:
+def _dominant_age_group(
+    groups: Mapping[str, int],  # age group -> images of a class
+) -> str:
     """Return the age group of nearly all of a class's images; empty where there is none."""
-    images = sum(groups.values())
+    total = sum(groups.values())
     for group in OTHER_AGE_GROUP:
-        if group in groups and groups[group] >= MIN_DOMINANT_SHARE * images:
+        images = groups.get(group, 0)
+        if images and images >= MIN_DOMINANT_SHARE * total:
             return group
     return ""
 
@@ -119,15 +126,19 @@ def _is_common_elsewhere(
     label: str,
     age_group: str,
 ) -> bool:
-    """Whether a class other than `label` has much of the age group."""
-    for other, images in groups.items():
-        share = MIN_OTHER_AGE_SHARE * sum(images.values())
-        if other != label and age_group in images and images[age_group] >= share:
+    """Tell whether a class other than `label` has much of the age group."""
+    for other, of_other in groups.items():
+        total = sum(of_other.values())
+        images = of_other.get(age_group, 0)
+        much = images >= MIN_OTHER_AGE_SHARE * total
+        if images and much and other != label:
             return True
     return False
 
 
-def _given_words(bound: Collection[AgeNumbers]) -> str:
+def _given_words(
+    bound: Collection[AgeNumbers],  # of the classes that are named
+) -> str:
     """Say of how many images the age itself is known."""
     given = sum(numbers["by_age"] for numbers in bound)
     total = sum(numbers["of"] for numbers in bound)
@@ -178,28 +189,38 @@ def _attribute_warnings(
 # ---- size, shape and brightness
 
 
-def _quantity_warnings(cohort: Cohort, brightness: Mapping[str, float]) -> list[FolderWarning]:
+def _quantity_warnings(
+    cohort: Cohort,
+    brightness: Mapping[str, float],  # path -> mean gray, of the images measured
+) -> list[FolderWarning]:
     """Warn of classes whose middle halves do not meet in size, shape or brightness."""
-    judged = [label for label in cohort.names if cohort.has[label].sum() >= MIN_IMAGES_PER_CLASS]
-    quantiles = {label: _quantiles(cohort, label, brightness) for label in judged}
+    quantiles = {}
+    for label in cohort.names:
+        if cohort.has[label].sum() >= MIN_IMAGES_PER_CLASS:
+            quantiles[label] = _quantiles(cohort, label, brightness)
     found = []
     for kind, (key, unit) in QUANTITIES.items():
         known = {}
-        for label in judged:
-            five = quantiles[label][key]
+        for label, of_class in quantiles.items():
+            five = of_class[key]
             if five is not None:
                 known[label] = five
-        each = _apart(cohort, kind, unit, known)
-        if each is not None:
-            found.append(each)
+        warning_of_kind = _apart(cohort, kind, unit, known)
+        if warning_of_kind is not None:
+            found.append(warning_of_kind)
     return found
 
 
 def _quantiles(
-    cohort: Cohort, label: str, brightness: Mapping[str, float]
-) -> dict[str, Quantiles | None]:
-    gray = brightness_counts(cohort, label, brightness)["quantiles"]
-    return {**side_quantiles(cohort, label), "brightness": gray}
+    cohort: Cohort,
+    label: str,
+    brightness: Mapping[str, float],  # path -> mean gray, of the images measured
+) -> dict[str, Quantiles | None]:  # width, height, aspect, brightness
+    """Return the quantiles of all that is compared between classes; None of no images."""
+    quantiles = side_quantiles(cohort, label)
+    gray = brightness_counts(cohort, label, brightness)
+    quantiles["brightness"] = gray["quantiles"]
+    return quantiles
 
 
 def _apart(
@@ -208,39 +229,80 @@ def _apart(
     unit: str,
     quantiles: Mapping[str, Quantiles],  # class -> of what is compared
 ) -> FolderWarning | None:
-    pairs = []
-    for low, of_low in quantiles.items():
-        above = [high for high, of_high in quantiles.items() if _is_above(of_high, of_low)]
-        pairs += [(low, high) for high in above]
+    """Warn of pairs of classes that one quantity tells apart."""
+    pairs = _pairs_apart(quantiles)
     if not pairs:
         return None
     named = {label for pair in pairs for label in pair}
-    sentences = []
-    for label in sorted(named, key=lambda label: (quantiles[label][2], label)):
-        _, lower, _, upper, _ = quantiles[label]
-        sentences.append(f"{cohort.names[label]} {_number(lower)} to {_number(upper)}")
+    pair_words = count(len(pairs), "pair")
+    halves = _halves_in_words(cohort, quantiles, named)
     return warning(
         f"{kind}_apart",
-        f"The {kind} of the images tells {count(len(pairs), 'pair')} of classes apart. Middle half "
-        f"of each, {unit}: {name_some(sentences, 2 * MAX_NAMED)}.",
+        f"The {kind} of the images tells {pair_words} of classes apart. "
+        f"Middle half of each, {unit}: {halves}.",
         "A model sees this before any lung: train with augmentation that changes it (--augment "
         "acquisition), and look whether a score holds within one source.",
         [_pair_numbers(low, high, quantiles) for low, high in pairs],
     )
 
 
-def _is_above(high: Quantiles, low: Quantiles) -> bool:
-    """Whether the middle half of one lies wholly above, and its median clearly so."""
-    return low[3] < high[1] and high[2] >= MIN_MEDIAN_RATIO * low[2]
+def _pairs_apart(
+    quantiles: Mapping[str, Quantiles],  # class -> of what is compared
+) -> list[tuple[str, str]]:
+    """Return the pairs of classes whose middle halves do not meet, the lower class first."""
+    pairs = []
+    for low in quantiles:
+        for high in quantiles:
+            if _is_above(quantiles[high], quantiles[low]):
+                pairs.append((low, high))
+    return pairs
 
 
-def _pair_numbers(low: str, high: str, quantiles: Mapping[str, Quantiles]) -> dict[str, object]:
-    halves = [[quantiles[label][1], quantiles[label][3]] for label in (low, high)]
+def _is_above(
+    high: Quantiles,
+    low: Quantiles,
+) -> bool:
+    """Tell whether a middle half lies wholly above another, and its median clearly so."""
+    if low[3] >= high[1]:
+        return False
+    return high[2] >= MIN_MEDIAN_RATIO * low[2]
+
+
+def _halves_in_words(
+    cohort: Cohort,
+    quantiles: Mapping[str, Quantiles],
+    named: set[str],  # classes
+) -> str:
+    """Return the middle half of each class, those of lowest median first."""
+
+    def by_median(label: str) -> tuple[float, str]:
+        return quantiles[label][2], label
+
+    sentences = []
+    for label in sorted(named, key=by_median):
+        _, lower, _, upper, _ = quantiles[label]
+        sentences.append(f"{cohort.names[label]} {_number(lower)} to {_number(upper)}")
+    return name_some(sentences, 2 * MAX_NAMED)
+
+
+def _pair_numbers(
+    low: str,
+    high: str,
+    quantiles: Mapping[str, Quantiles],
+) -> dict[str, object]:
+    """Return two classes and their middle halves, as strict JSON."""
+    halves = []
+    for label in (low, high):
+        _, lower, _, upper, _ = quantiles[label]
+        halves.append([lower, upper])
     return {"classes": [low, high], "halves": halves}
 
 
 def _number(x: float) -> str:
-    return f"{x:.2f}" if x < 10 else f"{x:.0f}"
+    """Return a number with two decimals, or as a whole one from 10 on."""
+    if x < 10:
+        return f"{x:.2f}"
+    return f"{x:.0f}"
 
 
 # ---- classes of few images
@@ -248,12 +310,15 @@ def _number(x: float) -> str:
 
 def _scarcity_warnings(cohort: Cohort) -> list[FolderWarning]:
     """Warn of classes that a split lacks, or has too few of to be scored."""
-    images = {}
+    absent = []
+    scarce = {}
     for label, splits in cohort.tallies("split").items():
         for split in cohort.splits:
-            images[label, split] = splits.get(split, 0)
-    absent = [cell for cell, n in images.items() if not n]
-    scarce = {cell: n for cell, n in images.items() if 0 < n < MIN_IMAGES_PER_CLASS}
+            images = splits.get(split, 0)
+            if not images:
+                absent.append((label, split))
+            elif images < MIN_IMAGES_PER_CLASS:
+                scarce[label, split] = images
     found = []
     if absent:
         found.append(_class_absent(cohort, absent))
@@ -262,25 +327,36 @@ def _scarcity_warnings(cohort: Cohort) -> list[FolderWarning]:
     return found
 
 
-def _class_absent(cohort: Cohort, cells: list[tuple[str, str]]) -> FolderWarning:
+def _class_absent(
+    cohort: Cohort,
+    cells: list[tuple[str, str]],  # (class, split)
+) -> FolderWarning:
+    """Warn of classes that a split has no image of."""
     named = name_some(f"{cohort.names[label]} in {split}" for label, split in cells)
+    numbers = [{"class": label, "split": split} for label, split in cells]
     return warning(
         "class_absent",
         f"No image at all: {named}.",
         "A class that train lacks cannot be learnt, one that valid or test lacks cannot be "
         "judged: add a source that has it (cxr sources).",
-        [{"class": label, "split": split} for label, split in cells],
+        numbers,
     )
 
 
-def _class_scarce(cohort: Cohort, images: Mapping[tuple[str, str], int]) -> FolderWarning:
-    named = name_some(
-        f"{cohort.names[label]} in {split}, {n}" for (label, split), n in images.items()
-    )
+def _class_scarce(
+    cohort: Cohort,
+    cells: Mapping[tuple[str, str], int],  # (class, split) -> images
+) -> FolderWarning:
+    """Warn of classes that a split has few images of."""
+    sentences = []
+    numbers = []
+    for (label, split), images in cells.items():
+        sentences.append(f"{cohort.names[label]} in {split}, {images}")
+        numbers.append({"class": label, "split": split, "images": images})
     return warning(
         "class_scarce",
-        f"Fewer than {MIN_IMAGES_PER_CLASS} images: {named}.",
+        f"Fewer than {MIN_IMAGES_PER_CLASS} images: {name_some(sentences)}.",
         "One image more or less moves such a score by 5 points and more: give intervals, "
         "add images.",
-        [{"class": label, "split": split, "images": n} for (label, split), n in images.items()],
+        numbers,
     )

@@ -85,15 +85,27 @@ class Cohort:
 
     def rows_of(self, label: str) -> list[Record]:
         """Return the images of a class."""
-        return [row for row, has in zip(self.rows, self.has[label]) if has]
+        indices = np.flatnonzero(self.has[label])
+        return [self.rows[i] for i in indices]
 
-    def tally(self, label: str, column: str) -> dict[str, int]:
-        """Return value -> images of a class that have it, the commonest first."""
-        return tally(self.columns[column][self.has[label]].tolist())
+    def tally(
+        self,
+        label: str,
+        column: str,  # of `columns`
+    ) -> dict[str, int]:  # value -> images
+        """Count the values of a class's images, the commonest first."""
+        values = self.columns[column][self.has[label]]
+        return tally(values.tolist())
 
-    def tallies(self, column: str) -> dict[str, dict[str, int]]:
-        """Return class -> value -> images, the commonest value of each class first."""
-        return {label: self.tally(label, column) for label in self.names}
+    def tallies(
+        self,
+        column: str,  # of `columns`
+    ) -> dict[str, dict[str, int]]:  # class -> value -> images
+        """Count the values of each class's images, the commonest of a class first."""
+        counts = {}
+        for label in self.names:
+            counts[label] = self.tally(label, column)
+        return counts
 
 
 class Sample(NamedTuple):
@@ -140,26 +152,43 @@ def gather(
     )
 
 
-def _marks(names: Iterable[str], classes: list[tuple[str, ...]]) -> dict[str, np.ndarray]:
-    """Class -> (n,) bool: whether it stands in the image's classes."""
+def _marks(
+    names: Iterable[str],  # of all classes
+    classes: list[tuple[str, ...]],  # of each image
+) -> dict[str, np.ndarray]:  # class -> (n,) bool
+    """Mark the images that each class stands in."""
     marks = {}
     for label in names:
         marks[label] = np.array([label in of_image for of_image in classes])
     return marks
 
 
-def _columns(rows: list[Record], catalog: Mapping[str, Source]) -> dict[str, np.ndarray]:
-    columns = {name: np.array([getattr(row, name) for row in rows]) for name in COLUMNS}
+def _columns(
+    rows: list[Record],
+    catalog: Mapping[str, Source],
+) -> dict[str, np.ndarray]:  # name -> (n,) text
+    """Return the columns of a Cohort."""
+    columns = {}
+    for name in COLUMNS:
+        columns[name] = np.array([getattr(row, name) for row in rows])
     age_groups = [age_group(row, catalog.get(row.source)) for row in rows]
+    groups = [_child_or_adult(word) for word in age_groups]
     columns["age_group"] = np.array(age_groups)
-    columns["group"] = np.array([_child_or_adult(word) for word in age_groups])
+    columns["group"] = np.array(groups)
     return columns
 
 
-def _sides(rows: list[Record]) -> np.ndarray:
-    nothing = ("nan", "nan")
-    sides = [(r.width, r.height) if r.width and r.height else nothing for r in rows]
-    return np.array(sides, float).reshape(-1, 2)
+def _sides(
+    rows: list[Record],
+) -> np.ndarray:  # (n, 2) width and height in px
+    """Return the sides of images; nan where either is unknown."""
+    sides = []
+    for row in rows:
+        if row.width and row.height:
+            sides.append((float(row.width), float(row.height)))
+        else:
+            sides.append((np.nan, np.nan))
+    return np.array(sides).reshape(-1, 2)
 
 
 def age_group(
@@ -174,9 +203,14 @@ def age_group(
     return f"{source.age_group}_source"
 
 
-def _child_or_adult(group: str) -> str:
-    """Child or adult, by age or by source; empty where neither is known."""
-    return group.split("_")[0].replace("mixed", "")
+def _child_or_adult(
+    group: str,  # a key of AGE_GROUPS
+) -> str:
+    """Return child or adult, by age or by source; empty where neither is known."""
+    word = group.removesuffix("_source")
+    if word == "mixed":
+        return ""
+    return word
 
 
 # ---- counts of a class
@@ -185,7 +219,9 @@ def _child_or_adult(group: str) -> str:
 def tally(values: Iterable[str]) -> dict[str, int]:
     """Return value -> how often, the commonest first, then by name."""
     counts = Counter(values)
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    by_name = sorted(counts.items())
+    by_count = sorted(by_name, key=lambda item: item[1], reverse=True)
+    return dict(by_count)
 
 
 def class_counts(
@@ -214,14 +250,19 @@ def class_counts(
     )
 
 
-def side_quantiles(cohort: Cohort, label: str) -> dict[str, Quantiles | None]:
-    """Return width, height (px) and aspect (width / height) -> quantiles of a class's images."""
+def side_quantiles(
+    cohort: Cohort,
+    label: str,
+) -> dict[str, Quantiles | None]:  # width, height (px), aspect (width / height)
+    """Return the quantiles of the sides of a class's images."""
     sides = cohort.sides[cohort.has[label]]
-    known = sides[~np.isnan(sides[:, 0])]
+    known = ~np.isnan(sides[:, 0])
+    width = sides[known, 0]
+    height = sides[known, 1]
     return {
-        "width": _quantiles(known[:, 0]),
-        "height": _quantiles(known[:, 1]),
-        "aspect": _quantiles(known[:, 0] / known[:, 1]),
+        "width": _quantiles(width),
+        "height": _quantiles(height),
+        "aspect": _quantiles(width / height),
     }
 
 
@@ -240,29 +281,44 @@ def _quantiles(
     return [round(float(q), 4) for q in five]
 
 
-def _age_counts(rows: list[Record]) -> AgeCounts:
+def _age_counts(
+    rows: list[Record],  # of a class
+) -> AgeCounts:
+    """Count the ages that are given."""
     ages = [float(row.age) for row in rows if row.age]
     last = len(DECADES) - 1
     images = Counter(min(int(age) // 10, last) for age in ages)
+    decades = {}
+    for i, decade in enumerate(DECADES):
+        decades[decade] = images[i]
     return AgeCounts(
         known=len(ages),
         quantiles=_quantiles(ages),
-        decades={decade: images[i] for i, decade in enumerate(DECADES)},
+        decades=decades,
     )
 
 
-def patient_counts(rows: list[Record]) -> PatientCounts:
+def patient_counts(
+    rows: list[Record],
+) -> PatientCounts:
     """Count the patients that the sources name, and how many images each has."""
     images = Counter(row.patient for row in rows if row.patient)
     each = list(images.values())
-    return PatientCounts(images=sum(each), patients=len(each), images_a_patient=_quantiles(each))
+    return PatientCounts(
+        images=sum(each),
+        patients=len(each),
+        images_a_patient=_quantiles(each),
+    )
 
 
 # ---- brightness
 
 
-def sampled(cohort: Cohort, label: str) -> dict[str, Sample]:
-    """Return source -> its images of a class, and those whose brightness is measured.
+def sampled(
+    cohort: Cohort,
+    label: str,
+) -> dict[str, Sample]:  # source -> its images of the class
+    """Choose the images of a class whose brightness is measured, of each source.
 
     They are the SAMPLE images of lowest pixel hash, which is random and stays.
     """
@@ -270,9 +326,10 @@ def sampled(cohort: Cohort, label: str) -> dict[str, Sample]:
     for row in cohort.rows_of(label):
         by_source.setdefault(row.source, []).append(row)
     samples = {}
-    for source, rows in sorted(by_source.items()):
-        lowest = sorted(rows, key=lambda row: row.pixel_sha256)[:SAMPLE]
-        samples[source] = Sample(images=len(rows), rows=lowest)
+    for source in sorted(by_source):
+        rows = by_source[source]
+        by_hash = sorted(rows, key=lambda row: row.pixel_sha256)
+        samples[source] = Sample(images=len(rows), rows=by_hash[:SAMPLE])
     return samples
 
 
@@ -301,10 +358,15 @@ def brightness_counts(
     )
 
 
-def _all_measured(samples: Iterable[Sample], gray: Collection[str]) -> bool:
+def _all_measured(
+    samples: Iterable[Sample],
+    gray: Collection[str],  # paths of the images that were measured
+) -> bool:
+    """Tell whether every image of the samples was measured."""
     for sample in samples:
-        if not all(row.path in gray for row in sample.rows):
-            return False
+        for row in sample.rows:
+            if row.path not in gray:
+                return False
     return True
 
 
@@ -332,7 +394,9 @@ def source_counts(cohort: Cohort, source_id: str, catalog: Mapping[str, Source])
     )
 
 
-def finding_counts(rows: list[Record]) -> FindingCounts:
+def finding_counts(
+    rows: list[Record],
+) -> FindingCounts:
     """Count how often findings stand together; an image without any is unknown."""
     named = [set(row.findings.split("|")) for row in rows if row.findings]
     images: Counter[str] = Counter()
@@ -344,4 +408,8 @@ def finding_counts(rows: list[Record]) -> FindingCounts:
     for findings in named:
         at = [index[finding] for finding in findings]
         counts[np.ix_(at, at)] += 1
-    return FindingCounts(names=names, counts=counts.tolist(), unknown=len(rows) - len(named))
+    return FindingCounts(
+        names=names,
+        counts=counts.tolist(),
+        unknown=len(rows) - len(named),
+    )

@@ -50,9 +50,11 @@ def cohort_floors(cohort: Cohort) -> Floors | None:
     """Return the floors of a single-label cohort; None where an image may have several classes."""
     if cohort.task is Task.MULTI_LABEL:
         return None
-    index = {label: i for i, label in enumerate(cohort.names)}
-    targs = np.array([index[row.label] for row in cohort.rows])
-    return find_floors(targs, cohort.columns["source"], len(index))
+    vocab = list(cohort.names)
+    index = {label: i for i, label in enumerate(vocab)}
+    targs = [index[row.label] for row in cohort.rows]
+    sources = cohort.columns["source"]
+    return find_floors(np.array(targs), sources, len(vocab))
 
 
 def _single_source(totals: dict[str, int]) -> FolderWarning:
@@ -79,9 +81,10 @@ def _class_of_one_source(cohort: Cohort) -> FolderWarning | None:
             sentences.append(f"{cohort.names[label]}, {portion(images, total)} from {source}")
     if not bound:
         return None
+    classes = count(len(bound), "class", "classes")
     return warning(
         "class_of_one_source",
-        f"{count(len(bound), 'class', 'classes')} of nearly one source: {name_some(sentences)}.",
+        f"{classes} of nearly one source: {name_some(sentences)}.",
         "A model may learn the source instead of the disease: add sources that hold the class "
         "beside others (cxr sources), and judge a score within each source, as cxr evaluate "
         "prints it.",
@@ -89,34 +92,46 @@ def _class_of_one_source(cohort: Cohort) -> FolderWarning | None:
     )
 
 
-def _source_of_one_class(cohort: Cohort, totals: dict[str, int]) -> FolderWarning | None:
+def _source_of_one_class(
+    cohort: Cohort,
+    totals: dict[str, int],  # source -> images
+) -> FolderWarning | None:
     """Warn of sources nearly all of whose images have one class."""
     by_class = cohort.tallies("source")
     pure = {}
     sentences = []
     for source in sorted(totals):
-        images_of = {label: sources.get(source, 0) for label, sources in by_class.items()}
-        label = max(images_of, key=images_of.__getitem__)  # the first of several
-        images = images_of[label]
+        label, images = _commonest(by_class, source)
         total = totals[source]
         if images >= MIN_DOMINANT_SHARE * total:
             pure[source] = {"class": label, "images": images, "of": total}
             sentences.append(f"{source}, {portion(images, total)} {cohort.names[label]}")
     if not pure:
         return None
+    sources = count(len(totals), "source")
     verb = "holds" if len(pure) == 1 else "hold"
     return warning(
         "source_of_one_class",
-        f"{len(pure)} of {count(len(totals), 'source')} {verb} nearly one class: "
-        f"{name_some(sentences)}.",
+        f"{len(pure)} of {sources} {verb} nearly one class: {name_some(sentences)}.",
         "Within such a source no score can be told from always answering its class: leave it out, "
         "or add images of its other classes.",
         pure,
     )
 
 
+def _commonest(
+    by_class: Mapping[str, Mapping[str, int]],  # class -> source -> images
+    source: str,
+) -> tuple[str, int]:
+    """Return the commonest class of a source, the first of several, and its images there."""
+    images = {label: sources.get(source, 0) for label, sources in by_class.items()}
+    label = max(images, key=images.__getitem__)
+    return label, images[label]
+
+
 def _source_only_floor(
-    cohort: Cohort, scores: Mapping[str, AttributeScore]
+    cohort: Cohort,
+    scores: Mapping[str, AttributeScore],  # class -> how well the source alone tells it
 ) -> FolderWarning | None:
     """Warn where knowing the source alone answers well: by accuracy, or by each finding's AUROC."""
     floors = cohort_floors(cohort)
@@ -138,8 +153,10 @@ def _source_only_floor(
 
 
 def _source_only_auroc(
-    cohort: Cohort, scores: Mapping[str, AttributeScore]
+    cohort: Cohort,
+    scores: Mapping[str, AttributeScore],  # class -> how well the source alone tells it
 ) -> FolderWarning | None:
+    """Warn of findings that the source alone tells."""
     aurocs = telling_aurocs(scores)
     if not aurocs:
         return None

@@ -60,35 +60,52 @@ def warning(
     return FolderWarning(kind=kind, says=says, do=do, title=TITLES[kind], numbers=numbers)
 
 
-def name_some(things: Iterable[str], most: int = MAX_NAMED) -> str:
-    """List at most `most` things, and how many more there are."""
-    things = list(things)
-    named = "; ".join(things[:most])
-    if len(things) > most:
-        return f"{named}; and {len(things) - most} more"
-    return named
+def name_some(
+    things: Iterable[str],
+    most: int = MAX_NAMED,  # that are named
+) -> str:
+    """List some things, and how many more there are."""
+    names = list(things)
+    named = "; ".join(names[:most])
+    if len(names) <= most:
+        return named
+    return f"{named}; and {len(names) - most} more"
 
 
-def portion(n: int, total: int) -> str:
+def portion(
+    n: int,
+    total: int,  # that `n` is a part of
+) -> str:
     """Say how many of some images: all 120 images, or 90 % of 120 images."""
+    images = count(total, "image")
     if n == total:
-        return f"all {count(total, 'image')}"
-    return f"{share(n, total)} of {count(total, 'image')}"
+        return f"all {images}"
+    return f"{share(n, total)} of {images}"
 
 
-def telling_aurocs(scores: Mapping[str, AttributeScore]) -> dict[str, float]:
-    """Return class -> AUROC of those that the attribute tells, the highest first.
+def telling_aurocs(
+    scores: Mapping[str, AttributeScore],  # class -> how well an attribute tells it
+) -> dict[str, float]:  # class -> AUROC, the highest first
+    """Return the AUROC of each class that the attribute tells.
 
     Classes of too few images on either side are not judged.
     """
     telling = {}
     for label, score in scores.items():
-        judged = min(score["images"], score["others"]) >= MIN_IMAGES_PER_CLASS
-        if judged and score["auroc"] is not None and score["auroc"] >= MIN_TELLING_AUROC:
-            telling[label] = score["auroc"]
-    return dict(sorted(telling.items(), key=lambda item: (-item[1], item[0])))
+        auroc = score["auroc"]
+        fewer = min(score["images"], score["others"])
+        if auroc is None or fewer < MIN_IMAGES_PER_CLASS:
+            continue
+        if auroc >= MIN_TELLING_AUROC:
+            telling[label] = auroc
+    by_name = sorted(telling.items())
+    return dict(sorted(by_name, key=lambda item: item[1], reverse=True))
 
 
-def auroc_words(cohort: Cohort, aurocs: Mapping[str, float]) -> str:
+def auroc_words(
+    cohort: Cohort,
+    aurocs: Mapping[str, float],  # class -> AUROC
+) -> str:
     """Name classes with their AUROCs: a 0.91; b 0.75."""
-    return name_some(f"{cohort.names[label]} {auroc:.2f}" for label, auroc in aurocs.items())
+    names = cohort.names
+    return name_some(f"{names[label]} {auroc:.2f}" for label, auroc in aurocs.items())

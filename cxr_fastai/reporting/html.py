@@ -61,7 +61,9 @@ def _environment(room: str) -> Any:
 
 def _shown(value: Any) -> Any:
     """Return markup as it is; any other value as text that no reader takes for commands."""
-    return value if hasattr(value, "__html__") else printable(value)
+    if hasattr(value, "__html__"):
+        return value
+    return printable(value)
 
 
 def _breaks(text: object) -> Any:
@@ -75,22 +77,28 @@ def _breaks(text: object) -> Any:
 # ---- pictures inside a page
 
 
-def data_uri(data: bytes, kind: str = "png") -> str:
-    """Return the bytes of a picture as a data URI; `kind` is png or jpeg."""
-    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
+def data_uri(
+    data: bytes,  # of a picture file
+    kind: str = "png",  # png | jpeg
+) -> str:
+    """Return a picture as a URI that holds it."""
+    text = base64.b64encode(data).decode()
+    return f"data:image/{kind};base64,{text}"
 
 
 def thumbnail(
     pixels: np.ndarray,  # (h, w) uint8
-    side: int = THUMBNAIL_SIDE,
-    quality: int = THUMBNAIL_QUALITY,
+    side: int = THUMBNAIL_SIDE,  # px, at most, of the longer side
+    quality: int = THUMBNAIL_QUALITY,  # of the JPEG
     resample: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> tuple[str, int, int]:
     """Return (data URI of a small JPEG, its width, its height in px)."""
-    image, buffer = Image.fromarray(pixels), io.BytesIO()
+    image = Image.fromarray(pixels)
     image.thumbnail((side, side), resample)
+    buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
-    return data_uri(buffer.getvalue(), "jpeg"), *image.size
+    uri = data_uri(buffer.getvalue(), "jpeg")
+    return uri, image.width, image.height
 
 
 def box(

@@ -32,12 +32,20 @@ PAGE_COLUMNS = 100  # of a wrapped line, unless told otherwise
 # ---- numbers
 
 
-def percent(x: float | None, none: str = "-") -> str:
-    """Return a share of 0 to 1 with one decimal: 91.7 %; `none` where there is no number."""
-    return none if x is None else f"{100 * x:.1f} %"
+def percent(
+    x: float | None,  # 0-1
+    none: str = "-",  # what stands where there is no number
+) -> str:
+    """Return a share with one decimal: 91.7 %."""
+    if x is None:
+        return none
+    return f"{100 * x:.1f} %"
 
 
-def share(n: int, total: int) -> str:
+def share(
+    n: int,
+    total: int,  # that `n` is a part of
+) -> str:
     """Return `n` of `total` as a whole percentage; 0 % says none and 100 % says all."""
     if 0 < n < 0.01 * total:
         return "under 1 %"
@@ -46,9 +54,15 @@ def share(n: int, total: int) -> str:
     return f"{100 * n / max(total, 1):.0f} %"
 
 
-def decimal(x: float | None, none: str = "-", places: int = 3) -> str:
-    """Return a number with so many decimals; `none` where there is none."""
-    return none if x is None else f"{x:.{places}f}"
+def decimal(
+    x: float | None,
+    none: str = "-",  # what stands where there is no number
+    places: int = 3,
+) -> str:
+    """Return a number with so many decimals: 0.917."""
+    if x is None:
+        return none
+    return f"{x:.{places}f}"
 
 
 def span(
@@ -62,20 +76,35 @@ def span(
     return " to ".join(_end(x, as_share) for x in interval)
 
 
-def _end(x: float, as_share: bool) -> str:
-    rounded = round(100 * x, 1) if as_share else round(x, 3)
-    rounded += 0.0  # no minus before a zero
-    return f"{rounded:.1f}" if as_share else f"{rounded:.3f}"
+def _end(
+    x: float,
+    as_share: bool,  # 0-1, shown in percent
+) -> str:
+    """Return one end of an interval, rounded so that no zero has a minus."""
+    if as_share:
+        return f"{round(100 * x, 1) + 0.0:.1f}"
+    return f"{round(x, 3) + 0.0:.3f}"
 
 
-def with_span(value: str, interval: str) -> str:
+def with_span(
+    value: str,
+    interval: str,  # in words; may be empty
+) -> str:
     """Return a value and its interval: 91.7 % (85.2 to 96.1)."""
-    return f"{value} ({interval})" if interval else value
+    if not interval:
+        return value
+    return f"{value} ({interval})"
 
 
-def count(n: int, one: str, many: str = "") -> str:
+def count(
+    n: int,
+    one: str,  # the noun of one
+    many: str = "",  # of none or several; empty: `one` and an s
+) -> str:
     """Return a number and its noun: 1 image, 2,000 images."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    if n == 1:
+        return f"1 {one}"
+    return f"{n:,} {many or one + 's'}"
 
 
 def interval_words(
@@ -106,19 +135,39 @@ def table(
     left: int = 1,  # columns that are set to the left; the others to the right
 ) -> list[str]:
     """Return lines of aligned columns; thousands of whole numbers are separated."""
-    texts = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(*texts)]
+    texts = [_cell_texts(row) for row in rows]
+    widths = [_width(column) for column in zip(*texts)]
     return [_line(row, widths, left) for row in texts]
 
 
-def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else printable(value)
+def _cell_texts(row: Sequence[object]) -> list[str]:
+    """Return what stands in the cells of a row."""
+    texts = []
+    for value in row:
+        if isinstance(value, int):
+            texts.append(f"{value:,}")
+        else:
+            texts.append(printable(value))
+    return texts
 
 
-def _line(row: list[str], widths: list[int], left: int) -> str:
+def _width(column: Sequence[str]) -> int:
+    """Return the length of the longest cell."""
+    return max(len(text) for text in column)
+
+
+def _line(
+    row: Sequence[str],
+    widths: Sequence[int],  # of the columns
+    left: int,  # columns that are set to the left
+) -> str:
+    """Set the cells of a row to their widths, two blanks apart."""
     cells = []
-    for i, (text, width) in enumerate(zip(row, widths)):
-        cells.append(text.ljust(width) if i < left else text.rjust(width))
+    for i, text in enumerate(row):
+        if i < left:
+            cells.append(text.ljust(widths[i]))
+        else:
+            cells.append(text.rjust(widths[i]))
     return "  ".join(cells).rstrip()
 
 
@@ -149,12 +198,29 @@ def md(text: object) -> str:
     return ENTITY.sub("&amp;", escaped).replace("<", "&lt;").replace(">", "&gt;")
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def markdown_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],  # as many cells each as the header
+) -> str:
     """Return a Markdown table; columns of whole numbers are set to the right."""
-    rule = []
-    for i in range(len(header)):
-        whole = all(isinstance(row[i], int) for row in rows)
-        rule.append("---:" if whole else "---")
-    lines = [[md(cell) for cell in header], rule]
-    lines += [[md(cell) for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rules = [_column_rule(rows, i) for i in range(len(header))]
+    lines = [_markdown_line(header), f"| {' | '.join(rules)} |"]
+    lines += [_markdown_line(row) for row in rows]
+    return "\n".join(lines)
+
+
+def _column_rule(
+    rows: Sequence[Sequence[object]],
+    i: int,  # of the column
+) -> str:
+    """Return the mark under a column's header that says to which side it is set."""
+    for row in rows:
+        if not isinstance(row[i], int):
+            return "---"
+    return "---:"
+
+
+def _markdown_line(cells: Sequence[object]) -> str:
+    """Return a line of a Markdown table; the cells are read as they stand."""
+    texts = [md(cell) for cell in cells]
+    return f"| {' | '.join(texts)} |"
