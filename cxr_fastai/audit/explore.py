@@ -20,15 +20,14 @@ from cxr_fastai.cohort.confounds import find_confounds
 from cxr_fastai.cohort.counts import (
     Cohort,
     class_counts,
-    finding_counts,
     gather,
     patient_counts,
     sampled,
-    source_counts,
     tally,
 )
 from cxr_fastai.cohort.shapes import SourceCounts
 from cxr_fastai.cohort.source_confounds import cohort_floors
+from cxr_fastai.cohort.source_counts import finding_counts, source_counts
 from cxr_fastai.core import (
     SPLITS,
     UnknownName,

@@ -233,7 +233,7 @@ def _apart(
     pairs = _pairs_apart(quantiles)
     if not pairs:
         return None
-    named = {label for pair in pairs for label in pair}
+    named: set[str] = set().union(*pairs)
     pair_words = count(len(pairs), "pair")
     halves = _halves_in_words(cohort, quantiles, named)
     return warning(
@@ -275,11 +275,11 @@ def _halves_in_words(
 ) -> str:
     """Return the middle half of each class, those of lowest median first."""
 
-    def by_median(label: str) -> tuple[float, str]:
+    def _by_median(label: str) -> tuple[float, str]:
         return quantiles[label][2], label
 
     sentences = []
-    for label in sorted(named, key=by_median):
+    for label in sorted(named, key=_by_median):
         _, lower, _, upper, _ = quantiles[label]
         sentences.append(f"{cohort.names[label]} {_number(lower)} to {_number(upper)}")
     return name_some(sentences, 2 * MAX_NAMED)

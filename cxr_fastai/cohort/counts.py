@@ -19,12 +19,10 @@ from cxr_fastai.cohort.shapes import (
     AgeCounts,
     BrightnessCounts,
     ClassCounts,
-    FindingCounts,
     MeasuredQuantiles,
     PatientCounts,
     Quantiles,
     QuantilesOnly,
-    SourceCounts,
 )
 from cxr_fastai.core import SPLITS, Task, UsageError
 from cxr_fastai.manifest import Record
@@ -45,15 +43,12 @@ __all__ = [
     "side_quantiles",
     "brightness_counts",
     "patient_counts",
-    "source_counts",
-    "finding_counts",
 ]
 
 ADULT = 18  # years from which an age counts as adult
 # images of a class and source whose brightness is measured: the standard error of a mean is then
 # 7 % of the spread between images
 SAMPLE = 200
-MAX_NAMED_SIZES = 3  # of a source, the commonest
 DECADES = (*(f"{start}-{start + 9}" for start in range(0, 90, 10)), "90+")  # years
 FIVE = (0, 0.25, 0.5, 0.75, 1)  # least, quartiles and greatest
 # Of an image whose age is given: child, adult. Of any other, the catalogue's word for its source.
@@ -368,48 +363,3 @@ def _all_measured(
             if row.path not in gray:
                 return False
     return True
-
-
-# ---- counts of a source, and of findings
-
-
-def source_counts(cohort: Cohort, source_id: str, catalog: Mapping[str, Source]) -> SourceCounts:
-    """Count everything that is counted of a source.
-
-    Title, age group and leave to share are the catalogue's words, empty where it does not know it.
-    """
-    rows = [row for row in cohort.rows if row.source == source_id]
-    source = catalog.get(source_id)
-    sizes = tally(f"{row.width} x {row.height}" for row in rows if row.width and row.height)
-    return SourceCounts(
-        images=len(rows),
-        title=source.title if source else "",
-        age_group=source.age_group if source else "",
-        redistribute=source.redistribute if source else "",
-        licences=tally(row.licence for row in rows),
-        sizes=len(sizes),
-        common_sizes=dict(list(sizes.items())[:MAX_NAMED_SIZES]),
-        modes=tally(row.mode for row in rows),
-        patients=patient_counts(rows),
-    )
-
-
-def finding_counts(
-    rows: list[Record],
-) -> FindingCounts:
-    """Count how often findings stand together; an image without any is unknown."""
-    named = [set(row.findings.split("|")) for row in rows if row.findings]
-    images: Counter[str] = Counter()
-    for findings in named:
-        images.update(findings)
-    names = list(tally(images.elements()))
-    index = {name: i for i, name in enumerate(names)}
-    counts = np.zeros((len(names), len(names)), int)
-    for findings in named:
-        at = [index[finding] for finding in findings]
-        counts[np.ix_(at, at)] += 1
-    return FindingCounts(
-        names=names,
-        counts=counts.tolist(),
-        unknown=len(rows) - len(named),
-    )

@@ -4,7 +4,8 @@ import pytest
 from toy_cohort import cohort_of, folder, row
 
 from cxr_fastai.audit.page import page_values
-from cxr_fastai.cohort.counts import class_counts, finding_counts
+from cxr_fastai.cohort.counts import class_counts
+from cxr_fastai.cohort.source_counts import finding_counts
 
 
 def values(rows, gray=None):

@@ -12,7 +12,8 @@ from cxr_fastai.audit.tables import (
     count_tables,
     quantiles_of,
 )
-from cxr_fastai.cohort.counts import class_counts, finding_counts, source_counts, tally
+from cxr_fastai.cohort.counts import class_counts, tally
+from cxr_fastai.cohort.source_counts import finding_counts, source_counts
 
 
 def tables_of(rows, several=False, vocab="abc"):
