@@ -26,9 +26,9 @@ def rule(source="one", **cells) -> Rule:
     return Rule(row=2, **{**dict.fromkeys(CATALOG_COLUMNS, ""), **base, "source": source, **cells})
 
 
-def source(id="one", **cells) -> Source:
+def source(name="one", **cells) -> Source:
     "A source of one rule."
-    return Source(id=id, rules=(rule(id, **cells),))
+    return Source(id=name, rules=(rule(name, **cells),))
 
 
 def item(**cells) -> Item:
@@ -96,11 +96,11 @@ class Films:
             rank=(self.n,),
         )
 
-    def group(self, *others, id="", kept=None, **cells):
+    def group(self, *others, name="", kept=None, **cells):
         "A kept film and (kind, score, transform, cells of image) for each other."
         members = [self.image(**(kept or {})), *(self.image(**other[3]) for other in others)]
         copies = [Copy("bytes"), *(Copy(*other[:3]) for other in others)]
-        return CopySet(id=id or f"{self.n:016x}", members=members, copies=copies, **cells)
+        return CopySet(id=name or f"{self.n:016x}", members=members, copies=copies, **cells)
 
     def pair(
         self,
@@ -108,13 +108,13 @@ class Films:
         source="two",
         score=0.9,
         transform="resized 0.50 x 0.50",
-        id="",
+        name="",
         seed=1,
         **cells,
     ):
         edit = np.fliplr if kind == "near" else None
         cells = dict(source=source, seed=seed, edit=edit) | cells
-        return self.group((kind, score, transform, cells), kept=dict(seed=seed), id=id)
+        return self.group((kind, score, transform, cells), kept=dict(seed=seed), name=name)
 
 
 def record(image: ScannedImage, split="train", **cells) -> Record:

@@ -49,8 +49,8 @@ def cache(tmp_path, monkeypatch):
 
 def rules(source="one", **cells):
     return [
-        rule(source, first=i == 0, label_value=l, findings=f, **(cells if i == 0 else {}))
-        for i, (l, f) in enumerate(LABELS.items())
+        rule(source, first=i == 0, label_value=label, findings=f, **(cells if i == 0 else {}))
+        for i, (label, f) in enumerate(LABELS.items())
     ]
 
 
@@ -521,8 +521,8 @@ def republished(tmp_path, films, *more, **cells):
 
     def labels(source, **cells):
         return [
-            rule(source, first=i == 0, label_value=l, findings=f, **(cells if i == 0 else {}))
-            for i, (l, f) in enumerate(LABELS.items())
+            rule(source, first=i == 0, label_value=label, findings=f, **(cells if i == 0 else {}))
+            for i, (label, f) in enumerate(LABELS.items())
         ]
 
     return write_catalog(tmp_path / "c.csv", *labels("two", **cells), *labels("one"))

@@ -7,12 +7,12 @@ input gives the same description.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import SPLITS, Task
 from cxr_fastai.curation.folder.card import used_sources
+from cxr_fastai.curation.folder.croissant_terms import CONTEXT, LICENCES, MANIFEST_COLUMNS
 from cxr_fastai.curation.folder.result import SOURCE_FAILED, SOURCE_LEFT_ASIDE, Curation
 from cxr_fastai.curation.folder.sentences import (
     NOTHING_FOUND,
@@ -34,105 +34,10 @@ CROISSANT = "croissant.json"
 CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 IMAGE_FILES = "image-files"  # id of the file set
 Json = dict[str, Any]
-CONTEXT = {  # as appendix 1 of the specification recommends it
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "arrayShape": "cr:arrayShape",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "containedIn": "cr:containedIn",
-    "cr": "http://mlcommons.org/croissant/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "description": {"@container": "@language"},
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isArray": "cr:isArray",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "name": {"@container": "@language"},
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
-
-# Licences by the catalogue's names, the strictest last; others are told in the catalogue's words.
-LICENCES = {
-    "CC0": "https://creativecommons.org/publicdomain/zero/1.0/",
-    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
-    "CC BY 3.0": "https://creativecommons.org/licenses/by/3.0/",
-    "CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/",
-    "CC BY-SA 4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
-    "CC BY-NC 4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
-    "CC BY-NC-SA 4.0": "https://creativecommons.org/licenses/by-nc-sa/4.0/",
-    "CC BY-NC-ND 4.0": "https://creativecommons.org/licenses/by-nc-nd/4.0/",
-}
 SPLIT_TYPES = {"train": "cr:TrainingSplit", "valid": "cr:ValidationSplit", "test": "cr:TestSplit"}
 STRICTEST_FIRST = ("no", "unknown", "", "yes")  # what the catalogue says of redistribution
 
 
-@dataclass(frozen=True)
-class _Column:
-    """How a column of the manifest is described."""
-
-    says: str  # its meaning
-    kind: str | tuple[str, ...] = "sc:Text"
-    separator: str = ""  # of several values in a cell
-
-
-MANIFEST_COLUMNS = {
-    "path": _Column("The image, relative to this folder."),
-    "sha256": _Column("SHA-256 of the source file's bytes."),
-    "pixel_sha256": _Column(
-        "SHA-256 of width, height and the upright 8-bit gray pixels; its start names the image."
-    ),
-    "phash": _Column("64-bit perceptual hash, 16 hex digits."),
-    "source": _Column("Id of the source that the image was kept from."),
-    "upstream": _Column("Ids of the sources that this source re-publishes, joined by |; * is any."),
-    "original_path": _Column("Where the file lay in the source."),
-    "source_label": _Column("The source's own words."),
-    "label": _Column(
-        "The class; of a multi-label set those that are present, ?those that are unknown, or none, "
-        "joined by |.",
-        ("sc:Text", "cr:Label"),
-    ),
-    "findings": _Column(
-        "What the radiograph shows; nothing: unknown, no_finding: nothing abnormal.",
-        separator="|",
-    ),
-    "patient": _Column("A pseudonym that the source gives; nothing: unknown."),
-    "group": _Column("Images linked by patient or radiograph; no split cuts a group."),
-    "split": _Column("train, valid or test."),
-    "view": _Column("PA, AP, L, or the source's word."),
-    "age": _Column("Years.", "sc:Float"),
-    "sex": _Column("F or M."),
-    "width": _Column("Pixels, upright.", "sc:Integer"),
-    "height": _Column("Pixels, upright.", "sc:Integer"),
-    "mode": _Column("Pixel format and bit depth of the source file."),
-    "licence": _Column("The source's licence."),
-}
 POINTS_TO = {"label": "classes/slug", "split": "splits/name"}
 IN_IMAGES = ("label", "findings", "split", "group", "source", "licence")  # with path and pixels
 
@@ -221,7 +126,7 @@ def _responsible(curation: Curation, sources: list[Source]) -> Json:
             copies_line(summary),
             conflicts_line(curation),
             f"{summary.left_out} files or table rows are left out, for the reasons in rejects.csv.",
-            f"Split by group of linked patients and radiographs. {official_line(summary)}",
+            f"Split by group, linked by patient, radiograph or look. {official_line(summary)}",
         ],
         "rai:dataAnnotationProtocol": [
             "Labels are the sources' own, mapped by the catalogue to findings and by the "

@@ -122,10 +122,18 @@ def official_line(summary: Summary) -> str:
     if summary.official_absent:
         absent = ", ".join(summary.official_absent)
         sentences.append(f"No image here is marked as one of the official test set of {absent}.")
-    others = tested - summary.official_images
-    are = "is" if others == 1 else "are"
-    sentences.append(f"{others} of {_images(tested)} in test {are} not of an official test set.")
+    sentences.append(_other_test_images(tested, tested - summary.official_images))
     return " ".join(sentences)
+
+
+def _other_test_images(tested: int, others: int) -> str:
+    """Say how many images of test are of no official test set."""
+    if not tested:
+        return "No image stands in test."
+    if not others:
+        return "No other image stands in test."
+    are = "is" if others == 1 else "are"
+    return f"{others} of {_images(tested)} in test {are} not of an official test set."
 
 
 def _images(n: int) -> str:

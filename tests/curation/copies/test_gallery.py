@@ -38,9 +38,11 @@ def hostile(films):
         ("near", 0.9, EVIL, {**evil, "edit": np.fliplr}),
         ("pixels", 1.0, "", evil),
         kept=evil,
-        id=EVIL,
+        name=EVIL,
     )
-    torn = films.group(("near", 0.9, "", dict(label="other")), kept=dict(label=EVIL), id="conflict")
+    torn = films.group(
+        ("near", 0.9, "", dict(label="other")), kept=dict(label=EVIL), name="conflict"
+    )
     return gallery_page([copies, torn], EVIL, EVIL + TURN)
 
 
@@ -61,7 +63,7 @@ def test_a_gallery_is_one_file_that_fetches_and_runs_nothing(hostile):
 
 def test_the_same_copies_give_the_same_bytes_whatever_their_order(films):
     groups = [
-        films.pair(id=f"g{i}", source=f"s{i % 3}", score=0.5 + i / 20, seed=i) for i in range(8)
+        films.pair(name=f"g{i}", source=f"s{i % 3}", score=0.5 + i / 20, seed=i) for i in range(8)
     ]
     assert gallery_page(groups, "t") == gallery_page(groups[::-1], "t")
 
@@ -136,7 +138,7 @@ def test_only_what_is_shown_is_decoded_and_nothing_twice(films, monkeypatch):
 
     monkeypatch.setattr(gallery, "source_bytes", note)
     monkeypatch.setattr(gallery, "MAX_SETS", 2)
-    html = gallery_page([films.pair(seed=i, id=f"g{i}") for i in range(2, 6)], "t")
+    html = gallery_page([films.pair(seed=i, name=f"g{i}") for i in range(2, 6)], "t")
     assert shown(html) == 2 and len(files) == len(set(files)) == 4
 
 
@@ -190,7 +192,7 @@ def test_where_labels_contradict_nothing_is_marked_kept_unless_it_was_settled(fi
 def test_a_gallery_is_bounded_and_says_so(films, monkeypatch):
     monkeypatch.setattr(gallery, "MAX_SETS", 4)
     monkeypatch.setattr(gallery, "MAX_MEMBERS", 3)
-    html = gallery_page([films.pair(id=f"g{i}") for i in range(6)], "t")
+    html = gallery_page([films.pair(name=f"g{i}") for i in range(6)], "t")
     assert shown(html) == 4 and "4 of 6 groups are shown" in html
     many = films.group(*[("bytes", 1.0, "", {})] * 5, ("near", 0.8, "", dict(source="two")))
     page = Page(gallery_page([many], "t"))
@@ -207,10 +209,10 @@ def test_sets_across_sources_and_near_copies_come_first_and_each_sort_has_its_tu
     films, monkeypatch
 ):
     monkeypatch.setattr(gallery, "MAX_SETS", 5)
-    within = [films.pair(source="one", id=f"w{i}") for i in range(3)]
-    across = [films.pair(id=f"a{i}", score=0.99 - i / 10) for i in range(5)]
-    same = [films.pair("bytes", id=f"b{i}", transform="") for i in range(3)]
-    turned = films.pair(transform="mirrored", id="m", score=0.999)
+    within = [films.pair(source="one", name=f"w{i}") for i in range(3)]
+    across = [films.pair(name=f"a{i}", score=0.99 - i / 10) for i in range(5)]
+    same = [films.pair("bytes", name=f"b{i}", transform="") for i in range(3)]
+    turned = films.pair(transform="mirrored", name="m", score=0.999)
     html = gallery_page([*same, *within, *across, turned], "t")
     assert ids(html) == ["a4", "a3", "m", "b0", "w0"]  # of one sort the doubtful first
 
@@ -227,7 +229,7 @@ def test_long_galleries_fold(films):
 
 
 def test_the_gallery_sums_up_what_was_found(films):
-    groups = [films.pair(), films.pair("bytes", source="one"), films.group(id="alone")]
+    groups = [films.pair(), films.pair("bytes", source="one"), films.group(name="alone")]
     page = Page(gallery_page(groups, "Copies in films", "20 images read."))
     assert (
         "2 copies in 2 groups of 4 images: 1 equal bytes, 1 near. 1 group spans several sources."

@@ -1,16 +1,18 @@
-"""pytest tests/curation/test_report.py: the dataset card, of tiny curations whose every number is known"""
+"""pytest tests/curation/folder/test_card.py: the dataset card, of tiny curations whose every number is known"""
 
 import html
 import re
 import shutil
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 from toy_sources import put, rule, write_catalog
 
-from cxr_fastai.core import one_line
-from cxr_fastai.curation.folder.card import confounds, dataset_card, md, percent, share_lines
+from cxr_fastai.core import CxrError, one_line
+from cxr_fastai.curation.folder.card import dataset_card
+from cxr_fastai.curation.folder.sentences import share_lines, warning_line
 from cxr_fastai.curation.pipeline import curate
+from cxr_fastai.reporting.text import md, share
 
 LABELS = dict(norm="no_finding", tb="tuberculosis", vir="viral_pneumonia")
 
@@ -23,22 +25,26 @@ def toy(tmp_path, monkeypatch):
     def make(*sources, copies=(), quick=False):
         rows = []
         for k, (counts, cells) in enumerate(sources):
-            id = cells.pop("id", f"s{k}")
+            source_id = cells.pop("id", f"s{k}")
             for j, (label, names) in enumerate(counts.items()):
                 for i, name in enumerate(names):
-                    put(tmp_path / id / label / f"{name}.png", 1000 * k + 100 * j + i)
+                    put(tmp_path / source_id / label / f"{name}.png", 1000 * k + 100 * j + i)
             first = dict(
                 name_regex=r"/p(?P<pid>\d*)_\d+_(?P<age>\d*)_(?P<view>\w*)",
-                patient=f"{id}:{{pid}}",
+                patient=f"{source_id}:{{pid}}",
                 age="{age}",
                 view="{view}",
                 **cells,
             )
             rows += [
                 rule(
-                    id, first=i == 0, label_value=l, findings=LABELS[l], **(first if i == 0 else {})
+                    source_id,
+                    first=i == 0,
+                    label_value=label,
+                    findings=LABELS[label],
+                    **(first if i == 0 else {}),
                 )
-                for i, l in enumerate(counts)
+                for i, label in enumerate(counts)
             ]
         for a, b in copies:
             shutil.copy(tmp_path / a, tmp_path / b)
@@ -54,13 +60,6 @@ def toy(tmp_path, monkeypatch):
 
 def names(n, age="", view="", patient=True):
     return [f"p{f'{i:03}' if patient else ''}_{i}_{age}_{view}" for i in range(n)]
-
-
-def other(done, **cells):
-    "The same curation with attributes of its own."
-    return SimpleNamespace(
-        **{**{k: getattr(done, k) for k in dir(done) if not k.startswith("_")}, **cells}
-    )
 
 
 def table(card, heading):
@@ -117,21 +116,20 @@ def test_a_folder_that_may_be_shared_whole_forbids_nothing(toy):
 
 def test_sources_that_could_not_be_fetched_are_the_first_line(toy):
     done = toy(({"norm": names(3)}, {}))
-    lost = other(done, incomplete=("nih_full", "rsna"))
+    lost = replace(done, failed={name: CxrError("gone") for name in ("nih_full", "rsna")})
     assert dataset_card(lost).startswith(
-        "INCOMPLETE: these sources could not be fetched: nih_full, rsna.\n\n# "
+        "INCOMPLETE: these sources could not be had: nih_full, rsna.\n\n# "
     )
-    assert "INCOMPLETE" not in dataset_card(other(done, incomplete=()))
+    assert "INCOMPLETE" not in dataset_card(done)
 
 
 def test_fetched_versions_and_quality_notes_stand_in_the_card_where_there_are_any(toy):
     done = toy(({"norm": names(3)}, {}), ({"tb": names(3)}, {}))
-    plain = dataset_card(other(done, versions={}, notes={}))
+    plain = dataset_card(replace(done, versions={}, summary=replace(done.summary, notes={})))
     assert "fetched" not in plain and "## Image quality" not in plain
     entry = dict(version="3", parts=[dict(name="a.zip", sha256="ab" * 32, size=9)])
-    card = dataset_card(
-        other(done, versions={"s0": entry, "s1": "v2"}, notes={"cmyk": 2, "alpha": 7, "bits": 2})
-    )
+    noted = replace(done.summary, notes={"cmyk": 2, "alpha": 7, "bits": 2})
+    card = dataset_card(replace(done, versions={"s0": entry, "s1": "v2"}, summary=noted))
     rows = table(card.split("## What may be shared")[1], "source")
     assert [r["fetched"] for r in rows] == ["3; a.zip abababababab", "v2"]
     assert [(r["note"], r["images"]) for r in table(card, "note")] == [
@@ -144,21 +142,29 @@ def test_fetched_versions_and_quality_notes_stand_in_the_card_where_there_are_an
 # ---- what gives a class away
 
 
-def test_a_class_of_one_source_or_of_children_is_warned_of_in_numbers(toy):
+def test_what_tells_a_class_is_warned_of_as_the_cohort_found_it(toy):
     done = toy(
         ({"vir": names(19), "norm": names(10)}, dict(age_group="child")),
         ({"vir": names(1), "norm": names(10), "tb": names(5)}, dict(age_group="adult")),
     )
-    said = confounds(done)
-    learns = "a model may learn the source instead of the disease."
-    assert f"95 % (19 of 20) of class viral_pneumonia come from s0: {learns}" in said
-    assert (
-        "95 % (19 of 20) of class viral_pneumonia are of children: "
-        "a model may learn age instead of the disease."
-    ) in said
-    assert f"Every image of class tuberculosis comes from s1: {learns}" in said
-    assert not [s for s in said if "class normal" in s]
-    assert all(f"- {md(s)}" in dataset_card(done) for s in said)
+    found = {w.kind: w for w in done.summary.confounds}
+    assert found["class_of_one_source"].numbers["viral_pneumonia"]["images"] == 19
+    assert found["class_of_one_age_group"].numbers["viral_pneumonia"]["group"] == "child"
+    assert "normal" not in found["class_of_one_source"].numbers
+    card = dataset_card(done)
+    assert all(f"- {md(warning_line(w))}" in card for w in done.summary.confounds)
+    assert "95 % of 20 images from s0" in found["class_of_one_source"].says
+
+
+def test_no_class_is_said_to_come_from_the_one_source_that_there_is(toy):
+    card = dataset_card(toy(({"norm": names(6), "tb": names(6)}, {})))
+    assert "All images come from one source: s0." in card
+    assert "may learn the source" not in card and "Every image of class" not in card
+
+
+def test_a_class_without_any_image_and_its_sources_are_told(toy):
+    card = dataset_card(toy(({"norm": names(6), "tb": names(6)}, {})))
+    assert "- no image for class covid\\_19" in card or "- no image for class covid_19" in card
 
 
 def test_shares_of_the_largest_source_are_told_for_each_split(toy):
@@ -168,9 +174,10 @@ def test_shares_of_the_largest_source_are_told_for_each_split(toy):
     for split in ("train", "valid", "test"):
         of = [r for r in done.records if (r.label, r.split) == ("normal", split)]
         n = sum(r.source == "s0" for r in of)
-        assert norm[f"of {split}"] == (percent(n, len(of)) if of else "no image")
+        assert norm[f"of {split}"] == (share(n, len(of)) if of else "no image")
     assert tb["of all"] == "100 %" and "no image" in tb.values()
-    assert any(s.startswith("Class tuberculosis has no image in ") for s in confounds(done))
+    absent = next(w for w in done.summary.confounds if w.kind == "class_absent")
+    assert "tuberculosis" in {cell["class"] for cell in absent.numbers}
 
 
 def test_an_age_that_is_given_goes_before_what_the_catalogue_says_of_the_source(toy):
@@ -244,13 +251,39 @@ def test_copies_and_who_re_publishes_whom_are_told(toy):
         }
     ]
     assert "Unexpected overlap" not in card
-    assert "- No source here has an official test set" in card
+    assert "- No source here has an official test set: the test images are drawn." in card
 
 
-def test_official_test_sets_are_named_with_their_size(toy):
+def test_official_test_sets_are_named_with_their_images_that_are_here(toy):
     split = "path:_(?P<test>1)_"
     done = toy(({"norm": names(6), "tb": names(6)}, dict(split=split)), ({"vir": names(4)}, {}))
-    assert "- Official test sets are kept as test: s0 (2 images)." in dataset_card(done)
+    tested = sum(r.split == "test" for r in done.records)
+    card = dataset_card(done)
+    assert "- Official test sets are kept as test: s0 (2 images). " in card
+    assert f"{tested - 2} of {tested} images in test" in card
+
+
+def test_an_official_test_set_without_an_image_here_is_not_called_kept(toy):
+    split = "path:_(?P<test>no such name)_"
+    done = toy(({"norm": names(30), "tb": names(6)}, dict(split=split)), ({"vir": names(4)}, {}))
+    assert done.summary.splits["test"] > 0
+    card = dataset_card(done)
+    assert "Official test sets are kept" not in card
+    assert "- No image here is marked as one of the official test set of s0. " in card
+
+
+def test_a_source_whose_official_test_images_were_kept_from_another_is_named(toy):
+    done = toy(
+        ({"norm": names(6)}, {}),
+        (
+            {"norm": ["p7_1_5_test"], "tb": names(3)},
+            dict(split="path:_(?P<test>test)[.]", derived_from="s0"),
+        ),
+        copies=[("s1/norm/p7_1_5_test.png", "s0/norm/p9_9__.png")],
+    )
+    kept = next(r for r in done.records if r.original_path == "norm/p9_9__.png")
+    assert (kept.source, kept.split) == ("s0", "test")
+    assert "- Official test sets are kept as test: s1 (1 image). " in dataset_card(done)
 
 
 # ---- text
@@ -269,49 +302,8 @@ def test_messy_names_stay_text_in_one_cell(toy):
     assert "<" not in row["title"] and "\x1b" not in card and "\u202e" not in card
 
 
-@pytest.mark.parametrize(
-    "text,said",
-    [
-        ("a|b", r"a\|b"),
-        (r"a\|b", r"a\\\|b"),
-        ("a\r\n b", "a b"),
-        ("<b>", "&lt;b&gt;"),
-        ("&lt;", "&amp;lt;"),
-        ("Lung & chest", "Lung & chest"),
-        ("kermany_kaggle", "kermany_kaggle"),
-        ("_x_", r"\_x\_"),
-        ("*", r"\*"),
-        ("# x", r"\# x"),
-        ("- x", r"\- x"),
-        ("a-b #1", "a-b #1"),
-        ("[x](y)", r"\[x\](y)"),
-        (7, "7"),
-        ("", ""),
-    ],
-)
-def test_text_is_escaped_only_where_it_would_be_taken_for_markup(text, said):
-    assert md(text) == said
-
-
-@pytest.mark.parametrize(
-    "n,of,said",
-    [
-        (0, 5, "0 %"),
-        (5, 5, "100 %"),
-        (1, 1000, "under 1 %"),
-        (999, 1000, "over 99 %"),
-        (1, 100, "1 %"),
-        (99, 100, "99 %"),
-        (1, 3, "33 %"),
-        (0, 0, "0 %"),
-    ],
-)
-def test_a_share_is_none_or_all_only_where_it_is(n, of, said):
-    assert percent(n, of) == said
-
-
 def test_the_same_curation_gives_the_same_card(toy):
     done = toy(({"norm": names(6)}, {}), ({"tb": names(6)}, {}))
-    backwards = other(done, records=done.records[::-1])
+    backwards = replace(done, records=done.records[::-1])
     assert dataset_card(done) == dataset_card(done) == dataset_card(backwards)
     assert str(done.out) not in dataset_card(done)

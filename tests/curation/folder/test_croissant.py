@@ -1,16 +1,19 @@
-"""pytest tests/curation/test_croissant.py: croissant.json, read back by mlcroissant, Croissant's own reader"""
+"""pytest tests/curation/folder/test_croissant.py: croissant.json, read back by mlcroissant, Croissant's own reader"""
 
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
+from dataclasses import replace
 
 import mlcroissant as mlc
 import pytest
 from toy_sources import put, rule, write_catalog
 
-from cxr_fastai.core import SPLITS, write_json
-from cxr_fastai.curation.folder.croissant import CROISSANT, IN_IMAGES, LICENCES, croissant
+from cxr_fastai.core import SPLITS, CxrError, FolderWarning, write_json
+from cxr_fastai.curation.folder.croissant import CROISSANT, IN_IMAGES, croissant
+from cxr_fastai.curation.folder.croissant_terms import LICENCES
+from cxr_fastai.curation.folder.result import SOURCE_LEFT_ASIDE, UNEXPECTED_OVERLAP
+from cxr_fastai.curation.folder.sentences import warning_line
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import COLUMNS, read_manifest
 from cxr_fastai.phantom import LEAST, write_sources
@@ -50,12 +53,12 @@ def toy(root, monkeypatch, *sources, **how):
     monkeypatch.setenv("CXR_CACHE", str(root / "cache"))
     rows = []
     for k, cells in enumerate(sources):
-        id = f"s{k}"
+        name = f"s{k}"
         for i in range(4):
-            put(root / id / ("norm", "tb")[i % 2] / f"{i}.png", 10 * k + i)
+            put(root / name / ("norm", "tb")[i % 2] / f"{i}.png", 10 * k + i)
         rows += [
-            rule(id, label_value="norm", findings="no_finding", **cells),
-            rule(id, first=False, label_value="tb", findings="tuberculosis"),
+            rule(name, label_value="norm", findings="no_finding", **cells),
+            rule(name, first=False, label_value="tb", findings="tuberculosis"),
         ]
     return curate(root / "out", manifest=write_catalog(root / "c.csv", *rows), workers=1, **how)
 
@@ -120,8 +123,7 @@ def test_a_manifest_that_was_changed_afterwards_is_refused_by_its_hash(drawn, tm
 
 def test_the_same_curation_gives_the_same_bytes_and_names_no_folder_of_this_machine(drawn):
     data = (drawn.out / "manifest.csv").read_bytes()
-    again = SimpleNamespace(**{k: getattr(drawn, k) for k in dir(drawn) if not k.startswith("_")})
-    again.out = drawn.out / "elsewhere"
+    again = replace(drawn, out=drawn.out / "elsewhere")
     assert json.dumps(croissant(again, data)) == json.dumps(
         json.loads((drawn.out / CROISSANT).read_text("utf-8"))
     )
@@ -184,19 +186,31 @@ def test_text_of_any_kind_in_the_catalogue_stays_text(tmp_path, monkeypatch):
 
 def test_what_is_missing_and_what_gives_a_class_away_is_said(tmp_path, monkeypatch):
     done = toy(tmp_path, monkeypatch, dict(age_group="child"))
-    failed = SimpleNamespace(
-        **{
-            **{k: getattr(done, k) for k in dir(done) if not k.startswith("_")},
-            "incomplete": ("nih_full",),
-        }
-    )
-    said = croissant(failed, b"")
-    lost = "INCOMPLETE: these sources could not be fetched: nih_full."
+    said = croissant(replace(done, failed={"nih_full": CxrError("gone")}), b"")
+    lost = "INCOMPLETE: these sources could not be had: nih_full."
     assert said["description"].startswith(lost) and lost in said["rai:dataLimitations"]
-    assert any(
-        b.startswith("Every image of class normal is of a child") for b in said["rai:dataBiases"]
-    )
+    assert said["rai:dataBiases"] == [warning_line(w) for w in done.summary.confounds]
+    assert any(b.startswith("All images come from one source: s0.") for b in said["rai:dataBiases"])
+    assert not any("may learn the source" in b for b in said["rai:dataBiases"])
     assert "age 4, sex 4" in said["rai:dataCollectionMissingData"]
+
+
+def test_copies_of_every_kind_are_counted_and_none_is_said_to_be_missed(drawn):
+    copies, said = drawn.duplicates(), croissant(drawn, b"")
+    total = copies["bytes"] + copies["pixels"] + copies["near"]
+    assert total > copies["bytes"]
+    protocol = " ".join(said["rai:dataPreprocessingProtocol"])
+    assert f"{total} copies are left out" in protocol
+    assert f"{copies['near']} resized, cropped, turned or otherwise altered" in protocol
+    assert f"{len(drawn.conflicts)} radiographs whose copies have labels of two classes" in protocol
+    assert "are not found" not in json.dumps(said)
+
+
+def test_limitations_are_the_warnings_of_the_run_by_their_kind(drawn):
+    unlinked = FolderWarning(UNEXPECTED_OVERLAP, "a and b share 1 radiograph")
+    aside = FolderWarning(SOURCE_LEFT_ASIDE, "c is at hand too")
+    said = croissant(replace(drawn, warnings=[unlinked, aside]), b"")["rai:dataLimitations"]
+    assert "a and b share 1 radiograph" in said and "c is at hand too" not in said
 
 
 def test_the_package_writes_it_without_mlcroissant():

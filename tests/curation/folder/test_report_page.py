@@ -46,10 +46,10 @@ def whole(films):
         ("near", 0.9, EVIL, {**evil, "edit": np.fliplr}),
         ("pixels", 1.0, "", {**evil, "edit": None}),
         kept=evil,
-        id=EVIL,
+        name=EVIL,
     )
     split = films.group(
-        ("near", 0.9, "", dict(label="other")), kept=dict(label=EVIL), id="conflict"
+        ("near", 0.9, "", dict(label="other")), kept=dict(label=EVIL), name="conflict"
     )
     row = record(copy.kept)
     return curation(
@@ -82,7 +82,7 @@ def test_a_page_is_one_file_that_fetches_and_runs_nothing(whole):
 def test_the_same_input_gives_the_same_bytes_whatever_its_order(films, whole):
     assert report_page(whole) == report_page(whole)
     groups = [
-        films.pair(id=f"g{i}", source=f"s{i % 3}", score=0.5 + i / 20, seed=i) for i in range(8)
+        films.pair(name=f"g{i}", source=f"s{i % 3}", score=0.5 + i / 20, seed=i) for i in range(8)
     ]
     rows = curation(groups).records
     pages_of_both_orders = []
@@ -142,8 +142,8 @@ def test_of_a_settled_conflict_only_copies_that_reached_the_folder_count_as_kept
 def test_a_page_is_bounded_and_says_so(films, monkeypatch):
     for name, n in dict(MAX_SETS=3, MAX_PAIRS=2, MAX_ROWS=2).items():
         monkeypatch.setattr(pages, name, n)
-    groups = [films.pair(id=f"g{i}") for i in range(6)]
-    torn = [films.pair(id=f"t{i}", label="mass") for i in range(4)]
+    groups = [films.pair(name=f"g{i}") for i in range(6)]
+    torn = [films.pair(name=f"t{i}", label="mass") for i in range(4)]
     done = curation(
         groups + torn,
         unexpected=[overlap(g) for g in groups],
