@@ -566,14 +566,14 @@ def test_pillows_bomb_warning_is_an_error(monkeypatch):
 
 
 def test_the_pixel_limit_is_ours_and_exact(monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", H * W)
+    monkeypatch.setattr(images.size, "MAX_PIXELS", H * W)
     assert read(SOUND["PNG"]).pixels.size == H * W and read(GRAY).pixels.size == H * W
-    monkeypatch.setattr(images, "MAX_PIXELS", H * W - 1)
+    monkeypatch.setattr(images.size, "MAX_PIXELS", H * W - 1)
     assert rejection(SOUND["PNG"]).reason == rejection(GRAY).reason == "too_large"
 
 
 def test_a_file_of_too_many_bytes_is_not_read_into_memory(monkeypatch, tmp_path):
-    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    monkeypatch.setattr(images.size, "MAX_BYTES", 100)
     (tmp_path / "a.png").write_bytes(bytes(101))
     monkeypatch.setattr("builtins.open", None)
     assert rejection(tmp_path / "a.png").reason == rejection(bytes(101)).reason == "too_large"
@@ -639,7 +639,7 @@ def test_a_mistake_in_this_code_is_not_taken_for_damage(monkeypatch):
     def typo(*a):
         raise NameError("typo")
 
-    monkeypatch.setattr(images, "to_gray", typo)
+    monkeypatch.setattr(images.picture, "to_gray", typo)
     with pytest.raises(NameError):
         read(SOUND["PNG"])
 
@@ -795,7 +795,7 @@ def test_one_thread_at_a_time_holds_the_warning_filters(monkeypatch):
         inside.pop()
         return PngImagePlugin.PngImageFile(file)
 
-    monkeypatch.setitem(images._OPENERS, "PNG", slow)
+    monkeypatch.setitem(images.picture.OPENERS, "PNG", slow)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(decode, [SOUND["PNG"]] * 8))
     assert max(most) == 1

@@ -1,0 +1,266 @@
+"""Bytes of a picture file -> a Radiograph, by Pillow, under this library's own rules.
+
+It opens no format off the list, never fills up a damaged file, keeps no metadata, and leaves no
+setting of Pillow or of the warnings module changed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from cxr_fastai.core import ImageRejected
+from cxr_fastai.images.containers import check, is_cut, is_short, webp_size
+from cxr_fastai.images.gray import look, to_gray
+from cxr_fastai.images.radiograph import Radiograph, rejected
+from cxr_fastai.images.size import check_size
+from cxr_fastai.images.sniff import SUFFIXES
+from cxr_fastai.images.tiff import black_is_zero, has_words
+
+__all__ = ["OPENERS", "finished", "read_picture"]
+
+# One constructor a format, not `Image.open`: nothing off the list can be opened, and a refusal
+# keeps its cause.
+OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.jpeg_factory,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+}
+ORIENTATION = 0x0112  # the EXIF and TIFF tag
+# As in ImageOps.exif_transpose, which would also rewrite the EXIF, and so trip over a broken one.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# keys of info under which an orientation may stand
+EXIF_KEYS = {"exif", "xmp", "Raw profile type exif"}
+# ... and side notes that are never kept
+WORD_KEYS = {"xmp", "photoshop", "comment", "flashpix"}
+# These decode without a warning, so without the lock: threads can do so side by side.
+QUIET_FORMATS = ("PNG", "JPEG")
+PAGED_FORMATS = ("TIFF", "JPEG")  # several frames of these are pages, not a moving picture
+
+
+def read_picture(
+    data: bytes,
+    kind: str,  # of OPENERS, as `sniff` found it
+    name: str,  # for messages
+) -> Radiograph:
+    """Decode a picture. Raises `ImageRejected`."""
+    notes = _note_suffix(kind, name)
+    check(data, kind, name)
+    try:
+        positive = black_is_zero(data) if kind == "TIFF" else None
+        im, lenient = _open(positive or data, kind, name, notes)
+        mode = im.mode
+        form = im.format
+        _load(im, kind, lenient)
+        if (kind != "PNG" or _ends_black(im)) and is_short(data, kind):
+            text = f"truncated {kind}: its pixel data ends before its last row"
+            raise rejected("truncated", name, text)
+        pixels, bits = to_gray(_upright(im, data, kind, notes), name, notes)
+    except BAD_DATA as e:
+        raise _broken(e, data, kind, name) from e
+    if positive:
+        notes.append("white_is_zero")
+        pixels = 255 - pixels
+    return finished(pixels, form or kind, mode, bits, name, notes)
+
+
+def finished(
+    pixels: np.ndarray,  # (h, w) uint8, which becomes read-only
+    form: str,  # of FORMATS, or "array"
+    mode: str,
+    bits: int,
+    name: str,  # for messages
+    notes: list[str],  # found so far
+) -> Radiograph:
+    """Look at the pixels and make the record. Raises `ImageRejected` where all are equal."""
+    look(pixels, name, notes)
+    # Pillow's buffer is so already; a copy of it would cost as much as decoding a JPEG
+    pixels.flags.writeable = False
+    height, width = pixels.shape
+    return Radiograph(
+        pixels=pixels,
+        format=form,
+        mode=mode,
+        bits=bits,
+        width=width,
+        height=height,
+        notes=tuple(notes),
+    )
+
+
+def _note_suffix(kind: str, name: str) -> list[str]:
+    """Return the first notes: whether the name claims another format."""
+    suffix = os.path.splitext(name)[1].lower()
+    return ["extension_mismatch"] if SUFFIXES.get(suffix, kind) != kind else []
+
+
+# ---- Pillow, strictly
+
+_LOCK = threading.Lock()  # warning filters and Pillow's switches belong to the whole process
+
+
+@contextmanager
+def _strict() -> Iterator[bool]:
+    """Hold Pillow without warnings on stderr and without filling up truncated files.
+
+    Yields whether the importing program had asked for such filling up. libtiff's own lines come
+    from C and stay.
+    """
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        lenient = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield lenient
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = lenient
+
+
+def _open(
+    data: bytes, kind: str, name: str, notes: list[str]
+) -> tuple[ImageFile.ImageFile, bool]:  # and what `_strict` yields
+    """Read the header and hold its size and frames against what is allowed."""
+    if kind == "WEBP":
+        width, height = webp_size(data)
+        if width and height:
+            check_size(width, height, kind, name)
+    with _strict() as lenient:
+        im = OPENERS[kind](io.BytesIO(data))
+        check_size(*im.size, kind, name)
+        _check_frames(im, kind, name, notes)
+        if im.mode[0] != "I" and ";16" in str(im.tile[:1]):
+            notes.append("high_byte_only")  # 16-bit colour, by Pillow
+        if isinstance(im, TiffImagePlugin.TiffImageFile) and _tiff_turn(im) in TURNS:
+            notes.append("exif_rotated")  # turns as it loads
+    return im, lenient
+
+
+def _tiff_turn(im: TiffImagePlugin.TiffImageFile) -> object:
+    return im.tag_v2.get(ORIENTATION)
+
+
+def _check_frames(im: ImageFile.ImageFile, kind: str, name: str, notes: list[str]) -> None:
+    if not getattr(im, "is_animated", False):  # asks for a second frame, never counts them
+        return
+    if kind not in PAGED_FORMATS:
+        raise rejected("animated", name, f"an animated {kind} of several frames")
+    notes.append("first_frame")
+
+
+def _load(im: ImageFile.ImageFile, kind: str, lenient: bool) -> None:
+    if kind in QUIET_FORMATS and not lenient:
+        im.load()
+        return
+    with _strict():
+        im.load()
+
+
+def _ends_black(im: ImageFile.ImageFile) -> bool:
+    """Tell whether rows of a loaded PNG may never have been written."""
+    last = im.crop((0, im.height - 1, *im.size)).tobytes()
+    return last.count(0) == len(last) or bool(im.info.get("interlace"))
+
+
+# ---- side notes
+
+
+def _upright(im: ImageFile.ImageFile, data: bytes, kind: str, notes: list[str]) -> Image.Image:
+    """Turn a loaded picture as its EXIF or XMP says, and note whether it carries more than that."""
+    turn = None
+    words = _has_words(im, data, kind)
+    if not im.info.keys().isdisjoint(EXIF_KEYS):
+        with _strict():
+            try:
+                exif = im.getexif()
+                turn = TURNS.get(exif.get(ORIENTATION))  # type: ignore[arg-type] # any value
+                words |= kind != "TIFF" and bool(set(exif) - {ORIENTATION})
+            except BAD_DATA:  # a broken side note is no broken picture
+                notes.append("exif_unreadable")
+                words = True
+    if words:
+        notes.append("metadata_dropped")
+    if turn is None:
+        return im
+    notes.append("exif_rotated")
+    return im.transpose(turn)
+
+
+def _has_words(im: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
+    """Tell whether side notes other than EXIF are there; none of them is looked at."""
+    if kind == "TIFF":
+        return has_words(data)
+    if kind == "GIF" and b"XMP DataXMP" in data:
+        return True
+    return not im.info.keys().isdisjoint(WORD_KEYS) or bool(getattr(im, "text", None))
+
+
+# ---- what Pillow raises
+
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+BAD_DATA = (
+    *BOMBS,
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+)
+HUGE_WORDS = re.compile("data too large|too much memory", re.I)
+QUOTED = re.compile(r"""(['"]).{9,}\1""")  # a message may quote a text of the file
+CUT_WORDS = re.compile("truncated|unexpected end|not enough|end of file", re.I)
+VARIANT_WORDS = re.compile(
+    "unknown pixel mode|unknown data organi|unsupported|not supported|cannot handle|not yet", re.I
+)
+
+
+def _broken(e: BaseException, data: bytes, kind: str, name: str) -> ImageRejected:
+    """Return the rejection for whatever Pillow raised while it read `data`."""
+    text = QUOTED.sub("...", str(e)) or type(e).__name__
+    if isinstance(e, BOMBS) or HUGE_WORDS.search(text):
+        return rejected("too_large", name, f"{kind} too large: {text}")
+    if isinstance(e, MemoryError):
+        return rejected("too_large", name, f"{kind} needs more memory than there is")
+    if VARIANT_WORDS.search(text):
+        return rejected("format_not_allowed", name, f"a {kind} of a kind not read: {text}")
+    if CUT_WORDS.search(text) or is_cut(data, kind):
+        return rejected("truncated", name, f"truncated {kind}: {text}")
+    return rejected("damaged", name, f"damaged {kind}: {text}")
