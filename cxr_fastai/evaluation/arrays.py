@@ -105,9 +105,12 @@ def finding_arrays(
     targs: ArrayLike,  # (n, c) as for `finding_targets`
     probs: ArrayLike,  # (n, c) probability of each finding, 0-1
     preds: ArrayLike,  # (n, c) bool: what was answered
-    vocab: Sequence[str],
+    vocab: Sequence[str],  # (c,) slugs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check labels, probabilities and answers of the same images."""
+    """Check labels, probabilities and answers of the same images.
+
+    Labels come back as float64, answers as bool, probabilities as they are.
+    """
     labels = finding_targets(targs, vocab)
     numbers = np.asarray(probs)
     answers = np.asarray(preds, bool)
@@ -132,7 +135,10 @@ def source_names(
     sources: Iterable[object],  # (n,) the source that each image came from
     n: int,  # images
 ) -> np.ndarray:  # (n,) of text, as objects
-    """Check that every image has a source."""
+    """Check that every image has a source.
+
+    A source may be named by anything that has a text.
+    """
     names = np.array([str(source) for source in sources], dtype=object)
     if len(names) != n:
         raise UsageError(f"sources has {len(names)} names for {n} images: expected one an image.")

@@ -37,6 +37,7 @@ __all__ = [
     "IntervalTree",
     "ResampledNumber",
     "Resampling",
+    "branch",
     "collect_resampled",
     "find_interval",
     "includes_zero",
@@ -81,7 +82,22 @@ def find_interval(
     return cast("Interval", found)
 
 
-def includes_zero(limits: Interval) -> bool:
+def branch(
+    tree: IntervalTree,
+    *keys: str,  # of the tree, from its root on
+) -> IntervalTree:
+    """Return the part of a tree that the keys lead to; empty where the tree does not hold it."""
+    found: object = tree
+    for key in keys:
+        if not isinstance(found, Mapping):
+            return {}
+        found = found.get(key)
+    return cast("IntervalTree", found or {})
+
+
+def includes_zero(
+    limits: Interval,  # [low, high], or None
+) -> bool:
     """Tell whether 0 lies within an interval; False where there is none."""
     if limits is None:
         return False
@@ -272,7 +288,10 @@ class Resampling:
                 self._held[start] = block
             yield block
 
-    def _draw(self, resamples: range) -> np.ndarray:
+    def _draw(
+        self,
+        resamples: range,  # their numbers
+    ) -> np.ndarray:
         n = self.n_groups
         counts = np.empty((len(resamples), n), np.uint8)
         for row, resample in zip(counts, resamples):
@@ -312,8 +331,8 @@ class Resampling:
 
     def _ones(
         self,
-        rows: np.ndarray,
-        columns: np.ndarray,
+        rows: np.ndarray,  # of each one
+        columns: np.ndarray,  # of each one
         height: int,
         width: int,
     ) -> csr_matrix:

@@ -55,7 +55,7 @@ AnyReport: TypeAlias = "Report | FindingsReport"
 def build_report(
     bundle: Bundle,
     data: Manifest,
-    split: str,
+    split: str,  # train | valid | test
     rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
     resamples: int = RESAMPLES,  # draws of the groups
@@ -73,11 +73,11 @@ def build_report(
 def class_report(
     bundle: Bundle,
     data: Manifest,
-    split: str,
-    rows: list[Row],
+    split: str,  # train | valid | test
+    rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    resamples: int = RESAMPLES,  # draws of the groups
+    seed: int = 0,  # of the draws
 ) -> Report:
     """Count what a single-label bundle answers to the images of `rows`."""
     vocab = list(bundle.vocab)
@@ -109,9 +109,9 @@ def class_report(
 
 
 def _decide(
-    found: Predictions,
-    vocab: Sequence[str],
-    fixed: Decision,
+    found: Predictions,  # what the bundle predicted
+    vocab: Sequence[str],  # (c,) slugs
+    fixed: Decision,  # of the bundle; empty where it decides nothing
 ) -> tuple[DecisionMetrics | None, Triage | None]:
     """Count the yes or no of a bundle's threshold, and the worklist; None where it has none."""
     if not fixed:
@@ -123,11 +123,11 @@ def _decide(
 
 
 def _class_intervals(
-    resampling: Resampling,
-    found: Predictions,
-    vocab: Sequence[str],
-    floor: FloorMetrics,
-    fixed: Decision,
+    resampling: Resampling,  # R draws of the groups of these images
+    found: Predictions,  # what the bundle predicted
+    vocab: Sequence[str],  # (c,) slugs
+    floor: FloorMetrics,  # of `floors`
+    fixed: Decision,  # of the bundle; empty where it decides nothing
 ) -> IntervalTree:
     """Return the intervals of all numbers of a single-label report."""
     targs, probs, preds = found.targs, found.probs, found.preds
@@ -158,11 +158,11 @@ def _class_intervals(
 def findings_report(
     bundle: Bundle,
     data: Manifest,
-    split: str,
-    rows: list[Row],
+    split: str,  # train | valid | test
+    rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    resamples: int = RESAMPLES,  # draws of the groups
+    seed: int = 0,  # of the draws
 ) -> FindingsReport:
     """Count what a multi-label bundle answers to the images of `rows`.
 
@@ -199,6 +199,10 @@ def _targets(
     rows: list[Row],
     vocab: Sequence[str],
 ) -> np.ndarray:  # (n, c) 1 present, 0 absent, nan unknown, in the order of a bundle's vocab
+    """Return the labels of a folder's rows under a bundle's vocab.
+
+    A finding that the folder's recipe lacks is unknown, not absent.
+    """
     of_recipe = np.array([recipe.targets(row["label"]) for row in rows])
     columns = np.full((len(rows), len(vocab)), np.nan)
     for i, slug in enumerate(vocab):

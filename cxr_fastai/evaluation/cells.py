@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from cxr_fastai.evaluation.bootstrap import Interval
+from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, find_interval
 from cxr_fastai.reporting.text import decimal, percent, span, table
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "cell",
     "interval_text",
     "number_text",
+    "row_cells",
     "stacked_table",
     "wide_table",
 ]
@@ -54,7 +55,7 @@ class TableRow(NamedTuple):
 def number_text(
     value: float | None,
     key: str,  # what the number is called in metrics.json
-    none: str = "-",
+    none: str = "-",  # what stands where there is no number
     percent_keys: Collection[str] = PERCENT_KEYS,
 ) -> str:
     """Return a number as its key wants it."""
@@ -64,7 +65,7 @@ def number_text(
 def interval_text(
     interval: Interval,
     key: str,
-    none: str = "",
+    none: str = "",  # what stands where there is no number
     percent_keys: Collection[str] = PERCENT_KEYS,
 ) -> str:
     """Return an interval as the key of its number wants it."""
@@ -75,7 +76,7 @@ def cell(
     numbers: Mapping[str, object],
     key: str,  # of `numbers`; one that they lack is shown as one that is undefined
     interval: Interval,
-    none: str = "-",
+    none: str = "-",  # what stands where there is no number
     percent_keys: Collection[str] = PERCENT_KEYS,
 ) -> Cell:
     """Return the number under a key beside its interval."""
@@ -84,6 +85,21 @@ def cell(
         value=number_text(value, key, none, percent_keys),
         interval=interval_text(interval, key, percent_keys=percent_keys),
     )
+
+
+def row_cells(
+    numbers: Mapping[str, object],
+    keys: Iterable[str],  # of `numbers`, a cell each
+    intervals: IntervalTree,  # by key; may be empty
+    none: str = "-",  # what stands where there is no number
+    percent_keys: Collection[str] = PERCENT_KEYS,
+) -> list[Cell]:
+    """Return several numbers of one row, each beside its interval."""
+    cells = []
+    for key in keys:
+        limits = find_interval(intervals, key)
+        cells.append(cell(numbers, key, limits, none, percent_keys))
+    return cells
 
 
 def stacked_table(
@@ -116,11 +132,18 @@ def wide_table(
     return table([_wide_line(row, with_intervals) for row in titled])
 
 
-def _has_intervals(row: TableRow) -> bool:
+def _has_intervals(
+    row: TableRow,  # of a table
+) -> bool:
+    """Tell whether any number of a row has an interval."""
     return any(each.interval for each in row.cells)
 
 
-def _wide_line(row: TableRow, with_intervals: bool) -> list[str]:
+def _wide_line(
+    row: TableRow,  # of a table
+    with_intervals: bool,  # whether any row of the table has one
+) -> list[str]:
+    """Return a row as text cells, an interval in a cell of its own."""
     line = list(row.plain)
     for each in row.cells:
         line.append(each.value)

@@ -70,13 +70,20 @@ class Comparison:
 
     @property
     def words(self) -> list[str]:
-        """What the intervals, and those of the differences, are."""
+        """What the intervals, and those of the differences, are.
+
+        Where no difference has an interval, nothing is said of them.
+        """
         words = [interval_words(self.groups, self.resamples)]
         if self._has_difference_intervals():
             words.insert(0, DIFFERENCE_WORDS)
         return words
 
     def _has_difference_intervals(self) -> bool:
+        """Tell whether any difference to the first model has an interval.
+
+        None has where all images belong to one group.
+        """
         for name, numbers in self.models.items():
             if name != self.first and any(numbers["difference_intervals"].values()):
                 return True
@@ -90,7 +97,10 @@ class Comparison:
             names.append(" ".join(words))
         return names
 
-    def rows(self, none: str = "-") -> list[tuple[str, list[Cell]]]:
+    def rows(
+        self,
+        none: str = "-",  # what stands where there is no number
+    ) -> list[tuple[str, list[Cell]]]:
         """Return the numbers of each model, a cell a column."""
         rows = []
         for name, numbers in self.models.items():
@@ -101,7 +111,10 @@ class Comparison:
             rows.append((name, cells))
         return rows
 
-    def differences(self, none: str = "-") -> list[tuple[str, list[Cell]]]:
+    def differences(
+        self,
+        none: str = "-",  # what stands where there is no number
+    ) -> list[tuple[str, list[Cell]]]:
         """Return the differences of each model but the first, a cell a column."""
         rows = []
         for name, numbers in self.models.items():
@@ -141,7 +154,11 @@ class Comparison:
         parts.append(sentences)
         return "\n\n".join("\n".join(lines) for lines in parts)
 
-    def _text(self, rows: list[tuple[str, list[Cell]]]) -> list[str]:
+    def _text(
+        self,
+        rows: list[tuple[str, list[Cell]]],  # a name and a cell a column
+    ) -> list[str]:
+        """Return rows as a text table."""
         table_rows = [TableRow([name], cells) for name, cells in rows]
         return stacked_table(["model", *self.header()], table_rows)
 
@@ -187,14 +204,24 @@ def compare(
     )
 
 
-def _prevalence(report: AnyReport) -> dict[str, float | None]:
+def _prevalence(
+    report: AnyReport,  # its own
+) -> dict[str, float | None]:
+    """Return the prevalence of each class, by the name to show."""
     found: dict[str, float | None] = {}
     for slug, numbers in report.metrics["per_class"].items():
         found[report.names[slug]] = numbers["prevalence"]
     return found
 
 
-def _predictions(name: str, report: AnyReport) -> Predictions:
+def _predictions(
+    name: str,  # of a model
+    report: AnyReport,  # its own
+) -> Predictions:
+    """Return what a report was counted from.
+
+    Raises `UsageError` for what is no report, and for one that holds no predictions.
+    """
     if not isinstance(report, (Report, FindingsReport)):
         raise UsageError(
             f"{name} is a {type(report).__name__}: expected a report, as `evaluate` returns it."
@@ -206,7 +233,13 @@ def _predictions(name: str, report: AnyReport) -> Predictions:
     return report.predictions
 
 
-def _check_same_images(name: str, report: AnyReport, first: str, base: AnyReport) -> None:
+def _check_same_images(
+    name: str,  # of a model
+    report: AnyReport,  # its own
+    first: str,  # name of the first model
+    base: AnyReport,  # report of the first model
+) -> None:
+    """Raise `UsageError` where a report is of other images than the first."""
     own = _images(_predictions(name, report))
     if report.split != base.split or own != _images(_predictions(first, base)):
         raise UsageError(
@@ -224,6 +257,10 @@ def _model(
     numbers: Mapping[str, ResampledNumber],
     base: Mapping[str, ResampledNumber],  # of the first model
 ) -> ModelNumbers:
+    """Return the numbers of a model and its differences to the first.
+
+    A difference is of numbers that both have; its interval needs both intervals.
+    """
     differences: dict[str, float] = {}
     difference_intervals: dict[str, Interval] = {}
     for key, own in numbers.items():
@@ -255,7 +292,11 @@ def _columns(numbers: list[dict[str, ResampledNumber]]) -> list[str]:
     return [key for key in keys if key != left_out]
 
 
-def _signed(value: float | None, key: str, none: str) -> str:
+def _signed(
+    value: float | None,
+    key: str,  # of a metric
+    none: str,  # what stands where there is no number
+) -> str:
     """Return a difference, of shares in points."""
     if value is None:
         return none

@@ -65,7 +65,10 @@ def evaluate(
     return report
 
 
-def _rows_of_split(data: Manifest, split: str) -> list[Row]:
+def _rows_of_split(
+    data: Manifest,
+    split: str,  # train | valid | test
+) -> list[Row]:
     """Return the rows of one split.
 
     Raises `UsageError` where there is no such split, or no image in it.
@@ -80,6 +83,7 @@ def _rows_of_split(data: Manifest, split: str) -> list[Row]:
 
 
 def _load(bundle: Bundle | str | Path) -> Bundle:
+    """Load a bundle that is given as its folder."""
     if not isinstance(bundle, (str, Path)):
         return bundle
     # torch: not needed by who brings a bundle, or only reads a report
@@ -88,7 +92,11 @@ def _load(bundle: Bundle | str | Path) -> Bundle:
     return load_bundle(bundle)
 
 
-def _check_answerable(bundle: Bundle, chosen: Selection, split: str) -> None:
+def _check_answerable(
+    bundle: Bundle,
+    chosen: Selection,  # the images that are judged
+    split: str,  # train | valid | test
+) -> None:
     """Raise `UsageError` where the bundle cannot answer for these images."""
     data = chosen.data
     remedy = (
@@ -112,7 +120,12 @@ def _check_answerable(bundle: Bundle, chosen: Selection, split: str) -> None:
         )
 
 
-def _probs(bundle: Bundle, chosen: Selection, bs: int, progress: Progress) -> np.ndarray:
+def _probs(
+    bundle: Bundle,
+    chosen: Selection,  # the images that are judged
+    bs: int,  # images a batch
+    progress: Progress,
+) -> np.ndarray:
     """Return what the bundle answers to the images, (n, c)."""
     paths = [Path(chosen.data.root) / row["path"] for row in chosen.rows]
     shown = progress.bar(paths, len(paths), f"reading {count(len(paths), 'image')}")
@@ -122,7 +135,10 @@ def _probs(bundle: Bundle, chosen: Selection, bs: int, progress: Progress) -> np
 # ---- files
 
 
-def _write(report: AnyReport, out: Path) -> None:
+def _write(
+    report: AnyReport,  # to write
+    out: Path,  # folder
+) -> None:
     """Write the four files; metrics.json last, so that where it stands the others do."""
     png = report.to_png()
     rows, columns = report.prediction_table()

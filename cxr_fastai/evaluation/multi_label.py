@@ -131,28 +131,11 @@ def findings_metrics(
     counts = count_findings(SingleDraw(), labels, scores, answers)
     known = ~np.isnan(labels)
     present = labels == 1
-    answered = known & answers
     numbers = first_draw_by_class(counts.per_class)
     per_class: dict[str, FindingMetrics] = {}
     for i, slug in enumerate(vocab):
-        own = numbers[i]
-        if known[:, i].any() and not answered[:, i].any():
-            own["precision"] = 0.0
-        per_class[slug] = FindingMetrics(
-            n=int(known[:, i].sum()),
-            support=int(present[:, i].sum()),
-            unknown=int((~known[:, i]).sum()),
-            answered=int(answered[:, i].sum()),
-            threshold=float(thresholds.get(slug, UNSET)),
-            fixed=slug in thresholds,
-            auroc=own["auroc"],
-            ap=own["ap"],
-            prevalence=own["prevalence"],
-            precision=own["precision"],
-            recall=own["recall"],
-            specificity=own["specificity"],
-            f1=own["f1"],
-        )
+        threshold = thresholds.get(slug)
+        per_class[slug] = _finding_metrics(labels[:, i], answers[:, i], numbers[i], threshold)
     averages = {name: first_draw(scores) for name, scores in counts.averages.items()}
     return {
         "n": len(labels),
@@ -161,11 +144,43 @@ def findings_metrics(
         "of": _means_over(per_class, int(known.any(1).sum())),
         "with_findings": int(present.any(1).sum()),
         "per_class": per_class,
-        "together": Together(present=_pairs(present), answered=_pairs(answered)),
+        "together": Together(present=_pairs(present), answered=_pairs(known & answers)),
     }
 
 
-def _means_over(per_class: Mapping[str, FindingMetrics], n_images: int) -> dict[str, int]:
+def _finding_metrics(
+    labels: np.ndarray,  # (n,) 1, 0, nan
+    answers: np.ndarray,  # (n,) bool
+    numbers: Mapping[str, float | None],  # as they were counted
+    threshold: float | None,  # None where validation fixed none
+) -> FindingMetrics:
+    """Return the numbers of one finding, on the images where it is known."""
+    known = ~np.isnan(labels)
+    answered = known & answers
+    precision = numbers["precision"]
+    if known.any() and not answered.any():
+        precision = 0.0
+    return FindingMetrics(
+        n=int(known.sum()),
+        support=int((labels == 1).sum()),
+        unknown=int((~known).sum()),
+        answered=int(answered.sum()),
+        threshold=float(UNSET if threshold is None else threshold),
+        fixed=threshold is not None,
+        auroc=numbers["auroc"],
+        ap=numbers["ap"],
+        prevalence=numbers["prevalence"],
+        precision=precision,
+        recall=numbers["recall"],
+        specificity=numbers["specificity"],
+        f1=numbers["f1"],
+    )
+
+
+def _means_over(
+    per_class: Mapping[str, FindingMetrics],
+    n_images: int,  # of which some label is known
+) -> dict[str, int]:
     """Return of how many findings, or images, each number is the mean."""
     n_ranked = sum(numbers["auroc"] is not None for numbers in per_class.values())
     n_present = sum(numbers["support"] > 0 for numbers in per_class.values())
@@ -179,8 +194,13 @@ def _means_over(per_class: Mapping[str, FindingMetrics], n_images: int) -> dict[
     }
 
 
-def _pairs(has: np.ndarray) -> list[list[int]]:
-    """Return how often two findings stand in one image, (c, c)."""
+def _pairs(
+    has: np.ndarray,  # (n, c) bool
+) -> list[list[int]]:
+    """Return how often two findings stand in one image, (c, c).
+
+    On the diagonal stands how often each is there at all.
+    """
     ones = has.astype(int)
     pairs: list[list[int]] = (ones.T @ ones).tolist()
     return pairs
@@ -204,9 +224,9 @@ def findings_by_source(
 
 
 def _source_metrics(
-    labels: np.ndarray,
-    scores: np.ndarray,
-    answers: np.ndarray,
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    scores: np.ndarray,  # (n, c)
+    answers: np.ndarray,  # (n, c) bool
 ) -> FindingSourceMetrics:
     counts = count_findings(SingleDraw(), labels, scores, answers)
     headline = headline_of(counts)

@@ -39,14 +39,25 @@ HEADLINE_KEYS = (
 class Draws(Protocol):
     """R draws of the images: a Resampling, or a SingleDraw."""
 
-    def totals(self, values: np.ndarray) -> np.ndarray:
+    def totals(
+        self,
+        values: np.ndarray,  # (n, ..)
+    ) -> np.ndarray:
         """Sum over the images of each draw, (R, ..)."""
 
-    def aurocs(self, positive: np.ndarray, scores: np.ndarray, among: np.ndarray) -> np.ndarray:
+    def aurocs(
+        self,
+        positive: np.ndarray,  # (n,) bool
+        scores: np.ndarray,  # (n,)
+        among: np.ndarray,  # (n,) bool: the images that count
+    ) -> np.ndarray:
         """Return the area under the ROC curve in each draw, (R,)."""
 
     def average_precisions(
-        self, positive: np.ndarray, scores: np.ndarray, among: np.ndarray
+        self,
+        positive: np.ndarray,  # (n,) bool
+        scores: np.ndarray,  # (n,)
+        among: np.ndarray,  # (n,) bool: the images that count
     ) -> np.ndarray:
         """Return the average precision in each draw, (R,)."""
 
@@ -54,16 +65,27 @@ class Draws(Protocol):
 class SingleDraw:
     """The images as they came, in the place of a Resampling: one draw, of each group once."""
 
-    def totals(self, values: np.ndarray) -> np.ndarray:
+    def totals(
+        self,
+        values: np.ndarray,  # (n, ..)
+    ) -> np.ndarray:
         """Sum over the images, (1, ..)."""
         return np.asarray(values).sum(0, dtype=float)[None]
 
-    def aurocs(self, positive: np.ndarray, scores: np.ndarray, among: np.ndarray) -> np.ndarray:
+    def aurocs(
+        self,
+        positive: np.ndarray,  # (n,) bool
+        scores: np.ndarray,  # (n,)
+        among: np.ndarray,  # (n,) bool: the images that count
+    ) -> np.ndarray:
         """Return scikit-learn's AUROC, (1,)."""
         return _score(roc_auc_score, positive[among], scores[among])
 
     def average_precisions(
-        self, positive: np.ndarray, scores: np.ndarray, among: np.ndarray
+        self,
+        positive: np.ndarray,  # (n,) bool
+        scores: np.ndarray,  # (n,)
+        among: np.ndarray,  # (n,) bool: the images that count
     ) -> np.ndarray:
         """Return scikit-learn's average precision, (1,)."""
         return _score(average_precision_score, positive[among], scores[among])
@@ -71,9 +93,10 @@ class SingleDraw:
 
 def _score(
     score: Callable[[np.ndarray, np.ndarray], float],
-    positive: np.ndarray,
-    scores: np.ndarray,
+    positive: np.ndarray,  # (n,) bool
+    scores: np.ndarray,  # (n,)
 ) -> np.ndarray:
+    """Return a ranking's score as (1,); nan without images on both sides."""
     if positive.all() or not positive.any():
         return np.array([np.nan])
     return np.array([score(positive, scores)])
@@ -118,7 +141,7 @@ class _Totals:
 
 
 def count_findings(
-    draws: Draws,
+    draws: Draws,  # R draws of the images
     targs: np.ndarray,  # (n, c) 1 present, 0 absent, nan unknown
     probs: np.ndarray,  # (n, c)
     preds: np.ndarray,  # (n, c) bool: what was answered
@@ -152,6 +175,7 @@ def _count_rankings(
     masks: _Masks,
     probs: np.ndarray,
 ) -> dict[str, np.ndarray]:  # auroc and ap, (R, c)
+    """Count how well each finding is ranked."""
     columns = []
     for i in range(probs.shape[1]):
         columns.append((masks.present[:, i], probs[:, i], masks.known[:, i]))
@@ -161,12 +185,21 @@ def _count_rankings(
     return {"auroc": aurocs, "ap": precisions}
 
 
-def _count_masks(draws: Draws, masks: _Masks) -> _Totals:
+def _count_masks(
+    draws: Draws,  # R draws of the images
+    masks: _Masks,  # (n, c) each
+) -> _Totals:
+    """Count the images of each finding and mask, in each draw.
+
+    One sum over all masks at once: a sparse product is read once.
+    """
     stacked = np.hstack([masks.known, masks.present, masks.answered, masks.right])
     return _Totals(*np.split(draws.totals(stacked), 4, axis=1))
 
 
-def _rates(totals: _Totals) -> dict[str, np.ndarray]:
+def _rates(
+    totals: _Totals,  # of `_count_masks`
+) -> dict[str, np.ndarray]:
     """Return the shares of each finding, or of all; nan where that is nothing of nothing."""
     known, present = totals.known, totals.present
     answered, right = totals.answered, totals.right
@@ -187,6 +220,7 @@ def _averages(
     rates: dict[str, np.ndarray],  # (R, c)
     totals: _Totals,
 ) -> dict[str, dict[str, np.ndarray]]:  # all but that of samples
+    """Average over the findings, and count all of them at once."""
     by_finding = _averaged_scores(rates, totals.present)
     in_one_count = totals.over_findings()
     macro = {key: _mean_of_defined(values) for key, values in by_finding.items()}
@@ -196,8 +230,8 @@ def _averages(
 
 
 def _averaged_scores(
-    rates: dict[str, np.ndarray],
-    present: np.ndarray,
+    rates: dict[str, np.ndarray],  # of `_rates`
+    present: np.ndarray,  # (R, c), or (R,): images that have a finding
 ) -> dict[str, np.ndarray]:
     """Return what averages are made of.
 
@@ -230,7 +264,14 @@ def _count_samples(
     return {"precision": precision, "recall": recall, "f1": f1}, exact
 
 
-def _share_or_zero(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _share_or_zero(
+    part: np.ndarray,
+    whole: np.ndarray,
+) -> np.ndarray:
+    """Divide, image by image; 0 where that is nothing of nothing.
+
+    scikit-learn's zero_division=0.
+    """
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
@@ -238,6 +279,7 @@ def _mean_of_defined(
     values: np.ndarray,  # (R, c)
     weights: np.ndarray | None = None,  # (R, c) 0 or more; None: each finding as much as the others
 ) -> np.ndarray:  # (R,) over the findings whose value is defined; nan where there is none
+    """Average over the findings whose number is defined in a draw."""
     known = ~np.isnan(values)
     weights = known if weights is None else known * weights
     with np.errstate(invalid="ignore"):

@@ -124,6 +124,7 @@ def _best_threshold(
     known: np.ndarray,  # (n,) bool
     present: np.ndarray,  # (n,) bool
 ) -> float | None:  # of several, the lowest; None where no score is above 0
+    """Return the score from which on answering a finding gives the best F1."""
     best = None
     best_f1 = -1.0
     for threshold in np.unique(scores):
@@ -135,12 +136,23 @@ def _best_threshold(
     return best
 
 
-def _f1(answered: np.ndarray, present: np.ndarray) -> float:
+def _f1(
+    answered: np.ndarray,  # (n,) bool
+    present: np.ndarray,  # (n,) bool
+) -> float:
+    """Return the F1 of answers to one finding.
+
+    Defined wherever it is asked: some image has the finding.
+    """
     n_right = (answered & present).sum()
     return float(2 * n_right / (answered.sum() + present.sum()))
 
 
-def _count(labels: np.ndarray, blind: BlindAnswers) -> FindingCounts:
+def _count(
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    blind: BlindAnswers,
+) -> FindingCounts:
+    """Count blind answers on the images as they came."""
     return count_findings(SingleDraw(), labels, blind.scores, blind.preds)
 
 
@@ -159,9 +171,9 @@ def _headline(counts: FindingCounts) -> Headline:
 
 
 def _labels_by_source(
-    preds: np.ndarray,
-    names: np.ndarray,
-    vocab: Sequence[str],
+    preds: np.ndarray,  # (n, c) bool
+    names: np.ndarray,  # (n,) sources
+    vocab: Sequence[str],  # (c,) slugs
 ) -> dict[str, str]:
     """Return what is answered in each source, as a manifest's label."""
     labels: dict[str, str] = {}

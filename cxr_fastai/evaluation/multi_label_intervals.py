@@ -36,7 +36,7 @@ def resampled_findings(
     resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,  # these as for findings_metrics
     probs: ArrayLike,
-    vocab: Sequence[str],
+    vocab: Sequence[str],  # (c,) slugs
     preds: ArrayLike,
 ) -> FindingCounts:
     """Count the numbers of `findings_metrics` in each resample, nan where undefined.
@@ -85,12 +85,13 @@ def findings_intervals(
 
 
 def _metric_intervals(
-    resampling: Resampling,
-    counts: FindingCounts,
-    labels: np.ndarray,
-    answers: np.ndarray,
-    vocab: Sequence[str],
+    resampling: Resampling,  # R draws of the groups of these images
+    counts: FindingCounts,  # R draws
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    answers: np.ndarray,  # (n, c) bool
+    vocab: Sequence[str],  # (c,) slugs
 ) -> IntervalTree:
+    """Return the intervals of the model's own numbers, nested as in `findings_metrics`."""
     averages: dict[str, IntervalTree] = {}
     for name, scores in counts.averages.items():
         averages[name] = _intervals(resampling, scores)
@@ -103,18 +104,23 @@ def _metric_intervals(
 
 
 def _intervals(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     numbers: Mapping[str, np.ndarray],  # each (R,)
 ) -> dict[str, Interval]:
+    """Return the intervals of numbers that rest on all images."""
     return {key: resampling.interval(values) for key, values in numbers.items()}
 
 
 def _class_intervals(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     numbers: Mapping[str, np.ndarray],  # each (R,)
     labels: np.ndarray,  # (n,)
     answers: np.ndarray,  # (n,) bool
 ) -> IntervalTree:
+    """Return the intervals of one finding's numbers.
+
+    None where the images that a number rests on belong to one group.
+    """
     known = ~np.isnan(labels)
     present = labels == 1
     absent = known & ~present
@@ -132,12 +138,16 @@ def _class_intervals(
 
 
 def _source_intervals(
-    resampling: Resampling,
-    labels: np.ndarray,
-    scores: np.ndarray,
-    answers: np.ndarray,
-    names: np.ndarray,
+    resampling: Resampling,  # R draws of the groups of these images
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    scores: np.ndarray,  # (n, c)
+    answers: np.ndarray,  # (n, c) bool
+    names: np.ndarray,  # (n,) sources
 ) -> IntervalTree:
+    """Return the intervals of SOURCE_KEYS within each source.
+
+    The draws are those of all images, so a source has more images in some than in others.
+    """
     intervals: dict[str, IntervalTree] = {}
     for source in sorted(set(names)):
         own = names == source
@@ -152,26 +162,32 @@ def _source_intervals(
 
 
 def _count_blind(
-    resampling: Resampling,
-    labels: np.ndarray,
+    resampling: Resampling,  # R draws of the groups of these images
+    labels: np.ndarray,  # (n, c) 1, 0, nan
     blind: BlindAnswers,
 ) -> FindingCounts:
+    """Count a floor's fixed answers in each resample."""
     return count_findings(resampling, labels, blind.scores, blind.preds)
 
 
 def _floor_headline(
-    resampling: Resampling,
-    counts: FindingCounts,
+    resampling: Resampling,  # R draws of the groups of these images
+    counts: FindingCounts,  # R draws
 ) -> dict[str, Interval]:
+    """Return the intervals of a floor's headline."""
     return {key: resampling.interval(counts.headline[key]) for key in HEADLINE_KEYS}
 
 
 def _floor_classes(
-    resampling: Resampling,
-    counts: FindingCounts,
-    labels: np.ndarray,
-    vocab: Sequence[str],
+    resampling: Resampling,  # R draws of the groups of these images
+    counts: FindingCounts,  # R draws
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    vocab: Sequence[str],  # (c,) slugs
 ) -> IntervalTree:
+    """Return the intervals of the source-only floor, finding by finding.
+
+    None where those who have the finding, or those who lack it, belong to one group.
+    """
     intervals: dict[str, IntervalTree] = {}
     for i, slug in enumerate(vocab):
         present = labels[:, i] == 1

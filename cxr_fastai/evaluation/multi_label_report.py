@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 
@@ -17,11 +16,11 @@ from cxr_fastai.evaluation.bootstrap import (
     IntervalTree,
     ResampledNumber,
     Resampling,
+    branch,
     collect_resampled,
     find_interval,
-    includes_zero,
 )
-from cxr_fastai.evaluation.cells import Cell, TableRow, cell, wide_table
+from cxr_fastai.evaluation.cells import Cell, TableRow, cell, row_cells, wide_table
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -31,13 +30,18 @@ from cxr_fastai.evaluation.multi_label import (
 from cxr_fastai.evaluation.multi_label_counts import SCORE_KEYS
 from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
 from cxr_fastai.evaluation.multi_label_intervals import resampled_findings
+from cxr_fastai.evaluation.multi_label_words import (
+    exact_words,
+    samples_words,
+    verdict_words,
+)
 from cxr_fastai.evaluation.plots import Panel, roc_png, together_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
 from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import data_uri, render
-from cxr_fastai.reporting.text import count, decimal, interval_words, percent, span, with_span, wrap
+from cxr_fastai.reporting.text import count, decimal, interval_words, wrap
 
-__all__ = ["HEADLINE", "NOT_ABOVE", "UNDEFINED", "FindingsReport"]
+__all__ = ["HEADLINE", "FindingsReport"]
 
 HEADLINE = {  # key of metrics: its name, what it means; the order is that of recipes.METRICS
     "macro_auroc": (
@@ -63,11 +67,6 @@ HEADLINE = {  # key of metrics: its name, what it means; the order is that of re
 RANKING_KEYS = ("prevalence", "auroc", "ap")
 ANSWER_KEYS = ("precision", "recall", "specificity", "f1")
 CLASS_PERCENT_KEYS = ("prevalence",)  # specificity stands between precision, recall and F1
-UNDEFINED = "not defined: no finding is present in some of these images and absent in others"
-NOT_ABOVE = (
-    "not above the source-only floor: a model that only recognises the source would rank as well"
-)
-DOUBT = ": the interval includes 0, with other patients there may be no gain"
 
 
 @dataclass(frozen=True)
@@ -118,29 +117,14 @@ class FindingsReport:
     @property
     def verdict(self) -> str:
         """Macro AUROC beside the source-only floor, in words."""
-        gain = self._gain
-        if gain is None:
-            return UNDEFINED
-        limits = find_interval(self.intervals, "gain")
-        clause = f", 95 % interval {span(limits, as_share=False)}" if limits else ""
-        if not self.above_floor:
-            return f"{NOT_ABOVE} ({gain:+.3f}{clause})"
-        floor = decimal(self.floors["source_only"]["macro_auroc"])
-        doubt = DOUBT if includes_zero(limits) else ""
-        return f"above the source-only floor of {floor} by {gain:.3f}{clause}{doubt}"
+        floor = self.floors["source_only"]["macro_auroc"]
+        return verdict_words(self._gain, floor, find_interval(self.intervals, "gain"))
 
     @property
     def exact_words(self) -> tuple[bool, str]:
         """Whether more images are right than with no finding answered at all, and that in words."""
-        exact = self.metrics["exact"] or 0.0  # defined: some label is known
-        nothing = self.floors["all_absent"]["exact"] or 0.0
         limits = find_interval(self.intervals, "metrics", "exact")
-        here = with_span(percent(exact), span(limits, none=""))
-        return exact > nothing, (
-            f"All known findings of an image are right in {here} of "
-            f"{count(self.metrics['of']['exact'], 'image')}; answering none at all would be right "
-            f"in {percent(nothing)}."
-        )
+        return exact_words(self.metrics, self.floors, limits)
 
     @property
     def all_fixed(self) -> bool:
@@ -155,15 +139,7 @@ class FindingsReport:
     @property
     def samples_words(self) -> str:
         """What the samples averages can reach; empty where that is 1, or where there are none."""
-        n_with_any = self.metrics["with_findings"]
-        n = self.metrics["of"]["samples_f1"]
-        if n_with_any in (0, n):
-            return ""
-        return (
-            "The samples averages count an image without any finding as 0, as scikit-learn does: "
-            f"at best they reach {decimal(n_with_any / n)}, as {n_with_any:,} of "
-            f"{count(n, 'image')} have one."
-        )
+        return samples_words(self.metrics)
 
     @property
     def summary(self) -> str:
@@ -201,7 +177,10 @@ class FindingsReport:
             rows.append((f"{name}{self._of_how_many(key)}", meaning, cells))
         return rows
 
-    def _of_how_many(self, key: str) -> str:
+    def _of_how_many(
+        self,
+        key: str,  # of HEADLINE
+    ) -> str:
         """Say of how many findings a mean is, where that is not all of them."""
         if not key.startswith(("macro", "weighted")):
             return ""
@@ -242,16 +221,14 @@ class FindingsReport:
 
     def _class_cells(
         self,
-        slug: str,
-        numbers: FindingMetrics,
-        keys: tuple[str, ...],
-        none: str,
+        slug: str,  # of the finding
+        numbers: FindingMetrics,  # of the finding
+        keys: tuple[str, ...],  # of `numbers`
+        none: str,  # what stands where there is no number
     ) -> list[Cell]:
-        cells = []
-        for key in keys:
-            limits = find_interval(self.intervals, "metrics", "per_class", slug, key)
-            cells.append(cell(numbers, key, limits, none, CLASS_PERCENT_KEYS))
-        return cells
+        """Return numbers of a finding as cells of a table."""
+        limits = branch(self.intervals, "metrics", "per_class", slug)
+        return row_cells(numbers, keys, limits, none, CLASS_PERCENT_KEYS)
 
     def averages(
         self,
@@ -260,10 +237,8 @@ class FindingsReport:
         """Return the averages over findings and images."""
         rows = []
         for name, numbers in self.metrics["averages"].items():
-            cells = []
-            for key in SCORE_KEYS:
-                limits = find_interval(self.intervals, "metrics", "averages", name, key)
-                cells.append(cell(numbers, key, limits, none))
+            limits = branch(self.intervals, "metrics", "averages", name)
+            cells = row_cells(numbers, SCORE_KEYS, limits, none)
             rows.append((name, cells))
         return rows
 
@@ -274,10 +249,8 @@ class FindingsReport:
         """Return macro AUROC, micro F1 and the share of images all right of each source."""
         rows = []
         for source, numbers in self.sources.items():
-            cells = []
-            for key in SOURCE_KEYS:
-                limits = find_interval(self.intervals, "by_source", source, key)
-                cells.append(cell(numbers, key, limits, none))
+            limits = branch(self.intervals, "by_source", source)
+            cells = row_cells(numbers, SOURCE_KEYS, limits, none)
             rows.append((source, numbers, cells))
         return rows
 
@@ -290,7 +263,7 @@ class FindingsReport:
         vocab = list(self.names)
         counts = resampled_findings(resampling, found.targs, found.probs, vocab, found.preds)
         keys = self.headline_keys or HEADLINE
-        intervals = cast("IntervalTree", self.intervals["metrics"])
+        intervals = branch(self.intervals, "metrics")
         return collect_resampled(keys, self.metrics, intervals, counts.headline)
 
     # ---- forms
@@ -384,7 +357,13 @@ class FindingsReport:
             panels.append(self._panel(i, slug, numbers))
         return roc_png(panels, self.summary)
 
-    def _panel(self, i: int, slug: str, numbers: FindingMetrics) -> Panel:
+    def _panel(
+        self,
+        i: int,  # column of the finding
+        slug: str,  # of the finding
+        numbers: FindingMetrics,  # of the finding
+    ) -> Panel:
+        """Return what the ROC panel of a finding shows, of the images where it is known."""
         labels = self.predictions.targs[:, i]
         known = ~np.isnan(labels)
         interval: Interval = find_interval(self.intervals, "metrics", "per_class", slug, "auroc")

@@ -77,7 +77,11 @@ def finding_notes(
     return [note for note in notes if note]
 
 
-def _unknown_note(metrics: FindingsMetrics, names: Mapping[str, str]) -> str:
+def _unknown_note(
+    metrics: FindingsMetrics,
+    names: Mapping[str, str],  # finding slug -> name to show
+) -> str:
+    """Say on how many images the findings are known that are unknown on some."""
     findings = metrics["per_class"]
     known = [f"{names[c]} {x['n']:,}" for c, x in findings.items() if x["unknown"]]
     if not known:
@@ -88,21 +92,33 @@ def _unknown_note(metrics: FindingsMetrics, names: Mapping[str, str]) -> str:
     )
 
 
-def _unfixed_note(findings: Mapping[str, FindingMetrics], names: Mapping[str, str]) -> str:
+def _unfixed_note(
+    findings: Mapping[str, FindingMetrics],  # numbers by finding
+    names: Mapping[str, str],  # finding slug -> name to show
+) -> str:
+    """Say for which findings validation fixed no threshold."""
     unfixed = [names[c] for c, x in findings.items() if not x["fixed"]]
     if not unfixed:
         return ""
     return f"Validation fixed no threshold for {', '.join(unfixed)}: answered from {UNSET} on."
 
 
-def _absent_note(findings: Mapping[str, FindingMetrics], names: Mapping[str, str]) -> str:
+def _absent_note(
+    findings: Mapping[str, FindingMetrics],  # numbers by finding
+    names: Mapping[str, str],  # finding slug -> name to show
+) -> str:
+    """Say which findings no image is known to have; averages leave them out."""
     absent = [names[c] for c, x in findings.items() if x["support"] == 0]
     if not absent:
         return ""
     return f"No image here is known to have {', '.join(absent)}: no macro average counts it."
 
 
-def _rare_note(findings: Mapping[str, FindingMetrics], names: Mapping[str, str]) -> str:
+def _rare_note(
+    findings: Mapping[str, FindingMetrics],  # numbers by finding
+    names: Mapping[str, str],  # finding slug -> name to show
+) -> str:
+    """Say which findings some images have, but few."""
     rare = []
     for slug, numbers in findings.items():
         if 0 < numbers["support"] < MIN_IMAGES_PER_FINDING:

@@ -66,7 +66,7 @@ class _Layout:
 def confusion_png(
     confusion: Sequence[Sequence[int]] | np.ndarray,  # (c, c) counts, a row a true class
     names: Sequence[str],  # (c,) class names
-    title: str = "",
+    title: str = "",  # above the picture
 ) -> bytes:
     """Draw counts and row percentages on one blue scale, as a PNG."""
     from matplotlib.figure import Figure
@@ -89,6 +89,10 @@ def confusion_png(
 
 
 def _layout(n_classes: int) -> _Layout:
+    """Choose the size of cells and text by the number of classes.
+
+    Twenty classes still fit a page.
+    """
     if n_classes <= 3:
         return _Layout(cell=1.8, font=12, name_columns=22, turned=False)
     if n_classes <= 8:
@@ -119,7 +123,7 @@ def _confusion_cell(
 
 def _confusion_axes(
     axes: Axes,
-    names: Sequence[str],
+    names: Sequence[str],  # (c,) class names
     totals: np.ndarray,  # (c,) images of each true class
     layout: _Layout,
 ) -> None:
@@ -147,7 +151,7 @@ def _confusion_axes(
 
 def roc_png(
     panels: Sequence[Panel],
-    title: str = "",
+    title: str = "",  # above the picture
 ) -> bytes:
     """Draw a curve a finding, the diagonal of guessing, and a dot where the answers stand."""
     n_rows = -(-len(panels) // PANELS_PER_ROW)
@@ -165,7 +169,11 @@ def roc_png(
     return _save_titled(figure, title)
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def _draw_panel(
+    axes: Axes,
+    panel: Panel,
+) -> None:
+    """Draw the curve, the diagonal and the dot of one finding."""
     _panel_frame(axes, panel)
     if panel.auroc is None or panel.specificity is None or panel.sensitivity is None:
         return
@@ -183,7 +191,11 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     )
 
 
-def _panel_frame(axes: Axes, panel: Panel) -> None:
+def _panel_frame(
+    axes: Axes,
+    panel: Panel,
+) -> None:
+    """Draw title, scales and the number of images of one finding."""
     name = textwrap.shorten(panel.name, 30, placeholder="..")
     auroc = "no curve"
     if panel.auroc is not None:
@@ -204,7 +216,7 @@ def _panel_frame(axes: Axes, panel: Panel) -> None:
 def together_png(
     counts: Mapping[str, Sequence[Sequence[int]] | np.ndarray],  # name -> (c, c), see below
     names: Sequence[str],  # (c,) of findings
-    title: str = "",
+    title: str = "",  # above the picture
 ) -> bytes:
     """Draw side by side how often findings come together.
 
@@ -219,7 +231,12 @@ def together_png(
     return _save_titled(figure, title)
 
 
-def _draw_pairs(axes: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
+def _draw_pairs(
+    axes: Axes,
+    counts: np.ndarray,  # (c, c) images
+    names: Sequence[str],  # (c,) class names
+) -> None:
+    """Draw one table of findings that come together."""
     own = np.diag(counts)[:, None]
     share = np.divide(counts, own, out=np.zeros(counts.shape), where=own > 0)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -247,6 +264,7 @@ def _figure(
     width: float,  # of one panel, inches
     height: float,
 ) -> tuple[Figure, np.ndarray]:  # the figure, its axes
+    """Return an empty figure with a grid of axes."""
     from matplotlib.figure import Figure
 
     size = (n_columns * width, n_rows * height)
@@ -254,12 +272,20 @@ def _figure(
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
 
 
-def _save_titled(figure: Figure, title: str) -> bytes:
+def _save_titled(
+    figure: Figure,
+    title: str,  # above the picture
+) -> bytes:
+    """Put a title above all axes and return the PNG."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK, parse_math=False)
     return _save(figure, pad_inches=0.15)
 
 
-def _save(figure: Figure, pad_inches: float) -> bytes:
+def _save(
+    figure: Figure,
+    pad_inches: float,  # around it
+) -> bytes:
+    """Return a figure as the bytes of a PNG, the same for the same figure."""
     buffer = io.BytesIO()
     figure.savefig(
         buffer,

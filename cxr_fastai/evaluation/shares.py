@@ -29,16 +29,25 @@ class Share:
 
     @property
     def value(self) -> float | None:
-        """The share, 0-1; None of no images."""
+        """The share, 0-1; None of no images.
+
+        Unlike a share in a resample, which is nan then.
+        """
         if not self.whole.any():
             return None
         return float(self.part[self.whole].mean())
 
-    def resampled(self, resampling: Resampling) -> np.ndarray:
+    def resampled(
+        self,
+        resampling: Resampling,  # R draws of the groups of these images
+    ) -> np.ndarray:
         """Return the share in each resample, (R,), nan where it is undefined."""
         return resampling.shares(self.part & self.whole, self.whole)
 
-    def interval(self, resampling: Resampling) -> Interval:
+    def interval(
+        self,
+        resampling: Resampling,  # R draws of the groups of these images
+    ) -> Interval:
         """Return the interval of the share; None where one group holds all its images."""
         return resampling.interval(self.resampled(resampling), self.whole)
 

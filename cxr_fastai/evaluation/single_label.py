@@ -178,7 +178,10 @@ def _class_metrics(
     )
 
 
-def _auroc(positive: np.ndarray, scores: np.ndarray) -> float | None:
+def _auroc(
+    positive: np.ndarray,  # (n,) bool
+    scores: np.ndarray,  # (n,)
+) -> float | None:
     """AUROC; None without images on both sides."""
     if positive.all() or not positive.any():
         return None
@@ -186,12 +189,17 @@ def _auroc(positive: np.ndarray, scores: np.ndarray) -> float | None:
 
 
 def _mean_auroc(per_class: dict[str, ClassMetrics]) -> float | None:
+    """Average the AUROCs that are defined; None where none is."""
     aurocs = [numbers["auroc"] for numbers in per_class.values()]
     defined = [auroc for auroc in aurocs if auroc is not None]
     return float(np.mean(defined)) if defined else None
 
 
-def _scores(targs: np.ndarray, preds: np.ndarray) -> Scores:
+def _scores(
+    targs: np.ndarray,  # (n,) true classes
+    preds: np.ndarray,  # (n,) answered classes
+) -> Scores:
+    """Count how often answers are right, over images and over classes."""
     present = np.unique(targs)
     balanced = recall_score(targs, preds, labels=present, average="macro", zero_division=0)
     return Scores(
@@ -311,10 +319,11 @@ def source_metrics(
 
 
 def _source_metrics(
-    targs: np.ndarray,
-    preds: np.ndarray,
-    vocab: Sequence[str],
+    targs: np.ndarray,  # (n,) true classes
+    preds: np.ndarray,  # (n,) answered classes
+    vocab: Sequence[str],  # (c,) slugs
 ) -> SourceMetrics:
+    """Count the answers to the images of one source."""
     commonest = commonest_class(targs, len(vocab))
     return SourceMetrics(
         n=len(targs),

@@ -77,10 +77,10 @@ def resampled_metrics(
 
 
 def classification_intervals(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,
     probs: ArrayLike,
-    vocab: Sequence[str],
+    vocab: Sequence[str],  # (c,) slugs
     preds: ArrayLike | None = None,
 ) -> IntervalTree:
     """Return the intervals of the numbers of `classification_metrics`, nested as they are."""
@@ -95,11 +95,15 @@ def classification_intervals(
 
 
 def _class_intervals(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     numbers: dict[str, np.ndarray],  # each (R,)
     is_class: np.ndarray,  # (n,) bool
     is_answered: np.ndarray,  # (n,) bool
 ) -> IntervalTree:
+    """Return the intervals of one class's numbers.
+
+    None where the images that a number rests on belong to one group.
+    """
     sides: dict[str, list[np.ndarray]] = {  # the images that each number rests on
         "precision": [is_answered],
         "recall": [is_class],
@@ -114,14 +118,17 @@ def _class_intervals(
 
 
 def resampled_decision(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,  # these as for decision_metrics
     probs: ArrayLike,
-    vocab: Sequence[str],
+    vocab: Sequence[str],  # (c,) slugs
     negative: str,
     threshold: float,
 ) -> dict[str, np.ndarray]:
-    """Count auroc and all shares of a yes or no in each resample, (R,), nan where undefined."""
+    """Count auroc and all shares of a yes or no in each resample, (R,), nan where undefined.
+
+    The threshold stays as it is: how validation fixed it is not resampled.
+    """
     positive, risk = positives_and_risk(targs, probs, vocab, negative)
     numbers = {"auroc": resampling.aurocs(positive, risk)}
     for name, share in decision_shares(positive, risk >= threshold).items():
@@ -130,14 +137,17 @@ def resampled_decision(
 
 
 def decision_intervals(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,
     probs: ArrayLike,
-    vocab: Sequence[str],
+    vocab: Sequence[str],  # (c,) slugs
     negative: str,
     threshold: float,
 ) -> IntervalTree:
-    """Return the intervals of the numbers of `decision_metrics`."""
+    """Return the intervals of the numbers of `decision_metrics`.
+
+    None where the images that a number rests on belong to one group.
+    """
     positive, risk = positives_and_risk(targs, probs, vocab, negative)
     auroc = resampling.aurocs(positive, risk)
     intervals = {"auroc": resampling.interval(auroc, positive, ~positive)}
@@ -177,11 +187,12 @@ def floor_intervals(
 
 
 def _resampled_scores(
-    resampling: Resampling,
-    truth: np.ndarray,
-    answers: np.ndarray,
-    vocab: Sequence[str],
+    resampling: Resampling,  # R draws of the groups of these images
+    truth: np.ndarray,  # (n,) true classes
+    answers: np.ndarray,  # (n,) answered classes
+    vocab: Sequence[str],  # (c,) slugs
 ) -> dict[str, np.ndarray]:
+    """Count accuracy and balanced accuracy of fixed answers in each resample."""
     is_class = _one_hot(truth, vocab)
     right = answers == truth
     recall = resampling.shares(is_class & right[:, None], is_class)
@@ -195,7 +206,7 @@ def _resampled_scores(
 
 
 def source_intervals(
-    resampling: Resampling,
+    resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,
     preds: ArrayLike,
     sources: Iterable[object],
@@ -224,16 +235,22 @@ def source_intervals(
 def _checked(
     targs: ArrayLike,
     probs: ArrayLike,
-    vocab: Sequence[str],
+    vocab: Sequence[str],  # (c,) slugs
     preds: ArrayLike | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return true classes, probabilities and answers."""
+    """Return true classes, probabilities and answers.
+
+    Raises `UsageError` for arrays that do not fit together.
+    """
     truth = class_indices(targs, vocab)
     scores = class_probs(probs, len(truth), vocab)
     return truth, scores, class_answers(preds, scores)
 
 
-def _one_hot(classes: np.ndarray, vocab: Sequence[str]) -> np.ndarray:
+def _one_hot(
+    classes: np.ndarray,  # (n,) indices into vocab
+    vocab: Sequence[str],  # (c,) slugs
+) -> np.ndarray:
     """(n,) indices -> (n, c) bool."""
     return classes[:, None] == np.arange(len(vocab))
 
@@ -241,7 +258,10 @@ def _one_hot(classes: np.ndarray, vocab: Sequence[str]) -> np.ndarray:
 def _mean_of_defined(
     values: np.ndarray,  # (R, c)
 ) -> np.ndarray:  # (R,)
-    """Mean over the columns that are defined; nan where none is."""
+    """Mean over the columns that are defined; nan where none is.
+
+    As in `classification_metrics`, a class without images counts in no mean.
+    """
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(1) / known.sum(1)

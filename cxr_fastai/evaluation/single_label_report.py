@@ -14,6 +14,7 @@ from cxr_fastai.evaluation.bootstrap import (
     IntervalTree,
     ResampledNumber,
     Resampling,
+    branch,
     collect_resampled,
     find_interval,
     includes_zero,
@@ -24,6 +25,7 @@ from cxr_fastai.evaluation.cells import (
     cell,
     interval_text,
     number_text,
+    row_cells,
     stacked_table,
 )
 from cxr_fastai.evaluation.plots import confusion_png
@@ -171,7 +173,13 @@ class Report:
             rows.append((name, meaning, cells))
         return rows
 
-    def _floor_cell(self, floor: str, key: str, none: str) -> Cell:
+    def _floor_cell(
+        self,
+        floor: str,  # majority | source_only
+        key: str,  # of HEADLINE
+        none: str,  # what stands where there is no number
+    ) -> Cell:
+        """Return a headline number of one of the two floors."""
         numbers = self.floors["majority"] if floor == "majority" else self.floors["source_only"]
         return cell(numbers, key, find_interval(self.intervals, "floors", floor, key), none)
 
@@ -203,10 +211,8 @@ class Report:
         """Return the numbers of each class."""
         rows = []
         for slug, numbers in self.metrics["per_class"].items():
-            cells = []
-            for key in CLASS_KEYS:
-                limits = find_interval(self.intervals, "metrics", "per_class", slug, key)
-                cells.append(cell(numbers, key, limits, none))
+            limits = branch(self.intervals, "metrics", "per_class", slug)
+            cells = row_cells(numbers, CLASS_KEYS, limits, none)
             rows.append((slug, numbers["support"], cells))
         return rows
 
@@ -214,17 +220,16 @@ class Report:
         """Return sentences of the worklist, each with whether all is as it should be."""
         if not self.triage:
             return []
-        return triage_words(self.triage, self._triage_intervals, self.positive, self.n)
+        return triage_words(self.triage, branch(self.intervals, "triage"), self.positive, self.n)
 
-    def triage_rows(self, none: str = "-") -> list[tuple[str, ...]]:
+    def triage_rows(
+        self,
+        none: str = "-",  # what stands where there is no number
+    ) -> list[tuple[str, ...]]:
         """Return the table of the worklist's thresholds; empty where none was fixed."""
         if not self.triage:
             return []
-        return triage_rows(self.triage, self._triage_intervals, none)
-
-    @property
-    def _triage_intervals(self) -> IntervalTree:
-        return cast("IntervalTree", self.intervals.get("triage", {}))
+        return triage_rows(self.triage, branch(self.intervals, "triage"), none)
 
     def resampled_numbers(
         self,
@@ -236,12 +241,12 @@ class Report:
         targs, probs = self.predictions.targs, self.predictions.probs
         vocab = list(self.names)
         counted = resampled_metrics(resampling, targs, probs, vocab, self.predictions.preds)
-        intervals = cast("IntervalTree", self.intervals["metrics"])
+        intervals = branch(self.intervals, "metrics")
         found = collect_resampled(MEAN_KEYS, self.metrics, intervals, counted)
         if self.decision:
             negative, threshold = self.decision["negative"], self.decision["threshold"]
             counted = resampled_decision(resampling, targs, probs, vocab, negative, threshold)
-            intervals = cast("IntervalTree", self.intervals["decision"])
+            intervals = branch(self.intervals, "decision")
             keys = COMPARED_DECISION_KEYS
             found.update(collect_resampled(keys, self.decision, intervals, counted))
         return found
@@ -336,5 +341,8 @@ class Report:
         return self.predictions.table(vocab, [vocab[int(i)] for i in self.predictions.preds])
 
 
-def _interval_clause(limits: Interval) -> list[str]:
+def _interval_clause(
+    limits: Interval,  # [low, high], or None
+) -> list[str]:
+    """Return the interval of the gain in words; nothing without one."""
     return [f"95 % interval {span(limits)}"] if limits else []

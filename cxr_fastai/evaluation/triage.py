@@ -148,8 +148,13 @@ def resampled_early_shares(
     return resampling.in_each_resample(shares)
 
 
-def _runs_of_equal(ordered: np.ndarray) -> np.ndarray:
-    """(n,) the number of the run of equal values that each belongs to."""
+def _runs_of_equal(
+    ordered: np.ndarray,  # (n,) sorted values
+) -> np.ndarray:
+    """(n,) the number of the run of equal values that each belongs to.
+
+    Within a run the order of reading is arbitrary.
+    """
     changes = (np.diff(ordered) != 0).cumsum()
     return np.concatenate([[0], changes]).astype(int)
 
@@ -225,8 +230,8 @@ def triage_metrics(
 
 
 def triage_intervals(
-    resampling: Resampling,
-    positive: ArrayLike,
+    resampling: Resampling,  # R draws of the groups of these images
+    positive: ArrayLike,  # (n,) bool
     risk: ArrayLike,
     thresholds: Iterable[TriageStep] = (),
 ) -> IntervalTree:
@@ -245,10 +250,11 @@ def triage_intervals(
 
 
 def _removed_intervals(
-    resampling: Resampling,
-    positive: np.ndarray,
-    aside: np.ndarray,
+    resampling: Resampling,  # R draws of the groups of these images
+    positive: np.ndarray,  # (n,) bool
+    aside: np.ndarray,  # (n,) bool: laid aside
 ) -> IntervalTree:
+    """Return the intervals of the numbers of `work_removed`."""
     shares = triage_shares(positive, aside)
     numbers = {name: share.resampled(resampling) for name, share in shares.items()}
     elsewhere: dict[str, Interval] = {}
@@ -265,6 +271,7 @@ def _npvs_at(
     specificity: np.ndarray,  # (R,)
     prevalence: float,
 ) -> np.ndarray:  # (R,) nan where nobody is laid aside
+    """Return the NPV at another prevalence in each resample, as `npv_at` counts it."""
     well = specificity * (1 - prevalence)
     ill = (1 - sensitivity) * prevalence
     with np.errstate(invalid="ignore"):

@@ -47,22 +47,44 @@ def triage_rows(
     return rows
 
 
-def _columns(found: Triage, intervals: IntervalTree) -> list[Column]:
+def _columns(
+    found: Triage,  # of triage_metrics
+    intervals: IntervalTree,  # of triage_intervals; may be empty
+) -> list[Column]:
+    """Return the thresholds, each with its intervals, or with none where there are none."""
     limits = cast("list[IntervalTree]", intervals.get("at")) or [{} for _ in found["at"]]
     return list(zip(found["at"], limits))
 
 
-def _share(numbers: Mapping[str, object], limits: Interval, key: str, none: str) -> str:
+def _share(
+    numbers: Mapping[str, object],
+    limits: Interval,  # [low, high], or None
+    key: str,
+    none: str,  # what stands where there is no number
+) -> str:
+    """Return a share of a threshold and its interval."""
     value = cast("float | None", numbers[key])
     return with_span(percent(value, none), span(limits, none=""))
 
 
-def _npv_cell(column: Column, prevalence: str, none: str) -> str:
+def _npv_cell(
+    column: Column,  # of a threshold
+    prevalence: str,  # key of `npv_at`
+    none: str,  # what stands where there is no number
+) -> str:
+    """Return the NPV that a threshold would have at another prevalence."""
     at, limits = column
     return _share(at["npv_at"], find_interval(limits, "npv_at", prevalence), prevalence, none)
 
 
-def _missed(at: TriageAt, limits: Interval) -> str:
+def _missed(
+    at: TriageAt,  # numbers of a threshold
+    limits: Interval,  # [low, high], or None
+) -> str:
+    """Return how many of the positive a threshold lays aside.
+
+    Its interval is in images.
+    """
     ends = [f"{images:,.0f}" for images in limits or ()]
     return with_span(f"{at['missed']:,} of {at['positives']:,}", " to ".join(ends))
 
@@ -87,11 +109,16 @@ def triage_words(
 
 
 def _early_words(
-    found: Triage,
-    intervals: IntervalTree,
-    positive: str,
+    found: Triage,  # of triage_metrics
+    intervals: IntervalTree,  # of triage_intervals; may be empty
+    positive: str,  # name of the positive: not Normal
     n_images: int,
 ) -> str:
+    """Say how many of the positive stand in the first parts of the worklist.
+
+    Beside it: a faultless order, and the share of the images that a part holds, which is what a
+    random order reaches.
+    """
     clauses = []
     in_random_order = []
     for part, value in found["worklist"].items():
@@ -108,10 +135,14 @@ def _early_words(
 
 
 def _threshold_words(
-    at: TriageAt,
+    at: TriageAt,  # numbers of a threshold
     limits: Interval,  # of the sensitivity
     positive_groups: int,
 ) -> tuple[bool, str]:
+    """Say whether a threshold keeps its sensitivity on these images.
+
+    Where none is missed, the rule of three tells what may still be missed elsewhere.
+    """
     asked = at["asked_sensitivity"]
     sensitivity = at["sensitivity"] or 0.0  # defined: there are positives
     here = with_span(percent(sensitivity), span(limits, none=""))
@@ -126,7 +157,10 @@ def _threshold_words(
     return True, f"{fixed} keeps it here: {here}{_doubt(asked, limits)}."
 
 
-def _hope(asked: float, limits: Interval) -> str:
+def _hope(
+    asked: float,  # the sensitivity, 0-1
+    limits: Interval,  # [low, high], or None
+) -> str:
     """Say how far below the asked sensitivity the interval lies; nothing without one."""
     if limits is None:
         return ""
@@ -135,12 +169,18 @@ def _hope(asked: float, limits: Interval) -> str:
     return ", though the interval reaches it"
 
 
-def _doubt(asked: float, limits: Interval) -> str:
+def _doubt(
+    asked: float,  # the sensitivity, 0-1
+    limits: Interval,  # [low, high], or None
+) -> str:
+    """Say that the interval reaches below the asked sensitivity, where it does."""
     if limits is None or limits[0] >= asked:
         return ""
     return ", though the interval reaches below it"
 
 
-def _short_percent(share: float) -> str:
+def _short_percent(
+    share: float,  # 0-1
+) -> str:
     """Return a share with as few digits as it needs: 98 %, 99.5 %."""
     return f"{100 * share:g} %"

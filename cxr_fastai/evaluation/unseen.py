@@ -66,8 +66,12 @@ def select_rows(
 def _drop_seen(
     bundle: Bundle,
     data: Manifest,
-    rows: list[Row],
+    rows: list[Row],  # of one split
 ) -> Selection:
+    """Leave out what training saw, and say so.
+
+    Where the bundle does not tell what training saw, nothing is left out.
+    """
     seen = bundle.saw(rows)
     if seen is None:
         return Selection(data, rows, [TRAINING_UNKNOWN])
@@ -78,7 +82,9 @@ def _drop_seen(
     return Selection(data, left, [_dropped_words(dropped, left)])
 
 
-def _none_seen_words(rows: list[Row]) -> str:
+def _none_seen_words(
+    rows: list[Row],  # of one split
+) -> str:
     """Say what was compared: pixels of all images, patient ids of those that have one."""
     n_known = _images_of_known_patients(rows)
     n_unknown = len(rows) - n_known
@@ -94,7 +100,10 @@ def _none_seen_words(rows: list[Row]) -> str:
     )
 
 
-def _dropped_words(dropped: list[Row], left: list[Row]) -> str:
+def _dropped_words(
+    dropped: list[Row],  # seen in training
+    left: list[Row],  # the others
+) -> str:
     """Say how many images were left out, why, and of how many others the patient is unknown."""
     n = len(dropped) + len(left)
     words = f"{len(dropped):,} of {count(n, 'image')} are left out: training saw them"
@@ -106,7 +115,10 @@ def _dropped_words(dropped: list[Row], left: list[Row]) -> str:
     return f"{words}."
 
 
-def _images_of_known_patients(rows: list[Row]) -> int:
+def _images_of_known_patients(
+    rows: list[Row],  # of one split
+) -> int:
+    """Count the images whose source names the patient."""
     return sum(row["patient"] != "" for row in rows)
 
 
@@ -121,12 +133,20 @@ def _recipe_of(bundle: Bundle) -> Recipe | None:
         return None
 
 
-def _labelling(recipe: Recipe) -> tuple[Task, object, str, object]:
-    """Return what decides the label of an image."""
+def _labelling(
+    recipe: Recipe,  # of the bundle
+) -> tuple[Task, object, str, object]:
+    """Return what decides the label of an image.
+
+    Recipes that are equal in it give every image the same label.
+    """
     return recipe.task, recipe.classes, recipe.yields, recipe.exclude
 
 
-def _relabel(selection: Selection, recipe: Recipe) -> Selection:
+def _relabel(
+    selection: Selection,
+    recipe: Recipe,  # of the bundle
+) -> Selection:
     """Label by the bundle's recipe, and leave out what has no class of it."""
     data = selection.data
     stated = _stated_findings(data)

@@ -1,0 +1,63 @@
+"""The sentences of a multi-label report: numbers of its run in, words out; counts nothing."""
+
+from __future__ import annotations
+
+from cxr_fastai.evaluation.bootstrap import Interval, includes_zero
+from cxr_fastai.evaluation.multi_label import FindingsMetrics
+from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
+from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
+
+__all__ = ["NOT_ABOVE", "UNDEFINED", "exact_words", "samples_words", "verdict_words"]
+
+UNDEFINED = "not defined: no finding is present in some of these images and absent in others"
+NOT_ABOVE = (
+    "not above the source-only floor: a model that only recognises the source would rank as well"
+)
+DOUBT = ": the interval includes 0, with other patients there may be no gain"
+
+
+def verdict_words(
+    gain: float | None,  # of macro AUROC over the source-only floor; None where undefined
+    floor: float | None,  # the source-only floor's macro AUROC
+    limits: Interval,  # of the gain
+) -> str:
+    """Put macro AUROC beside the source-only floor."""
+    if gain is None:
+        return UNDEFINED
+    clause = f", 95 % interval {span(limits, as_share=False)}" if limits else ""
+    if gain <= 0:
+        return f"{NOT_ABOVE} ({gain:+.3f}{clause})"
+    doubt = DOUBT if includes_zero(limits) else ""
+    return f"above the source-only floor of {decimal(floor)} by {gain:.3f}{clause}{doubt}"
+
+
+def exact_words(
+    metrics: FindingsMetrics,
+    floors: FindingsFloors,
+    limits: Interval,  # of the share of images all right
+) -> tuple[bool, str]:
+    """Say how many images are all right, and how many are with no finding answered at all.
+
+    Beside it, whether the first are more.
+    """
+    exact = metrics["exact"] or 0.0  # defined: some label is known
+    nothing = floors["all_absent"]["exact"] or 0.0
+    here = with_span(percent(exact), span(limits, none=""))
+    images = count(metrics["of"]["exact"], "image")
+    return exact > nothing, (
+        f"All known findings of an image are right in {here} of {images}; answering none at all "
+        f"would be right in {percent(nothing)}."
+    )
+
+
+def samples_words(metrics: FindingsMetrics) -> str:
+    """Say what the samples averages can reach; empty where that is 1, or where there are none."""
+    n_with_any = metrics["with_findings"]
+    n = metrics["of"]["samples_f1"]
+    if n_with_any in (0, n):
+        return ""
+    return (
+        "The samples averages count an image without any finding as 0, as scikit-learn does: "
+        f"at best they reach {decimal(n_with_any / n)}, as {n_with_any:,} of "
+        f"{count(n, 'image')} have one."
+    )
