@@ -85,7 +85,7 @@ def _class_of_one_age_group(cohort: Cohort) -> FolderWarning | None:
     bound: dict[str, AgeNumbers] = {}
     for label in cohort.names:
         group = _dominant_age_group(groups[label])
-        if group and _is_common_elsewhere(groups, label, OTHER_AGE_GROUP[group]):
+        if group and _is_common(groups, OTHER_AGE_GROUP[group]):
             bound[label] = AgeNumbers(
                 group=group,
                 images=groups[label][group],
@@ -121,17 +121,15 @@ def _dominant_age_group(
     return ""
 
 
-def _is_common_elsewhere(
+def _is_common(
     groups: Mapping[str, Mapping[str, int]],  # class -> age group -> images
-    label: str,
     age_group: str,
 ) -> bool:
-    """Tell whether a class other than `label` has much of the age group."""
-    for other, of_other in groups.items():
-        total = sum(of_other.values())
-        images = of_other.get(age_group, 0)
-        much = images >= MIN_OTHER_AGE_SHARE * total
-        if images and much and other != label:
+    """Tell whether any class has much of the age group."""
+    for of_class in groups.values():
+        total = sum(of_class.values())
+        images = of_class.get(age_group, 0)
+        if images and images >= MIN_OTHER_AGE_SHARE * total:
             return True
     return False
 

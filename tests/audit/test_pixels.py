@@ -50,7 +50,7 @@ def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape():
 
 
 def test_radiographs_are_drawn_from_one_split_each_source_in_its_turn():
-    rows = [row(source=s, phash=str(i)) for s, n in (("one", 20), ("two", 3)) for i in range(n)]
+    rows = [row(source=s, phash=str(i)) for s, n in (("one", 200), ("two", 3)) for i in range(n)]
     rows += [row(split="test", phash=str(i)) for i in range(9)]
     chosen = choose_shown(rows, "train", 0)
     assert len(chosen) == len({each.path for each in chosen}) == 8
