@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.geometry import describe
 from cxr_fastai.curation.copies.links import Link
+from cxr_fastai.curation.copies.transforms import describe
 from cxr_fastai.curation.sources.item import Item
 from cxr_fastai.disjoint_sets import DisjointSets
 from cxr_fastai.recipes import contradict

@@ -1,45 +1,58 @@
-"""Whether two radiographs are one: the transform that carries one onto the other, and how alike they then are. Takes
-Features of two, returns a Match or None; reads no file. The verdict needs both: local features that agree on a
-transform, and thumbnails that are alike wherever they overlap once it is applied.
+"""Whether two radiographs are one: the transform between them, and how alike they then are.
+
+Features of two images -> a Match or None. It reads no file.
+
+The verdict needs both: local features that agree on a transform, and thumbnails that are alike
+wherever they overlap once it is applied.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from cxr_fastai.curation.copies.features import GRID, THUMB, Features, inverted, mirrored
+from cxr_fastai.curation.copies.transforms import between_squares
 
-__all__ = ["Match", "match", "align", "describe", "in_pixels"]
+__all__ = ["Match", "match", "Aligned", "align"]
 
-RATIO = 0.8  # a feature's nearest partner must be nearer than this share of the next (Lowe 2004)
-WITHIN = 4  # of GRID: how far from the transform a feature may lie
-INLIERS = 8  # fewer features agree: not looked at further
-TRIES = 500  # of RANSAC: where four of ten features agree, as EVIDENCE asks, three that do are drawn 32 times
-UNSURE = (0.4, 0.95)  # of a first correlation: what lies between is worth a refined transform
-# The verdict. `evidence` is the correlation plus half the share of the matched features that agree. Of 2,001 copies
-# made of real radiographs (turned, cropped by up to 25 % a side, compressed, darkened, written on) and gold pairs, 1.20
-# takes 98 %; of 376 pairs that show one patient on two days, 6 %. Pairs of different NIH patients reach 1.06 at most.
-EVIDENCE = 1.20
-SURE = (14, 0.88)  # and so many inliers, or such a correlation
-SAME_PATIENT = (
-    24,
-    0.70,
-)  # inliers and correlation from which two are exposures of one person: 14 and .66 at most for
-# two NIH patients, of 107 pairs that came as far as a transform
-STRETCH = 2.5  # of one axis against the other; more is no copy that anyone makes
-SHRINK = (0.2, 5)  # sides of the square, one against the other
-OVERLAP = 0.2  # least share of either image
+# A feature's nearest partner must be nearer than this share of the next (Lowe 2004).
+MAX_RATIO = 0.8
+MAX_OFFSET = 4  # of GRID: how far from the transform a feature may lie
+MIN_INLIERS = 8  # fewer features agree: not looked at further
+# Of RANSAC: where four of ten features agree, as MIN_EVIDENCE asks, three that do are drawn 32
+# times.
+MAX_TRIES = 500
+# Of a first correlation: what lies between is worth a refined transform.
+REFINED_SCORES = (0.4, 0.95)
+# The verdict. `evidence` is the correlation plus half the share of the matched features that agree.
+# Of 2,001 copies made of real radiographs (turned, cropped by up to 25 % a side, compressed,
+# darkened, written on) and gold pairs, 1.20 takes 98 %; of 376 pairs that show one patient on two
+# days, 6 %. Pairs of different NIH patients reach 1.06 at most.
+MIN_EVIDENCE = 1.20
+# And so many inliers, or such a correlation.
+SURE_INLIERS = 14
+SURE_SCORE = 0.88
+# Inliers and correlation from which two are exposures of one person: 14 and .66 at most for two NIH
+# patients, of 107 pairs that came as far as a transform.
+MIN_PATIENT_INLIERS = 24
+MIN_PATIENT_SCORE = 0.70
+MAX_STRETCH = 2.5  # of one axis against the other; more is no copy that anyone makes
+# Sides of the square, one against the other.
+MIN_SCALE = 0.2
+MAX_SCALE = 5
+MIN_OVERLAP = 0.2  # share of either image
 BAND = 2  # thumbnail pixels: deviation of the blur whose rest is compared
 
 
 @dataclass(frozen=True)
 class Match:
-    kind: str  # near | same_patient
+    """How one image comes of another."""
+
+    kind: str  # near: one radiograph | same_patient: two exposures
     score: float  # 0-1: median over the overlap of local correlation
     evidence: float  # score and half the share of matched features that agree; 1.5 at most
     inliers: int  # features that agree on the transform
@@ -59,182 +72,208 @@ def match(
     mirror: bool = False,  # whether b is to be taken for a mirrored ..
     invert: bool = False,  # .. or a negative copy of a
 ) -> Match | None:
-    """The verdict on two images; `Match.kind` near: one radiograph. The same on every run; near a threshold (b, a) may
-    be judged otherwise than (a, b), so that callers order them by the hashes of their pixels.
+    """Decide whether two images are one radiograph, or two exposures of one patient.
+
+    The verdict is the same on every run. Near a threshold (b, a) may be judged otherwise than
+    (a, b), so that callers order them by the hashes of their pixels.
     """
-    inliers, share, matrix = _agree(a, b, mirror, invert)
-    if not _verdict(inliers, share, 1) or not _plausible(matrix):
+    agreement = _agree(a, b, mirror, invert)
+    if agreement is None or not _is_plausible(agreement.matrix):
         return None
-    score, matrix, overlap = align(a.thumb, b.thumb, matrix, invert)
-    kind = _verdict(inliers, share, score)
-    if not kind or not _plausible(matrix):
+    if not _verdict(agreement, score=1):
+        return None
+    aligned = align(a.thumb, b.thumb, agreement.matrix, invert)
+    kind = _verdict(agreement, aligned.score)
+    if not kind or not _is_plausible(aligned.matrix):
         return None
     return Match(
-        kind,
-        round(score, 4),
-        round(score + share / 2, 4),
-        inliers,
-        tuple(round(float(x), 4) for x in matrix.ravel()),
-        invert,
-        overlap,
+        kind=kind,
+        score=round(aligned.score, 4),
+        evidence=round(aligned.score + agreement.share / 2, 4),
+        inliers=agreement.inliers,
+        matrix=tuple(round(float(x), 4) for x in aligned.matrix.ravel()),
+        inverted=invert,
+        overlap=aligned.overlap,
     )
 
 
-def _verdict(inliers: int, share: float, score: float) -> str:
-    if inliers < INLIERS:
+# ---- features that agree
+
+
+class _Agreement(NamedTuple):
+    """An affine transform of the squares, and how many features agree on it."""
+
+    inliers: int
+    share: float  # of the features that were matched
+    matrix: np.ndarray  # (2, 3), GRID coordinates of a -> those of b
+
+
+def _verdict(
+    agreement: _Agreement,
+    score: float,
+) -> str:
+    """Return near, same_patient, or '' where two images are neither."""
+    inliers = agreement.inliers
+    if inliers < MIN_INLIERS:
         return ""
-    if score + share / 2 >= EVIDENCE and (inliers >= SURE[0] or score >= SURE[1]):
+    is_sure = inliers >= SURE_INLIERS or score >= SURE_SCORE
+    if is_sure and score + agreement.share / 2 >= MIN_EVIDENCE:
         return "near"
-    return "same_patient" if inliers >= SAME_PATIENT[0] and score >= SAME_PATIENT[1] else ""
+    if inliers >= MIN_PATIENT_INLIERS and score >= MIN_PATIENT_SCORE:
+        return "same_patient"
+    return ""
 
 
 def _agree(
-    a: Features, b: Features, mirror: bool, invert: bool
-) -> tuple[int, float, np.ndarray | None]:
-    """How many features agree on an affine transform of the squares, their share of those matched, and that transform."""
+    a: Features,
+    b: Features,
+    mirror: bool,
+    invert: bool,
+) -> _Agreement | None:
+    """Find the transform that most of the matched features agree on; None where too few match."""
     descriptors = a.descriptors
     if mirror:
         descriptors = mirrored(descriptors)
     if invert:
         descriptors = inverted(descriptors)
-    if min(len(descriptors), len(b.descriptors)) < INLIERS:
-        return 0, 0, None
+    if min(len(descriptors), len(b.descriptors)) < MIN_INLIERS:
+        return None
     import faiss
 
     faiss.omp_set_num_threads(1)  # of this thread: pairs are compared side by side
-    far, at = faiss.knn_hamming(
-        descriptors, b.descriptors, 2
-    )  # a third of the time of OpenCV's batchDistance
-    good = far[:, 0] < RATIO * far[:, 1]
-    if good.sum() < INLIERS:
-        return 0, 0, None
-    there = b.points[at[good, 0]].astype(np.float32)
-    matrix, kept = cv2.estimateAffine2D(
-        a.points[good].astype(np.float32), there, ransacReprojThreshold=WITHIN, maxIters=TRIES
+    # a third of the time of OpenCV's batchDistance
+    bits, partners = faiss.knn_hamming(descriptors, b.descriptors, 2)
+    distinct = bits[:, 0] < MAX_RATIO * bits[:, 1]
+    if distinct.sum() < MIN_INLIERS:
+        return None
+    points = a.points[distinct]
+    partner_points = b.points[partners[distinct, 0]]
+    matrix, is_inlier = cv2.estimateAffine2D(
+        points.astype(np.float32),
+        partner_points.astype(np.float32),
+        ransacReprojThreshold=MAX_OFFSET,
+        maxIters=MAX_TRIES,
     )
     if matrix is None:
-        return 0, 0, None
-    places = (
-        b.points[at[good, 0]].view(np.uint16)[kept > 0].tolist()
-    )  # features of two sizes may lie on one point
-    return len(set(places)), float(kept.mean()), matrix
+        return None
+    # features of two sizes may lie on one point, which counts once
+    places = partner_points.view(np.uint16)[is_inlier > 0].tolist()
+    return _Agreement(len(set(places)), float(is_inlier.mean()), matrix)
 
 
-def _plausible(matrix) -> bool:
-    """Whether a transform is one that makes copies, not one that squeezes an image into a line."""
-    if matrix is None or not np.isfinite(matrix).all():
+def _is_plausible(
+    matrix: np.ndarray,  # (2, 3)
+) -> bool:
+    """Tell whether a transform is one that makes copies.
+
+    One that squeezes an image into a line is none.
+    """
+    if not np.isfinite(matrix).all():
         return False
     large, small = np.linalg.svd(matrix[:, :2], compute_uv=False)
-    return SHRINK[0] <= small <= large <= SHRINK[1] and large <= STRETCH * small
+    return bool(MIN_SCALE <= small <= large <= MAX_SCALE and large <= MAX_STRETCH * small)
 
 
 # ---- how alike they are
 
 
+class Aligned(NamedTuple):
+    """How alike two thumbnails are, one laid on the other."""
+
+    score: float  # correlation
+    matrix: np.ndarray  # (2, 3), GRID coordinates of a -> those of b
+    overlap: float  # share of b that a covers
+
+
+class _Trial(NamedTuple):
+    """How alike two thumbnails are under one transform."""
+
+    score: float
+    overlap: float
+    back: np.ndarray  # (2, 3) float32, thumbnail pixels of b -> those of a
+
+
 def align(
     a: np.ndarray,  # (THUMB, THUMB) uint8
-    b: np.ndarray,
+    b: np.ndarray,  # the same
     matrix: np.ndarray,  # (2, 3), GRID coordinates of a -> those of b
-    invert: bool = False,
-) -> tuple[float, np.ndarray, float]:
-    """(correlation, refined matrix, overlap). The matrix is refined on the thumbnails (ECC, Evangelidis and Psarakis
-    2008); where that fails it stays.
+    invert: bool = False,  # whether a is to be taken for its negative
+) -> Aligned:
+    """Lay a thumbnail on another, and refine the transform where that may decide.
+
+    It is refined on the thumbnails (ECC, Evangelidis and Psarakis 2008); where that fails, or makes
+    them less alike, it stays.
     """
     if invert:
         a = 255 - a
-    back = _back(matrix, GRID, THUMB).astype(np.float32)
-    best = (*_alike(a, b, back), back)
-    if UNSURE[0] <= best[0] < UNSURE[1]:
-        stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
-        try:
-            _, back = cv2.findTransformECC(b, a, back.copy(), cv2.MOTION_AFFINE, stop, None, 3)
-        except cv2.error:
-            pass  # it did not converge
-        if np.isfinite(back).all():
-            best = max(best, (*_alike(a, b, back), back), key=lambda x: x[0])
-    score, overlap, back = best
-    return score, _back(back, THUMB, GRID), overlap
+    back = between_squares(matrix, GRID, THUMB).astype(np.float32)
+    best = _try(a, b, back)
+    low, high = REFINED_SCORES
+    if low <= best.score < high:
+        refined = _refine(a, b, back)
+        if np.isfinite(refined).all():
+            second = _try(a, b, refined)
+            if second.score > best.score:
+                best = second
+    return Aligned(best.score, between_squares(best.back, THUMB, GRID), best.overlap)
 
 
-def _back(matrix, size: int, other: int) -> np.ndarray:
-    """The inverse of a transform between squares of `size`, for squares of `other`; points are pixels' centres."""
-    f = other / size
-    scale = np.array([[f, 0, (f - 1) / 2], [0, f, (f - 1) / 2], [0, 0, 1]])
-    return (scale @ np.linalg.inv(np.vstack([matrix, [0, 0, 1]])) @ np.linalg.inv(scale))[:2]
+def _refine(
+    a: np.ndarray,
+    b: np.ndarray,
+    back: np.ndarray,  # (2, 3) float32
+) -> np.ndarray:
+    """Return a transform under which the thumbnails are more alike, or the same one."""
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+    try:
+        _, refined = cv2.findTransformECC(b, a, back.copy(), cv2.MOTION_AFFINE, stop, None, 3)
+    except cv2.error:
+        return back  # it did not converge
+    transform: np.ndarray = refined
+    return transform
 
 
-def _alike(a, b, back) -> tuple[float, float]:
-    """(median local correlation of band-passed images over the overlap, share of b that is covered)."""
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(a.astype(np.float32), back, (THUMB, THUMB), flags=flags)
-    mask = (
-        cv2.warpAffine(np.ones((THUMB, THUMB), np.float32), back, (THUMB, THUMB), flags=flags)
-        > 0.99
-    )
-    overlap = float(mask.mean())
-    if overlap < OVERLAP or overlap * abs(np.linalg.det(back[:, :2])) < OVERLAP:
-        return 0.0, overlap
-    weight = mask.astype(np.float32)
-    blur = lambda x, s: cv2.GaussianBlur(x, (0, 0), s, borderType=cv2.BORDER_CONSTANT)
-    around = np.maximum(blur(weight, BAND), 1e-3)
-    x, y = ((i - blur(i * weight, BAND) / around) * weight for i in (moved, b.astype(np.float32)))
-    xx, yy, xy = (blur(i, 2 * BAND) for i in (x * x, y * y, x * y))
-    return float(np.median((xy / np.sqrt((xx + 1) * (yy + 1)))[mask])), overlap
+def _try(
+    a: np.ndarray,  # (THUMB, THUMB) uint8
+    b: np.ndarray,
+    back: np.ndarray,  # (2, 3) float32, thumbnail pixels of b -> those of a
+) -> _Trial:
+    """Measure how alike two thumbnails are under a transform.
 
-
-# ---- in the images' own pixels, and in words
-
-
-def in_pixels(
-    matrix,  # six numbers or (2, 3), GRID coordinates
-    size_a: tuple[int, int],  # width, height
-    size_b: tuple[int, int],
-) -> np.ndarray:  # (2, 3)
-    """The transform between pixel coordinates (x, y) of the two images as they were decoded."""
-
-    def up(size):
-        fx, fy = size[0] / GRID, size[1] / GRID
-        return np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]])
-
-    square = np.vstack([np.reshape(matrix, (2, 3)), [0, 0, 1]])
-    return (up(size_b) @ square @ np.linalg.inv(up(size_a)))[:2]
-
-
-def describe(
-    matrix,  # (2, 3) between pixel coordinates
-    size_a: tuple[int, int],
-    size_b: tuple[int, int],
-    invert: bool = False,
-) -> str:
-    """What was done to a to make b, in words: mirrored (left for right, before it was turned), rotated 90 (degrees
-    clockwise), resized 0.22 x 0.25 (width, height), crop 81 % (so much of a is left), framed, inverted.
+    The score is the median, over the overlap, of the local correlation of band-passed images.
     """
-    m = np.asarray(matrix)[:, :2]
-    flip = np.linalg.det(m) < 0
-    if flip:
-        m = m @ np.diag([-1, 1])
-    turn = math.degrees(math.atan2(m[1, 0] - m[0, 1], m[0, 0] + m[1, 1])) % 360
-    sx, sy = np.linalg.norm(m[:, 0]), np.linalg.norm(m[:, 1])
-    said = [
-        ("mirrored", flip),
-        (f"rotated {turn:.0f}", 1 <= turn <= 359),
-        (f"resized {sx:.2f} x {sy:.2f}", max(abs(sx - 1), abs(sy - 1)) > 0.015),
-        (_framing(np.asarray(matrix), size_a, size_b), True),
-        ("inverted", invert),
-    ]
-    return ", ".join(words for words, true in said if true and words)
+    moved = _moved(a.astype(np.float32), back)
+    mask = _moved(np.ones((THUMB, THUMB), np.float32), back) > 0.99
+    overlap = float(mask.mean())
+    overlap_of_a = overlap * abs(np.linalg.det(back[:, :2]))
+    if overlap < MIN_OVERLAP or overlap_of_a < MIN_OVERLAP:
+        return _Trial(0.0, overlap, back)
+    weight = mask.astype(np.float32)
+    around = np.maximum(_blur(weight, BAND), 1e-3)
+    x = (moved - _blur(moved * weight, BAND) / around) * weight
+    target = b.astype(np.float32)
+    y = (target - _blur(target * weight, BAND) / around) * weight
+    xx = _blur(x * x, 2 * BAND)
+    yy = _blur(y * y, 2 * BAND)
+    xy = _blur(x * y, 2 * BAND)
+    correlation = xy / np.sqrt((xx + 1) * (yy + 1))
+    return _Trial(float(np.median(correlation[mask])), overlap, back)
 
 
-def _framing(matrix, size_a, size_b) -> str:
-    """How much of a is seen in b, or that b has a frame around it."""
-    corners = lambda w, h: np.float32(
-        [[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]]
-    )
-    inside = corners(*size_a) @ matrix[:, :2].T.astype(np.float32) + matrix[:, 2].astype(np.float32)
-    common, _ = cv2.intersectConvexConvex(inside.astype(np.float32), corners(*size_b))
-    of_a, of_b = (
-        common / max(cv2.contourArea(inside.astype(np.float32)), 1e-9),
-        common / (size_b[0] * size_b[1]),
-    )
-    words = [f"crop {100 * of_a:.0f} %"] if of_a < 0.97 else []
-    return ", ".join(words + ([f"framed, image {100 * of_b:.0f} %"] if of_b < 0.97 else []))
+def _moved(
+    image: np.ndarray,  # (THUMB, THUMB) float32
+    back: np.ndarray,  # (2, 3) float32
+) -> np.ndarray:
+    """Return what an image looks like in the other's frame; 0 where it does not reach."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved: np.ndarray = cv2.warpAffine(image, back, (THUMB, THUMB), flags=flags)
+    return moved
+
+
+def _blur(
+    image: np.ndarray,  # (THUMB, THUMB) float32
+    deviation: float,  # px
+) -> np.ndarray:
+    """Blur an image; beyond its edge all is 0."""
+    blurred: np.ndarray = cv2.GaussianBlur(image, (0, 0), deviation, borderType=cv2.BORDER_CONSTANT)
+    return blurred

@@ -16,9 +16,10 @@ from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.copies.candidates import Candidate, find_candidates
 from cxr_fastai.curation.copies.features import Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.geometry import Match, in_pixels, match
+from cxr_fastai.curation.copies.geometry import Match, match
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.copies.small_images import find_small_images
+from cxr_fastai.curation.copies.transforms import in_pixels
 from cxr_fastai.curation.engines import Engine, Lost, spread
 from cxr_fastai.progress import SILENT, Progress
 

@@ -1,267 +1,482 @@
-"""Find the radiographs that images under 48 px are copies of. Takes Features and Fingerprints of many, returns pairs
-that are the same radiograph; reads no file.
+"""Find the radiographs that images under 48 px are copies of.
 
-Such images have no local features. They are made by cropping the longer side from both ends to a square, or by
-squashing the whole, and shrinking (MedMNIST: 28 px). Carriers squash radiographs too, so their shape before that is
-unknown, and each is tried at all the crops that may be: at 14 x 14 against every tiny image, at 28 x 28 against those
-that it fits best. A match must fit well and leave every other picture behind. Copies that are mirrored, turned,
-inverted or cropped otherwise are not found, and a tiny image whose own details are flat matches nothing.
+Features and Fingerprints of many images -> pairs that are the same radiograph. It reads no file.
+
+Such images have no local features. They are made by cropping the longer side from both ends to a
+square, or by squashing the whole, and shrinking (MedMNIST: 28 px). Carriers squash radiographs too,
+so their shape before that is unknown, and each is tried at all the crops that may be: at 14 x 14
+against every small image, at 28 x 28 against those that it fits best. A match must fit well and
+leave every other picture behind. Copies that are mirrored, turned, inverted or cropped otherwise
+are not found, and a small image whose own details are flat matches nothing.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache, cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from cxr_fastai.curation.copies.features import GRID, THUMB, TINY, Features
+from cxr_fastai.curation.copies.features import GRID, MIN_FEATURES_SIDE, THUMB, Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.geometry import Match
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["find_small_images"]
 
-SIDE, ROUGH_SIDE = 28, 14  # pixels a side of what is compared
-# A crop is told as 100 log(width / height) of the radiograph whose middle square it is; negative: the height is cut. Of
-# the 5,216 that MedMNIST made of Kermany's, crops lie between -18 and 116, half of them between 23 and 46.
-CROPS = range(
-    -48, 113, 8
-)  # width / height .62 to 3.06. With steps of 6 or 10 the right one also comes first or second
-FINER = range(-4, 5)  # around the one that fits best
-WINDOW = 5  # pixels: what is smoother than that is left out. Of 3, 5, 7, 9 and 13 it tells right from wrong best
-SOFT = 8  # gray levels, added to the local deviation: noise counts less than bones
-FLAT = (
-    1.5  # gray levels: deviation of what is not smooth; 1.8 is the least of MedMNIST, 11 the median
-)
-LEAST_SIDE = 24  # pixels: at 20, two that show different films come as near as .90
-NEAREST = 8  # radiographs, and tiny images, that are looked at again, ..
-ROUGH = 0.7  # .. if they are at least so alike at first; of 5,216 right ones none is less
-AT_ONCE, ASKED_AT_ONCE = 512, 4096  # images compared in one block
+# Pixels a side of what is compared, in the second round and in the first.
+FINE_SIDE = 28
+ROUGH_SIDE = 14
+# A crop is told as 100 log(width / height) of the radiograph whose middle square it is; negative:
+# the height is cut. Of the 5,216 that MedMNIST made of Kermany's, crops lie between -18 and 116,
+# half of them between 23 and 46. These are width / height .62 to 3.06. With steps of 6 or 10 the
+# right one also comes first or second.
+CROPS = range(-48, 113, 8)
+FINER_CROPS = range(-4, 5)  # around the one that fits best
+# Pixels: what is smoother than that is left out. Of 3, 5, 7, 9 and 13 it tells right from wrong
+# best.
+WINDOW = 5
+NOISE_FLOOR = 8  # gray levels, added to the local deviation: noise counts less than bones
+# Gray levels: deviation of what is not smooth; 1.8 is the least of MedMNIST, 11 the median.
+MIN_DEVIATION = 1.5
+MIN_SIDE = 24  # pixels: at 20, two that show different films come as near as .90
+# Radiographs, and small images, that are looked at again, ..
+MAX_GUESSES = 8
+MIN_ROUGH_SCORE = 0.7  # .. if they are at least so alike at first; of 5,216 right ones none is less
+# Images compared in one block.
+IMAGES_A_BLOCK = 512
+ASKED_A_BLOCK = 4096
 
-# The verdict: score + (score - that of the best other picture, tiny ones included). Measured on the 5,216 images of
-# MedMNIST that have their original here, and on 109,903 searches without the original (30 to 2,500 radiographs).
-EVIDENCE = 1.0  # of wrong radiographs the best has .986, the next .969; 1.5 % of the right ones have less than 1
-NO_RIVAL = 0.72  # least that the other picture's score counts: a small collection may hold none that is near
-SAME = 0.97  # radiographs so alike in their crops are one picture: copies are at .99 or more, others at .92 or less
-BOTH_TINY = (
-    0.93  # from this score two tiny images match; different ones reach .88 (13.7 million pairs)
-)
+# The verdict: score + (score - that of the best other picture, small ones included). Measured on
+# the 5,216 images of MedMNIST that have their original here, and on 109,903 searches without the
+# original (30 to 2,500 radiographs).
+# Of wrong radiographs the best has .986, the next .969; 1.5 % of the right ones have less than 1.
+MIN_EVIDENCE = 1.0
+# Least that the other picture's score counts: a small collection may hold none that is near.
+MIN_RIVAL_SCORE = 0.72
+# Radiographs so alike in their crops are one picture: copies are at .99 or more, others at .92 or
+# less.
+SAME_PICTURE = 0.97
+# From this score two small images match; different ones reach .88 (13.7 million pairs).
+MIN_SCORE_OF_TWO_SMALL = 0.93
+
+Guess = tuple[int, int]  # an image, by its place in the list, and the crop that fits
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What the rounds compare."""
+
+    features: list[Features]
+    small: dict[int, np.ndarray]  # place in the list -> (FINE_SIDE, FINE_SIDE) float32
+
+    def pictures(
+        self,
+        places: Iterable[int],  # of small images
+    ) -> np.ndarray:  # (n, FINE_SIDE, FINE_SIDE) float32
+        """Return the small images at some places."""
+        return np.stack([self.small[i] for i in places])
 
 
 def find_small_images(
     features: list[Features],
-    prints: list[Fingerprint],  # in the same order
-    new=None,  # indices: only pairs that hold one of them; None: all pairs
+    fingerprints: list[Fingerprint],  # in the same order
+    new: Sequence[int] | None = None,  # indices: only pairs that hold one of them; None: all pairs
     progress: Progress = SILENT,
 ) -> list[tuple[int, int, Match]]:  # sorted; i < j; kind near
-    """Pairs that are one radiograph and of which one at least is tiny. The same for any order of the images."""
-    side = [min(p.width, p.height) for p in prints]
-    if min(side, default=TINY) >= TINY or new is not None and not len(new):
+    """Find the pairs that are one radiograph, and of which one at least is small.
+
+    They are the same for any order of the images.
+    """
+    shorter_sides = [min(p.width, p.height) for p in fingerprints]
+    if min(shorter_sides, default=MIN_FEATURES_SIDE) >= MIN_FEATURES_SIDE:
         return []
-    order = sorted(range(len(prints)), key=lambda i: prints[i].pixel_sha256)
-    little = {
-        i: _restored(features[i].thumb, prints[i]) for i in order if LEAST_SIDE <= side[i] < TINY
-    }
-    little = {i: image for i, image in little.items() if not _flat(image)}
-    asked, kinds = list(little), ([i for i in order if side[i] >= TINY], list(little))
-    fresh, found = None if new is None else {int(i) for i in new}, {}
+    if new is not None and not len(new):
+        return []
+    order = sorted(range(len(fingerprints)), key=lambda i: fingerprints[i].pixel_sha256)
+    large = [i for i in order if shorter_sides[i] >= MIN_FEATURES_SIDE]
+    images = _Images(features, _small_images(order, features, fingerprints))
+    small = list(images.small)
+    fresh = None if new is None else {int(i) for i in new}
+    asked = small
     if fresh is not None:
-        asked = _worth_asking(asked, kinds, fresh, features, little)
-    near = [_nearest(asked, kind, features, little, progress) for kind in kinds]
-    for i, radiographs, others in zip(asked, *near):
-        for k, score, crop in _judge(little[i], radiographs, others, features, little):
-            pair = (min(i, k), max(i, k))
-            if fresh is None or fresh.intersection(pair):
-                found[pair] = _match(score, crop, k < i)
-    return [(*pair, found[pair]) for pair in sorted(found)]
+        asked = _worth_asking(small, (large, small), fresh, images)
+    large_guesses = _guess(asked, large, images, progress)
+    small_guesses = _guess(asked, small, images, progress)
+    found: dict[tuple[int, int], Match] = {}
+    for n, i in enumerate(asked):
+        for k, score, crop in _judge(images.small[i], large_guesses[n], small_guesses[n], images):
+            if fresh is None or i in fresh or k in fresh:
+                found[min(i, k), max(i, k)] = _match(score, crop, radiograph_first=k < i)
+    return [(i, k, result) for (i, k), result in sorted(found.items(), key=lambda x: x[0])]
 
 
-def _worth_asking(asked, kinds, fresh, features, little) -> list:
-    """The new ones, and the old that may be copies of a new one: what these match depends on old ones too."""
-    old, out = [i for i in asked if i not in fresh], fresh.intersection(asked)
+def _small_images(
+    order: list[int],
+    features: list[Features],
+    fingerprints: list[Fingerprint],
+) -> dict[int, np.ndarray]:
+    """Return the small images that are large enough, and not too flat, to be told apart."""
+    small = {}
+    for i in order:
+        size = fingerprints[i]
+        if MIN_SIDE <= min(size.width, size.height) < MIN_FEATURES_SIDE:
+            image = _restored(features[i].thumb, size.width, size.height)
+            if not _is_flat(image):
+                small[i] = image
+    return small
+
+
+def _worth_asking(
+    small: list[int],
+    kinds: tuple[list[int], list[int]],  # large images, small ones
+    fresh: set[int],
+    images: _Images,
+) -> list[int]:
+    """Return the new small images, and the old ones that may be copies of a new image.
+
+    What these match depends on old ones too.
+    """
+    old = [i for i in small if i not in fresh]
+    worth = fresh.intersection(small)
     for kind in kinds:
-        near = _nearest(old, [i for i in kind if i in fresh], features, little)
-        out |= {i for i, candidates in zip(old, near) if candidates}
-    return [i for i in asked if i in out]
+        guesses = _guess(old, [i for i in kind if i in fresh], images)
+        worth.update(i for i, guessed in zip(old, guesses) if guessed)
+    return [i for i in small if i in worth]
 
 
-def _match(score: float, crop: int, radiograph_first: bool) -> Match:
-    """Of a tiny image and a radiograph that it shows the middle of."""
+def _match(
+    score: float,
+    crop: int,
+    radiograph_first: bool,
+) -> Match:
+    """Make the Match of a small image and a radiograph that it shows the middle of."""
     x, y = _shares(crop)
-    fx, fy = (1 / x, 1 / y) if radiograph_first else (x, y)
-    matrix = tuple(
-        round(v, 4)
-        for v in (fx, 0.0, (GRID - 1) / 2 * (1 - fx), 0.0, fy, (GRID - 1) / 2 * (1 - fy))
-    )
+    overlap = round(x * y, 4)
+    if radiograph_first:
+        x, y = 1 / x, 1 / y
+        overlap = 1.0
+    middle = (GRID - 1) / 2
+    matrix = (x, 0.0, middle * (1 - x), 0.0, y, middle * (1 - y))
     return Match(
         kind="near",
         score=score,
         evidence=score,
         inliers=0,
-        matrix=matrix,
+        matrix=tuple(round(value, 4) for value in matrix),
         inverted=False,
-        overlap=1.0 if radiograph_first else round(x * y, 4),
+        overlap=overlap,
     )
 
 
-# ---- the two rounds
+# ---- the first round
 
 
-def _nearest(asked, among, features, little, progress=SILENT) -> list[list[tuple[int, int]]]:
-    """For each that is asked (image, crop) of the NEAREST in the rough round, all of them tiny or none."""
+class _Nearest:
+    """The images that are nearest to each that is asked for, so far."""
+
+    def __init__(
+        self,
+        n: int,  # images that are asked for
+    ):
+        self.scores = np.full((n, MAX_GUESSES), -1, np.float32)
+        self.images = np.zeros((n, MAX_GUESSES), np.int64)
+        self.crops = np.zeros((n, MAX_GUESSES), np.int64)
+
+    def add(
+        self,
+        rows: slice,  # of those that are asked for
+        block: list[int],  # images
+        scores: np.ndarray,  # (rows, images) float32
+        crops: np.ndarray,  # (rows, images) int16
+    ) -> None:
+        """Keep the nearest of what was known and of a block of images."""
+        all_scores = np.concatenate([self.scores[rows], scores], 1)
+        images = np.broadcast_to(block, scores.shape)
+        all_images = np.concatenate([self.images[rows], images], 1)
+        all_crops = np.concatenate([self.crops[rows], crops], 1)
+        kept = np.argpartition(-all_scores, MAX_GUESSES - 1, axis=1)[:, :MAX_GUESSES]
+        self.scores[rows] = np.take_along_axis(all_scores, kept, 1)
+        self.images[rows] = np.take_along_axis(all_images, kept, 1)
+        self.crops[rows] = np.take_along_axis(all_crops, kept, 1)
+
+    def guesses(self) -> list[list[Guess]]:
+        """Return those that are alike enough."""
+        guesses = []
+        for scores, images, crops in zip(self.scores, self.images, self.crops):
+            near = scores >= MIN_ROUGH_SCORE
+            guesses.append(list(zip(images[near].tolist(), crops[near].tolist())))
+        return guesses
+
+
+def _guess(
+    asked: list[int],  # small images
+    among: list[int],  # all of them large, or all of them small
+    images: _Images,
+    progress: Progress = SILENT,
+) -> list[list[Guess]]:
+    """Return, for each that is asked for, the nearest in the rough round."""
     if not asked or not among:
         return [[] for _ in asked]
-    best = np.full((len(asked), NEAREST), -1, np.float32)
-    whose, crops = (
-        np.zeros((len(asked), NEAREST), np.int64),
-        np.zeros((len(asked), NEAREST), np.int64),
+    nearest = _Nearest(len(asked))
+    details = _details(_shrunk(images.pictures(asked)))
+    places = np.asarray(asked)[:, None]
+    blocks = [among[i : i + IMAGES_A_BLOCK] for i in range(0, len(among), IMAGES_A_BLOCK)]
+    what = f"looking for copies of tiny images: {len(asked)}"
+    for block in progress.bar(blocks, len(blocks), what):
+        views = _views(block, images)
+        for start in range(0, len(asked), ASKED_A_BLOCK):
+            rows = slice(start, start + ASKED_A_BLOCK)
+            scores, crops = _best_crop(details[rows], views)
+            scores[places[rows] == block] = -1  # no image is a copy of itself
+            nearest.add(rows, block, scores, crops)
+    return nearest.guesses()
+
+
+def _views(
+    block: list[int],  # images, all of them large or all of them small
+    images: _Images,
+) -> list[tuple[int, np.ndarray]]:  # crop, (n, ROUGH_SIDE ** 2)
+    """Return what the images of a block look like in each crop; small ones are cropped already."""
+    if block[0] in images.small:
+        return [(0, _details(_shrunk(images.pictures(block))))]
+    thumbs = np.stack([images.features[i].thumb for i in block]).astype(np.float32)
+    views = []
+    for crop in CROPS:
+        rows, columns = _cut(crop, ROUGH_SIDE)
+        views.append((crop, _details(rows @ thumbs @ columns.T)))
+    return views
+
+
+def _shrunk(
+    images: np.ndarray,  # (n, FINE_SIDE, FINE_SIDE)
+) -> np.ndarray:  # (n, ROUGH_SIDE, ROUGH_SIDE)
+    """Shrink images to what the first round compares."""
+    rows = _sample(1, ROUGH_SIDE, FINE_SIDE)
+    return rows @ images @ rows.T
+
+
+def _best_crop(
+    details: np.ndarray,  # (n, ROUGH_SIDE ** 2) of the images that are asked for
+    views: list[tuple[int, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:  # (n, images) float32 scores, int16 crops
+    """Return how alike two images are in the crop that fits best, and that crop."""
+    _, first = views[0]
+    best = np.full((len(details), len(first)), -1, np.float32)
+    crops = np.zeros(best.shape, np.int16)
+    for crop, view in views:
+        scores = details @ view.T
+        np.copyto(crops, crop, where=scores > best)
+        np.maximum(best, scores, out=best)
+    return best, crops
+
+
+# ---- the second round
+
+
+class _View(NamedTuple):
+    """A radiograph in the crop that fits a small image best."""
+
+    image: int
+    score: float
+    crop: int
+    picture: np.ndarray  # (FINE_SIDE ** 2,) of unit length
+
+
+def _judge(
+    picture: np.ndarray,  # (FINE_SIDE, FINE_SIDE) a small image
+    large: list[Guess],
+    small: list[Guess],
+    images: _Images,
+) -> list[tuple[int, float, int]]:  # image, score, crop
+    """Return the candidates that are the same picture as the small image."""
+    asked = _evened(picture[None])[0]
+    small_scores = _score_small([k for k, _ in small], asked, images)
+    found = [(k, s, 0) for k, s in small_scores.items() if s >= MIN_SCORE_OF_TWO_SMALL]
+    views = [_fit(k, crop, asked, images) for k, crop in large]
+    if not views:
+        return found
+    rivals = [MIN_RIVAL_SCORE]
+    rivals += [score for score in small_scores.values() if score < MIN_SCORE_OF_TWO_SMALL]
+    best = max(views, key=lambda view: view.score)
+    same = [view.picture @ best.picture >= SAME_PICTURE for view in views]
+    rivals += [view.score for view, is_same in zip(views, same) if not is_same]
+    for view, is_same in zip(views, same):
+        evidence = 2 * view.score - max(rivals)
+        if is_same and evidence >= MIN_EVIDENCE:
+            found.append((view.image, view.score, view.crop))
+    return found
+
+
+def _score_small(
+    places: list[int],  # of small images
+    asked: np.ndarray,  # (FINE_SIDE ** 2,)
+    images: _Images,
+) -> dict[int, float]:
+    """Return how alike other small images are to one."""
+    if not places:
+        return {}
+    scores = _scores(_evened(images.pictures(places)), asked)
+    return {k: round(float(score), 4) for k, score in zip(places, scores)}
+
+
+def _fit(
+    place: int,  # of a radiograph
+    rough_crop: int,
+    asked: np.ndarray,  # (FINE_SIDE ** 2,)
+    images: _Images,
+) -> _View:
+    """Find the crop of a radiograph that fits a small image best."""
+    rows, columns = _fine_cuts(rough_crop)
+    pictures = _evened(rows @ images.features[place].thumb.astype(np.float32) @ columns)
+    scores = _scores(pictures, asked)
+    best = int(scores.argmax())
+    return _View(
+        image=place,
+        score=round(float(scores[best]), 4),
+        crop=rough_crop + FINER_CROPS[best],
+        picture=pictures[best],
     )
-    asks = _details(_shrunk([little[i] for i in asked]))
-    blocks = [among[at : at + AT_ONCE] for at in range(0, len(among), AT_ONCE)]
-    blocks = progress.bar(blocks, len(blocks), f"looking for copies of tiny images: {len(asked)}")
-    for block in blocks:
-        views = _views(block, features, little)
-        for at in range(0, len(asked), ASKED_AT_ONCE):
-            rows = slice(at, at + ASKED_AT_ONCE)
-            alike, crop = _best_crop(asks[rows], views)
-            alike[np.asarray(asked[rows])[:, None] == block] = -1
-            every = np.concatenate([best[rows], alike], 1)
-            kept = np.argpartition(-every, NEAREST - 1, axis=1)[:, :NEAREST]
-            take = lambda old, now: np.take_along_axis(np.concatenate([old[rows], now], 1), kept, 1)
-            whose[rows], crops[rows] = (
-                take(whose, np.broadcast_to(block, alike.shape)),
-                take(crops, crop),
-            )
-            best[rows] = np.take_along_axis(every, kept, 1)
-    return [
-        [(int(k), int(c)) for s, k, c in zip(*row) if s >= ROUGH] for row in zip(best, whose, crops)
-    ]
 
 
-def _views(block, features, little) -> list[tuple[int, np.ndarray]]:
-    """(crop, what the images of a block look like in it); tiny ones are not cropped any more."""
-    if block[0] in little:
-        return [(0, _details(_shrunk([little[i] for i in block])))]
-    thumbs = np.stack([features[i].thumb for i in block]).astype(np.float32)
-    return [(c, _details(y @ thumbs @ x.T)) for c in CROPS for y, x in [_cut(c, ROUGH_SIDE)]]
+def _scores(
+    pictures: np.ndarray,  # (n, FINE_SIDE ** 2)
+    asked: np.ndarray,  # (FINE_SIDE ** 2,)
+) -> np.ndarray:  # (n,)
+    """Correlate row by row: a product of matrices would depend on the number of threads."""
+    scores: np.ndarray = (pictures * asked).sum(1)
+    return scores
 
 
-def _shrunk(images):
-    rows = _sample(1, ROUGH_SIDE, SIDE)
-    return rows @ np.stack(images) @ rows.T
-
-
-def _best_crop(asks, views):
-    alike = np.full((len(asks), len(views[0][1])), -1, np.float32)
-    crop = np.zeros(alike.shape, np.int16)
-    for c, view in views:
-        now = asks @ view.T
-        np.copyto(crop, c, where=now > alike)
-        np.maximum(alike, now, out=alike)
-    return alike, crop
-
-
-def _judge(image, radiographs, others, features, little) -> list[tuple[int, float, int]]:
-    """(whose, score, crop) of the candidates that are the same picture as the tiny image; `others` are tiny, too."""
-    ask, seen = _evened(image[None])[0], []
-    alike = _scores([little[k] for k, _ in others], ask)[1] if others else []
-    alike = [(k, round(float(score), 4)) for (k, _), score in zip(others, alike)]
-    rivals = [NO_RIVAL] + [score for _, score in alike if score < BOTH_TINY]
-    for k, crop in radiographs:
-        y, x = _fine_cuts(crop)
-        views, scores = _scores(y @ features[k].thumb.astype(np.float32) @ x, ask)
-        at = int(scores.argmax())
-        seen.append((round(float(scores[at]), 4), k, crop + FINER[at], views[at]))
-    best = max(seen, key=lambda s: s[0])[3] if seen else None
-    rival = max(rivals + [score for score, *_, view in seen if view @ best < SAME])
-    return [(k, score, 0) for k, score in alike if score >= BOTH_TINY] + [
-        (k, score, crop)
-        for score, k, crop, view in seen
-        if 2 * score - rival >= EVIDENCE and view @ best >= SAME
-    ]
-
-
-def _scores(images, ask):
-    views = _evened(np.stack(images))
-    return views, (views * ask).sum(
-        1
-    )  # row by row: a product of matrices would depend on the number of threads
-
-
-# ---- what is compared
+# ---- crops
 
 
 def _shares(crop: int) -> tuple[float, float]:
-    """Which shares of width and height a crop shows."""
+    """Return which shares of width and height a crop shows."""
     return float(np.exp(-max(crop, 0) / 100)), float(np.exp(min(crop, 0) / 100))
 
 
 @cache
-def _cut(crop: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, columns), each (side, THUMB): rows @ thumb @ columns.T is that crop, shrunk to `side`."""
+def _cut(
+    crop: int,
+    side: int,
+) -> tuple[np.ndarray, np.ndarray]:  # rows and columns, each (side, THUMB)
+    """Return what cuts a crop: rows @ thumb @ columns.T is that crop, shrunk to `side`."""
     x, y = _shares(crop)
     return _sample(y, side, THUMB), _sample(x, side, THUMB)
 
 
 @cache
-def _fine_cuts(crop: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = zip(*(_cut(crop + c, SIDE) for c in FINER))
-    return np.stack(rows), np.stack(columns).transpose(0, 2, 1)
+def _fine_cuts(
+    crop: int,
+) -> tuple[np.ndarray, np.ndarray]:  # (9, FINE_SIDE, THUMB), (9, THUMB, FINE_SIDE)
+    """Return what cuts all crops near one: rows @ thumb @ columns."""
+    cuts = [_cut(crop + finer, FINE_SIDE) for finer in FINER_CROPS]
+    rows = np.stack([rows for rows, _ in cuts])
+    columns = np.stack([columns for _, columns in cuts])
+    return rows, columns.transpose(0, 2, 1)
 
 
 @cache
-def _sample(share: float, out: int, size: int) -> np.ndarray:
-    """(out, size): the middle share of `size` pixels, resized to `out` with a triangular filter, as Pillow does."""
+def _sample(
+    share: float,
+    out: int,
+    size: int,
+) -> np.ndarray:  # (out, size) float32
+    """Return what resizes the middle share of `size` pixels to `out`.
+
+    The filter is a triangle, as Pillow's.
+    """
     step = size * share / out
     centres = (size - 1) / 2 + (np.arange(out) - (out - 1) / 2) * step
-    weights = np.maximum(1 - abs(np.arange(size) - centres[:, None]) / max(step, 1), 0)
+    distance = abs(np.arange(size) - centres[:, None])
+    weights = np.maximum(1 - distance / max(step, 1), 0)
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 @cache
-def _restore(size: int) -> np.ndarray:
-    """(SIDE, THUMB): takes back that `size` pixels were stretched to a thumbnail, and resizes them to SIDE."""
-    if size >= TINY:
-        return _sample(1, SIDE, THUMB)
-    stretch = cv2.resize(
-        np.eye(size, dtype=np.float64), (size, THUMB), interpolation=cv2.INTER_LINEAR
-    )
-    return (_sample(1, SIDE, size) @ np.linalg.pinv(stretch)).astype(np.float32)
+def _restore(
+    size: int,
+) -> np.ndarray:  # (FINE_SIDE, THUMB) float32
+    """Return what takes back that `size` pixels were stretched to a thumbnail.
+
+    It resizes them to FINE_SIDE, too.
+    """
+    if size >= MIN_FEATURES_SIDE:
+        return _sample(1, FINE_SIDE, THUMB)
+    one_pixel_each = np.eye(size, dtype=np.float64)
+    stretch = cv2.resize(one_pixel_each, (size, THUMB), interpolation=cv2.INTER_LINEAR)
+    restored = _sample(1, FINE_SIDE, size) @ np.linalg.pinv(stretch)
+    return restored.astype(np.float32)
 
 
-def _restored(thumb, size: Fingerprint) -> np.ndarray:
-    return _restore(size.height) @ thumb.astype(np.float32) @ _restore(size.width).T
+def _restored(
+    thumb: np.ndarray,  # (THUMB, THUMB) uint8
+    width: int,  # of the image, px
+    height: int,
+) -> np.ndarray:  # (FINE_SIDE, FINE_SIDE) float32
+    """Return a small image as it was, but for its size."""
+    return _restore(height) @ thumb.astype(np.float32) @ _restore(width).T
+
+
+# ---- what is compared
 
 
 @cache
-def _mean(side: int, window: int) -> np.ndarray:
-    return cv2.blur(np.eye(side, dtype=np.float32), (1, window))
+def _mean(
+    side: int,
+    window: int,
+) -> np.ndarray:  # (side, side) float32
+    """Return what takes the mean over a window, in one direction."""
+    mean: np.ndarray = cv2.blur(np.eye(side, dtype=np.float32), (1, window))
+    return mean
 
 
-def _rest(images):
-    """(n, side, side): each pixel less the mean around it."""
+def _rest(
+    images: np.ndarray,  # (n, side, side)
+) -> np.ndarray:  # (n, side, side)
+    """Return each pixel less the mean around it."""
     mean = _mean(images.shape[-1], WINDOW)
     return images - mean @ images @ mean.T
 
 
-def _unit(images):
+def _unit(
+    images: np.ndarray,  # (n, side, side)
+) -> np.ndarray:  # (n, side ** 2)
+    """Return each image as a vector of mean 0 and length 1."""
     flat = images.reshape(len(images), -1)
     flat = flat - flat.mean(1, keepdims=True)
-    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    unit: np.ndarray = flat / np.maximum(length, 1e-6)
+    return unit
 
 
-def _details(images):
+def _details(
+    images: np.ndarray,  # (n, side, side)
+) -> np.ndarray:  # (n, side ** 2)
+    """Return what is not smooth in each image, as a unit vector."""
     return _unit(_rest(images))
 
 
-def _evened(images):
-    """Details against their own deviation around: a marker or a black border counts no more than ribs."""
-    rest, mean = _rest(images), _mean(SIDE, 2 * WINDOW - 1)
-    return _unit(rest / (np.sqrt(np.maximum(mean @ (rest * rest) @ mean.T, 0)) + SOFT))
+def _evened(
+    images: np.ndarray,  # (n, FINE_SIDE, FINE_SIDE)
+) -> np.ndarray:  # (n, FINE_SIDE ** 2)
+    """Return details against their own deviation around, as unit vectors.
+
+    A marker or a black border then counts no more than ribs.
+    """
+    rest = _rest(images)
+    mean = _mean(FINE_SIDE, 2 * WINDOW - 1)
+    variance = np.maximum(mean @ (rest * rest) @ mean.T, 0)
+    return _unit(rest / (np.sqrt(variance) + NOISE_FLOOR))
 
 
-def _flat(image) -> bool:
-    return (
-        float(_rest(image[None])[0, 2:-2, 2:-2].std()) < FLAT
-    )  # without the edge, where a ramp has details
+def _is_flat(
+    image: np.ndarray,  # (FINE_SIDE, FINE_SIDE)
+) -> bool:
+    """Tell whether an image has no details, its edge left out, where a ramp has some."""
+    inner = _rest(image[None])[0, 2:-2, 2:-2]
+    return float(inner.std()) < MIN_DEVIATION

@@ -1,4 +1,4 @@
-"""pytest tests/curation/test_tiny.py"""
+"""Small images: the radiographs that they are copies of, and those that they are not."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from PIL import Image
 
 from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, pixel_sha256
-from cxr_fastai.curation.copies.geometry import describe, in_pixels
 from cxr_fastai.curation.copies.small_images import find_small_images
+from cxr_fastai.curation.copies.transforms import describe, in_pixels
 from cxr_fastai.phantom import draw
+from cxr_fastai.progress import SILENT
 
 REAL = Path(__file__).parents[3] / "../shared/cxr/mirror"
 KINDS = ("normal", "covid_19", "bacterial_pneumonia", "tuberculosis")
@@ -76,7 +77,7 @@ def test_a_crop_is_found_though_a_carrier_squashed_the_radiograph(chests):
     images = [reshaped(p, 224, 224) for p in wide] + [copied(p) for p in wide]
     got = find_small_images(*look(images))
     assert [g[:2] for g in got] == [(i, 12 + i) for i in range(12)]
-    said = describe(in_pixels(got[0][2]["matrix"], (224, 224), (28, 28)), (224, 224), (28, 28))
+    said = describe(in_pixels(got[0][2].matrix, (224, 224), (28, 28)), (224, 224), (28, 28))
     assert "crop 7" in said
 
 
@@ -167,12 +168,18 @@ def test_new_gives_of_all_pairs_those_that_hold_a_new_image(chests):
 def test_progress_is_told(chests):
     told = []
 
-    def progress(items, total, what):
-        told.append((total, what))
-        return items
+    class Listener:
+        "A Progress that keeps what it is told."
 
-    find_small_images(*look([*chests, copied(chests[0])]), progress=progress)
-    assert told and all("tiny" in what for _, what in told)
+        meter = SILENT.meter
+        say = SILENT.say
+
+        def bar(self, items, total, what):
+            told.append((total, what))
+            return items
+
+    find_small_images(*look([*chests, copied(chests[0])]), progress=Listener())
+    assert told == [(1, "looking for copies of tiny images: 1")] * 2
 
 
 @pytest.mark.skipif(
