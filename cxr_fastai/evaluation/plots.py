@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel", "confusion_png", "roc_png", "together_png"]
 
-INK, SOFT, FAINT = "#1c2733", "#52606d", "#7b8794"  # page.html has the same
+INK, SOFT, FAINT = "#1c2733", "#52606d", "#7b8794"  # base.html has the same
 BLUE, ORANGE, RULE = "#0b5cad", "#b45309", "#c3ccd5"
 WHITE_ABOVE = 0.62  # share from which white on the blue of a cell reads as well as ink
 DPI = 150
