@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import signal
 import struct
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 import PIL
+import pytest
 from PIL import Image
+
+from cxr_fastai.core import ImageRejected
+from cxr_fastai.images import REASONS, read
 
 H, W = 64, 71
 GRAY = (
@@ -166,3 +172,56 @@ def rle_bmp() -> bytes:
     palette = bytes(v for i in range(256) for v in (i, i, i, 0))
     head = struct.pack("<IiiHHIIiiII", 40, W, H, 1, 8, 1, len(rows), 0, 0, 256, 0)
     return b"BM" + struct.pack("<IHHI", 1078 + len(rows), 0, 0, 1078) + head + palette + rows
+
+
+# ---- what tests of several files ask
+
+TURNED = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: a.T,
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a.T, 2),
+    8: np.rot90,
+}
+
+
+def rejection(source, **options) -> ImageRejected:
+    "The rejection of `source`: one line, its reason among `REASONS`."
+    with pytest.raises(ImageRejected) as e:
+        read(source, **options)
+    assert e.value.reason in REASONS and "\n" not in str(e.value)
+    return e.value
+
+
+def with_alpha(im, alpha) -> Image.Image:
+    im = im.copy()
+    im.putalpha(Image.fromarray(alpha))
+    return im
+
+
+def exif_of(orientation) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+SECONDS_OF_A_HANG = 60  # hostile files would take minutes; each ends here in milliseconds
+
+
+@contextmanager
+def hang_guard():
+    """End what does not end by itself; it measures nothing."""
+
+    def give_up(*_):
+        pytest.fail(f"still busy after {SECONDS_OF_A_HANG} s")  # no Exception: nothing catches it
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(SECONDS_OF_A_HANG)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

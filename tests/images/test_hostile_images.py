@@ -5,9 +5,8 @@ exception, a wrong picture or a line on stdout."""
 
 import hashlib
 import struct
-import time
 import zlib
-from functools import lru_cache, cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from pictures import (
     W,
     bent,
     bmp_of,
+    hang_guard,
     laced_rows,
     plain,
     png_chunk,
@@ -373,10 +373,8 @@ def test_a_hostile_file_is_rejected_for_its_reason_whatever_it_is_called(
     data = made(make)
     for name in ("chest.png", "chest.jpg", "chest.dcm"):
         (tmp_path / name).write_bytes(data)
-        started = time.perf_counter()
-        with pytest.raises(ImageRejected) as e:
+        with hang_guard(), pytest.raises(ImageRejected) as e:
             read(tmp_path / name)
-        assert time.perf_counter() - started < 2
         assert e.value.reason == reason, e.value
         assert str(e.value).startswith(f"{tmp_path / name}: ") and str(e.value).isprintable()
     message = str(e.value).replace(f"{tmp_path}/", "")
@@ -418,20 +416,16 @@ GOOD = {
 
 
 def outcome(data: bytes):
-    "The pixels, or None where they are rejected; in time."
-    started = time.perf_counter()
+    "The pixels, or None where they are rejected; it ends."
     try:
-        r = read(data)
-        assert (
-            r.pixels.dtype == np.uint8
-            and r.pixels.shape == (r.height, r.width)
-            and set(r.notes) <= set(NOTES)
-        )
-        return r.pixels
+        with hang_guard():
+            r = read(data)
     except ImageRejected as e:
         assert e.reason in REASONS and str(e).isprintable()
-    finally:
-        assert time.perf_counter() - started < 2
+        return None
+    assert r.pixels.dtype == np.uint8 and r.pixels.shape == (r.height, r.width)
+    assert set(r.notes) <= set(NOTES)
+    return r.pixels
 
 
 @pytest.mark.parametrize("which", GOOD)
