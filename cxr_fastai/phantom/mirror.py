@@ -1,54 +1,34 @@
-"""Files of a mirror: bytes, pictures and tables below a folder, and a list of what was drawn. Makes folders as they are
-needed; never deletes.
+"""Files of a mirror: bytes, pictures and tables below a folder.
+
+Makes folders as they are needed; never deletes.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from cxr_fastai.core import make_folder
 
-FORMATS = {
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".tif": "TIFF",
-}  # what Pillow calls by another name than the file's ending
-FAMILIES = (
-    "kermany",
-    "radiography",
-    "shenzhen",
-    "montgomery",
-    "belarus",
-    "nih",
-)  # of sources that share radiographs
+__all__ = ["Mirror", "csv_text", "encoded", "in_reversed_palette"]
+
+# What Pillow calls by another name than the file's ending.
+FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".tif": "TIFF"}
+
+Picture = np.ndarray | Image.Image
 
 
-def first_drawing(seed: int, family: str) -> int:
-    """The number from which a family counts its people and drawings: no other family or seed comes near."""
-    return seed * 10**8 + (FAMILIES.index(family) + 1) * 10**6
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A drawn image, and what its source says of it."""
-
-    path: str  # in the source, as manifest.csv's original_path
-    label: str  # the source's own words, as manifest.csv's source_label
-    person: (
-        str  # who was drawn: images of one person share it, whatever the source says of patients
-    )
-    test: bool = False  # in the official test set
-    why_not: str = ""  # what a curation leaves it out for: a view
-
-
-def csv_text(columns, rows) -> str:
-    """Rows as CSV text with \\n endings; a column that a row lacks is blank."""
+def csv_text(
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, object]],
+) -> str:
+    r"""Write rows as CSV text with \n endings; a column that a row lacks is blank."""
     out = io.StringIO()
     pen = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     pen.writeheader()
@@ -56,36 +36,68 @@ def csv_text(columns, rows) -> str:
     return out.getvalue()
 
 
-def encoded(image, ending: str, **how) -> bytes:
-    """Pixels or a Pillow image as a file of that ending holds them."""
-    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+def encoded(
+    picture: Picture,
+    ending: str,  # of the file's name: .png
+    **options: Any,  # of Pillow's save
+) -> bytes:
+    """Write a picture as a file of that ending holds it."""
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     buffer = io.BytesIO()
-    image.save(buffer, FORMATS.get(ending, ending[1:].upper()), **how)
+    image.save(buffer, FORMATS.get(ending, ending[1:].upper()), **options)
     return buffer.getvalue()
 
 
-class Mirror:
-    """Writes files under names with slashes, relative to `root`; each method gives the name back."""
+def in_reversed_palette(
+    film: np.ndarray,  # (h, w) uint8
+) -> Image.Image:
+    """Store a film as numbers of a palette that runs from white to black."""
+    image = Image.fromarray(255 - film)
+    palette: list[int] = []
+    for number in range(256):
+        palette += [255 - number] * 3
+    image.putpalette(palette)
+    return image
 
-    def __init__(self, root):
-        self.root, self.made = Path(root), set()
+
+class Mirror:
+    """Writes files under names with slashes, relative to `root`.
+
+    Each method gives the name back.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._made: set[Path] = set()  # folders
 
     def path(self, name: str) -> Path:
+        """Give the path of a file."""
         return self.root / name
 
     def put(self, name: str, data: bytes) -> str:
+        """Write bytes."""
         path = self.path(name)
-        if path.parent not in self.made:
-            self.made.add(make_folder(path.parent))
+        if path.parent not in self._made:
+            make_folder(path.parent)
+            self._made.add(path.parent)
         path.write_bytes(data)
         return name
 
     def text(self, name: str, text: str, encoding: str = "utf-8") -> str:
+        """Write text."""
         return self.put(name, text.encode(encoding))
 
-    def image(self, name: str, image, **how) -> str:
-        """Save pixels or a Pillow image in the format of the name's ending."""
-        return self.put(name, encoded(image, Path(name).suffix.lower(), **how))
+    def image(self, name: str, picture: Picture, **options: Any) -> str:
+        """Write a picture in the format of the name's ending."""
+        ending = Path(name).suffix.lower()
+        return self.put(name, encoded(picture, ending, **options))
 
-    def table(self, name: str, rows: list[dict], encoding: str = "utf-8") -> str:
-        return self.text(name, csv_text(list(rows[0]), rows), encoding)
+    def table(
+        self,
+        name: str,
+        rows: Sequence[Mapping[str, object]],  # at least one, all of the same keys
+        encoding: str = "utf-8",
+    ) -> str:
+        """Write a CSV table."""
+        columns = list(rows[0])
+        return self.text(name, csv_text(columns, rows), encoding)
