@@ -16,7 +16,7 @@ from cxr_fastai.curation.folder.result import SOURCE_LEFT_ASIDE, UNEXPECTED_OVER
 from cxr_fastai.curation.folder.sentences import warning_line
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import COLUMNS, read_manifest
-from cxr_fastai.phantom import LEAST, write_sources
+from cxr_fastai.phantom import MIN_IMAGES_PER_CLASS, write_sources
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:rdflib.*")
 
@@ -42,7 +42,7 @@ def drawn(tmp_path_factory):
     root = tmp_path_factory.mktemp("drawn")
     with pytest.MonkeyPatch.context() as m:
         m.setenv("CXR_CACHE", str(root / "cache"))
-        planted = write_sources(root, LEAST, 48)
+        planted = write_sources(root, MIN_IMAGES_PER_CLASS, 48)
         done = curate(root / "out", manifest=planted.catalog, mirror=planted.mirror, workers=1)
     described(done)
     return done
