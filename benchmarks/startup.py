@@ -16,7 +16,7 @@ import time
 CODE = """
 import sys, tempfile, time
 begun = time.perf_counter()
-from cxr_fastai.training import run
+from cxr_fastai.training import fit, run
 from fastai.callback.core import Callback
 imported = time.perf_counter()
 class First(Callback):
@@ -24,7 +24,7 @@ class First(Callback):
     def after_batch(self):
         print(imported - begun, time.perf_counter() - imported)
         raise KeyboardInterrupt
-run.step_callbacks = lambda s: [First()]
+fit.step_callbacks = lambda s: [First()]
 with tempfile.TemporaryDirectory() as out:
     try: run.train(sys.argv[1], out, size=int(sys.argv[2]), weights="none", quiet=True)
     except KeyboardInterrupt: pass

@@ -32,7 +32,7 @@ from fastai.vision.learner import vision_learner
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.models.networks import build_network
 from cxr_fastai.training.data import build_dataloaders
-from cxr_fastai.training.history import Watch
+from cxr_fastai.training.history import LossGuard, RunHistory
 from cxr_fastai.training.learner import build_learner
 from cxr_fastai.training.precision import choose_precision, computing, keep_memory
 from cxr_fastai.training.schedule import Stage
@@ -145,9 +145,9 @@ def this_library(a, manifest, precision, **_):
 
     def run():
         with tempfile.TemporaryDirectory() as out, computing(learn.model, chosen, DEVICE) as cbs:
-            watch = Watch(Path(out), 1, quiet=True)
-            watch.enter(Stage("all layers", 0, 1, 1e-3))
-            return timed_fit(learn, a.warm, a.steps, watch, *cbs)
+            history = RunHistory(Path(out), total=1, quiet=True)
+            history.enter(Stage(name="all layers", freeze_to=0, epochs=1, lr_max=1e-3))
+            return timed_fit(learn, a.warm, a.steps, history, LossGuard(history), *cbs)
 
     return run
 

@@ -7,9 +7,19 @@ named is absent. A label's text -> its parts. It knows no recipe and no finding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-__all__ = ["NONE", "RESERVED", "UNSET", "present", "unknown", "contradict", "is_combination"]
+__all__ = [
+    "NONE",
+    "RESERVED",
+    "UNSET",
+    "present",
+    "unknown",
+    "targets",
+    "contradict",
+    "is_combination",
+]
 
 NONE = "none"
 RESERVED = ("conflicts", "images")  # folders that a curated folder may have beside those of classes
@@ -27,6 +37,14 @@ def present(
 def unknown(label: str) -> tuple[str, ...]:
     """Return the classes of which nothing is known."""
     return tuple(name[1:] for name in label.split("|") if name.startswith("?"))
+
+
+def targets(label: str, vocab: Sequence[str]) -> list[float]:
+    """Return 1 for each class that is present, 0 absent, nan unknown, in vocab order."""
+    values = dict.fromkeys(vocab, 0.0)
+    values.update(dict.fromkeys(unknown(label), math.nan))
+    values.update(dict.fromkeys(present(label), 1.0))
+    return [values[name] for name in vocab]
 
 
 def contradict(a: str, b: str) -> bool:

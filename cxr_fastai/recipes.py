@@ -6,7 +6,6 @@ label is (labels.py), what a key may hold (recipe_values.py) and how to train (t
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Collection
@@ -31,6 +30,7 @@ from cxr_fastai.labels import (
     contradict,
     is_combination,
     present,
+    targets,
     unknown,
 )
 from cxr_fastai.recipe_values import (
@@ -127,6 +127,7 @@ class Recipe:
     train: Train = field(default_factory=Train)
 
     def __post_init__(self) -> None:
+        """Turn the plain string of a task into a Task."""
         object.__setattr__(self, "task", Task(self.task))  # its plain string is welcome too
 
     @property
@@ -142,10 +143,7 @@ class Recipe:
 
     def targets(self, label: str) -> list[float]:
         """Return 1 for each class that is present, 0 absent, nan unknown, in vocab order."""
-        values = dict.fromkeys(self.classes, 0.0)
-        values.update(dict.fromkeys(unknown(label), math.nan))
-        values.update(dict.fromkeys(present(label), 1.0))
-        return [values[name] for name in self.classes]
+        return targets(label, self.vocab)
 
     def label(
         self,
@@ -236,6 +234,7 @@ class Recipe:
 
 
 def _check(recipe: Recipe, where: str) -> None:
+    """Check what a recipe says, value by value."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", recipe.name):
         raise RecipeError(
             f"{where}: name {recipe.name!r} is no folder name: "
@@ -264,6 +263,7 @@ def _check(recipe: Recipe, where: str) -> None:
 
 
 def _check_class(slug: str, findings: list[str], where: str) -> None:
+    """Check the name of a class and its findings."""
     if slug in RESERVED:
         raise RecipeError(f"{where}: class {slug!r}: a curated folder has another use for it.")
     if not findings:

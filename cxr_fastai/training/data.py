@@ -8,7 +8,7 @@ puts a path or a pixel into an exported learner.
 # no `from __future__ import annotations`: fasttransform dispatches on the annotations of `encodes`
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ from torch import Tensor
 
 from cxr_fastai import images
 from cxr_fastai.core import Task
+from cxr_fastai.labels import targets
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.progress import SILENT, Progress, say
-from cxr_fastai.recipes import Recipe, Train
 from cxr_fastai.training.augment import Augment
 from cxr_fastai.training.data_checks import check_classes
 from cxr_fastai.training.distributed import first, world
@@ -102,14 +102,13 @@ class ReadRadiograph(Transform):
 class Findings(Transform):
     """A manifest's multi-label label -> (classes,) float32: 1 present, 0 absent, nan unknown."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, vocab: list[str]) -> None:
         super().__init__()
-        self.recipe = replace(recipe, train=Train())  # its settings may name a folder
-        self.vocab = recipe.vocab
+        self.vocab = vocab
 
     def encodes(self, label: str) -> TensorMultiCategory:
         """Turn a label into targets."""
-        return TensorMultiCategory(torch.tensor(self.recipe.targets(label)))
+        return TensorMultiCategory(torch.tensor(targets(label, self.vocab)))
 
     def decodes(self, y: TensorMultiCategory) -> MultiCategory:
         """Name the findings that are present."""
@@ -332,7 +331,7 @@ def _dataset(manifest: Manifest, split: str, read: ReadRadiograph) -> Datasets:
         (str(manifest.root / row.path), row.label) for row in manifest.rows if row.split == split
     ]
     if manifest.recipe.task is Task.MULTI_LABEL:
-        to_target = Findings(manifest.recipe)
+        to_target = Findings(manifest.vocab)
     else:
         to_target = Categorize(vocab=manifest.vocab, sort=False)
     tfms = [[ItemGetter(0), read], [ItemGetter(1), to_target]]
@@ -347,16 +346,16 @@ def _pixels(
     device: torch.device,
 ) -> Pixels:
     """Point out a split's images among those of the cache."""
-    recipe = manifest.recipe
-    if recipe.task is Task.MULTI_LABEL:
-        targets: list[Any] = [recipe.targets(label) for _, label in dataset.items]
+    vocab = manifest.vocab
+    if manifest.recipe.task is Task.MULTI_LABEL:
+        labels: list[Any] = [targets(label, vocab) for _, label in dataset.items]
     else:
-        targets = [manifest.vocab.index(label) for _, label in dataset.items]
+        labels = [vocab.index(label) for _, label in dataset.items]
     rows_of_split = [rows[path] for path, _ in dataset.items]
     return Pixels(
         all=held,
         rows=np.array(rows_of_split),
-        labels=torch.tensor(targets),
+        labels=torch.tensor(labels),
         device=device,
     )
 

@@ -70,7 +70,7 @@ def fit(
     _check_loaders(learn, settings)
     make_folder(out)
     keep_memory()
-    precision = choose_precision(learn.dls.device, settings.precision)
+    precision = choose_precision(_device(learn), settings.precision)
     if settings.compile:
         learn.model.compile()
     identity = Identity(
@@ -117,6 +117,13 @@ def _fitted(
     )
 
 
+def _device(learn: Learner) -> torch.device:
+    """Return where training computes; loaders that were made by hand may not say."""
+    if learn.dls.device is None:
+        return next(learn.model.parameters()).device
+    return torch.device(learn.dls.device)
+
+
 def _score_names(learn: Learner) -> list[str]:
     """Name the metrics but for the last, which is the loss."""
     return [metric.name for metric in learn.metrics[:-1]]
@@ -158,7 +165,7 @@ def _found_rate(learn: Learner, precision: Precision) -> float:
     It puts the weights back afterwards.
     """
     with tempfile.TemporaryDirectory() as folder, _silent(learn), _working_in(learn, Path(folder)):
-        with computing(learn.model, precision, learn.dls.device) as cbs, learn.added_cbs(cbs):
+        with computing(learn.model, precision, _device(learn)) as cbs, learn.added_cbs(cbs):
             found = learn.lr_find(show_plot=False, suggest_funcs=(valley,))
     learn.create_opt()  # without the finder's memory
     return float(f"{found.valley:.3g}")
@@ -195,7 +202,7 @@ def _trained(
     try:
         with (
             _own_loss(learn),
-            computing(learn.model, precision, learn.dls.device) as cbs,
+            computing(learn.model, precision, _device(learn)) as cbs,
             distributed(learn),
         ):
             _stages(learn, settings, history, checkpoint, [*ours, *cbs, *step_callbacks(settings)])

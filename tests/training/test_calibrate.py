@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, log_loss
 
+from cxr_fastai.core import Task
 from cxr_fastai.training.calibrate import (
     fit_decision,
     fit_temperature,
@@ -15,7 +16,7 @@ from cxr_fastai.training.losses import CrossEntropy
 
 
 def softmax(logits, temperature=1.0):
-    return probabilities(logits, False, temperature)
+    return probabilities(logits, Task.SINGLE_LABEL, temperature)
 
 
 VOCAB = ["bacterial", "normal", "viral"]
@@ -113,7 +114,9 @@ def test_a_finding_that_validation_cannot_tell_has_no_threshold():
 def test_one_temperature_serves_all_findings_and_passes_over_what_is_unknown(factor):
     rng = np.random.default_rng(3)
     logits, offsets = rng.normal(0, 2, (4000, 3)), np.array([0.0, -1.0, 2.0])
-    targs = (rng.random((4000, 3)) < probabilities(logits, True, 1.0, offsets)).astype(float)
+    targs = (rng.random((4000, 3)) < probabilities(logits, Task.MULTI_LABEL, 1.0, offsets)).astype(
+        float
+    )
     targs[rng.random((4000, 3)) < 0.3] = NAN
     assert fit_temperature(logits * factor, targs, offsets) == pytest.approx(factor, rel=0.08)
 
@@ -134,7 +137,7 @@ def test_rounding_to_a_bundles_float32_moves_nobody_across_a_threshold():
         rng = np.random.default_rng(seed)
         logits, targs = rng.normal(0, 4, (200, 3)), rng.integers(0, 3, 200)
         found = fit_decision(
-            probabilities(logits, False), targs, VOCAB, "normal", 0.95, triage=[0.99]
+            probabilities(logits, Task.SINGLE_LABEL), targs, VOCAB, "normal", 0.95, triage=[0.99]
         )
         probs = torch.tensor(logits, dtype=torch.float32).softmax(1).numpy()
         risk = np.delete(probs, 1, 1).sum(1)

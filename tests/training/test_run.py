@@ -1,68 +1,47 @@
 """pytest tests/training/test_run.py"""
 
-import csv
+import io
 import json
-import os
+import pickletools
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+import zipfile
 
 import pytest
 import safetensors.torch
 import torch
 import toy
 from fastai.callback.core import Callback
+from fastai.learner import load_learner
+from runs import HOUSE, history, python, same
 
 from cxr_fastai.bundle.store import load_bundle
-from cxr_fastai.core import CxrError, IntegrityError, NotCurated, StorageError, UsageError
+from cxr_fastai.cli import main
+from cxr_fastai.core import IntegrityError, NotCurated, RecipeError, UsageError
 from cxr_fastai.manifest import read_manifest
-from cxr_fastai.training import history as tracking
-from cxr_fastai.training import run as running
-from cxr_fastai.training.data import Draws, build_dataloaders
-from cxr_fastai.training.learner import build_learner, start_network
-from cxr_fastai.training.run import default_out, fit, train
+from cxr_fastai.training import fit as fitting
+from cxr_fastai.training.history import columns
+from cxr_fastai.training.learner import start_network
+from cxr_fastai.training.run import train
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return toy.curated(tmp_path_factory.mktemp("data"))
+@pytest.fixture(scope="module", autouse=True)
+def module_cache(tmp_path_factory):
+    "For fixtures of this file, which begin before own_cache does."
+    with pytest.MonkeyPatch.context() as m:
+        m.setenv("CXR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
     "A run of its own process through a pipe, from weights of a file, so that all three stages happen."
     out = tmp_path_factory.mktemp("run")
-    torch.save(start_network("resnet18", 2, "none", 1).state_dict(), out / "start.pth")
+    torch.save(start_network("resnet18", 2, "none", 1).net.state_dict(), out / "start.pth")
     data, run, start = map(str, (folder, out / "run", out / "start.pth"))
     code = f"from cxr_fastai.training.run import train; train({data!r}, {run!r}, epochs=4, weights={start!r})"
-    return out / "run", python(code, out / "cache")
-
-
-def python(code: str, cache) -> subprocess.CompletedProcess:
-    "Run `code` in a fresh process, its streams in pipes."
-    env = {
-        **os.environ,
-        "CXR_CACHE": str(cache),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True
-    )
-
-
-def history(out) -> list[dict]:
-    return [*csv.DictReader(open(out / "history.csv"))]
-
-
-def same(a: dict, b: dict) -> bool:
-    return all(torch.equal(a[k], b[k]) for k in a)
+    process = python(code, CXR_CACHE=str(out / "cache"))
+    assert not process.returncode, process.stderr
+    return out / "run", process
 
 
 # ---- what a run leaves
@@ -86,7 +65,7 @@ def test_a_run_tells_each_epoch_in_a_line_on_stderr_and_nothing_else(run):
 
 def test_history_has_a_row_an_epoch_over_all_stages(run):
     rows = history(run[0])
-    assert tuple(rows[0]) == tracking.columns()
+    assert tuple(rows[0]) == columns()
     assert [r["stage"] for r in rows] == [
         "head",
         "head and 1 of 2 body groups",
@@ -140,6 +119,17 @@ def test_the_bundle_tells_where_it_comes_from(run):
     assert facts["libraries"]["fastai"] and facts["manifest_sha256"]
 
 
+def test_a_bundle_knows_what_it_was_trained_on(run, folder):
+    bundle, rows = load_bundle(run[0]), [vars(r) for r in read_manifest(folder).rows]
+    assert [not seen for seen in bundle.saw(rows)] == [r["split"] == "test" for r in rows]
+    names = (run[0] / "bundle" / "trained_on.txt").read_text().split()
+    assert names == sorted(names) and all(len(n) == 16 for n in names)
+    copied = shutil.copytree(run[0] / "bundle", run[0].parent / "changed")
+    (copied / "trained_on.txt").write_text("")
+    with pytest.raises(IntegrityError, match="not the list"):
+        load_bundle(copied).saw(rows)
+
+
 def test_the_exported_learner_gives_the_bundles_probabilities_in_a_fresh_process(run, folder):
     paths = sorted(map(str, folder.glob("*/*-valid-*.png")))
     code = (
@@ -147,7 +137,7 @@ def test_the_exported_learner_gives_the_bundles_probabilities_in_a_fresh_process
         f"learn = load_learner({str(run[0] / 'bundle' / 'learner.pkl')!r}); "
         f"print(json.dumps([[str(a), b.tolist()] for a, _, b in map(learn.predict, {paths!r})]))"
     )
-    process = python(code, run[0].parent / "cache")
+    process = python(code)
     found = json.loads(process.stdout)
     bundle = load_bundle(run[0])
     for (label, probs), path in zip(found, paths, strict=True):
@@ -161,7 +151,7 @@ def test_the_exported_learner_holds_no_path_and_no_pixels(run, folder):
     for told in (
         str(folder),
         str(run[0].parent),
-        str(Path(__file__).parents[2]),
+        str(HOUSE),
         "normal-train",
         "site-packages",
     ):
@@ -169,42 +159,83 @@ def test_the_exported_learner_holds_no_path_and_no_pixels(run, folder):
     assert len(data) < (run[0] / "bundle" / "model.safetensors").stat().st_size + 200_000
 
 
-def test_a_terminal_shows_a_bar_and_keeps_the_lines(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    fit(learn, toy.recipe(epochs=1).train, tmp_path / "run")
-    captured = capsys.readouterr()
-    assert (
-        "epoch 1/1:" in captured.err
-        and "\nepoch 1/1 (all layers) train" in captured.err.replace("\r", "\n")
-    )
-    assert captured.out == ""
+# ---- learner.pkl names classes by their import path: none of them may move
+
+
+SINGLE_LABEL_GLOBALS = {
+    "cxr_fastai.models.networks.AdaptiveConcatPool2d",
+    "cxr_fastai.models.networks.param_groups",
+    "cxr_fastai.training.augment.Augment",
+    "cxr_fastai.training.data.CachedDL",
+    "cxr_fastai.training.data.ReadRadiograph",
+    "cxr_fastai.training.data.TensorRadiograph",
+    "cxr_fastai.training.learner._adam",
+    "cxr_fastai.training.learner.agreement",
+    "cxr_fastai.training.learner.balanced_accuracy",
+    "cxr_fastai.training.losses.CrossEntropy",
+    "cxr_fastai.training.losses._Loss",
+}
+
+
+MULTI_LABEL_GLOBALS = {
+    "cxr_fastai.models.networks.AdaptiveConcatPool2d",
+    "cxr_fastai.models.networks.param_groups",
+    "cxr_fastai.training.augment.Augment",
+    "cxr_fastai.training.data.CachedDL",
+    "cxr_fastai.training.data.Findings",
+    "cxr_fastai.training.data.ReadRadiograph",
+    "cxr_fastai.training.data.TensorRadiograph",
+    "cxr_fastai.training.learner._adam",
+    "cxr_fastai.training.learner.macro_ap",
+    "cxr_fastai.training.learner.macro_auroc",
+    "cxr_fastai.training.losses.BinaryCrossEntropy",
+    "cxr_fastai.training.losses._Loss",
+}
+
+
+def pickled_globals(learner: bytes) -> set[str]:
+    "The names of this library that loading the pickle would import."
+    with zipfile.ZipFile(io.BytesIO(learner)) as z:
+        (member,) = [name for name in z.namelist() if name.endswith("data.pkl")]
+        ops = list(pickletools.genops(z.read(member)))
+    named = {arg.replace(" ", ".") for op, arg, _ in ops if op.name == "GLOBAL"}
+    return {name for name in named if name.startswith("cxr_fastai")}
+
+
+def test_a_learners_pickle_names_what_it_always_named(run):
+    found = pickled_globals((run[0] / "bundle" / "learner.pkl").read_bytes())
+    assert found == SINGLE_LABEL_GLOBALS
+
+
+def test_a_pickle_of_findings_names_no_more_than_it_always_did(findings_bundle):
+    found = pickled_globals((findings_bundle.path / "learner.pkl").read_bytes())
+    assert found == MULTI_LABEL_GLOBALS
+
+
+def as_pickled_before(learner: bytes) -> bytes:
+    "The same pickle with the names that networks had when they were one module."
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(learner)) as z, zipfile.ZipFile(out, "w") as old:
+        for info in z.infolist():
+            data = z.read(info)
+            if info.filename.endswith("data.pkl"):
+                data = data.replace(b"ccxr_fastai.models.networks\n", b"ccxr_fastai.models\n")
+            old.writestr(info, data)
+    return out.getvalue()
+
+
+def test_a_learner_that_was_pickled_before_networks_moved_still_answers(run, folder, tmp_path):
+    before = as_pickled_before((run[0] / "bundle" / "learner.pkl").read_bytes())
+    assert "cxr_fastai.models.param_groups" in pickled_globals(before)
+    (tmp_path / "old.pkl").write_bytes(before)
+    path = next(folder.glob("normal/*-test-*.png"))
+    learn, wanted = load_learner(tmp_path / "old.pkl"), load_bundle(run[0]).predict(path)
+    with learn.no_bar():
+        probs = learn.predict(path)[2]
+    assert probs.tolist() == pytest.approx([*wanted.probs.values()], abs=1e-4)
 
 
 # ---- what is promised of training
-
-
-class Vandal(Callback):
-    "Spoils the network in the second epoch, so that the first is the best."
-
-    def before_validate(self):
-        if self.learn.epoch == 1:
-            torch.nn.init.constant_(self.learn.model[1][-1].weight[0], 50.0)
-
-
-def test_the_best_epochs_weights_are_kept_and_exported_not_the_last_ones(folder, tmp_path):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    learn.add_cb(Vandal())
-    fitted = fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
-    learn.remove_cb(Vandal)
-    assert (
-        fitted.best["epoch"] == 1
-        and fitted.history[1]["valid_loss"] > fitted.history[0]["valid_loss"]
-    )
-    best = safetensors.torch.load_file(tmp_path / "run" / "best.safetensors")
-    assert same(best, learn.model.state_dict()) and not (best["1.8.weight"] == 50).any()
-    with learn.no_bar():
-        assert learn.validate()[0] == pytest.approx(fitted.best["valid_loss"], rel=1e-2)  # bf16
 
 
 def test_the_same_seed_gives_the_same_weights_in_an_absent_and_in_an_empty_folder(folder, tmp_path):
@@ -213,86 +244,6 @@ def test_the_same_seed_gives_the_same_weights_in_an_absent_and_in_an_empty_folde
         train(folder, tmp_path / name, epochs=1, seed=7, quiet=True) for name in ("absent", "empty")
     ]
     assert same(*(safetensors.torch.load_file(b / "model.safetensors") for b in bundles))
-
-
-def test_each_epoch_of_all_stages_draws_its_own_images_whatever_was_looked_at_before(
-    folder, tmp_path, monkeypatch
-):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    learn.model.pretrained, draw, drawn = True, Draws.epoch, []
-    learn.dls.train.one_batch()
-    monkeypatch.setattr(Draws, "epoch", lambda self, e: drawn.append(e) or draw(self, e))
-    fit(learn, toy.recipe(epochs=3).train, tmp_path / "run", quiet=True)
-    assert drawn == [0, 1, 2]
-
-
-def test_frozen_groups_keep_their_weights_while_the_head_learns(folder, tmp_path):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    learn.model.pretrained = True
-    seen = []
-
-    class Look(Callback):
-        def before_fit(self):
-            seen.append(state(learn))
-
-        def after_fit(self):
-            seen.append(state(learn))
-
-    learn.add_cb(Look())
-    fit(learn, toy.recipe(epochs=3).train, tmp_path / "run", quiet=True)
-    moved = [
-        [not torch.equal(a, b) for a, b in zip(before, after)]
-        for before, after in zip(seen[::2], seen[1::2])
-    ]
-    assert moved == [[False, False, True], [False, True, True], [True, True, True]]
-
-
-def state(learn) -> list:  # a weight of each group
-    body, head = learn.model
-    return [m.weight.clone() for m in (body[0], body[7][0].conv1, head[-1])]
-
-
-def test_a_loss_that_is_no_number_stops_the_run_with_one_line(folder, tmp_path):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    torch.nn.init.constant_(learn.model[1][-1].weight, float("nan"))
-    with pytest.raises(CxrError) as e:
-        fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
-    assert str(e.value) == (
-        "the loss became nan in stage 'all layers', epoch 1 of 2, train batch 1, at a rate of 4e-05. "
-        "Lower --lr (it is 0.001) or set --clip 1, and train again."
-    )
-
-
-class Poison(Callback):
-    "Spoils the network at one batch of the second epoch."
-
-    def before_batch(self):
-        if self.learn.epoch == 1 and self.learn.iter == 1 and self.learn.training:
-            torch.nn.init.constant_(self.learn.model[1][-1].weight, float("nan"))
-
-
-def test_a_loss_that_turns_bad_names_batch_and_rate_and_the_weights_that_are_left(folder, tmp_path):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    learn.add_cb(Poison())
-    with pytest.raises(
-        CxrError,
-        match=r"epoch 2 of 2, train batch 2, at a rate of .*The weights of epoch 1 stand in",
-    ):
-        fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
-    assert len(history(tmp_path / "run")) == 1 and (tmp_path / "run" / "best.safetensors").is_file()
-
-
-def test_a_full_gpu_is_told_with_a_smaller_batch(folder, tmp_path):
-    class Full(Callback):
-        def after_pred(self):
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    learn.add_cb(Full())
-    with pytest.raises(
-        CxrError, match="memory is full with batches of 8 images of 32 px.*--bs 4 --accumulate 2"
-    ):
-        fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
 
 
 class Impatient(Callback):
@@ -306,17 +257,10 @@ class Impatient(Callback):
             raise KeyboardInterrupt
 
 
-def test_an_interrupt_before_the_first_epoch_is_over_passes_through(folder, tmp_path):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    learn.add_cb(Impatient(0))
-    with pytest.raises(KeyboardInterrupt):
-        fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
-
-
 def test_an_interrupt_exports_the_best_so_far_and_the_run_can_go_on(
     folder, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(running, "step_callbacks", lambda s: [Impatient(1)])
+    monkeypatch.setattr(fitting, "step_callbacks", lambda s: [Impatient(1)])
     with pytest.raises(KeyboardInterrupt):
         train(folder, tmp_path / "run", epochs=3)
     assert "has epoch 1, the best of 1" in capsys.readouterr().err
@@ -332,21 +276,6 @@ def test_an_interrupt_exports_the_best_so_far_and_the_run_can_go_on(
     )
 
 
-def test_an_error_of_the_disk_reaches_people_as_it_was_said(folder, tmp_path, monkeypatch):
-    learn = build_learner(build_dataloaders(folder, 32, 8, device="cpu"), "resnet18", "none")
-    write = tracking.write_text
-
-    def full(file, text):
-        if file.exists():
-            raise StorageError("the disk is full.")
-        write(file, text)
-
-    monkeypatch.setattr(tracking, "write_text", full)
-    with pytest.raises(StorageError) as e:
-        fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
-    assert str(e.value) == "the disk is full."
-
-
 # ---- what is refused
 
 
@@ -355,18 +284,7 @@ def test_a_folder_that_holds_something_is_not_written_into(folder, tmp_path):
     (tmp_path / "run" / "mine.txt").write_text("keep")
     with pytest.raises(UsageError, match="not empty.*--out"):
         train(folder, tmp_path / "run", weights="no/such.pth")
-    with pytest.raises(UsageError, match="not empty"):
-        fit(None, toy.recipe().train, tmp_path / "run")
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["mine.txt"]
-
-
-def test_the_default_folder_is_the_first_that_is_free(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert default_out("toy") == Path("runs/toy")
-    for name in ("toy", "toy-2"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "x").touch()
-    assert default_out("toy") == Path("runs/toy-3")
 
 
 def test_a_missing_class_is_told_before_anything_is_written(tmp_path):
@@ -397,6 +315,34 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(folder, tmp_path,
 def test_a_folder_that_is_not_curated_is_refused(tmp_path):
     with pytest.raises(NotCurated):
         train(tmp_path, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "key, value, says",
+    [
+        ("resize", [8], "list of sides"),
+        ("lr", "quick", "find"),
+        ("ema", 1.0, "from 0 to below 1"),
+        ("erase", -0.1, "from 0"),
+        ("accumulate", 0, "at least 1"),
+        ("patience", -1, "at least 0"),
+        ("precision", "fp8", "bf16"),
+        ("compile", 1, "true"),
+        ("mix", "cutup", "cutmix"),
+        ("bs", True, "whole number"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused_with_what_is_allowed(
+    folder, tmp_path, key, value, says
+):
+    with pytest.raises(RecipeError, match=f"{key}.*{says}"):
+        train(folder, tmp_path / "run", **{key: value})
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_setting_is_answered_with_the_nearest(folder, tmp_path):
+    with pytest.raises(UsageError, match="'epoch'.*Did you mean 'epochs'"):
+        train(folder, tmp_path / "run", epoch=3)
 
 
 # ---- side by side
@@ -440,26 +386,97 @@ def test_an_unknown_baseline_is_told_before_anything_trains(folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_the_latest_run_of_a_recipe_is_none_of_another_whose_name_begins_alike(
-    tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    for name in ("toymnist", "toy", "toy-2", "toy-extra"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "history.csv").touch()
-        os.utime(
-            tmp_path / "runs" / name / "history.csv",
-            (0, 100 if name in ("toymnist", "toy-extra") else 50 + len(name)),
+# ---- findings that do not exclude each other, from a folder to answers
+
+
+@pytest.fixture(scope="module")
+def findings_bundle(findings_folder, tmp_path_factory):
+    how = dict(arch="cnn", epochs=16, lr=3e-3, augment="none", loss="weighted_bce")
+    return load_bundle(
+        train(findings_folder, tmp_path_factory.mktemp("runs") / "run", quiet=True, **how)
+    )
+
+
+def test_the_network_learns_findings_of_which_some_are_unknown(findings_bundle):
+    rows = (findings_bundle.path.parent / "history.csv").read_text().splitlines()
+    assert rows[0] == "stage,epoch,train_loss,valid_loss,macro_auroc,macro_ap,lr_max,seconds"
+    facts = json.loads((findings_bundle.path / "bundle.json").read_text())
+    assert facts["task"] == "multi_label" and facts["metrics"]["valid"]["macro_auroc"] > 0.9
+    assert set(facts["thresholds"]) == set(findings_bundle.vocab) == set(facts["offsets"])
+    assert (findings_bundle.path.parent / "history.png").is_file()
+
+
+def test_thresholds_of_validation_answer(findings_bundle, findings_folder):
+    rows = [r for r in read_manifest(findings_folder).rows if r.split == "valid"]
+    probs = findings_bundle.probs([findings_folder / r.path for r in rows])
+    for p in probs:
+        answer = findings_bundle.decide(p)
+        found = [
+            c
+            for c in findings_bundle.vocab
+            if answer.probs[c] >= findings_bundle.meta["thresholds"][c]
+        ]
+        assert (
+            answer.label == ("|".join(found) or "none")
+            and not answer.abstained
+            and answer.reason == ""
         )
-    assert running._latest("toy") == Path("runs/toy-2")
+    assert "none" in {findings_bundle.decide(p).label for p in probs}
 
 
-def test_a_bundle_knows_what_it_was_trained_on(run, folder):
-    bundle, rows = load_bundle(run[0]), [vars(r) for r in read_manifest(folder).rows]
-    assert [not seen for seen in bundle.saw(rows)] == [r["split"] == "test" for r in rows]
-    names = (run[0] / "bundle" / "trained_on.txt").read_text().split()
-    assert names == sorted(names) and all(len(n) == 16 for n in names)
-    copied = shutil.copytree(run[0] / "bundle", run[0].parent / "changed")
-    (copied / "trained_on.txt").write_text("")
-    with pytest.raises(IntegrityError, match="not the list"):
-        load_bundle(copied).saw(rows)
+def test_the_exported_learner_finds_what_the_bundle_finds(findings_bundle, findings_folder):
+    path = next(
+        findings_folder / r.path
+        for r in read_manifest(findings_folder).rows
+        if r.split == "test" and r.label == "effusion|mass"
+    )
+    learn, answer = (
+        load_learner(findings_bundle.path / "learner.pkl"),
+        findings_bundle.predict(path),
+    )
+    with learn.no_bar():
+        said, _, probs = learn.predict(path)
+    assert list(said) == [c for c in answer.label.split("|") if c != "none"]
+    assert probs.tolist() == pytest.approx([*answer.probs.values()], abs=1e-5)
+
+
+# ---- exit codes and output of the command
+
+
+def test_the_command_prints_the_run_as_json(folder, tmp_path, capsys):
+    assert (
+        main(
+            [
+                "train",
+                str(folder),
+                "--out",
+                str(tmp_path / "run"),
+                "--arch",
+                "cnn",
+                "--epochs",
+                "1",
+                "--json",
+            ]
+        )
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert found["bundle"] == str(tmp_path / "run" / "bundle") and found["trained"]["epochs"] == 1
+    assert 0 <= found["metrics"]["valid"]["accuracy"] <= 1
+
+
+def test_a_loss_that_is_no_number_ends_the_command_with_an_error(
+    folder, tmp_path, capsys, monkeypatch
+):
+    class Spoil(Callback):
+        def before_train(self):
+            torch.nn.init.constant_(self.learn.model[1][-1].weight, float("inf"))
+
+    monkeypatch.setattr(fitting, "step_callbacks", lambda s: [Spoil()])
+    assert (
+        main(
+            ["train", str(folder), "--out", str(tmp_path / "run"), "--arch", "cnn", "--epochs", "1"]
+        )
+        == 2
+    )
+    assert capsys.readouterr().err.splitlines()[-1].startswith("cxr train: the loss became")

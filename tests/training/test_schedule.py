@@ -3,7 +3,7 @@
 import pytest
 
 from cxr_fastai.models.networks import build_network, param_groups
-from cxr_fastai.training.schedule import stages
+from cxr_fastai.training.schedule import sides, stages
 
 # groups, epochs, pretrained, unfreeze -> (freeze_to, epochs) of each stage
 TABLE = [
@@ -25,7 +25,7 @@ def test_stages_follow_from_the_number_of_groups(groups, epochs, pretrained, unf
     found = stages(groups, epochs, 1e-3, pretrained, unfreeze)
     assert [(s.freeze_to, s.epochs) for s in found] == expected
     assert sum(s.epochs for s in found) == epochs
-    assert {s.top for s in found} == {1e-3}
+    assert {s.head_rate for s in found} == {1e-3}
 
 
 @pytest.mark.parametrize("arch", ["cnn", "resnet18", "resnet34", "resnet50"])
@@ -48,3 +48,17 @@ def test_a_network_from_scratch_learns_at_one_rate():
 def test_stage_names_say_what_trains():
     names = [s.name for s in stages(3, 10, 1e-3, True, "progressive")]
     assert names == ["head", "head and 1 of 2 body groups", "all layers"]
+
+
+@pytest.mark.parametrize(
+    "epochs, resize, expected",
+    [
+        (6, [64, 96], [64, 64, 96, 96, 128, 128]),
+        (7, [64, 96], [64, 64, 96, 96, 128, 128, 128]),
+        (2, [64, 96], [96, 128]),
+        (1, [64], [128]),
+        (3, [], [128] * 3),
+    ],
+)
+def test_sides_grow_over_the_epochs(epochs, resize, expected):
+    assert sides(epochs, resize, 128) == expected

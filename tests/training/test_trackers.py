@@ -7,22 +7,15 @@ import sqlite3
 import sys
 
 import pytest
-import toy
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.training.run import train
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path_factory, tmp_path, monkeypatch):
-    monkeypatch.setenv("CXR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def place(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return toy.curated(tmp_path_factory.mktemp("data"))
 
 
 def run(folder, track, out="run"):
@@ -80,11 +73,3 @@ def test_a_tracker_that_is_not_installed_is_told_before_training(folder, monkeyp
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(UsageError, match=r"pip install 'cxr_fastai\[mlflow\]'"):
         run(folder, ["mlflow"])
-
-
-def test_the_history_is_drawn_as_a_picture(folder, tmp_path):
-    from PIL import Image
-
-    run(folder, [])
-    with Image.open("run/history.png") as picture:
-        assert picture.size[0] > 800 and picture.format == "PNG"
