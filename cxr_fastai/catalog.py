@@ -184,6 +184,7 @@ class Source:
 
 
 def _rule_dict(rule: Rule) -> dict[str, Any]:
+    """Return what of a rule is its own."""
     own = {column: getattr(rule, column) for column in OWN}
     return {"row": rule.row, "glob": rule.glob, **own}
 
@@ -256,6 +257,7 @@ def _rule(row: dict[str, Any], first: Rule | None, number: int, file_name: str) 
 
 
 def _check_graph(source: Source, catalog: dict[str, Source], file_name: str) -> None:
+    """Raise `CatalogError` where a source copies itself, or one that does not exist."""
     where = f"{file_name}, row {source.rules[0].row}"
     for upstream in source.derived:
         if upstream == source.id:
@@ -282,6 +284,7 @@ def _depth(
     known: dict[str, int],  # depths found so far; filled
     path: tuple[str, ...],  # from the source that was asked for to what it copies
 ) -> int:
+    """Return the depth of one source. Raises `CatalogError` for a circle."""
     if name in path:
         raise CatalogError(f"derived_from runs in a circle: {' -> '.join([*path, name])}.")
     if name not in known:

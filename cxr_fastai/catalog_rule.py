@@ -149,6 +149,7 @@ def check_choice(value: str, allowed: Collection[str], column: str, where: str) 
 
 
 def _check_agreement(rule: Rule, first: Rule, where: str) -> None:
+    """Check that a row says of its source what the first row says."""
     for column in SOURCE_WIDE:
         own = getattr(rule, column)
         agreed = getattr(first, column)
@@ -160,6 +161,7 @@ def _check_agreement(rule: Rule, first: Rule, where: str) -> None:
 
 
 def _check_vocabulary(rule: Rule, where: str) -> None:
+    """Check the cells that hold a word of a list."""
     for column, allowed in CHOICES.items():
         value = getattr(rule, column)
         if value or column in ("on", "transport"):
@@ -171,6 +173,7 @@ def _check_vocabulary(rule: Rule, where: str) -> None:
 
 
 def _check_counts(rule: Rule, where: str) -> None:
+    """Check the cells that hold a number of images."""
     for column in ("expected_total", "expected"):
         value = getattr(rule, column)
         if value and not value.isdigit():
@@ -195,6 +198,7 @@ def _check_reading(rule: Rule, where: str) -> None:
 
 
 def _check_handle(rule: Rule, where: str) -> None:
+    """Check the form of a handle, by transport."""
     handle = rule.handle
     if rule.transport in ("kaggle", "github") and not OWNER_AND_NAME.fullmatch(handle):
         raise CatalogError(
@@ -208,6 +212,7 @@ def _check_handle(rule: Rule, where: str) -> None:
 
 
 def _check_downloads(rule: Rule, where: str) -> None:
+    """Check URLs and their SHA-256."""
     urls = split_list(rule.download)
     pins = split_list(rule.pin)
     for url in urls:
@@ -233,6 +238,7 @@ def _check_downloads(rule: Rule, where: str) -> None:
 
 
 def _check_table(rule: Rule, where: str) -> None:
+    """Check that a table can be joined to images and labels."""
     if rule.table and not rule.table_key:
         raise CatalogError(_needed_key("table_key", rule, where))
     if rule.label_from != "column":
@@ -246,6 +252,7 @@ def _check_table(rule: Rule, where: str) -> None:
 
 
 def _needed_key(column: str, rule: Rule, where: str) -> str:
+    """Say that a table needs a key."""
     needs = f"label_from {rule.label_from} with table {rule.table!r} needs it."
     return f"{where}, column {column}: empty: {needs}"
 
@@ -256,6 +263,7 @@ def _check_regex(
     column: str,
     where: str,
 ) -> None:
+    """Check a regular expression and its named groups."""
     try:
         found = re.compile(regex).groupindex
     except re.error as e:
@@ -270,6 +278,7 @@ def _check_regex(
 
 
 def _check_split(split: str, where: str) -> None:
+    """Check how a source states its official split."""
     if split.startswith("path:"):
         regex = split.removeprefix("path:")
         _check_regex(regex, ("test", "valid", "train"), "split", where)

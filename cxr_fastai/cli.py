@@ -86,6 +86,7 @@ def curate(args: Namespace) -> int:
 
 
 def _what_was_written(result: Curation, args: Namespace) -> str:
+    """Say what a curation changed in its folder."""
     if args.check:
         return "nothing written: --check"
     if not result.written and not result.removed:
@@ -302,6 +303,7 @@ def predict(args: Namespace) -> int:
 
 
 def _print_json(result: object) -> int:
+    """Print a result as indented JSON; return exit code 0."""
     print(json.dumps(result, indent=2, ensure_ascii=False))
     return 0
 
@@ -355,6 +357,7 @@ def main(
 
 
 def _fail(verb: str, error: object, code: int) -> int:
+    """Print an error as one line; return its exit code."""
     print(f"cxr {verb}: {one_line(error)}", file=sys.stderr)
     return code
 

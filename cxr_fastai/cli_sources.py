@@ -41,6 +41,7 @@ def show_sources(args: Namespace) -> int:
 
 
 def _is_curated(path: Path) -> bool:
+    """Tell whether a path is a curated folder or its manifest, not a catalogue."""
     return path.is_dir() or path.name == MANIFEST
 
 
@@ -69,6 +70,7 @@ def _check_sources(args: Namespace, catalog: dict[str, Source]) -> int:
 
 
 def _check_row(source: Source, check: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a source that was asked."""
     return {
         "source": source.id,
         "on": source.on,
@@ -79,6 +81,7 @@ def _check_row(source: Source, check: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell_missing(rows: Sequence[dict[str, Any]], only_on: bool) -> int:
+    """Say which sources cannot be had; return the exit code."""
     needed = [row for row in rows if row["on"] == "yes" or not only_on]
     missing = [row["source"] for row in needed if row["state"] not in ("ready", "here")]
     if not missing:
@@ -89,6 +92,7 @@ def _tell_missing(rows: Sequence[dict[str, Any]], only_on: bool) -> int:
 
 
 def _check_line(row: dict[str, Any]) -> str:
+    """Return a row of the check for a terminal."""
     line = f"{row['source']:<24}{row['on']:<5}{row['state']:<12} {row['message']}"
     if row["size"]:
         line += f", {size_text(row['size'])}"
@@ -103,6 +107,7 @@ def _check_line(row: dict[str, Any]) -> str:
 
 
 def _source_lines(source: Source) -> list[str]:
+    """Return what is told of a source, and a blank line."""
     from cxr_fastai.curation.fetch.transports import how_to_get
 
     copies = f"   copies of {', '.join(source.derived)}" if source.derived else ""
@@ -135,6 +140,7 @@ def _unconfirmed(source: Source) -> list[str]:
 
 
 def _rule_line(rule: Rule) -> str:
+    """Return what a rule makes of a label."""
     findings = rule.findings.replace("|", ", ") or "left out"
     expected = f" ({rule.expected})" if rule.expected else ""
     return f"    {rule.label_from} {rule.label_value!r} -> {findings}{expected}"

@@ -128,6 +128,7 @@ class ImageRejected(IntegrityError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[ImageRejected], tuple[str, str]]:
+        """Cross process borders whole: reason and message."""
         return type(self), (self.reason, str(self))  # crosses process borders whole
 
 
@@ -227,6 +228,7 @@ def printable(text: object) -> str:
 
 
 def _printable_character(character: str) -> str:
+    """Return a character, spelled out where it does not print."""
     if character.isprintable():
         return character
     return ascii(character)[1:-1]
@@ -236,6 +238,7 @@ def _printable_character(character: str) -> str:
 
 
 def _storage_error(path: StrPath, e: OSError) -> StorageError:
+    """Return the error for a path that cannot be written."""
     why = e.strerror or e
     return StorageError(
         f"cannot write {path}: {why}. Choose another --out, or free space or permission there."

@@ -25,6 +25,7 @@ FORMULA_FIRST = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # spares most 
 
 
 def _guard(text: str) -> str:
+    """Return a cell as it is written: a formula behind an apostrophe."""
     if text[:1] in FORMULA_FIRST and FORMULA_START.match(text):
         return f"'{text}"
     return text
@@ -69,6 +70,7 @@ def read_rows(path: StrPath) -> list[dict[str, Any]]:
 
 
 def _unguarded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as it was before it was written."""
     cells = {}
     for column, cell in row.items():
         cells[column] = unguard(cell) if isinstance(cell, str) else cell

@@ -61,6 +61,7 @@ def demo(
 
 
 def _draw(out: Path, seed: int) -> Planted:
+    """Draw five sources with known flaws."""
     from cxr_fastai.phantom import write_sources
 
     say(f"1/5 drawing radiographs of five sources into {out / 'mirror'}")
@@ -68,6 +69,7 @@ def _draw(out: Path, seed: int) -> Planted:
 
 
 def _curate(planted: Planted, curated: Path, seed: int) -> None:
+    """Curate them and print what was found of the flaws."""
     from cxr_fastai.curation.pipeline import curate
 
     flags = f"--manifest {planted.catalog} --mirror {planted.mirror} --out {curated}"
@@ -93,6 +95,7 @@ def _train(curated: Path, run: Path, seed: int) -> Path:
 
 
 def _evaluate(bundle: Path, curated: Path, out: Path) -> None:
+    """Score the bundle on the test split and print its report."""
     say(f"4/5 scoring it on the test split: cxr evaluate {bundle} {curated} --out {out}")
     from cxr_fastai.evaluation.evaluate import evaluate
 
@@ -101,6 +104,7 @@ def _evaluate(bundle: Path, curated: Path, out: Path) -> None:
 
 
 def _predict(bundle: Path, curated: Path) -> None:
+    """Ask the bundle about an image of each class and print its answers."""
     from cxr_fastai.bundle.store import load_bundle
     from cxr_fastai.serving.predict import format_rows, predict_paths
 
@@ -168,4 +172,5 @@ def _place(file: str) -> Place:
 
 
 def _by_place(file: Path) -> dict[Place, Row]:
+    """Return the rows of a csv by the image that they speak of."""
     return {(row["source"], row["path"]): row for row in read_rows(file)}

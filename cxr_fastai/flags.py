@@ -48,6 +48,7 @@ def parser(
 
 
 def _demo(v: ArgumentParser) -> None:
+    """Add the flags of `cxr demo`."""
     v.add_argument(
         "--out",
         default="demo",
@@ -57,6 +58,7 @@ def _demo(v: ArgumentParser) -> None:
 
 
 def _sources(v: ArgumentParser) -> None:
+    """Add the flags of `cxr sources`."""
     v.add_argument(
         "--manifest", metavar="CSV", help="a catalogue of your own, in data_manifest.csv's columns"
     )
@@ -72,6 +74,7 @@ def _sources(v: ArgumentParser) -> None:
 
 
 def _curate(v: ArgumentParser) -> None:
+    """Add the flags of `cxr curate`."""
     from cxr_fastai.recipes import recipe_names
 
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
@@ -100,6 +103,7 @@ def _curate(v: ArgumentParser) -> None:
 
 
 def _add_layout_and_engine(v: ArgumentParser) -> None:
+    """Add how the folder is laid out and what reads the images."""
     v.add_argument(
         "--layout",
         default="class",
@@ -122,6 +126,7 @@ def _add_layout_and_engine(v: ArgumentParser) -> None:
 
 
 def _add_decisions(v: ArgumentParser) -> None:
+    """Add what decides which images are kept."""
     v.add_argument(
         "--quick", action="store_true", help="a balanced random subset; no patient on two sides"
     )
@@ -143,6 +148,7 @@ def _add_decisions(v: ArgumentParser) -> None:
 
 
 def _dedupe(v: ArgumentParser) -> None:
+    """Add the flags of `cxr dedupe`."""
     v.add_argument(
         "folders",
         metavar="DIR",
@@ -165,6 +171,7 @@ def _dedupe(v: ArgumentParser) -> None:
 
 
 def _eda(v: ArgumentParser) -> None:
+    """Add the flags of `cxr eda`."""
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote; it is not changed")
     v.add_argument("--out", metavar="DIR", help="folder for eda.html and eda.json")
     v.add_argument(
@@ -185,6 +192,7 @@ def _eda(v: ArgumentParser) -> None:
 
 
 def _train(v: ArgumentParser) -> None:
+    """Add the flags of `cxr train`."""
     from cxr_fastai.recipes import SETTINGS
 
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
@@ -243,6 +251,7 @@ def _number(text: str) -> int | float | str:
 
 
 def _numbers(text: str) -> list[int | float | str]:
+    """Read numbers joined by commas."""
     return [_number(part) for part in ids(text)]
 
 
@@ -256,6 +265,7 @@ FORMS: dict[type, tuple[Callable[[str], Any], str]] = {
 
 
 def _evaluate(v: ArgumentParser) -> None:
+    """Add the flags of `cxr evaluate`."""
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
     v.add_argument(
@@ -284,6 +294,7 @@ def _evaluate(v: ArgumentParser) -> None:
 
 
 def _predict(v: ArgumentParser) -> None:
+    """Add the flags of `cxr predict`."""
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("paths", metavar="PATH", nargs="+", help="image files, or folders of them")
     v.add_argument(

@@ -93,6 +93,7 @@ class Manifest:
         return self.df[self.df["split"] == split].reset_index(drop=True)
 
     def _repr_html_(self) -> str:
+        """Show the first rows in a notebook."""
         head = self.df.head(8).to_html()
         return f"<p>{len(self.rows)} images, recipe {self.recipe.name}</p>{head}"
 
@@ -137,6 +138,7 @@ def read_manifest(
 
 
 def _recipe(root: Path, curation: dict[str, Any]) -> Recipe:
+    """Return the recipe that a folder was curated for. Raises `RecipeError`."""
     return Recipe.from_dict(curation.get("recipe") or {}, f"{root / CURATION} [recipe]")
 
 
@@ -158,6 +160,7 @@ def read_curation(root: StrPath) -> dict[str, Any]:
 
 
 def _check_version(version: object, file: Path) -> None:
+    """Raise `NotCurated` for a version that is none, or that this package cannot read."""
     if type(version) is not int or version < 1:
         raise NotCurated(
             f"{file}, key manifest_version: {shown(str(version))}: expected a whole number from 1. "
@@ -171,6 +174,7 @@ def _check_version(version: object, file: Path) -> None:
 
 
 def _not_curated(root: Path) -> str:
+    """Say what a folder without a manifest needs."""
     if not root.exists():
         return f"no folder {root}: give one that `cxr curate --out {root}` wrote."
     return (
@@ -261,6 +265,7 @@ def check_manifest(
 
 
 def _missing_images(root: Path, parsed: _Parsed) -> list[Fault]:
+    """Return the rows whose image the folder lacks."""
     missing = []
     for number, row in zip(parsed.numbers, parsed.rows):
         if is_inside(row.path) and not os.path.isfile(root / row.path):

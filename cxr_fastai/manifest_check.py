@@ -87,6 +87,7 @@ class UnknownNameFault(Fault):
 
 
 def _place(fault: Fault, file: str) -> str:
+    """Return where a fault stands: file, row and column."""
     row = f"{file}, row {fault.row}"
     return f"{row}, column {fault.column}" if fault.column else row
 
@@ -116,30 +117,37 @@ def is_inside(path: str) -> bool:
 
 
 def _is_sha256(cell: str) -> bool:
+    """Tell whether a cell is 64 lower-case hex digits."""
     return SHA256.fullmatch(cell) is not None
 
 
 def _is_phash(cell: str) -> bool:
+    """Tell whether a cell is 16 lower-case hex digits."""
     return PHASH.fullmatch(cell) is not None
 
 
 def _is_source_id(cell: str) -> bool:
+    """Tell whether a cell is a source id."""
     return SOURCE_ID.fullmatch(cell) is not None
 
 
 def _are_source_ids(cell: str) -> bool:
+    """Tell whether a cell is source ids and *, joined by |."""
     return all(part == "*" or _is_source_id(part) for part in cell.split("|"))
 
 
 def _is_age(cell: str) -> bool:
+    """Tell whether a cell is an age in years."""
     return AGE.fullmatch(cell) is not None and float(cell) <= MAX_AGE
 
 
 def _is_sex(cell: str) -> bool:
+    """Tell whether a cell is a sex."""
     return cell in ("F", "M")
 
 
 def _is_pixel_count(cell: str) -> bool:
+    """Tell whether a cell is a whole number of pixels, at least 1."""
     return PIXELS.fullmatch(cell) is not None
 
 
@@ -204,6 +212,7 @@ def _cell_faults(
 
 
 def _cell_fault(number: int, column: str, cell: str, recipe: Recipe | None) -> Fault | None:
+    """Return what is wrong with a cell, or None."""
     if not cell:
         return Fault(number, column, "empty") if column in REQUIRED else None
     if column in ("label", "split", "findings"):
@@ -231,6 +240,7 @@ def _name_fault(number: int, column: str, cell: str, recipe: Recipe | None) -> F
 
 
 def _unknown(number: int, column: str, name: str, kind: str, allowed: Collection[str]) -> Fault:
+    """Return the fault of a name that does not exist."""
     return UnknownNameFault(
         row=number, column=column, wrong=name[:SHOWN_CHARACTERS], kind=kind, allowed=allowed
     )

@@ -46,19 +46,21 @@ class _Silence:
     """A Progress that shows nothing; also the Meter that it gives."""
 
     def bar(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
+        """Hand the items on."""
         yield from items
 
     def meter(self, total: int | None, stored: int, what: str) -> Meter:
+        """Return a meter that shows nothing: itself."""
         return self
 
     def say(self, text: str) -> None:
-        return None
+        """Say nothing."""
 
     def update(self, n: int) -> None:
-        return None
+        """Count nothing."""
 
     def close(self) -> None:
-        return None
+        """End nothing."""
 
 
 SILENT = _Silence()
@@ -117,9 +119,11 @@ class _Lines:
         say(f"{what}: {size}{resumed}")
 
     def update(self, n: int) -> None:
+        """Count bytes."""
         self.came += n
 
     def close(self) -> None:
+        """Say how much came, and how fast."""
         seconds = time.monotonic() - self.begun
         rate = self.came / max(seconds, 0.1)
         say(f"{self.what}: {size_text(self.came)} in {seconds:.1f} s ({size_text(rate)}/s)")

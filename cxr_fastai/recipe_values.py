@@ -43,14 +43,17 @@ def are_texts(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
+    """Tell whether a value is a text."""
     return isinstance(value, str)
 
 
 def _is_list(value: object) -> bool:
+    """Tell whether a value is a list."""
     return isinstance(value, list)
 
 
 def _is_table(value: object) -> bool:
+    """Tell whether a value is a table."""
     return isinstance(value, dict)
 
 
@@ -60,24 +63,29 @@ def _is_table_where(value: object, fits: Callable[[object], bool]) -> bool:
 
 
 def _is_table_of_texts(value: object) -> bool:
+    """Tell whether a value is a table of texts."""
     return _is_table_where(value, _is_text)
 
 
 def _is_table_of_lists(value: object) -> bool:
+    """Tell whether a value is a table of lists."""
     return _is_table_where(value, _is_list)
 
 
 def _is_table_of_lists_of_texts(value: object) -> bool:
+    """Tell whether a value is a table of lists of texts."""
     return _is_table_where(value, are_texts)
 
 
 def _are_shares(value: object) -> bool:
+    """Tell whether a value is a list of shares from 0.5 to below 1."""
     if not isinstance(value, list):
         return False
     return all(is_number(share) and 0.5 <= share < 1 for share in value)
 
 
 def _is_share(value: Any) -> bool:
+    """Tell whether a value is a share from 0.5 to 1."""
     return is_number(value) and 0.5 <= value <= 1
 
 
@@ -101,14 +109,17 @@ SHAPES: dict[str, Shape] = {
 
 
 def _are_sexes(value: list[Any]) -> bool:
+    """Tell whether a filter names F, M or both."""
     return are_texts(value) and set(value) <= {"F", "M"}
 
 
 def _is_age_range(value: list[Any]) -> bool:
+    """Tell whether a filter is the least and the greatest age, in years."""
     return len(value) == 2 and all(map(is_number, value)) and 0 <= value[0] <= value[1]
 
 
 def _is_least_side(value: list[Any]) -> bool:
+    """Tell whether a filter is the least side alone, in px."""
     return len(value) == 1 and is_whole(value[0], 1)
 
 

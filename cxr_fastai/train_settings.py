@@ -65,15 +65,18 @@ class Setting:
 
 
 def _field(default: object, setting: Setting) -> Any:
+    """Return a field with its setting."""
     return field(default=default, metadata={"setting": setting})
 
 
 def _whole(default: int, least: int, text: str) -> Any:
-    def fits(value: object) -> bool:
+    """Return a field that is a whole number."""
+
+    def _fits(value: object) -> bool:
         return is_whole(value, least)
 
     expected = f"a whole number of at least {least}"
-    return _field(default, Setting(kind=int, help=text, expected=expected, fits=fits))
+    return _field(default, Setting(kind=int, help=text, expected=expected, fits=_fits))
 
 
 def _number(
@@ -82,51 +85,63 @@ def _number(
     high: float,  # not included
     text: str,
 ) -> Any:
-    def fits(value: Any) -> bool:
+    """Return a field that is a number in a range."""
+
+    def _fits(value: Any) -> bool:
         return is_number(value) and low <= value < high
 
     expected = f"a number from {low} to below {high}"
-    return _field(default, Setting(kind=float, help=text, expected=expected, fits=fits))
+    return _field(default, Setting(kind=float, help=text, expected=expected, fits=_fits))
 
 
 def _choice(default: str, choices: tuple[str, ...], text: str) -> Any:
-    def fits(value: object) -> bool:
+    """Return a field that is one of some words."""
+
+    def _fits(value: object) -> bool:
         return value in choices
 
     expected = f"one of {', '.join(choices)}"
-    setting = Setting(kind=str, help=text, expected=expected, fits=fits, choices=choices)
+    setting = Setting(kind=str, help=text, expected=expected, fits=_fits, choices=choices)
     return _field(default, setting)
 
 
 def _text(default: str, text: str) -> Any:
-    def fits(value: object) -> bool:
+    """Return a field that is a text."""
+
+    def _fits(value: object) -> bool:
         return isinstance(value, str) and bool(value)
 
-    return _field(default, Setting(kind=str, help=text, expected="a text", fits=fits))
+    return _field(default, Setting(kind=str, help=text, expected="a text", fits=_fits))
 
 
 def _rate(default: float, text: str) -> Any:
-    def fits(value: Any) -> bool:
+    """Return the field of the learning rate: a number, or find."""
+
+    def _fits(value: Any) -> bool:
         return value == "find" or (is_number(value) and 0 < value < 10)
 
     expected = "a number between 0 and 10, or find"
-    return _field(default, Setting(kind=float, help=text, expected=expected, fits=fits))
+    return _field(default, Setting(kind=float, help=text, expected=expected, fits=_fits))
 
 
 def _sides(text: str) -> Any:
-    def fits(value: object) -> bool:
+    """Return the field of the sides to begin with."""
+
+    def _fits(value: object) -> bool:
         return isinstance(value, (list, tuple)) and all(is_whole(side, 16) for side in value)
 
     expected = "a list of sides of at least 16 px"
-    setting = Setting(kind=list, help=text, expected=expected, fits=fits)
+    setting = Setting(kind=list, help=text, expected=expected, fits=_fits)
     return field(default_factory=list, metadata={"setting": setting})
 
 
 def _switch(default: bool, text: str) -> Any:
-    def fits(value: object) -> bool:
+    """Return a field that is true or false."""
+
+    def _fits(value: object) -> bool:
         return isinstance(value, bool)
 
-    return _field(default, Setting(kind=bool, help=text, expected="true or false", fits=fits))
+    return _field(default, Setting(kind=bool, help=text, expected="true or false", fits=_fits))
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ def _read_array(levels: np.ndarray, name: str) -> Radiograph:
 
 
 def _is_picture(levels: np.ndarray) -> bool:
+    """Tell whether an array has the type and shape of a picture."""
     if levels.dtype.kind not in "buif":
         return False
     return levels.ndim == 2 or (levels.ndim == 3 and levels.shape[2] in (1, 2, 3, 4))

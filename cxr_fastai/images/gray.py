@@ -138,6 +138,7 @@ def to_8bit(
 
 
 def _float_to_8bit(levels: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
+    """Scale floats: 0 to 1, 0 to 255, or least to greatest."""
     if not np.isfinite(levels).all():
         raise rejected("not_finite", name, "the picture holds NaN or infinite values")
     least = levels.min()

@@ -167,10 +167,12 @@ def _open(
 
 
 def _tiff_turn(im: TiffImagePlugin.TiffImageFile) -> object:
+    """Return the orientation that a TIFF states, if any."""
     return im.tag_v2.get(ORIENTATION)
 
 
 def _check_frames(im: ImageFile.ImageFile, kind: str, name: str, notes: list[str]) -> None:
+    """Refuse a moving picture; note that there are more pages."""
     if not getattr(im, "is_animated", False):  # asks for a second frame, never counts them
         return
     if kind not in PAGED_FORMATS:
@@ -179,6 +181,7 @@ def _check_frames(im: ImageFile.ImageFile, kind: str, name: str, notes: list[str
 
 
 def _load(im: ImageFile.ImageFile, kind: str, lenient: bool) -> None:
+    """Decode the pixels, under the lock where that may warn."""
     if kind in QUIET_FORMATS and not lenient:
         im.load()
         return

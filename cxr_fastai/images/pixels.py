@@ -48,6 +48,7 @@ def write_png(
 
 
 def _check_pixels(pixels: object) -> None:
+    """Raise `UsageError` for what `decode` does not give."""
     if not isinstance(pixels, np.ndarray):
         found = type(pixels).__name__
     elif pixels.dtype != np.uint8 or pixels.ndim != 2 or not pixels.size:

@@ -40,6 +40,7 @@ def check_size(
 
 
 def _size_error(width: int, height: int, found: str, name: str) -> ImageRejected | None:
+    """Return what is wrong with a size, or None."""
     shorter = min(width, height)
     if width * height > MAX_PIXELS:
         return rejected("too_large", name, f"{found}, more than the limit of {MAX_PIXELS:,}")

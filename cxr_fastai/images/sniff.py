@@ -125,6 +125,7 @@ def unwelcome(data: bytes, name: str) -> ImageRejected:
 
 
 def _text_kind(data: bytes) -> str:
+    """Return what kind of text, or of nothing known, the data is."""
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"<!doctype html") or b"<html" in head:
         return "an HTML page"

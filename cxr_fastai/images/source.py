@@ -40,6 +40,7 @@ def bytes_of(
 
 
 def _name_of(stream: object) -> str:
+    """Return the name that an open file gives itself."""
     name = getattr(stream, "name", None)
     return name if isinstance(name, str) else "image"
 
@@ -56,6 +57,7 @@ def _stream_bytes(stream: Any, name: str) -> bytes:
 
 
 def _file_bytes(path: StrPath, name: str) -> bytes:
+    """Return the bytes of a regular file."""
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
