@@ -118,9 +118,11 @@ def _read_array(levels: np.ndarray, name: str) -> Radiograph:
 
 def _is_picture(levels: np.ndarray) -> bool:
     """Tell whether an array has the type and shape of a picture."""
-    if levels.dtype.kind not in "buif":
+    if levels.dtype.kind not in "buif":  # bool, integers, floats
         return False
-    return levels.ndim == 2 or (levels.ndim == 3 and levels.shape[2] in (1, 2, 3, 4))
+    if levels.ndim == 3:
+        return levels.shape[2] in (1, 2, 3, 4)
+    return levels.ndim == 2
 
 
 def _read_dicom(name: str) -> Radiograph:

@@ -75,9 +75,11 @@ def is_cut(data: bytes, kind: str) -> bool:
     if kind == "GIF":
         return b";" not in data[-16:]
     if kind == "WEBP":
-        return 8 + int.from_bytes(data[4:8], "little") > len(data)
+        stated = int.from_bytes(data[4:8], "little")  # behind these 8 bytes
+        return 8 + stated > len(data)
     if kind == "BMP":
-        return int.from_bytes(data[2:6], "little") > len(data)
+        stated = int.from_bytes(data[2:6], "little")
+        return stated > len(data)
     return is_cut_tiff(data)
 
 
@@ -134,14 +136,18 @@ def _is_short_png(data: bytes) -> bool:
 
 def _png_bytes(data: bytes) -> int:
     """Return how many bytes of pixel data, uncompressed, a PNG's header promises."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
-    bits = depth * SAMPLES_OF_COLOUR.get(colour, 1)
+    header = struct.unpack_from(">IIBBBBB", data, 16)
+    width, height, depth, colour, _, _, interlaced = header
+    samples = SAMPLES_OF_COLOUR.get(colour, 1)
+    bits = depth * samples  # of a pixel
+    passes = ADAM7 if interlaced else ONE_PASS
     total = 0
-    for first_column, first_row, column_step, row_step in ADAM7 if interlaced else ONE_PASS:
-        columns = -((first_column - width) // column_step)
+    for first_column, first_row, column_step, row_step in passes:
+        columns = -((first_column - width) // column_step)  # rounded up
         rows = -((first_row - height) // row_step)
         if columns > 0 and rows > 0:
-            total += rows * (1 + (columns * bits + 7) // 8)  # a row begins with its filter
+            row_bytes = (columns * bits + 7) // 8
+            total += rows * (1 + row_bytes)  # a row begins with its filter
     return total
 
 
@@ -202,6 +208,8 @@ def webp_size(data: bytes) -> tuple[int, int]:
         width, height = struct.unpack_from("<HH", body, 6)
         return width & 0x3FFF, height & 0x3FFF
     if kind == b"VP8L":
-        packed = int.from_bytes(body[1:5], "little")
-        return 1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF)
+        packed = int.from_bytes(body[1:5], "little")  # 14 bits each
+        width = 1 + (packed & 0x3FFF)
+        height = 1 + (packed >> 14 & 0x3FFF)
+        return width, height
     return 0, 0

@@ -83,7 +83,8 @@ def flatten(im: Image.Image, notes: list[str]) -> np.ndarray:
 def _split_alpha(im: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Return a picture and its opacity; None where it is opaque, or on black already."""
     if im.mode in ("La", "RGBa"):  # premultiplied: these channels are already on black
-        return Image.merge(im.mode[:-1], im.split()[:-1]), None
+        *channels, _ = im.split()
+        return Image.merge(im.mode[:-1], channels), None
     if not im.has_transparency_data:
         return im, None
     if im.mode != "RGBA":
@@ -95,10 +96,14 @@ def _note_colour(im: Image.Image, notes: list[str]) -> None:
     """Note where the channels of an RGB or RGBA picture differ, by a grid of its pixels."""
     grid = im.resize((COLOUR_GRID, COLOUR_GRID), Image.Resampling.NEAREST).tobytes()
     step = len(im.mode)
-    red, green, blue = (grid[channel::step] for channel in range(3))
+    red = grid[0::step]
+    green = grid[1::step]
+    blue = grid[2::step]
     if red == green == blue:
         return
-    r, g, b = (np.frombuffer(channel, np.uint8) for channel in (red, green, blue))
+    r = np.frombuffer(red, np.uint8)
+    g = np.frombuffer(green, np.uint8)
+    b = np.frombuffer(blue, np.uint8)
     greatest = np.maximum(np.maximum(r, g), b)
     least = np.minimum(np.minimum(r, g), b)
     spread = greatest - least
@@ -131,10 +136,17 @@ def to_8bit(
     if greatest % 257 == 0 and not (levels % 257).any():
         return (levels // 257).astype(np.uint8), 8
     bits = next(depth for depth in BIT_DEPTHS if greatest < 1 << depth)
+    return _depth_table(bits)[levels], bits
+
+
+def _depth_table(
+    bits: int,
+) -> np.ndarray:  # (2**bits,) uint8
+    """Return the gray of every level of a bit depth, rounded."""
     white = (1 << bits) - 1
-    every_level = np.arange(white + 1, dtype=np.uint32)
-    table = ((every_level * 255 + white // 2) // white).astype(np.uint8)
-    return table[levels], bits
+    levels = np.arange(white + 1, dtype=np.uint32)
+    rounded = (levels * 255 + white // 2) // white
+    return rounded.astype(np.uint8)
 
 
 def _float_to_8bit(levels: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
@@ -152,10 +164,12 @@ def _float_to_8bit(levels: np.ndarray, name: str, notes: list[str]) -> np.ndarra
 def _stretch(levels: np.ndarray, notes: list[str]) -> np.ndarray:
     """Map least to greatest value onto 0-255, for numbers that say nothing of their range."""
     notes.append("range_stretched")
-    half = levels.astype(np.float64) / 2  # halves: the difference of extremes must not overflow
+    # halves: the difference of two extremes must not overflow
+    half = levels.astype(np.float64) / 2
     least = half.min()
-    span = (half.max() - least) or 1
-    return np.rint((half - least) / span * 255).astype(np.uint8)
+    span = half.max() - least
+    share = (half - least) / (span or 1)
+    return np.rint(share * 255).astype(np.uint8)
 
 
 # ---- looks
@@ -190,6 +204,8 @@ def _grid_variance(pixels: np.ndarray) -> float:
     row_step = -(-h // CONTRAST_GRID)
     column_step = -(-w // CONTRAST_GRID)
     few = pixels[::row_step, ::column_step].tobytes()
-    mean = sum(few) / len(few)
-    mean_square = sum(map(mul, few, few)) / len(few)
+    total = sum(few)
+    total_of_squares = sum(map(mul, few, few))
+    mean = total / len(few)
+    mean_square = total_of_squares / len(few)
     return mean_square - mean**2

@@ -120,8 +120,11 @@ def finished(
 
 def _note_suffix(kind: str, name: str) -> list[str]:
     """Return the first notes: whether the name claims another format."""
-    suffix = os.path.splitext(name)[1].lower()
-    return ["extension_mismatch"] if SUFFIXES.get(suffix, kind) != kind else []
+    _, suffix = os.path.splitext(name)
+    claimed = SUFFIXES.get(suffix.lower(), kind)
+    if claimed != kind:
+        return ["extension_mismatch"]
+    return []
 
 
 # ---- Pillow, strictly
@@ -148,13 +151,14 @@ def _strict() -> Iterator[bool]:
 
 
 def _open(
-    data: bytes, kind: str, name: str, notes: list[str]
+    data: bytes,
+    kind: str,  # of OPENERS
+    name: str,  # for messages
+    notes: list[str],  # appended to
 ) -> tuple[ImageFile.ImageFile, bool]:  # and what `_strict` yields
     """Read the header and hold its size and frames against what is allowed."""
     if kind == "WEBP":
-        width, height = webp_size(data)
-        if width and height:
-            check_size(width, height, kind, name)
+        _check_webp_size(data, name)
     with _strict() as lenient:
         im = OPENERS[kind](io.BytesIO(data))
         check_size(*im.size, kind, name)
@@ -166,12 +170,24 @@ def _open(
     return im, lenient
 
 
+def _check_webp_size(data: bytes, name: str) -> None:
+    """Check the size that a header states, before Pillow's decoder allocates as much."""
+    width, height = webp_size(data)
+    if width and height:
+        check_size(width, height, "WEBP", name)
+
+
 def _tiff_turn(im: TiffImagePlugin.TiffImageFile) -> object:
     """Return the orientation that a TIFF states, if any."""
     return im.tag_v2.get(ORIENTATION)
 
 
-def _check_frames(im: ImageFile.ImageFile, kind: str, name: str, notes: list[str]) -> None:
+def _check_frames(
+    im: ImageFile.ImageFile,
+    kind: str,  # of OPENERS
+    name: str,  # for messages
+    notes: list[str],  # appended to
+) -> None:
     """Refuse a moving picture; note that there are more pages."""
     if not getattr(im, "is_animated", False):  # asks for a second frame, never counts them
         return
@@ -191,14 +207,22 @@ def _load(im: ImageFile.ImageFile, kind: str, lenient: bool) -> None:
 
 def _ends_black(im: ImageFile.ImageFile) -> bool:
     """Tell whether rows of a loaded PNG may never have been written."""
-    last = im.crop((0, im.height - 1, *im.size)).tobytes()
-    return last.count(0) == len(last) or bool(im.info.get("interlace"))
+    if im.info.get("interlace"):
+        return True
+    last_row = im.crop((0, im.height - 1, im.width, im.height))
+    levels = last_row.tobytes()
+    return levels.count(0) == len(levels)
 
 
 # ---- side notes
 
 
-def _upright(im: ImageFile.ImageFile, data: bytes, kind: str, notes: list[str]) -> Image.Image:
+def _upright(
+    im: ImageFile.ImageFile,  # loaded
+    data: bytes,  # that it was read from
+    kind: str,  # of OPENERS
+    notes: list[str],  # appended to
+) -> Image.Image:
     """Turn a loaded picture as its EXIF or XMP says, and note whether it carries more than that."""
     turn = None
     words = _has_words(im, data, kind)
@@ -225,7 +249,10 @@ def _has_words(im: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
         return has_words(data)
     if kind == "GIF" and b"XMP DataXMP" in data:
         return True
-    return not im.info.keys().isdisjoint(WORD_KEYS) or bool(getattr(im, "text", None))
+    if not im.info.keys().isdisjoint(WORD_KEYS):
+        return True
+    texts = getattr(im, "text", None)  # of a PNG
+    return bool(texts)
 
 
 # ---- what Pillow raises
@@ -255,15 +282,28 @@ VARIANT_WORDS = re.compile(
 )
 
 
-def _broken(e: BaseException, data: bytes, kind: str, name: str) -> ImageRejected:
-    """Return the rejection for whatever Pillow raised while it read `data`."""
-    text = QUOTED.sub("...", str(e)) or type(e).__name__
+def _broken(
+    e: BaseException,  # that Pillow raised
+    data: bytes,  # while it read this
+    kind: str,  # of OPENERS
+    name: str,  # for messages
+) -> ImageRejected:
+    """Return the rejection for whatever Pillow raised."""
+    words = QUOTED.sub("...", str(e))
+    text = words or type(e).__name__
     if isinstance(e, BOMBS) or HUGE_WORDS.search(text):
-        return rejected("too_large", name, f"{kind} too large: {text}")
-    if isinstance(e, MemoryError):
-        return rejected("too_large", name, f"{kind} needs more memory than there is")
-    if VARIANT_WORDS.search(text):
-        return rejected("format_not_allowed", name, f"a {kind} of a kind not read: {text}")
-    if CUT_WORDS.search(text) or is_cut(data, kind):
-        return rejected("truncated", name, f"truncated {kind}: {text}")
-    return rejected("damaged", name, f"damaged {kind}: {text}")
+        reason = "too_large"
+        found = f"{kind} too large: {text}"
+    elif isinstance(e, MemoryError):
+        reason = "too_large"
+        found = f"{kind} needs more memory than there is"
+    elif VARIANT_WORDS.search(text):
+        reason = "format_not_allowed"
+        found = f"a {kind} of a kind not read: {text}"
+    elif CUT_WORDS.search(text) or is_cut(data, kind):
+        reason = "truncated"
+        found = f"truncated {kind}: {text}"
+    else:
+        reason = "damaged"
+        found = f"damaged {kind}: {text}"
+    return rejected(reason, name, found)

@@ -24,7 +24,8 @@ MAX_ASPECT = 8  # longer side to shorter: the widest of 7,844 public chest radio
 def check_byte_count(n: int, name: str) -> None:
     """Raise `ImageRejected` for a file of more bytes than are read."""
     if n > MAX_BYTES:
-        raise rejected("too_large", name, f"{n:,} bytes, more than the limit of {MAX_BYTES:,}")
+        text = f"{n:,} bytes, more than the limit of {MAX_BYTES:,}"
+        raise rejected("too_large", name, text)
 
 
 def check_size(
@@ -43,9 +44,11 @@ def _size_error(width: int, height: int, found: str, name: str) -> ImageRejected
     """Return what is wrong with a size, or None."""
     shorter = min(width, height)
     if width * height > MAX_PIXELS:
-        return rejected("too_large", name, f"{found}, more than the limit of {MAX_PIXELS:,}")
+        text = f"{found}, more than the limit of {MAX_PIXELS:,}"
+        return rejected("too_large", name, text)
     if shorter < MIN_SIDE:
-        return rejected("too_small", name, f"{found}, less than {MIN_SIDE} on a side")
+        text = f"{found}, less than {MIN_SIDE} on a side"
+        return rejected("too_small", name, text)
     if max(width, height) > MAX_ASPECT * shorter:
         text = f"{found}, more than {MAX_ASPECT} times longer than wide"
         return rejected("extreme_aspect", name, text)

@@ -51,6 +51,21 @@ BLOBS = (1, 2, 6, 7)  # bytes and text, which a decoder takes whole
 
 
 @dataclass(frozen=True)
+class _Form:
+    """The sizes of the fields of a TIFF, as struct has them, or in bytes."""
+
+    start_at: int  # byte at which the offset of the first directory stands
+    offset: str
+    tag_count: str
+    tag_size: int
+    value_at: int  # bytes from the start of a tag to its value
+
+
+USUAL_TIFF = _Form(start_at=4, offset="I", tag_count="H", tag_size=12, value_at=8)
+BIG_TIFF = _Form(start_at=8, offset="Q", tag_count="Q", tag_size=20, value_at=12)
+
+
+@dataclass(frozen=True)
 class Tag:
     """Where a directory says that the values of a tag stand."""
 
@@ -71,13 +86,17 @@ class Directory:
     def numbers(self, tag: int) -> tuple[int, ...]:
         """Return the values of a tag of whole numbers; () where it is absent or of another type."""
         found = self.tags.get(tag)
-        if found is None or found.type not in NUMBERS or found.count > MAX_VALUES:
+        if found is None or found.type not in NUMBERS:
+            return ()
+        if found.count > MAX_VALUES:
             return ()
         code = NUMBERS[found.type]
         start = found.value_at
-        if found.count * struct.calcsize(code) > struct.calcsize(self.offset):
+        size = found.count * struct.calcsize(code)
+        if size > struct.calcsize(self.offset):  # they do not fit into the tag: it says where
             (start,) = struct.unpack_from(self.order + self.offset, self.data, start)
-        return struct.unpack_from(f"{self.order}{found.count}{code}", self.data, start)
+        numbers = f"{self.order}{found.count}{code}"
+        return struct.unpack_from(numbers, self.data, start)
 
     def first_number(self, tag: int, default: int) -> int:
         """Return the first value of a tag of whole numbers."""
@@ -88,24 +107,27 @@ class Directory:
 def read_directory(data: bytes) -> Directory:
     """Read the first directory. Raises `struct.error` where it is cut."""
     order = "<" if data[:2] == b"II" else ">"
-    is_big = b"+" in data[2:4]
-    number = order + ("Q" if is_big else "H")  # how many tags there are
-    offset = "Q" if is_big else "I"
-    tag_size = 20 if is_big else 12  # bytes
-    value_place = 12 if is_big else 8  # bytes from the start of a tag to its value
-    (start,) = struct.unpack_from(order + offset, data, 8 if is_big else 4)
+    form = BIG_TIFF if b"+" in data[2:4] else USUAL_TIFF
+    start_code = order + form.offset
+    (start,) = struct.unpack_from(start_code, data, form.start_at)
     if start > len(data):
         raise struct.error("directory beyond the end")
-    (count,) = struct.unpack_from(number, data, start)
-    first = start + struct.calcsize(number)
-    end = first + count * tag_size
+    count_code = order + form.tag_count
+    (count,) = struct.unpack_from(count_code, data, start)
+    first = start + struct.calcsize(count_code)
+    end = first + count * form.tag_size
     if count > MAX_TAGS or end > len(data):
         raise struct.error("directory beyond the end")
+    tag_code = f"{order}HH{form.offset}"
     tags = {}
-    for place in range(first, end, tag_size):
-        tag, value_type, n = struct.unpack_from(f"{order}HH{offset}", data, place)
-        tags[tag] = Tag(type=value_type, count=n, value_at=place + value_place)
-    return Directory(data=data, order=order, offset=offset, tags=tags)
+    for place in range(first, end, form.tag_size):
+        number, value_type, n = struct.unpack_from(tag_code, data, place)
+        tags[number] = Tag(
+            type=value_type,
+            count=n,
+            value_at=place + form.value_at,
+        )
+    return Directory(data=data, order=order, offset=form.offset, tags=tags)
 
 
 # ---- what follows from it
@@ -138,10 +160,13 @@ def is_short_tiff(data: bytes) -> bool:
     part_height = directory.first_number(TILE_LENGTH, strip_height)
     if not part_width or not part_height:
         return False
-    columns = -(-width // part_width)
+    columns = -(-width // part_width)  # rounded up
     rows = -(-height // part_height)
+    needed = columns * rows
     listed = directory.tags.get(STRIP_OFFSETS) or directory.tags.get(TILE_OFFSETS)
-    return (listed.count if listed else 0) < columns * rows
+    if listed is None:
+        return needed > 0
+    return listed.count < needed
 
 
 def is_cut_tiff(data: bytes) -> bool:
@@ -152,7 +177,10 @@ def is_cut_tiff(data: bytes) -> bool:
         sizes = directory.numbers(STRIP_BYTE_COUNTS) or directory.numbers(TILE_BYTE_COUNTS)
     except (struct.error, OverflowError):
         return True
-    return any(start + size > len(data) for start, size in zip(starts, sizes))
+    for start, size in zip(starts, sizes):
+        if start + size > len(data):
+            return True
+    return False
 
 
 def black_is_zero(data: bytes) -> bytes | None:
