@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cxr_fastai.catalog import Rule, Source, depths
+from cxr_fastai.catalog import Source, depths
 from cxr_fastai.core import CxrError, FolderWarning, UsageError
 from cxr_fastai.curation.copies.copy_sets import (
     RELATED_COLUMNS,
@@ -29,25 +29,24 @@ from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Engine
 from cxr_fastai.curation.folder.manifest_rows import quick_subset, record
-from cxr_fastai.curation.folder.result import (
-    CLASS_WITHOUT_IMAGES,
-    SOURCE_FAILED,
-    UNEXPECTED_OVERLAP,
-    Curation,
-    Request,
-    Row,
+from cxr_fastai.curation.folder.radiographs import radiographs_of
+from cxr_fastai.curation.folder.result import Curation, Request, Row
+from cxr_fastai.curation.folder.run_warnings import (
+    Catalog,
+    class_warnings,
+    failure_warnings,
+    findings_of_rule,
+    overlap_warnings,
 )
-from cxr_fastai.curation.folder.split import TIE, Radiograph, assign_splits
-from cxr_fastai.curation.folder.summary import count_overlap, summarise
+from cxr_fastai.curation.folder.split import assign_splits
+from cxr_fastai.curation.folder.summary import summarise
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.curation.sources.listing import Listing
 from cxr_fastai.manifest import Record
 from cxr_fastai.progress import SILENT, Progress
-from cxr_fastai.recipes import Recipe, present
+from cxr_fastai.recipes import Recipe
 
-__all__ = ["Listed", "decide", "expects_copies", "radiographs_of"]
-
-Catalog = dict[str, Source]  # id -> Source
+__all__ = ["Listed", "decide", "expects_copies"]
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,11 @@ def decide(
     radiographs = radiographs_of(copy_sets, [link for link, joined in related if joined])
     splits = assign_splits(radiographs, request.seed)
     records, refused = _make_records(copy_sets, splits, catalog, request)
-    rejects = [*silent, *scanned.rejects, *refused]
+    rejects: list[Reject] = []
     for listing in listed.listings:
         rejects += listing.rejects
+    rejects += [*silent, *scanned.rejects, *refused]
+    rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records:
         raise UsageError(_why_nothing(rejects, request.recipe))
     first = _first_images(copy_sets)
@@ -102,7 +103,7 @@ def decide(
         request=request,
         records=sorted(records, key=lambda row: row.path),
         copy_sets=[copies for copies in copy_sets if len(copies.members) > 1],
-        rejects=sorted(rejects, key=lambda r: (r.source, r.path, r.stage, r.reason)),
+        rejects=rejects,
         warnings=_warnings(listed, records, unexpected, request.recipe, catalog),
         sources=listed.sources,
         failed=listed.failed,
@@ -119,8 +120,13 @@ def decide(
 # ---- reading
 
 
-def _stated_items(listings: list[Listing]) -> tuple[list[Item], list[Reject]]:
-    """(items of which the source states a finding, a reject for each of the others)."""
+def _stated_items(
+    listings: list[Listing],  # of all sources
+) -> tuple[list[Item], list[Reject]]:
+    """Part the items: (those of which the source states a finding, a reject for each other).
+
+    A rule may label images without a finding, to leave them out with its notes as the reason.
+    """
     stated, silent = [], []
     for listing in listings:
         for item in listing.items:
@@ -134,7 +140,14 @@ def _stated_items(listings: list[Listing]) -> tuple[list[Item], list[Reject]]:
     return stated, silent
 
 
-def _reject(item: Item, stage: str, reason: str, message: str, sha256: str = "") -> Reject:
+def _reject(
+    item: Item,
+    stage: str,  # of Reject
+    reason: str,  # of Reject
+    message: str,  # in words
+    sha256: str = "",  # of the file's bytes, where it was read
+) -> Reject:
+    """Say of an item why it does not reach the folder."""
     return Reject(
         path=item.path,
         sha256=sha256,
@@ -146,7 +159,11 @@ def _reject(item: Item, stage: str, reason: str, message: str, sha256: str = "")
 
 
 def _scan(
-    items: list[Item], catalog: Catalog, recipe: Recipe, engine: Engine, progress: Progress
+    items: list[Item],  # with a finding
+    catalog: Catalog,
+    recipe: Recipe,  # gives the labels
+    engine: Engine,  # whose workers read and compare
+    progress: Progress,
 ) -> _Scanned:
     """Read all images, find the links between them, and label what was read."""
     read, rejects = [], []
@@ -167,13 +184,23 @@ def _scan(
     return _Scanned(images=images, links=links, rejects=rejects)
 
 
-def _labeller(catalog: Catalog, recipe: Recipe) -> Callable[[Item, Fingerprint], ScannedImage]:
-    """Make the function that gives an image its class and its rank among copies."""
+def _labeller(
+    catalog: Catalog,  # tells who is nearest to the original
+    recipe: Recipe,  # gives the labels
+) -> Callable[[Item, Fingerprint], ScannedImage]:  # to be called for each image
+    """Make the function that gives an image its class and its rank among copies.
+
+    What it needs of the catalogue is worked out once.
+    """
     depth = depths(catalog)
     order = {source_id: i for i, source_id in enumerate(catalog)}
     stated = {source_id: _stated_findings(source) for source_id, source in catalog.items()}
 
     def label(item: Item, fingerprint: Fingerprint) -> ScannedImage:
+        """Label and rank one image.
+
+        The rank is explained at ScannedImage: of copies the least is kept.
+        """
         name, why = recipe.label(item.source, item.findings, stated[item.source])
         rank = (
             not name,
@@ -191,65 +218,29 @@ def _labeller(catalog: Catalog, recipe: Recipe) -> Callable[[Item, Fingerprint],
     return label
 
 
-def _stated_findings(source: Source) -> set[str]:
+def _stated_findings(
+    source: Source,  # with all its rules
+) -> set[str]:
     """All findings that a source's rules can give."""
     findings: set[str] = set()
     for rule in source.rules:
-        findings.update(_findings(rule))
+        findings.update(findings_of_rule(rule))
     return findings
-
-
-def _findings(rule: Rule) -> list[str]:
-    return rule.findings.split("|") if rule.findings else []
-
-
-# ---- splitting
-
-
-def radiographs_of(copy_sets: list[CopySet], joined: list[Link]) -> list[Radiograph]:
-    """Tell what splitting needs to know of each radiograph.
-
-    `joined` links tie exposures of one patient.
-    """
-    home = {}
-    for copies in copy_sets:
-        for member in copies.members:
-            home[member.fingerprint.pixel_sha256] = copies.id
-    ties: dict[str, set[str]] = {copies.id: set() for copies in copy_sets}
-    for link in joined:
-        for end in (link.a, link.b):
-            ties[home[end]].add(f"{TIE}{link.a} {link.b}")
-    return [_radiograph(copies, ties[copies.id]) for copies in copy_sets]
-
-
-def _radiograph(copies: CopySet, ties: set[str]) -> Radiograph:
-    links = set(ties)
-    official = set()
-    for member in copies.members:
-        links.update(member.item.patients)
-        links.add(member.item.radiograph)
-        official.add(member.item.official)
-    kept = copies.kept.item
-    finding = kept.findings[0] if len(kept.findings) == 1 else "several"
-    return Radiograph(
-        id=copies.kept.fingerprint.pixel_sha256,
-        links=frozenset(links - {""}),
-        stratum=f"{kept.source}|{finding}",
-        source=kept.source,
-        official=frozenset(official - {""}),
-    )
 
 
 # ---- rows
 
 
 def _make_records(
-    copy_sets: list[CopySet],
+    copy_sets: list[CopySet],  # one for each radiograph
     splits: dict[str, tuple[str, str]],  # pixel_sha256 of the kept one -> group, split
     catalog: Catalog,
-    request: Request,
+    request: Request,  # with recipe, layout, and whether a subset is drawn
 ) -> tuple[list[Record], list[Reject]]:
-    """(rows of the manifest, kept images that have none)."""
+    """Make the rows: (rows of the manifest, kept images that have none).
+
+    A set whose labels conflict has none, unless that was settled.
+    """
     records, rejects = [], []
     for copies in copy_sets:
         if not copies.is_included:
@@ -266,7 +257,11 @@ def _make_records(
     return records, rejects
 
 
-def _why_nothing(rejects: list[Reject], recipe: Recipe) -> str:
+def _why_nothing(
+    rejects: list[Reject],  # of all stages
+    recipe: Recipe,  # that was curated for
+) -> str:
+    """Say why no image is left, by the commonest reason."""
     why = ": the sources hold no images"
     for reason, n in Counter(reject.reason for reject in rejects).most_common(1):
         why = f": {n} files left out for {reason!r}"
@@ -276,7 +271,9 @@ def _why_nothing(rejects: list[Reject], recipe: Recipe) -> str:
     )
 
 
-def _first_images(copy_sets: list[CopySet]) -> dict[str, ScannedImage]:
+def _first_images(
+    copy_sets: list[CopySet],  # also those of one image
+) -> dict[str, ScannedImage]:
     """pixel_sha256 -> the image of these pixels that goes before its copies."""
     first: dict[str, ScannedImage] = {}
     for copies in copy_sets:
@@ -285,7 +282,10 @@ def _first_images(copy_sets: list[CopySet]) -> dict[str, ScannedImage]:
     return first
 
 
-def _quality_rows(records: list[Record], first: dict[str, ScannedImage]) -> list[Row]:
+def _quality_rows(
+    records: list[Record],  # of the folder
+    first: dict[str, ScannedImage],  # pixel_sha256 -> image
+) -> list[Row]:
     """Rows of quality.csv, by path: images whose file had something to note."""
     rows = []
     for row in sorted(records, key=lambda row: row.path):
@@ -306,7 +306,10 @@ def _related_rows(
     related: list[tuple[Link, bool]],  # link, whether it is joined
     first: dict[str, ScannedImage],
 ) -> list[Row]:
-    """Rows of related.csv, sorted."""
+    """List the rows of related.csv, sorted by all columns.
+
+    For each radiograph the copy that goes first stands.
+    """
     rows = []
     for link, joined in related:
         one, other = first[link.a].item, first[link.b].item
@@ -335,66 +338,13 @@ def _warnings(
     catalog: Catalog,
 ) -> list[FolderWarning]:
     """Everything that a reader must know of a curation, but for what tells its classes."""
-    failed = []
-    for source_id, error in listed.failed.items():
-        failed.append(
-            FolderWarning(
-                kind=SOURCE_FAILED, says=f"incomplete: {error}", numbers={"source": source_id}
-            )
-        )
     return [
-        *failed,
+        *failure_warnings(listed.failed),
         *listed.warnings,
-        *_classes_without_images(records, recipe, catalog),
-        *_overlap_warnings(unexpected),
+        *class_warnings(records, recipe, catalog),
+        *overlap_warnings(unexpected),
         *listed.left_aside,
     ]
-
-
-def _classes_without_images(
-    records: list[Record], recipe: Recipe, catalog: Catalog
-) -> list[FolderWarning]:
-    found: set[str] = set()
-    for row in records:
-        found.update(present(row.label))
-    warnings = []
-    for label in recipe.vocab:
-        if label not in found:
-            givers = _sources_with(label, recipe, catalog)
-            named = ", ".join(givers) or "none in the catalogue"
-            warnings.append(
-                FolderWarning(
-                    kind=CLASS_WITHOUT_IMAGES,
-                    says=f"no image for class {label}: sources that have it: {named}",
-                    numbers={"class": label, "sources": givers},
-                )
-            )
-    return warnings
-
-
-def _sources_with(label: str, recipe: Recipe, catalog: Catalog) -> list[str]:
-    """Find the sources of the catalogue that have a rule for a class."""
-    givers = []
-    for source in catalog.values():
-        labels = [recipe.label(source.id, _findings(rule))[0] for rule in source.rules]
-        if any(label in present(each) for each in labels):
-            givers.append(source.id)
-    return givers
-
-
-def _overlap_warnings(unexpected: list[Row]) -> list[FolderWarning]:
-    warnings = []
-    for (one, other), n in count_overlap(unexpected).items():
-        radiographs = "radiograph" if n == 1 else "radiographs"
-        warnings.append(
-            FolderWarning(
-                kind=UNEXPECTED_OVERLAP,
-                says=f"unexpected overlap: {one} and {other} share {n} {radiographs}, and the "
-                "catalogue does not link them",
-                numbers={"sources": [one, other], "radiographs": n},
-            )
-        )
-    return warnings
 
 
 def expects_copies(catalog: Catalog) -> Callable[[str, str], bool]:
@@ -412,7 +362,10 @@ def expects_copies(catalog: Catalog) -> Callable[[str, str], bool]:
     return expected
 
 
-def _origins(catalog: Catalog, source_id: str) -> set[str]:
+def _origins(
+    catalog: Catalog,  # whose derived_from has no circle
+    source_id: str,  # where to begin
+) -> set[str]:
     """Collect a source and all that it took from, also through others."""
     origins = {source_id}
     for origin in catalog[source_id].derived:

@@ -23,7 +23,7 @@ from cxr_fastai.core import (
     unknown_name,
 )
 from cxr_fastai.curation.copies.copy_sets import ON_CONFLICT
-from cxr_fastai.curation.decide import Catalog, Listed, decide
+from cxr_fastai.curation.decide import Listed, decide
 from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.fetch import Fetched, fetch, first_at_hand, passed_over
 from cxr_fastai.curation.folder.lock import one_run
@@ -34,6 +34,7 @@ from cxr_fastai.curation.folder.result import (
     Curation,
     Request,
 )
+from cxr_fastai.curation.folder.run_warnings import Catalog
 from cxr_fastai.curation.folder.write import write_folder
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.progress import SILENT, Progress
@@ -69,44 +70,55 @@ def curate(
     Raises a `CxrError` for what a person can mend.
     """
     progress = progress or SILENT
+    request = _request(recipe, layout, quick, seed, on_conflict)
+    catalog, places = load_catalog(manifest), _Places(mirror, manifest)
+    sources, left_aside = _choose_sources(request.recipe, catalog, only, places)
+    request = replace(request, catalog_sha256=places.catalog_sha256())
+    out, must = Path(out), bool(only) or strict
+    check_out(out, request)
+    with _held(out, check, wait, progress):
+        check_out(out, request)  # again: another run may have written it meanwhile
+        folder, lock_folder = places.catalog_folder, None if check else out
+        got = fetch(sources, lock_folder, mirror, folder, must, update_pins, progress)
+        listed = _list_sources(sources, got, must, left_aside)
+        with open_engine(engine, workers) as crew:
+            found = decide(out, request, listed, catalog, crew, progress)
+            if check:
+                return found
+            return replace(found, changes=write_folder(found, crew, progress))
+
+
+def _request(
+    recipe: str | Recipe, layout: str, quick: bool, seed: int, on_conflict: str
+) -> Request:
+    """Check what was asked for, before the catalogue is read."""
     _check_choice("on_conflict", on_conflict, ON_CONFLICT)
     _check_choice("layout", layout, LAYOUTS)
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    catalog, places = load_catalog(manifest), _Places(mirror, manifest)
-    sources = choose(catalog, only, [] if only else _sources_of(recipe, catalog, places))
-    out = Path(out)
-    request = Request(
-        recipe=recipe,
+    return Request(
+        recipe=recipe if isinstance(recipe, Recipe) else load_recipe(recipe),
         layout=layout,
         quick=bool(quick),
         seed=seed,
         on_conflict=on_conflict,
-        catalog_sha256=sha256_file(manifest or package_file("data_manifest.csv")),
     )
-    must = bool(only) or strict
-    check_out(out, request)
-    with _held(out, check, wait, progress):
-        check_out(out, request)  # again: another run may have written it meanwhile
-        lock_folder = None if check else out
-        got = fetch(
-            sources, lock_folder, mirror, places.catalog_folder, must, update_pins, progress
-        )
-        listed = _list_sources(sources, got, must)
-        if not only:
-            listed = replace(listed, left_aside=_left_aside(recipe, sources, catalog, places))
-        with open_engine(engine, workers) as workers_at_hand:
-            found = decide(out, request, listed, catalog, workers_at_hand, progress)
-            if check:
-                return found
-            return replace(found, changes=write_folder(found, workers_at_hand, progress))
 
 
-def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
+def _check_choice(
+    name: str,  # of the argument
+    value: str,  # that was given
+    allowed: Sequence[str],
+) -> None:
+    """Raise `UnknownName` for a value that is none of those allowed."""
     if value not in allowed:
         raise UnknownName(unknown_name(name, value, allowed))
 
 
-def _held(out: Path, check: bool, wait: bool, progress: Progress) -> AbstractContextManager[None]:
+def _held(
+    out: Path,  # the folder
+    check: bool,  # nothing is to be written
+    wait: bool,  # for another run
+    progress: Progress,  # is told of it
+) -> AbstractContextManager[None]:
     """Hold the folder for this run, where it is to be written."""
     return nullcontext() if check else one_run(out, wait, progress)
 
@@ -123,11 +135,35 @@ class _Places:
 
     @property
     def catalog_folder(self) -> Path:
-        """A local handle may be a path relative to it."""
+        """The folder of the user's catalogue.
+
+        A local handle may be a path relative to it.
+        """
         return Path(self.manifest).parent if self.manifest else Path()
 
+    def catalog_sha256(self) -> str:
+        """SHA-256 of the catalogue's file."""
+        return sha256_file(self.manifest or package_file("data_manifest.csv"))
 
-def _sources_of(recipe: Recipe, catalog: Catalog, places: _Places) -> list[str]:
+
+def _choose_sources(
+    recipe: Recipe,
+    catalog: Catalog,
+    only: Sequence[str],  # asked for by name; empty: the recipe's
+    places: _Places,  # where a source may lie
+) -> tuple[list[Source], list[FolderWarning]]:
+    """Choose the sources to curate; warn of those that are at hand and are not taken."""
+    if only:
+        return choose(catalog, only), []
+    sources = choose(catalog, (), _sources_of(recipe, catalog, places))
+    return sources, _left_aside(recipe, sources, catalog, places)
+
+
+def _sources_of(
+    recipe: Recipe,
+    catalog: Catalog,
+    places: _Places,  # where a source may lie
+) -> list[str]:  # ids; empty: the recipe names none
     """Decide each a|b of the sources that a recipe names.
 
     Raises `UnknownName` for one that the catalogue lacks.
@@ -147,7 +183,10 @@ def _sources_of(recipe: Recipe, catalog: Catalog, places: _Places) -> list[str]:
 
 
 def _left_aside(
-    recipe: Recipe, sources: list[Source], catalog: Catalog, places: _Places
+    recipe: Recipe,
+    sources: list[Source],  # that were taken
+    catalog: Catalog,
+    places: _Places,  # where a source may lie
 ) -> list[FolderWarning]:
     """Name the sources that are at hand and were not taken."""
     sentences = passed_over(recipe.sources, sources, catalog, places.mirror, places.catalog_folder)
@@ -157,7 +196,12 @@ def _left_aside(
 # ---- what they hold
 
 
-def _list_sources(sources: list[Source], got: Fetched, must: bool) -> Listed:
+def _list_sources(
+    sources: list[Source],  # that were asked for
+    got: Fetched,  # their files
+    must: bool,  # a source that fails stops the run
+    left_aside: list[FolderWarning],  # sources that were not taken
+) -> Listed:
     """List what was fetched; a source whose files are not what the catalogue says fails alone.
 
     Raises its error where `must`, where it is the only source, or where nothing is left.
@@ -186,5 +230,5 @@ def _list_sources(sources: list[Source], got: Fetched, must: bool) -> Listed:
         failed=failed,
         versions=dict(got.versions),
         warnings=warnings,
-        left_aside=[],
+        left_aside=left_aside,
     )

@@ -44,7 +44,10 @@ def gallery_page(
     title: str,
     note: str = "",  # a sentence or two under the title
 ) -> str:
-    """gallery.html of any copies: what each set holds, what was kept, how the copies differ."""
+    """gallery.html of any copies: what each set holds, what was kept, how the copies differ.
+
+    A whole page; it shows at most MAX_SETS sets and says of how many.
+    """
     several = [copies for copies in copy_sets if len(copies.members) > 1]
     kinds: Counter[str] = Counter()
     for copies in several:
@@ -105,8 +108,13 @@ class Thumbnails:
         )
 
 
-def _small_jpeg(image: ScannedImage) -> str:
-    """Make a data URI of the pixels that were compared; refuse other ones in the file."""
+def _small_jpeg(
+    image: ScannedImage,  # that was scanned
+) -> str:  # a data URI
+    """Make a data URI of the pixels that were compared.
+
+    Other pixels that the file holds by now are refused, as `ImageRejected`.
+    """
     pixels = read(source_bytes(image.item.file, image.item.array)).pixels
     if pixel_sha256(pixels) != image.fingerprint.pixel_sha256:
         raise ImageRejected("changed", "other pixels than those that were compared")
@@ -114,7 +122,10 @@ def _small_jpeg(image: ScannedImage) -> str:
     return uri
 
 
-def _why_failed(error: Exception) -> str:
+def _why_failed(
+    error: Exception,  # that reading it raised
+) -> str:
+    """Say in words why an image has no thumbnail."""
     if isinstance(error, FileNotFoundError):
         return "the file is gone"
     if isinstance(error, ImageRejected) and error.reason == "changed":
@@ -143,19 +154,23 @@ class Shot:
     transform: str  # what was done to it, told from the kept one
 
 
-def shot_of(image: ScannedImage, thumbnails: Thumbnails) -> Shot:
+def shot_of(
+    image: ScannedImage,  # that was scanned
+    thumbnails: Thumbnails,  # of the whole page
+) -> Shot:
     """Show a radiograph that stands for itself."""
     return _shot(image, thumbnails)
 
 
 def _shot(
     image: ScannedImage,
-    thumbnails: Thumbnails,
-    badge: str = "",
-    kept: bool = False,
-    score: str = "",
-    transform: str = "",
+    thumbnails: Thumbnails,  # of the whole page
+    badge: str = "",  # kept, reference, or the kind of copy
+    kept: bool = False,  # it goes into the folder
+    score: str = "",  # of the copy, in words
+    transform: str = "",  # what was done to it
 ) -> Shot:
+    """Show a radiograph."""
     return Shot(
         thumb=thumbnails.get(image),
         source=image.item.source,
@@ -170,7 +185,10 @@ def _shot(
     )
 
 
-def lost_shot(source: str, path: str) -> Shot:
+def lost_shot(
+    source: str,  # its id
+    path: str,  # in the source
+) -> Shot:
     """Name an image that nothing but its place is known of."""
     thumb = Thumbnail(
         uri="", why="not among the groups", width=THUMBNAIL_SIDE, height=THUMBNAIL_SIDE
@@ -189,7 +207,13 @@ def lost_shot(source: str, path: str) -> Shot:
     )
 
 
-def _member_shot(copies: CopySet, image: ScannedImage, copy: Copy, thumbnails: Thumbnails) -> Shot:
+def _member_shot(
+    copies: CopySet,  # the set
+    image: ScannedImage,  # its member
+    copy: Copy,  # how that comes of the kept one
+    thumbnails: Thumbnails,  # of the whole page
+) -> Shot:
+    """Show a member of a copy set: kept, reference, or how it differs."""
     if image is copies.kept:
         badge = "kept" if copies.is_included else "reference"
         return _shot(image, thumbnails, badge, kept=copies.is_included)
@@ -229,27 +253,41 @@ def show_copy_sets(
     return ShownSets(cards=cards, total=len(copy_sets))
 
 
-def varied(things: Sequence[T], max_things: int, sort_of: Callable[[T], Hashable]) -> list[T]:
-    """Choose at most `max_things`, in their order; of no sort a second before the first of each."""
+def varied(
+    things: Sequence[T],  # in order of preference
+    max_things: int,  # how many at most
+    sort_of: Callable[[T], Hashable],  # equal for things that are alike
+) -> list[T]:
+    """Choose at most `max_things`, in their order; of no sort a second before the first of each.
+
+    The n-th of every sort goes before any sort's next, and of those the first in order.
+    """
     turns: Counter[Hashable] = Counter()
     ranked = []
     for i, thing in enumerate(things):
         sort = sort_of(thing)
         ranked.append((turns[sort], i))
         turns[sort] += 1
-    chosen = sorted(ranked)[:max_things]
-    return [things[i] for i in sorted(i for _, i in chosen)]
+    chosen = [i for _, i in sorted(ranked)[:max_things]]
+    return [things[i] for i in sorted(chosen)]
 
 
-def _order(copies: CopySet) -> tuple[bool, bool, int, float, str]:
+def _order(
+    copies: CopySet,  # a set
+) -> tuple[bool, bool, int, float, str]:  # to sort by
     """Put the doubtful before the sure: the lower score goes first."""
     kinds = _kinds(copies)
     least_score = min(copy.score for copy in copies.copies)
     return not _is_across(copies), "near" not in kinds, -len(kinds), least_score, copies.id
 
 
-def _sort_of(copies: CopySet) -> Hashable:
-    """Tell sets alike by kinds, sources, labels and what was done, without its numbers."""
+def _sort_of(
+    copies: CopySet,  # a set
+) -> Hashable:
+    """Tell sets alike by kinds, sources, labels and what was done, without its numbers.
+
+    A page then shows many sorts of copies before it shows one sort twice.
+    """
     words: set[str] = set()
     for copy in copies.copies:
         words.update(re.findall("[a-z]{3,}", copy.transform))
@@ -258,18 +296,30 @@ def _sort_of(copies: CopySet) -> Hashable:
 
 
 def _kinds(copies: CopySet) -> set[str]:
+    """Return the kinds of copies in a set.
+
+    The kept image is none.
+    """
     return {copy.kind for copy in copies.copies[1:]}
 
 
 def _sources(copies: CopySet) -> set[str]:
+    """Return the sources of a set.
+
+    The kept one's too.
+    """
     return {member.item.source for member in copies.members}
 
 
 def _is_across(copies: CopySet) -> bool:
+    """Whether a set holds images of several sources."""
     return len(_sources(copies)) > 1
 
 
-def _card(copies: CopySet, thumbnails: Thumbnails) -> dict[str, Any]:
+def _card(
+    copies: CopySet,  # the set
+    thumbnails: Thumbnails,  # of the whole page
+) -> dict[str, Any]:
     """Make of a copy set what the templates take."""
     members = list(zip(copies.members, copies.copies))
     shown = varied(members, MAX_MEMBERS, _sort_of_member)
@@ -284,6 +334,9 @@ def _card(copies: CopySet, thumbnails: Thumbnails) -> dict[str, Any]:
     }
 
 
-def _sort_of_member(member: tuple[ScannedImage, Copy]) -> Hashable:
+def _sort_of_member(
+    member: tuple[ScannedImage, Copy],  # an image, and how it comes of the kept one
+) -> Hashable:
+    """Tell members of a set alike by kind, source and label."""
     image, copy = member
     return copy.kind, image.item.source, image.label

@@ -86,6 +86,10 @@ def used_sources(curation: Curation) -> list[Source]:
 
 
 def _licences_table(curation: Curation) -> str:
+    """Tabulate what each source allows, and how to cite it.
+
+    With what was downloaded, where something was.
+    """
     header = ["source", "images", "may be shared on", "licence", "title", "citation", "page"]
     if curation.versions:
         header.append("fetched")
@@ -106,7 +110,9 @@ def _licences_table(curation: Curation) -> str:
     return markdown_table(header, rows)
 
 
-def _version(entry: Any) -> str:  # an entry of the lock file, or a version
+def _version(
+    entry: Any,  # of the lock file; or a version in words
+) -> str:
     """Version and hashes of a download, short: sources.lock.json has them whole."""
     if not isinstance(entry, dict):
         return str(entry)
@@ -119,6 +125,7 @@ def _version(entry: Any) -> str:  # an entry of the lock file, or a version
 
 
 def _leakage(summary: Summary) -> str:
+    """Say what is promised of copies, patients and splits, and on what numbers that rests."""
     lines = [copies_line(summary), patients_line(summary)]
     if summary.tied_across_sources:
         lines.append(
@@ -150,7 +157,10 @@ def _republished_table(curation: Curation) -> str:
     return markdown_table(header, rows) if rows else ""
 
 
-def _copies_shared(summary: Summary, source_id: str) -> int:
+def _copies_shared(
+    summary: Summary,
+    source_id: str,  # of a source that gave images
+) -> int:  # copies, of any kind
     """Count the copies left out that link this source with another one."""
     total = 0
     for (kept, source, _), n in summary.copies.items():
@@ -160,7 +170,10 @@ def _copies_shared(summary: Summary, source_id: str) -> int:
 
 
 def _unexpected_table(summary: Summary) -> str:
-    """Tabulate the copies between sources that nobody expects."""
+    """Tabulate the copies between sources that nobody expects.
+
+    Empty where there are none.
+    """
     if not summary.unexpected:
         return ""
     rows = [(one, other, n) for (one, other), n in summary.unexpected.items()]
@@ -175,6 +188,7 @@ def _unexpected_table(summary: Summary) -> str:
 
 
 def _largest_sources_table(summary: Summary) -> str:
+    """Tabulate the source of most images of each class, and its share in all and in each split."""
     rows = []
     for label, counts in summary.classes.items():
         source, images = _largest(counts["source"])
@@ -184,13 +198,23 @@ def _largest_sources_table(summary: Summary) -> str:
     return markdown_table(header, rows)
 
 
-def _largest(images: dict[str, int]) -> tuple[str, int]:
+def _largest(
+    images: dict[str, int],  # source -> images, of one class
+) -> tuple[str, int]:
     """Find the source of most images and their number; of several, the first by name."""
     return min(images.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _share_in_split(summary: Summary, label: str, split: str, largest_of_all: str) -> str:
-    """Tell the largest source's share of a split; its name too, if not the class's largest."""
+def _share_in_split(
+    summary: Summary,
+    label: str,  # the class
+    split: str,  # train | valid | test
+    largest_of_all: str,  # source of most images of the class
+) -> str:
+    """Tell the largest source's share of a split; its name too, if not the class's largest.
+
+    A split without an image of the class says so.
+    """
     images = {}
     for source in summary.sources:
         n = summary.counts.get((label, source, split), 0)
@@ -204,6 +228,7 @@ def _share_in_split(summary: Summary, label: str, split: str, largest_of_all: st
 
 
 def _people_table(summary: Summary) -> str:
+    """Tabulate patients and ages of each class."""
     header = (
         "class",
         "images",
@@ -218,7 +243,11 @@ def _people_table(summary: Summary) -> str:
     return markdown_table(header, [_people(*item) for item in summary.classes.items()])
 
 
-def _people(label: str, counts: ClassCounts) -> Sequence[object]:
+def _people(
+    label: str,  # the class
+    counts: ClassCounts,  # what is counted of it
+) -> Sequence[object]:
+    """Make a class's row of the table of patients and ages."""
     groups = counts["age_group"]
     children = groups.get("child", 0) + groups.get("child_source", 0)
     adults = groups.get("adult", 0) + groups.get("adult_source", 0)
@@ -235,7 +264,10 @@ def _people(label: str, counts: ClassCounts) -> Sequence[object]:
     )
 
 
-def _ages(ages: AgeCounts) -> str:
+def _ages(
+    ages: AgeCounts,  # in years
+) -> str:
+    """Tell median and range of the ages that are given."""
     quantiles = ages["quantiles"]
     if not quantiles:
         return "none"
@@ -244,6 +276,10 @@ def _ages(ages: AgeCounts) -> str:
 
 
 def _views_table(summary: Summary) -> str:
+    """Tabulate the views of each class.
+
+    Views without a column of their own are counted together.
+    """
     named = _views(summary)
     rows = []
     for label, counts in summary.classes.items():
@@ -272,6 +308,7 @@ def _views(summary: Summary) -> list[str]:
 
 
 def _quality(summary: Summary) -> str:
+    """Tabulate what the files of images had to note, the commonest first; empty for nothing."""
     if not summary.notes:
         return ""
     rows = sorted(summary.notes.items(), key=lambda item: (-item[1], item[0]))
@@ -279,6 +316,10 @@ def _quality(summary: Summary) -> str:
 
 
 def _beware(curation: Curation) -> str:
+    """List what tells the classes, what they lack, and copies that nobody expects.
+
+    Says so where the checks found nothing.
+    """
     found = list(curation.summary.confounds)
     for warning in curation.warnings:
         if warning.kind in (CLASS_WITHOUT_IMAGES, UNEXPECTED_OVERLAP):
@@ -287,4 +328,5 @@ def _beware(curation: Curation) -> str:
 
 
 def _bullets(lines: list[str]) -> str:
+    """Make a Markdown list of plain text."""
     return "\n".join(f"- {md(line)}" for line in lines)

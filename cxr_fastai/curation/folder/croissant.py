@@ -76,6 +76,10 @@ def croissant(
 
 
 def _description(curation: Curation) -> str:
+    """Describe the dataset in a few sentences.
+
+    What is missing stands first, what may not be shared after the numbers.
+    """
     recipe = curation.recipe
     parts = [
         incomplete_line(curation),
@@ -88,14 +92,18 @@ def _description(curation: Curation) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _licences(sources: list[Source]) -> list[str]:
+def _licences(
+    sources: list[Source],  # that gave images
+) -> list[str]:  # each licence once
     """Name the licence of each source, the strictest first.
 
-    Those that forbid redistribution, or are silent on it, stand before the rest.
+    Those that forbid redistribution, or are silent on it, stand before the rest. Licences that are
+    known by name are told by their address, others in the catalogue's words.
     """
     known = list(LICENCES)
 
     def strictness(source: Source) -> tuple[int, int, str]:
+        """Order by what is allowed, then by licence; one that is not known comes first."""
         unknown_first = len(known)
         rank = known.index(source.licence) if source.licence in LICENCES else unknown_first
         return STRICTEST_FIRST.index(source.redistribute), -rank, source.licence
@@ -110,7 +118,11 @@ def _licences(sources: list[Source]) -> list[str]:
 # ---- responsible AI
 
 
-def _responsible(curation: Curation, sources: list[Source]) -> Json:
+def _responsible(
+    curation: Curation,
+    sources: list[Source],  # that gave images
+) -> Json:  # properties of the dataset
+    """Say how the data came about, as the RAI vocabulary asks."""
     summary = curation.summary
     unknown = ", ".join(f"{column} {n}" for column, n in summary.unknown.items())
     titles = "; ".join(source.title or source.id for source in sources)
@@ -157,7 +169,12 @@ def _limitations(curation: Curation) -> list[str]:
 # ---- files
 
 
-def _distribution(curation: Curation, sha: str, size: int) -> list[Json]:
+def _distribution(
+    curation: Curation,
+    sha: str,  # SHA-256 of the manifest's bytes
+    size: int,  # the manifest's bytes
+) -> list[Json]:
+    """List the files: the manifest, and the images by folder."""
     folders = sorted({record.path.rpartition("/")[0] for record in curation.records})
     return [
         {
@@ -186,6 +203,7 @@ def _distribution(curation: Curation, sha: str, size: int) -> list[Json]:
 
 
 def _splits() -> Json:
+    """List the splits with their Croissant types."""
     return _enumeration(
         "splits",
         kind="cr:Split",
@@ -196,6 +214,7 @@ def _splits() -> Json:
 
 
 def _classes(recipe: Recipe) -> Json:
+    """List the classes of the recipe with their findings."""
     data = []
     for slug, findings in recipe.classes.items():
         name = recipe.display.get(slug, slug)
@@ -210,7 +229,11 @@ def _classes(recipe: Recipe) -> Json:
 
 
 def _enumeration(
-    record_set: str, kind: str, says: str, fields: dict[str, str], data: list[dict[str, str]]
+    record_set: str,  # its id
+    kind: str,  # its data type
+    says: str,  # its meaning
+    fields: dict[str, str],  # field -> data type
+    data: list[dict[str, str]],  # its records: field -> value
 ) -> Json:
     """Make a record set whose records stand in the description; the first field is its key."""
     described = []
@@ -240,6 +263,10 @@ def _enumeration(
 
 
 def _rows(recipe: Recipe) -> Json:
+    """Describe the rows of the manifest.
+
+    Split and class point to their lists; a label of several classes cannot.
+    """
     fields = []
     for column in COLUMNS:
         field = _column("rows", column)
@@ -278,8 +305,14 @@ def _images() -> Json:
     }
 
 
-def _column(record_set: str, name: str) -> Json:
-    """Make a field that is read from a column of the manifest."""
+def _column(
+    record_set: str,  # id of the set that it belongs to
+    name: str,  # of the column
+) -> Json:
+    """Make a field that is read from a column of the manifest.
+
+    Cells that hold several values are split.
+    """
     column = MANIFEST_COLUMNS[name]
     kind = column.kind if isinstance(column.kind, str) else list(column.kind)
     source: Json = {"fileObject": {"@id": MANIFEST}, "extract": {"column": name}}
@@ -292,7 +325,14 @@ def _column(record_set: str, name: str) -> Json:
     return field
 
 
-def _field(record_set: str, name: str, says: str, kind: str | list[str], source: Json) -> Json:
+def _field(
+    record_set: str,  # id of the set that it belongs to
+    name: str,  # of the field
+    says: str,  # its meaning
+    kind: str | list[str],  # its data type, or several
+    source: Json,  # where its values are read
+) -> Json:
+    """Make a field of a record set."""
     return {
         "@type": "cr:Field",
         "@id": f"{record_set}/{name}",

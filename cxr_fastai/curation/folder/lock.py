@@ -55,7 +55,11 @@ def one_run(
             folder.rmdir()  # only where nothing was written
 
 
-def _acquire(lock: Any, folder: Path, seconds: float = 0) -> bool:
+def _acquire(
+    lock: Any,  # a SoftFileLock on the marker
+    folder: Path,  # is made, should it be absent
+    seconds: float = 0,  # to wait for another run
+) -> bool:
     """Whether the marker is ours now; False where another run holds it for `seconds` longer."""
     from filelock import Timeout
 

@@ -69,8 +69,15 @@ def record(
     )
 
 
-def _refusal(copies: CopySet, split: str, recipe: Recipe) -> tuple[str, str, str] | None:
-    """(stage, reason, message) where a kept image does not reach the folder."""
+def _refusal(
+    copies: CopySet,  # whose kept image it is
+    split: str,  # train | valid | test
+    recipe: Recipe,  # whose filters it must pass
+) -> tuple[str, str, str] | None:  # None: it reaches the folder
+    """Tell (stage, reason, message) where a kept image does not reach the folder.
+
+    That is so without a class, for a source that is only trained on, and by a filter of the recipe.
+    """
     kept = copies.kept
     item = kept.item
     if not kept.label:
@@ -83,7 +90,11 @@ def _refusal(copies: CopySet, split: str, recipe: Recipe) -> tuple[str, str, str
     return ("recipe", "filtered", filtered) if filtered else None
 
 
-def _why_filtered(item: Item, fingerprint: Fingerprint, recipe: Recipe) -> str:
+def _why_filtered(
+    item: Item,  # what its source says of it
+    fingerprint: Fingerprint,  # with its size
+    recipe: Recipe,  # whose filters it must pass
+) -> str:
     """Say why an image does not pass the recipe's filters; empty where it does.
 
     What is not known does not pass.
@@ -97,8 +108,16 @@ def _why_filtered(item: Item, fingerprint: Fingerprint, recipe: Recipe) -> str:
     return ""
 
 
-def _passes(name: str, allowed: list[Any], item: Item, side: int) -> bool:
-    """Whether an image passes a filter, a key of recipes.FILTERS; `side` is its shorter one, px."""
+def _passes(
+    name: str,  # a key of recipes.FILTERS
+    allowed: list[Any],  # its value in the recipe
+    item: Item,  # what its source says of the image
+    side: int,  # the shorter one, px
+) -> bool:
+    """Whether an image passes a filter.
+
+    A view, sex or age that is not known passes none.
+    """
     if name == "side":
         return bool(side >= allowed[0])
     if name == "age":
@@ -106,8 +125,15 @@ def _passes(name: str, allowed: list[Any], item: Item, side: int) -> bool:
     return getattr(item, name) in allowed
 
 
-def _path(copies: CopySet, split: str, request: Request) -> str:
-    """Where the image stands in the folder, named by its pixels."""
+def _path(
+    copies: CopySet,  # whose kept image it is
+    split: str,  # train | valid | test
+    request: Request,  # which layout
+) -> str:  # relative to the folder, with /
+    """Tell where the image stands in the folder, named by its pixels.
+
+    In a folder of its class, or of all images where they may have several classes.
+    """
     several = request.recipe.task is Task.MULTI_LABEL
     folder = IMAGES if several else copies.kept.label
     name = f"{copies.kept.fingerprint.pixel_sha256[:32]}.png"
@@ -116,12 +142,17 @@ def _path(copies: CopySet, split: str, request: Request) -> str:
     return f"{folder}/{name}"
 
 
-def quick_subset(records: list[Record], seed: int) -> tuple[list[Record], list[Reject]]:
+def quick_subset(
+    records: list[Record],  # rows of the manifest, each with its split
+    seed: int,  # of the order of groups
+) -> tuple[list[Record], list[Reject]]:  # each record is in one of them
     """Draw at most QUICK_PER_CLASS images a class, each split its share: (kept, left out).
 
     They are drawn by the random order of their groups; of a class that comes with others there are
     more, where these still have room. Every image stays in the split it has, so no patient comes to
     stand on two sides.
+
+    The same records and seed give the same subset, in whatever order they come.
     """
     room = {}  # (class, split) -> images that may still come
     for row in records:
@@ -142,6 +173,7 @@ def quick_subset(records: list[Record], seed: int) -> tuple[list[Record], list[R
 
 
 def _not_drawn(row: Record) -> Reject:
+    """Say of a row that the balanced subset left it out."""
     return Reject(
         path=row.original_path,
         sha256=row.sha256,

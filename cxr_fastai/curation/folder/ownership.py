@@ -47,9 +47,13 @@ def check_out(out: Path, request: Request) -> None:
 
 
 def _shaping_values(
-    before: dict[str, Any], request: dict[str, Any]
+    before: dict[str, Any],  # the curation.json that stands
+    request: dict[str, Any],  # that of this run
 ) -> Iterator[tuple[str, Any, Any]]:
-    """(key, value then, value now) of all that shapes a folder."""
+    """Yield (key, value then, value now) of all that shapes a folder.
+
+    Of a recipe only the keys in SHAPING; a key that is missing then is None.
+    """
     for key, now in request.items():
         if key == "recipe":
             yield from _recipe_values(before.get("recipe"), now)
@@ -57,7 +61,14 @@ def _shaping_values(
             yield key, before.get(key), now
 
 
-def _recipe_values(before: object, now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def _recipe_values(
+    before: object,  # the recipe then; keys may be missing
+    now: dict[str, Any],  # the recipe now
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (key, value then, value now) of what shapes a folder in a recipe.
+
+    A key that is missing then has the value of an empty recipe.
+    """
     was = asdict(Recipe("", "", {}))
     if isinstance(before, dict):
         was.update(before)

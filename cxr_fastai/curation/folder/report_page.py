@@ -92,7 +92,10 @@ def report_page(curation: Curation) -> str:
 
 
 def _between_sources(summary: Summary) -> list[tuple[str | int, ...]]:
-    """(kept source, copied in, bytes, pixels, near, all), the commonest pair first."""
+    """Tabulate from which source to which copies went, the commonest pair first.
+
+    Kept source, source of the copy, numbers of each kind, all.
+    """
     rows: list[tuple[str | int, ...]] = []
     for kept, source in sorted({(kept, source) for kept, source, _ in summary.copies}):
         numbers = [summary.copies.get((kept, source, kind), 0) for kind in COPY_KINDS]
@@ -101,11 +104,18 @@ def _between_sources(summary: Summary) -> list[tuple[str | int, ...]]:
 
 
 def _commonest_first(row: tuple[str | int, ...]) -> tuple[int, tuple[str | int, ...]]:
+    """Order rows by their last cell, the greatest first."""
     return -int(row[-1]), row
 
 
-def _unexpected(curation: Curation, thumbnails: Thumbnails) -> dict[str, Any]:
-    """Show copies between sources that the catalogue does not link: their numbers, and some."""
+def _unexpected(
+    curation: Curation,
+    thumbnails: Thumbnails,  # of the whole page
+) -> dict[str, Any]:  # as the template takes it
+    """Show copies between sources that the catalogue does not link.
+
+    How many between which, and some of them side by side.
+    """
     rows = sorted(curation.unexpected, key=_by_sources)
     chosen = varied(rows, MAX_PAIRS, _two_sources)
     images = _images_at(curation, chosen)
@@ -129,14 +139,19 @@ def _places(row: Row) -> tuple[Place, Place]:
 
 
 def _by_sources(row: Row) -> tuple[str, ...]:
+    """Order rows by their sources, then by their paths."""
     return row["source"], row["other_source"], row["path"], row["other_path"]
 
 
 def _two_sources(row: Row) -> tuple[str, ...]:
+    """Name the two sources of a row, in either order alike."""
     return tuple(sorted((row["source"], row["other_source"])))
 
 
-def _images_at(curation: Curation, rows: Sequence[Row]) -> dict[Place, ScannedImage]:
+def _images_at(
+    curation: Curation,
+    rows: Sequence[Row],  # of unexpected copies
+) -> dict[Place, ScannedImage]:
     """Find the images of some rows, by their place; those of no copy set are missing."""
     wanted: set[Place] = set()
     for row in rows:
@@ -150,7 +165,12 @@ def _images_at(curation: Curation, rows: Sequence[Row]) -> dict[Place, ScannedIm
     return images
 
 
-def _shot_at(place: Place, images: dict[Place, ScannedImage], thumbnails: Thumbnails) -> Shot:
+def _shot_at(
+    place: Place,  # source and path
+    images: dict[Place, ScannedImage],  # those that are known
+    thumbnails: Thumbnails,  # of the whole page
+) -> Shot:
+    """Show an image by its place; one that is in no copy set is only named."""
     if place in images:
         return shot_of(images[place], thumbnails)
     return lost_shot(*place)
@@ -167,7 +187,9 @@ class _Known:
     split: str = ""  # of the kept copy
 
 
-def _related(curation: Curation) -> list[dict[str, Any]]:
+def _related(
+    curation: Curation,
+) -> list[dict[str, Any]]:  # as the template takes them
     """List the rows of highest score; a side is (path, source, label)."""
     rows = sorted(curation.related, key=lambda row: (-float(row["score"]), _places(row)))[:MAX_ROWS]
     known = _known_at(curation, rows)
@@ -186,7 +208,10 @@ def _related(curation: Curation) -> list[dict[str, Any]]:
     return shown
 
 
-def _known_at(curation: Curation, rows: Sequence[Row]) -> dict[Place, _Known]:
+def _known_at(
+    curation: Curation,
+    rows: Sequence[Row],  # of related.csv
+) -> dict[Place, _Known]:
     """Label and split of the images of some rows, by their place."""
     splits = {record.pixel_sha256: record.split for record in curation.records}
     known = {}
@@ -205,7 +230,9 @@ def _known_at(curation: Curation, rows: Sequence[Row]) -> dict[Place, _Known]:
 # ---- rejects
 
 
-def _rejects(rejects: Sequence[Reject]) -> list[tuple[str, str, int, list[tuple[str, str]]]]:
+def _rejects(
+    rejects: Sequence[Reject],  # sorted
+) -> list[tuple[str, str, int, list[tuple[str, str]]]]:
     """(stage, reason, number, examples), by stage, the commonest first.
 
     Examples are of as many sources as can be.
@@ -222,6 +249,10 @@ def _rejects(rejects: Sequence[Reject]) -> list[tuple[str, str, int, list[tuple[
 
 
 def _reject_words(reject: Reject) -> str:
+    """Say what happened to a file, its name first.
+
+    Many messages begin with the name themselves.
+    """
     if reject.message.startswith(reject.path):
         return reject.message
     return ": ".join(text for text in (reject.path, reject.message) if text)
@@ -230,7 +261,9 @@ def _reject_words(reject: Reject) -> str:
 # ---- how the classes look
 
 
-def _looks(curation: Curation) -> dict[str, Any]:
+def _looks(
+    curation: Curation,
+) -> dict[str, Any]:  # as the template takes it
     """Size and brightness of each class, in words and as what a box plot needs.
 
     Brightness only where it was measured.
@@ -255,12 +288,20 @@ def _looks(curation: Curation) -> dict[str, Any]:
 
 
 def _longer_side(record: Record) -> int:
+    """Return the longer side of an image.
+
+    In px, upright.
+    """
     return max(int(record.width), int(record.height))
 
 
 def _look(
-    label: str, records: list[Record], top: int, brightness: dict[str, float]
-) -> dict[str, Any]:
+    label: str,  # the class
+    records: list[Record],  # its images
+    top: int,  # px, where the scale of sizes ends
+    brightness: dict[str, float],  # path -> mean gray, 0-255
+) -> dict[str, Any]:  # as the template takes it
+    """Describe size and brightness of a class."""
     sizes = sorted(((int(r.width), int(r.height)) for r in records), key=_area)
     least, middle, most = (f"{w} x {h}" for w, h in (sizes[0], sizes[_middle(sizes)], sizes[-1]))
     gray = [brightness[r.path] for r in records if r.path in brightness]
@@ -275,17 +316,27 @@ def _look(
     }
 
 
-def _area(size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+def _area(
+    size: tuple[int, int],  # width and height, px
+) -> tuple[int, tuple[int, int]]:
+    """Order sizes by their number of pixels.
+
+    Sizes of equally many go by their width.
+    """
     width, height = size
     return width * height, size
 
 
-def _middle(values: Sequence[object]) -> int:
+def _middle(
+    values: Sequence[object],  # sorted
+) -> int:
     """Index of the middle one; of two, the first."""
     return (len(values) - 1) // 2
 
 
-def _five(values: Sequence[float]) -> list[float] | None:
+def _five(
+    values: Sequence[float],  # in any order
+) -> list[float] | None:
     """Least, quartiles and greatest; None of nothing."""
     if not values:
         return None

@@ -107,7 +107,11 @@ class Summary:
         return sum(self.rejects.values())
 
     def duplicates(self) -> dict[str, int]:
-        """Count copies left out, by kind, and those from another source than the kept one."""
+        """Count copies left out, by kind, and those from another source than the kept one.
+
+        Keys are COPY_KINDS and across_sources; a copy that was left out is in one of the kinds, and
+        may be across sources too.
+        """
         numbers = dict.fromkeys((*COPY_KINDS, "across_sources"), 0)
         for (kept, source, kind), n in self.copies.items():
             numbers[kind] += n
@@ -125,7 +129,10 @@ class Summary:
         return [*rows, ("all", "", *images, self.images)]
 
     def counts_table(self) -> str:
-        """Class x source x split, aligned for a terminal."""
+        """Return class x source x split as text.
+
+        Columns are aligned for a terminal; numbers have no thousands separators.
+        """
         rows = []
         for row in [COUNTS_HEADER, *self.counts_rows()]:
             rows.append([str(cell) for cell in row])  # no thousands separators
@@ -174,12 +181,18 @@ class Curation:
 
     @property
     def conflicts(self) -> list[CopySet]:
-        """The copy sets whose labels contradict each other."""
+        """The copy sets whose labels contradict each other.
+
+        What became of them is decided by `on_conflict`.
+        """
         return [copies for copies in self.copy_sets if copies.conflict]
 
     @property
     def incomplete(self) -> tuple[str, ...]:
-        """Ids of the sources that are absent."""
+        """Ids of the sources that are absent.
+
+        With any, the folder is incomplete.
+        """
         return tuple(self.failed)
 
     @property
@@ -190,7 +203,10 @@ class Curation:
 
     @property
     def notes(self) -> dict[str, int]:
-        """A note of images.NOTES -> images of the folder that carry it."""
+        """A note of images.NOTES -> images that carry it.
+
+        Only images of the folder count.
+        """
         return self.summary.notes
 
     @property
@@ -205,11 +221,17 @@ class Curation:
 
     @property
     def foreign(self) -> list[str]:
-        """Files in the class folders that are not ours."""
+        """Files in the class folders that are not ours.
+
+        They stay as they are.
+        """
         return list(self.changes.foreign)
 
     def duplicates(self) -> dict[str, int]:
-        """Count copies left out, by kind, and those from another source than the kept one."""
+        """Count copies left out, by kind, and those from another source than the kept one.
+
+        As `Summary.duplicates`.
+        """
         return self.summary.duplicates()
 
     def to_dict(self) -> dict[str, Any]:
@@ -240,6 +262,7 @@ class Curation:
         }
 
     def __str__(self) -> str:
+        """Tell it in a terminal: counts, copies, conflicts, exposures, and what was left out."""
         summary, copies = self.summary, self.duplicates()
         left_out = sum(copies[kind] for kind in COPY_KINDS)
         lines = [
@@ -262,4 +285,5 @@ class Curation:
         return f"<Curation of {len(self.records)} radiographs for recipe {self.recipe.name}>"
 
     def _repr_html_(self) -> str:
+        """Show it in a notebook as in a terminal."""
         return f"<pre>{html.escape(str(self))}</pre>"

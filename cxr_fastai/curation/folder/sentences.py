@@ -37,7 +37,11 @@ def incomplete_line(curation: Curation) -> str:
 
 
 def share_lines(curation: Curation) -> list[str]:
-    """Say how many images may be shared on, and which sources must not be published."""
+    """Say how many images may be shared on, and which sources must not be published.
+
+    The catalogue says so of each source; one that it is silent on is not to be published. Only
+    sources that gave images are named.
+    """
     summary = curation.summary
     free, shut = [], []
     for source in curation.sources:
@@ -109,7 +113,12 @@ def related_line(summary: Summary) -> str:
 
 
 def official_line(summary: Summary) -> str:
-    """Say which official test images the test split holds, and what the others in it are."""
+    """Say which official test images the test split holds, and what the others in it are.
+
+    An image counts where its source, or that of a copy, marks it as a test image. A source that
+    names a test set by the catalogue, of which no image here is marked, is told of as such: a list
+    file may be missing, or the images.
+    """
     tested = summary.splits.get("test", 0)
     if not summary.official_tests and not summary.official_absent:
         if not tested:
@@ -126,7 +135,10 @@ def official_line(summary: Summary) -> str:
     return " ".join(sentences)
 
 
-def _other_test_images(tested: int, others: int) -> str:
+def _other_test_images(
+    tested: int,  # images in test
+    others: int,  # of these, not of an official test set
+) -> str:
     """Say how many images of test are of no official test set."""
     if not tested:
         return "No image stands in test."
@@ -136,7 +148,10 @@ def _other_test_images(tested: int, others: int) -> str:
     return f"{others} of {_images(tested)} in test {are} not of an official test set."
 
 
-def _images(n: int) -> str:
+def _images(
+    n: int,  # how many
+) -> str:
+    """Count images in words."""
     return f"{n} image" if n == 1 else f"{n} images"
 
 
@@ -146,6 +161,8 @@ def beware_lines(curation: Curation) -> list[str]:
     return [warning_line(warning) for warning in (*curation.summary.confounds, *told)]
 
 
-def warning_line(warning: FolderWarning) -> str:
+def warning_line(
+    warning: FolderWarning,  # of any kind
+) -> str:
     """Say what was found, and what can be done about it."""
     return f"{warning.says} {warning.do}".strip()

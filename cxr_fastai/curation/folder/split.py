@@ -68,10 +68,13 @@ def assign_splits(
     return assigned
 
 
-def connect(radiographs: list[Radiograph]) -> dict[str, list[Radiograph]]:
+def connect(
+    radiographs: list[Radiograph],  # in any order
+) -> dict[str, list[Radiograph]]:  # members sorted by id
     """Group radiographs that share a link, also through others: group id -> members.
 
-    The id is the start of the least radiograph id in the group.
+    The id is the start of the least radiograph id in the group, so that it does not depend on the
+    order of radiographs.
     """
     sets: DisjointSets[tuple[str, str]] = DisjointSets()
     for radiograph in radiographs:
@@ -83,8 +86,14 @@ def connect(radiographs: list[Radiograph]) -> dict[str, list[Radiograph]]:
     return {members[0].id[:16]: members for members in members_of_root.values()}
 
 
-def _official_splits(groups: dict[str, list[Radiograph]]) -> dict[str, str]:
-    """Group -> the split that its sources fix; of several, test goes before valid before train."""
+def _official_splits(
+    groups: dict[str, list[Radiograph]],  # name -> members
+) -> dict[str, str]:  # groups that no source fixes are missing
+    """Tell the split that the sources of a group fix.
+
+    Of several, test goes before valid before train: no image of an official test set is ever
+    trained on, and none that is for training only is tested on (its row is then left out).
+    """
     splits: dict[str, str] = {}
     for name, members in groups.items():
         fixed: set[str] = set()
@@ -96,9 +105,9 @@ def _official_splits(groups: dict[str, list[Radiograph]]) -> dict[str, str]:
 
 
 def _by_stratum(
-    groups: dict[str, list[Radiograph]],
+    groups: dict[str, list[Radiograph]],  # name -> members
     fixed: dict[str, str],  # groups whose split stands
-    radiographs: list[Radiograph],
+    radiographs: list[Radiograph],  # all of them
 ) -> dict[str, list[str]]:
     """Stratum -> names of its free groups; a group counts for the rarest stratum of its members."""
     size = Counter(r.stratum for r in radiographs)
@@ -111,8 +120,12 @@ def _by_stratum(
 
 
 def _free_group(
-    name: str, members: list[Radiograph], tested_sources: set[str], seed: int
+    name: str,
+    members: list[Radiograph],  # of the group
+    tested_sources: set[str],  # that have a test set of their own
+    seed: int,  # of the draw
 ) -> _FreeGroup:
+    """Describe a group that is to be dealt."""
     sources = {r.source for r in members}
     return _FreeGroup(
         name=name,
@@ -122,7 +135,10 @@ def _free_group(
     )
 
 
-def _drawn(members: list[Radiograph], seed: int) -> float:
+def _drawn(
+    members: list[Radiograph],  # of one group
+    seed: int,  # another one draws another number
+) -> float:
     """Draw a number of 0 to 1 by the group's own name.
 
     That is the least of its patients and declared identities, which copies from other sources
@@ -136,7 +152,9 @@ def _drawn(members: list[Radiograph], seed: int) -> float:
     return int(sha256_text(f"{seed}|{min(names)}")[:13], 16) / 16**13
 
 
-def _deal(groups: list[_FreeGroup]) -> dict[str, str]:
+def _deal(
+    groups: list[_FreeGroup],  # of one stratum, in the order of what they drew
+) -> dict[str, str]:
     """Group -> split, of groups in the order of what they drew.
 
     The first tenth is tested on, the second validates. A group larger than a tenth of the images is
@@ -157,7 +175,10 @@ def _deal(groups: list[_FreeGroup]) -> dict[str, str]:
     return splits
 
 
-def _split_of_draw(group: _FreeGroup) -> str:
+def _split_of_draw(
+    group: _FreeGroup,  # not too large to be held out
+) -> str:
+    """Give a group the split of what it drew: the first tenth is tested on, the next validates."""
     if group.drawn < FRACTIONS["test"]:
         return "train" if group.locked else "test"
     if group.drawn < FRACTIONS["test"] + FRACTIONS["valid"]:
@@ -165,8 +186,17 @@ def _split_of_draw(group: _FreeGroup) -> str:
     return "train"
 
 
-def _fill(split: str, groups: list[_FreeGroup], splits: dict[str, str], max_images: int) -> None:
-    """Move a group of the split that has most into `split`, which is empty; `splits` is changed."""
+def _fill(
+    split: str,  # without a group
+    groups: list[_FreeGroup],  # in the order of what they drew
+    splits: dict[str, str],  # group -> split
+    max_images: int,  # of a group that is held out
+) -> None:
+    """Move a group of the split that has most into `split`, which is empty; `splits` is changed.
+
+    None is moved that is the last of its split, that is too large to be held out, or that must not
+    be tested on. Of those that may, train takes what was drawn last, the others what was first.
+    """
     counts = Counter(splits.values())
     spare = []
     for group in groups:

@@ -58,7 +58,9 @@ def summarise(
     )
 
 
-def count_overlap(unexpected: list[Row]) -> dict[tuple[str, str], int]:
+def count_overlap(
+    unexpected: list[Row],  # rows of unexpected copies
+) -> dict[tuple[str, str], int]:
     """Two sources, sorted -> radiographs in both, by name of the sources."""
     pairs: Counter[tuple[str, str]] = Counter()
     for row in unexpected:
@@ -70,7 +72,10 @@ def count_overlap(unexpected: list[Row]) -> dict[tuple[str, str], int]:
 # ---- what is in the folder
 
 
-def _count_cells(records: list[Record]) -> dict[tuple[str, str, str], int]:
+def _count_cells(
+    records: list[Record],  # of the folder
+) -> dict[tuple[str, str, str], int]:
+    """Count (class, source, split); an image of several classes counts in each."""
     cells: Counter[tuple[str, str, str]] = Counter()
     for record in records:
         for label in present(record.label):
@@ -78,31 +83,59 @@ def _count_cells(records: list[Record]) -> dict[tuple[str, str, str], int]:
     return dict(cells)
 
 
-def _count_classes(cohort: Cohort, brightness: Mapping[str, float]) -> dict[str, ClassCounts]:
+def _count_classes(
+    cohort: Cohort,  # all images of the folder
+    brightness: Mapping[str, float],  # path -> mean gray, 0-255
+) -> dict[str, ClassCounts]:
+    """Count everything of each class that has images, by name."""
     labels = sorted(label for label, has in cohort.has.items() if has.any())
     return {label: class_counts(cohort, label, brightness) for label in labels}
 
 
-def _count_shareable(sources: list[Source], per_source: Mapping[str, int]) -> int:
+def _count_shareable(
+    sources: list[Source],  # that were there
+    per_source: Mapping[str, int],  # source id -> images
+) -> int:
+    """Count the images of sources that allow redistribution.
+
+    The catalogue says so of a whole source.
+    """
     return sum(per_source[s.id] for s in sources if s.redistribute == "yes")
 
 
-def _count_unknown(records: list[Record]) -> dict[str, int]:
+def _count_unknown(
+    records: list[Record],  # of the folder
+) -> dict[str, int]:  # column -> images
+    """Count the images without a value.
+
+    For each column that may be empty.
+    """
     unknown = {}
     for column in MAY_BE_UNKNOWN:
         unknown[column] = sum(not getattr(record, column) for record in records)
     return unknown
 
 
-def _count_notes(quality: list[Row]) -> dict[str, int]:
+def _count_notes(
+    quality: list[Row],  # rows of quality.csv
+) -> dict[str, int]:
+    """Count the images that carry each note.
+
+    An image may carry several.
+    """
     notes: Counter[str] = Counter()
     for row in quality:
         notes.update(row["notes"].split("|"))
     return dict(sorted(notes.items()))
 
 
-def _count_tied(records: list[Record]) -> int:
-    """Images in one group with images of another source."""
+def _count_tied(
+    records: list[Record],  # of the folder, with their groups
+) -> int:
+    """Count the images in one group with images of another source.
+
+    A patient, a declared radiograph or their look ties them.
+    """
     sources = defaultdict(set)
     for record in records:
         sources[record.group].add(record.source)
@@ -113,10 +146,13 @@ def _count_tied(records: list[Record]) -> int:
 
 
 def _pixels(copies: CopySet) -> str:
+    """Return the pixel_sha256 of the kept image of a set."""
     return copies.kept.fingerprint.pixel_sha256
 
 
-def _count_copies(copy_sets: list[CopySet]) -> dict[tuple[str, str, str], int]:
+def _count_copies(
+    copy_sets: list[CopySet],  # of two copies or more
+) -> dict[tuple[str, str, str], int]:
     """(kept source, source of the copy, kind) -> copies, of sets of which one is kept."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for copies in copy_sets:
@@ -129,10 +165,13 @@ def _count_copies(copy_sets: list[CopySet]) -> dict[tuple[str, str, str], int]:
 # ---- official test sets
 
 
-def _official_marks(curation: Curation) -> dict[str, set[str]]:
-    """pixel_sha256 of an image of the folder -> the sources in whose official test set it stands.
+def _official_marks(
+    curation: Curation,  # its copies and records
+) -> dict[str, set[str]]:  # images in no official test set are missing
+    """Tell in whose official test sets the images of the folder stand.
 
-    That is its own source, or that of a copy: either fixed its split.
+    pixel_sha256 -> ids of sources. A source marks its own image, or a copy of an image that was
+    kept from another source: either fixed the split.
     """
     marks: dict[str, set[str]] = {}
     for copies in curation.copy_sets:
@@ -149,7 +188,10 @@ def _official_marks(curation: Curation) -> dict[str, set[str]]:
     return in_folder
 
 
-def _count_official(marked: dict[str, set[str]], sources: list[Source]) -> dict[str, int]:
+def _count_official(
+    marked: dict[str, set[str]],  # pixel_sha256 -> sources
+    sources: list[Source],  # of the catalogue that were there
+) -> dict[str, int]:
     """Source -> images of its official test set, in the order of the sources."""
     counts: Counter[str] = Counter()
     for ids in marked.values():
@@ -158,8 +200,10 @@ def _count_official(marked: dict[str, set[str]], sources: list[Source]) -> dict[
 
 
 def _official_absent(
-    marked: dict[str, set[str]], sources: list[Source], per_source: Mapping[str, int]
-) -> tuple[str, ...]:
+    marked: dict[str, set[str]],  # pixel_sha256 -> sources
+    sources: list[Source],  # of the catalogue that were there
+    per_source: Mapping[str, int],  # source id -> images
+) -> tuple[str, ...]:  # in the order of the sources
     """Find sources that gave images, with an official test set of which no image is marked."""
     found = set().union(*marked.values())
     absent = []
@@ -170,8 +214,13 @@ def _official_absent(
     return tuple(absent)
 
 
-def _names_test(rule: Rule) -> bool:
-    """Whether a catalogue row says where the source's official test images are told."""
+def _names_test(
+    rule: Rule,  # one of a source's rows
+) -> bool:
+    """Whether a catalogue row says where the source's official test images are told.
+
+    By a pattern of paths, by the keys of an array, or by a list.
+    """
     if rule.split.startswith("path:"):
         return "test" in re.compile(rule.split.removeprefix("path:")).groupindex
     return rule.split == "array" or bool(LIST_SPLIT.fullmatch(rule.split))

@@ -82,8 +82,13 @@ class _Image:
     height: int
 
 
-def is_ours(name: str) -> bool:
-    """Whether a file may be what a run left that was killed before curation.json stood."""
+def is_ours(
+    name: str,  # of a file in the folder
+) -> bool:
+    """Whether a file may be what a run left that was killed before curation.json stood.
+
+    That is its lock, its plan, or the half of a file.
+    """
     if name.startswith(MARKER) or name in (LOCK_FILE, PLAN):
         return True
     half = HALF_FILE.fullmatch(name)
@@ -134,8 +139,13 @@ def write_folder(
 # ---- which images
 
 
-def _images(curation: Curation) -> dict[str, _Image]:
-    """Path -> every image of the folder, also those laid aside."""
+def _images(
+    curation: Curation,  # its records, and its conflicts where they are laid aside
+) -> dict[str, _Image]:  # path -> image
+    """Collect every image of the folder, also those laid aside.
+
+    The latter only where conflicts are kept.
+    """
     images = {}
     for row in curation.records:
         images[row.path] = _Image(row.pixel_sha256, int(row.width), int(row.height))
@@ -147,11 +157,21 @@ def _images(curation: Curation) -> dict[str, _Image]:
 
 
 def _image_of(fingerprint: Fingerprint) -> _Image:
+    """Describe an image by its fingerprint.
+
+    Size and pixels are of the decoded image.
+    """
     return _Image(fingerprint.pixel_sha256, fingerprint.width, fingerprint.height)
 
 
-def _images_of_earlier_runs(out: Path) -> set[str]:
-    """Paths in the manifest of an earlier run, and in the plan that it did not finish."""
+def _images_of_earlier_runs(
+    out: Path,  # the folder; may be new
+) -> set[str]:  # relative to the folder
+    """Collect the images of an earlier run's manifest, and of a plan that was not finished.
+
+    A folder that holds neither, or damaged ones, gives none; a name that no run would have given is
+    left alone.
+    """
     paths: list[str] = []
     if (out / PLAN).is_file():
         paths += (out / PLAN).read_text(encoding="utf-8").splitlines()
@@ -164,8 +184,14 @@ def _images_of_earlier_runs(out: Path) -> set[str]:
     return {path for path in paths if IMAGE.fullmatch(path)}
 
 
-def _foreign_files(out: Path, paths: Iterable[str]) -> list[str]:
-    """Files in the class folders that are none of `paths`."""
+def _foreign_files(
+    out: Path,  # the folder
+    paths: Iterable[str],  # of all its images
+) -> list[str]:  # sorted
+    """Find files in the class folders that are none of `paths`.
+
+    They are told of and stay.
+    """
     ours = set(paths)
     found = set()
     for top in sorted({path.split("/")[0] for path in ours}):
@@ -179,10 +205,18 @@ def _foreign_files(out: Path, paths: Iterable[str]) -> list[str]:
 
 
 def _holds(file: Path, text: str) -> bool:
+    """Whether a file holds exactly this text."""
     return file.is_file() and file.read_bytes() == text.encode()
 
 
-def _check_room(out: Path, images: list[_Image]) -> None:
+def _check_room(
+    out: Path,
+    images: list[_Image],  # that are to be written
+) -> None:
+    """Raise `StorageError` where these images have no room.
+
+    The tables are small beside them.
+    """
     pixels = sum(image.width * image.height for image in images)
     needed = int(PNG_SHARE * pixels) * ROOM_MARGIN
     free = shutil.disk_usage(out).free
@@ -193,7 +227,10 @@ def _check_room(out: Path, images: list[_Image]) -> None:
         )
 
 
-def _clear_half_files(out: Path, folders: list[Path]) -> None:
+def _clear_half_files(
+    out: Path,  # the folder
+    folders: list[Path],  # of images below it
+) -> None:
     """Take away what a killed run left half-written: our own temporary names, nothing else."""
     ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, *TABLES}
     for folder in (out, *folders):
@@ -207,7 +244,10 @@ def _clear_half_files(out: Path, folders: list[Path]) -> None:
                 part.unlink(missing_ok=True)
 
 
-def _remove(out: Path, paths: list[str]) -> int:
+def _remove(
+    out: Path,  # the folder
+    paths: list[str],  # relative to it
+) -> int:
     """Delete images of an earlier run; how many stood there."""
     removed = 0
     for path in paths:
@@ -217,8 +257,14 @@ def _remove(out: Path, paths: list[str]) -> int:
     return removed
 
 
-def _drop_empty(out: Path, folder: Path) -> None:
-    """Delete a class folder that holds nothing any more."""
+def _drop_empty(
+    out: Path,  # stays
+    folder: Path,  # of images below it
+) -> None:
+    """Delete a class folder that holds nothing any more.
+
+    Then its parents below `out`, as far as they are empty too.
+    """
     while folder != out and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
@@ -227,13 +273,25 @@ def _drop_empty(out: Path, folder: Path) -> None:
 # ---- images
 
 
-def _job(curation: Curation, path: str, image: _Image) -> WriteJob:
+def _job(
+    curation: Curation,
+    path: str,  # of the image in the folder
+    image: _Image,  # what it must be
+) -> WriteJob:
+    """Say what is to be read again, and where its image goes."""
     item = curation.origins[image.pixel_sha256]
     return item.file, item.array, image.pixel_sha256, str(curation.out / path)
 
 
-def _write_images(jobs: list[WriteJob], engine: Engine, progress: Progress) -> int:
-    """Write images; how many."""
+def _write_images(
+    jobs: list[WriteJob],  # of images that are missing
+    engine: Engine,  # whose workers write
+    progress: Progress,  # shows a bar
+) -> int:
+    """Write images; how many.
+
+    Raises `IntegrityError` for one that cannot be read again.
+    """
     if not jobs:
         return 0
     results = spread(engine, write_many, jobs)
@@ -247,7 +305,9 @@ def _write_images(jobs: list[WriteJob], engine: Engine, progress: Progress) -> i
     return written
 
 
-def write_many(jobs: list[WriteJob]) -> list[WriteJob]:
+def write_many(
+    jobs: list[WriteJob],  # a chunk of them
+) -> list[WriteJob]:  # as they were given
     """In a worker: decode each image again and write it; its pixels must be those hashed."""
     for file, array, sha, path in jobs:
         pixels = decode(source_bytes(file, array))
@@ -263,7 +323,10 @@ def write_many(jobs: list[WriteJob]) -> list[WriteJob]:
 # ---- tables
 
 
-def _write_tables(curation: Curation, manifest: str) -> int:
+def _write_tables(
+    curation: Curation,
+    manifest: str,  # the text of manifest.csv
+) -> int:
     """Write all files but the images and the manifest; how many did not stand so already."""
     out = curation.out
     laid_aside = curation.on_conflict == "keep-both-out"
