@@ -1,30 +1,40 @@
-"""Run `cxr` in this process and kill it, as kill -9 does, at the N-th change that it makes to the file system:
-python killed.py N ARGS..; with N = 0 it is left alone and the changes are counted on stderr."""
+"""Kill this process, as kill -9 does, at the N-th change that it makes to the file system.
+
+python killed.py N ARGS.. runs `cxr ARGS..`; with N = 0 it is left alone and the changes are counted on stderr.
+"""
 
 import os
 import signal
 import sys
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
-at, count = int(sys.argv[1]), 0
+count = 0  # changes so far
 
 
-def count_changes(event, args):
-    global count
-    writes = (
-        event == "open"
-        and isinstance(args[0], (str, bytes))
-        and (args[2] or 0) & (os.O_WRONLY | os.O_RDWR)
-    )
-    if not writes and event not in CHANGES:
-        return
-    count += 1
-    if count == at:
-        os.kill(os.getpid(), signal.SIGKILL)
+def is_change(event, args):
+    if event in CHANGES:
+        return True
+    if event != "open" or not isinstance(args[0], (str, bytes)):
+        return False
+    return bool((args[2] or 0) & (os.O_WRONLY | os.O_RDWR))
+
+
+def kill_at_change(number):
+    "From here on count changes; die at that one, or never for 0."
+
+    def hook(event, args):
+        global count
+        if not is_change(event, args):
+            return
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
 
 
 if __name__ == "__main__":
-    sys.addaudithook(count_changes)
+    kill_at_change(int(sys.argv[1]))
     from cxr_fastai.cli import main
 
     code = main(sys.argv[2:])

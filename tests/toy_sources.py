@@ -47,6 +47,22 @@ def remote(transport, handle, id="one", **cells) -> Source:  # noqa: A002  # as 
     return Source(id, (Rule(**{**dict.fromkeys(COLUMNS, ""), **named}),))
 
 
+def filled(folder: Path) -> Path:
+    "A folder with a file in it."
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"x")
+    return folder
+
+
+def kagglehub(cache: Path, *versions, whole=True, handle="own/cxr") -> Path:
+    "As kagglehub leaves it: versions/N, and beside that folder N.complete, touched last."
+    for n in versions:
+        filled(cache / "datasets" / handle / "versions" / str(n))
+        if whole:
+            (cache / "datasets" / handle / f"{n}.complete").touch()
+    return cache
+
+
 def write_catalog(path: Path, *rows) -> Path:
     with open(path, "w", newline="") as f:
         w = csv.DictWriter(f, COLUMNS)

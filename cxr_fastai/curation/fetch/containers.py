@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from cxr_fastai.core import IntegrityError, StorageError, one_line, printable
-from cxr_fastai.curation.sources.listing import is_junk, is_text
+from cxr_fastai.curation.sources.file_names import is_junk, is_text
 from cxr_fastai.progress import SILENT, Meter
 
 __all__ = ["Archive", "Decompressor", "Deflate", "Dropped", "Entry", "UnpackLimits", "unwanted"]

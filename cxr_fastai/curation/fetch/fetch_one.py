@@ -21,7 +21,12 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.core import IntegrityError, cache_dir, make_folder, write_text
 from cxr_fastai.curation.fetch.archives import Member, unpack
 from cxr_fastai.curation.fetch.download import Download, download
-from cxr_fastai.curation.fetch.lock_file import LockedPart, LockEntry, read_shared_entries
+from cxr_fastai.curation.fetch.lock_file import (
+    LockedPart,
+    LockEntry,
+    read_shared_entries,
+    record_shared_entry,
+)
 from cxr_fastai.curation.fetch.partial import key_name
 from cxr_fastai.curation.fetch.plan import Part
 from cxr_fastai.curation.fetch.transports import plan
@@ -113,6 +118,9 @@ def _fetch_parts(
     write_index(entry, rows)
     for part, got in zip(wanted.parts, parts):
         _forget_download(store, part.key, got["sha256"])
+    # Last, so that a kill leaves no download that nobody looks for; while the source's lock is
+    # held, so that whoever waits for it finds the entry.
+    record_shared_entry(source.id, entry)
     return FetchedSource(tree_of(source, rows), entry)
 
 

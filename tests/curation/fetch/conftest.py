@@ -17,13 +17,13 @@ def nothing_at_hand(monkeypatch, tmp_path):
     monkeypatch.setattr("cxr_fastai.curation.fetch.mirrors.KAGGLE_INPUT", tmp_path / "no input")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     monkeypatch.setattr(server, "PAUSE", 0.01)
 
 
 @pytest.fixture
-def endpoint(no_pauses):
+def endpoint():
     with Endpoint({"own/cxr": {6: OLD, 7: NEW}}) as e:
         yield e
 

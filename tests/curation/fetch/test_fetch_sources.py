@@ -11,13 +11,16 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from dataclasses import FrozenInstanceError
 
 import pytest
 from kaggle_endpoint import KEY, SECRETS, SIGNATURE, USER, Endpoint
+from recording_progress import RecordingProgress
 from toy_sources import put, read_rows, rule, write_catalog
 
+from cxr_fastai.catalog import load_catalog
 from cxr_fastai.core import IntegrityError, SourceUnavailable, StorageError, sha256_file
-from cxr_fastai.curation.fetch import fetch_one
+from cxr_fastai.curation.fetch import fetch, fetch_one
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import read_manifest
 
@@ -51,10 +54,10 @@ def tarred(files: dict) -> bytes:
     return out.getvalue()
 
 
-def rows(id, **cells):
+def rows(name, **cells):
     return [
-        rule(id, label_value="norm", findings="no_finding", glob="**/*.png", **cells),
-        rule(id, first=False, label_value="tb", findings="tuberculosis"),
+        rule(name, label_value="norm", findings="no_finding", glob="**/*.png", **cells),
+        rule(name, first=False, label_value="tb", findings="tuberculosis"),
     ]
 
 
@@ -350,3 +353,117 @@ def test_a_curated_folder_is_checked_and_the_wrong_row_and_column_named(world, t
     got = cxr("sources", "--check", "--manifest", "out", cwd=tmp_path)
     assert got.returncode == 2 and "row 4" in got.stdout and "'trian'" in got.stdout
     assert "row 6, column path: no file" in got.stdout
+
+
+# ---- what kagglehub or a Kaggle notebook holds
+
+
+def at_kagglehub(tmp_path, monkeypatch, files, version, whole=True):
+    "kagglehub's cache with a version of own/cxr."
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "hub"))
+    write_files(tmp_path / "hub/datasets/own/cxr/versions" / version, files)
+    if whole:
+        (tmp_path / f"hub/datasets/own/cxr/{version}.complete").touch()
+    return tmp_path / "hub/datasets/own/cxr/versions" / version
+
+
+def write_files(folder, files):
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def sources_of(world, *names):
+    catalog = load_catalog(world.catalog)
+    return [catalog[name] for name in names]
+
+
+def test_what_kagglehub_downloaded_is_used_instead_of_a_download_and_told_in_a_line(
+    world, tmp_path, monkeypatch
+):
+    folder = at_kagglehub(tmp_path, monkeypatch, world.raw["kag"], "6")
+    progress = RecordingProgress()
+    got = fetch(sources_of(world, "kag"), tmp_path / "out", progress=progress)
+    assert not world.seen and not got.failed and got.versions == {}
+    assert set(got.trees["kag"].files) == set(world.raw["kag"])
+    assert progress.lines == [f"kag: taken from {folder} (version 6), not downloaded"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_curated_from_kagglehubs_cache_given_as_the_mirror(
+    world, tmp_path, monkeypatch
+):
+    at_kagglehub(tmp_path, monkeypatch, world.raw["kag"], "6")
+    monkeypatch.delenv("KAGGLEHUB_CACHE")
+    done = curate(
+        tmp_path / "out", manifest=world.catalog, mirror=tmp_path / "hub", only=["kag"], workers=1
+    )
+    assert len(done.records) == 12 and not world.seen
+
+
+def test_a_pinned_version_that_kagglehub_lacks_is_downloaded(world, tmp_path, monkeypatch):
+    at_kagglehub(tmp_path, monkeypatch, world.raw["git"], "7")
+    got = fetch(sources_of(world, "kag"), None)
+    assert got.versions["kag"]["version"] == "6" and len(world.calls("DownloadDataset")) == 2
+    assert set(got.trees["kag"].files) == set(world.raw["kag"])
+
+
+def test_a_version_that_kagglehub_has_not_finished_is_downloaded(world, tmp_path, monkeypatch):
+    at_kagglehub(tmp_path, monkeypatch, {"tb/0.png": b"half"}, "6", whole=False)
+    got = fetch(sources_of(world, "kag"), None)
+    assert set(got.trees["kag"].files) == set(world.raw["kag"])
+    with pytest.raises(SourceUnavailable, match="kag is not in .*hub"):
+        fetch(sources_of(world, "kag"), None, mirror=tmp_path / "hub")
+
+
+def test_what_was_downloaded_before_goes_before_kagglehub_and_keeps_its_lock_entry(
+    world, tmp_path, monkeypatch
+):
+    fetch(sources_of(world, "kag"), tmp_path / "out")
+    at_kagglehub(tmp_path, monkeypatch, world.raw["git"], "6")
+    got = fetch(sources_of(world, "kag"), tmp_path / "other")
+    assert lock(tmp_path / "other") == lock(tmp_path / "out")
+    assert set(got.trees["kag"].files) == set(world.raw["kag"])
+
+
+def test_the_version_of_the_lock_file_is_the_one_that_is_looked_for(world, tmp_path, monkeypatch):
+    c = write_catalog(tmp_path / "c.csv", *rows("kag", transport="kaggle", handle="own/cxr"))
+    source = load_catalog(c)["kag"]
+    fetch([source], tmp_path / "out")
+    shutil.rmtree(tmp_path / "cache")
+    at_kagglehub(tmp_path, monkeypatch, world.raw["web"], "8")
+    world.seen.clear()
+    assert fetch([source], tmp_path / "out").versions["kag"]["version"] == "7" and world.seen
+    shutil.rmtree(tmp_path / "cache")
+    newest = fetch([source], tmp_path / "out", update_pins=True)
+    assert set(newest.trees["kag"].files) == set(world.raw["web"])
+
+
+def test_what_a_notebook_mounts_is_used_and_its_unknown_version_told(world, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxr_fastai.curation.fetch.mirrors.KAGGLE_INPUT", tmp_path / "input")
+    folder = write_files(tmp_path / "input" / "cxr", world.raw["kag"])
+    progress = RecordingProgress()
+    got = fetch(sources_of(world, "kag", "web"), None, progress=progress)
+    assert set(got.trees) == {"kag", "web"} and not world.calls("DownloadDataset")
+    assert progress.lines == [
+        f"kag: taken from {folder} (whether in version 6 is not told there), not downloaded"
+    ]
+
+
+# ---- what is returned
+
+
+def test_failures_are_returned_and_nobody_writes_into_them(world):
+    world.say("DownloadDataset", (403,), (403,))
+    got = fetch(sources_of(world, "kag", "web"), None)
+    assert list(got.failed) == ["kag"] and list(got.trees) == ["web"] == list(got.versions)
+    with pytest.raises(FrozenInstanceError):
+        got.failed = {}
+
+
+def test_where_nothing_can_be_had_the_first_failure_is_raised_with_the_number_of_others(world):
+    world.say("DownloadDataset", *[(403,)] * 9)
+    world.files.clear()
+    with pytest.raises(SourceUnavailable, match=r"^kag: .*\(and 2 other sources: cxr sources"):
+        fetch(sources_of(world, "kag", "git", "web"), None)
