@@ -23,13 +23,10 @@ import sklearn
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling, interval
-from cxr_fastai.evaluation.evaluate import Report
-from cxr_fastai.evaluation.single_label import (
-    classification_metrics,
-    decision_metrics,
-    resampled_decision,
-    resampled_metrics,
-)
+from cxr_fastai.evaluation.build_report import class_report
+from cxr_fastai.evaluation.single_label import classification_metrics, decision_metrics
+from cxr_fastai.evaluation.single_label_intervals import resampled_decision, resampled_metrics
+from cxr_fastai.evaluation.single_label_report import Report
 from cxr_fastai.recipes import Recipe
 
 VOCAB, FINDINGS = [f"class_{i}" for i in range(6)], 14
@@ -75,7 +72,7 @@ def report(x) -> Report:
         vocab=VOCAB, display={}, meta=meta, answers=lambda probs: probs.argmax(1)
     )
     data = SimpleNamespace(recipe=Recipe("r", "r", {c: [c] for c in VOCAB}), sha256="")
-    return Report.of(bundle, data, "test", rows, x.probs)
+    return class_report(bundle, data, "test", rows, x.probs)
 
 
 def timed(do):

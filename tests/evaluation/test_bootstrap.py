@@ -1,13 +1,22 @@
-"""Bootstrap over groups against plain loops over the same draws, with scikit-learn.
-Run: python -m pytest tests/evaluation/test_intervals.py"""
+"""pytest tests/evaluation/test_bootstrap.py
+
+Bootstrap over groups against plain loops over the same draws, with scikit-learn.
+"""
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation import bootstrap as intervals
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation import bootstrap
+from cxr_fastai.evaluation.bootstrap import (
+    Resampling,
+    branch,
+    collect_resampled,
+    find_interval,
+    includes_zero,
+    interval,
+)
 
 
 def drawn(seed):
@@ -126,7 +135,7 @@ def test_draws_that_are_not_kept_are_drawn_again_alike(monkeypatch):
     groups, positive, scores, _ = drawn(5)
     kept, again = Resampling(groups, 100), Resampling(groups, 100)
     want = kept.aurocs(positive, scores)
-    monkeypatch.setattr(intervals, "HELD", 0)
+    monkeypatch.setattr(bootstrap, "MAX_HELD_BYTES", 0)
     for _ in range(2):
         assert np.array_equal(again.aurocs(positive, scores), want, equal_nan=True)
     assert kept._held and not again._held
@@ -188,3 +197,47 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         low, high = interval(Resampling(groups, 200, trial).shares(right))
         held.append(low <= 0.8 <= high)
     assert 0.88 <= np.mean(held) <= 0.99
+
+
+# ---- trees of intervals
+
+TREE = {"metrics": {"accuracy": [0.1, 0.2], "f1": None}, "gain": [-0.1, 0.3]}
+
+
+@pytest.mark.parametrize(
+    "keys,want",
+    [
+        (["gain"], [-0.1, 0.3]),
+        (["metrics", "accuracy"], [0.1, 0.2]),
+        (["metrics", "f1"], None),
+        (["metrics", "recall"], None),
+        (["floors", "majority", "accuracy"], None),
+        (["gain", "accuracy"], None),
+    ],
+)
+def test_an_interval_is_found_by_its_keys_or_there_is_none(keys, want):
+    assert find_interval(TREE, *keys) == want
+
+
+def test_a_branch_that_the_tree_lacks_is_empty():
+    assert branch(TREE, "metrics") == TREE["metrics"]
+    assert branch(TREE, "floors", "majority") == {} == branch(TREE, "gain", "low")
+
+
+@pytest.mark.parametrize(
+    "limits,want",
+    [(None, False), ([-0.1, 0.1], True), ([0, 0.1], True), ([-0.1, 0], True), ([0.1, 0.2], False)],
+)
+def test_zero_lies_within_an_interval_or_on_its_edge(limits, want):
+    assert includes_zero(limits) is want
+
+
+def test_numbers_are_collected_with_their_intervals_and_resamples():
+    draws = {"accuracy": np.arange(3.0), "f1": np.ones(3)}
+    found = collect_resampled(
+        ["accuracy", "f1"], {"accuracy": 0.15, "f1": None}, TREE["metrics"], draws
+    )
+    assert list(found) == ["accuracy", "f1"]
+    assert (found["accuracy"].value, found["accuracy"].interval) == (0.15, [0.1, 0.2])
+    assert found["f1"].value is None is found["f1"].interval
+    assert found["accuracy"].in_resamples is draws["accuracy"]

@@ -1,19 +1,24 @@
-"""Models side by side: the same numbers as in their reports, and paired differences against a plain loop.
-Run: python -m pytest tests/evaluation/test_beside.py"""
+"""pytest tests/evaluation/test_compare.py
+
+Models side by side: the same numbers as in their reports, and paired differences against a plain
+loop.
+"""
 
 import json
 import re
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import toy_findings_reports as findings
+from toy_class_reports import ToyBundle
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.build_report import class_report, findings_report
 from cxr_fastai.evaluation.compare import compare
-from cxr_fastai.evaluation.evaluate import Report
-from cxr_fastai.evaluation.multi_label_report import FindingsReport
 from cxr_fastai.evaluation.single_label import decision_metrics
+from cxr_fastai.manifest import Manifest
 from cxr_fastai.recipes import Recipe
 
 VOCAB, RESAMPLES = ["ill", "well"], 60
@@ -30,20 +35,11 @@ def report(seed, noise=1.0, decides=True, split="test", targs=TARGS, vocab=VOCAB
         dict(path=f"{i}.png", source="s", group=f"g{g}", label=vocab[t])
         for i, (g, t) in enumerate(zip(GROUPS, targs))
     ]
-    meta = dict(
-        arch="none",
-        task="single_label",
-        recipe={"name": "r"},
-        manifest_sha256="5" * 64,
-        decision=dict(negative="well", threshold=0.4) if decides else {},
-    )
-    bundle = SimpleNamespace(
-        vocab=vocab, display={"ill": "<Ill>"}, meta=meta, answers=lambda p: p.argmax(1)
-    )
-    data = SimpleNamespace(
-        recipe=Recipe("r", "Ill & well", {c: [c] for c in vocab}), sha256="5" * 64
-    )
-    return Report.of(bundle, data, split, rows, probs, RESAMPLES, 3)
+    decision = dict(negative="well", threshold=0.4) if decides else {}
+    bundle = ToyBundle(vocab, display={"ill": "<Ill>"}, decision=decision)
+    recipe = Recipe("r", "Ill & well", {c: [c] for c in vocab})
+    data = Manifest("/nowhere", [], recipe, "5" * 64)
+    return class_report(bundle, data, split, rows, probs, RESAMPLES, 3)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +67,10 @@ def test_each_model_has_the_numbers_and_intervals_of_its_report(three, found):
 @pytest.mark.parametrize("key", ["accuracy", "auroc", "sensitivity", "specificity"])
 def test_differences_are_counted_in_the_same_resamples(three, found, key):
     def count(r, i):
-        return decision_metrics(TARGS[i], r.answers.probs[i], VOCAB, "well", 0.4)[key]
+        return decision_metrics(TARGS[i], r.predictions.probs[i], VOCAB, "well", 0.4)[key]
 
     def accuracy(r, i):
-        return np.mean(r.answers.preds[i] == TARGS[i])
+        return np.mean(r.predictions.preds[i] == TARGS[i])
 
     of = accuracy if key == "accuracy" else count
     one, other = three["first"], three["better"]
@@ -152,14 +148,10 @@ def test_models_of_many_findings_stand_side_by_side_too():
         dict(path=str(i), source="s", group=f"g{g}", label=c)
         for i, (g, c) in enumerate(zip(GROUPS, labels))
     ]
-    meta = dict(
-        arch="none", task="multi_label", recipe={"name": "r"}, manifest_sha256="", thresholds={}
-    )
-    bundle = SimpleNamespace(vocab=VOCAB, display={}, meta=meta, found=lambda probs: probs >= 0.5)
-    data = SimpleNamespace(recipe=recipe, sha256="")
+    bundle = findings.ToyBundle(vocab=VOCAB, thresholds={})
+    data = Manifest("/nowhere", [], recipe, "")
     a, b = (
-        FindingsReport.of(bundle, data, "test", rows, rng.random((N, 2)), RESAMPLES)
-        for _ in range(2)
+        findings_report(bundle, data, "test", rows, rng.random((N, 2)), RESAMPLES) for _ in range(2)
     )
     found = compare({"a": a, "b": b})
     assert (
@@ -186,8 +178,8 @@ def test_one_model_alone_has_no_differences():
             "b was evaluated on other images (valid split, 60) than a (test split, 60)",
         ),
         (lambda: report(1, targs=1 - TARGS), "evaluate both on the same split of one folder"),
-        (lambda: SimpleNamespace(), "b is a SimpleNamespace"),
-        (lambda: Report(*[{}] * 3, 60, "test", {}), "b: the report holds no answers"),
+        (lambda: object(), "b is a object: expected a report"),
+        (lambda: replace(report(1), predictions=None), "b: the report holds no answers"),
     ],
 )
 def test_reports_that_cannot_be_compared_are_refused(other, says):
@@ -199,3 +191,13 @@ def test_reports_that_cannot_be_compared_are_refused(other, says):
 def test_no_report_is_refused():
     with pytest.raises(UsageError, match="no reports"):
         compare({})
+
+
+def test_where_no_difference_has_an_interval_nothing_is_said_of_them(monkeypatch):
+    reports = {"a": report(0), "b": report(1)}
+    assert "Differences are paired" in str(compare(reports))
+    for each in reports.values():
+        for row in each.predictions.rows:
+            row["group"] = "one"
+    alone = str(compare(reports))
+    assert "No intervals" in alone and "Differences are paired" not in alone

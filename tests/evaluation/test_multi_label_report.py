@@ -1,106 +1,27 @@
-"""Reports of a stand-in multi-label bundle on made-up and on drawn folders: checks, tables, files.
-Run: python -m pytest tests/evaluation/test_findings_report.py"""
+"""pytest tests/evaluation/test_multi_label_report.py
+
+Reports of a stand-in multi-label bundle on made-up and on drawn folders.
+"""
 
 import base64
 import csv
-import io
 import json
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import toy
-from PIL import Image
+from toy_class_reports import EVIL, Tags
+from toy_findings_reports import ABC, LABELS, ToyBundle, manifest, report
 
-from cxr_fastai.evaluation import multi_label as findings
 from cxr_fastai.evaluation.compare import compare
 from cxr_fastai.evaluation.evaluate import evaluate
-from cxr_fastai.evaluation.multi_label_report import HEADLINE, NOT_ABOVE, UNDEFINED, FindingsReport
-from cxr_fastai.evaluation.roc import Panel, roc_png, together_png
-from cxr_fastai.manifest import COLUMNS, Manifest, Record, read_manifest
-from cxr_fastai.recipes import METRICS, Recipe, present, unknown
-
-ABC = ["a", "b", "c"]
-EVIL = "<script>alert('x')</script>"
-LABELS = ["a", "a|b", "b", "none", "none", "b|?a"] * 4  # of the test images; c is in none of them
-
-
-def manifest(labels=LABELS, sources=None, split="test", vocab=ABC, sha256="5" * 64, **recipe):
-    "Groups of two images."
-    known = Recipe("three", "Three findings", {c: [c] for c in vocab}, task="multi_label", **recipe)
-    rows = [
-        Record(
-            **{
-                **dict.fromkeys(COLUMNS, ""),
-                "path": f"images/{i}.png",
-                "label": label,
-                "group": f"g{i // 2}",
-                "source": (sources or ["s"] * len(labels))[i],
-                "split": split,
-            }
-        )
-        for i, label in enumerate(labels)
-    ]
-    return Manifest("/nowhere", rows, known, sha256)
-
-
-class ToyBundle:
-    "Gives what is present 0.8, what is not 0.1, and to the images in `wrong` the other way round: {number: findings}."
-
-    path = "toy/bundle"
-
-    def __init__(self, labels=LABELS, vocab=ABC, wrong=None, thresholds=None, display=None, **meta):
-        self.labels, self.vocab, self.wrong = labels, vocab, wrong or {}
-        self.display = display or {c: c.upper() for c in vocab}
-        self.meta = {
-            "arch": "toynet",
-            "task": "multi_label",
-            "recipe": {"name": "three"},
-            "manifest_sha256": "5" * 64,
-            "thresholds": {"a": 0.3, "b": 0.4} if thresholds is None else thresholds,
-            **meta,
-        }
-
-    def found(self, probs):
-        return probs >= [self.meta["thresholds"].get(c, 0.5) for c in self.vocab]
-
-    def probs(self, paths, bs=64):
-        numbers = [int(p.stem) for p in paths]
-        return np.array(
-            [
-                [
-                    0.8 if (c in present(self.labels[i])) != (c in self.wrong.get(i, "")) else 0.1
-                    for c in self.vocab
-                ]
-                for i in numbers
-            ],
-            np.float32,
-        )
-
-
-class Tags(HTMLParser):
-    "Collects a page's tags and its attributes that fetch something."
-
-    def __init__(self, page):
-        super().__init__()
-        self.seen, self.links = set(), []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.add(tag)
-        self.links += [
-            v for k, v in attrs if k in ("src", "href", "srcset", "data", "action", "background")
-        ]
-
-
-def report(labels=LABELS, sources=None, split="test", recipe=None, **bundle):
-    "`recipe`, of `manifest`, and `bundle`, of `ToyBundle`: what differs from the others."
-    data = manifest(labels, sources, split, **recipe or {})
-    return evaluate(ToyBundle(labels, **bundle), data, split, resamples=50)
+from cxr_fastai.evaluation.multi_label import findings_metrics
+from cxr_fastai.evaluation.multi_label_report import HEADLINE, FindingsReport
+from cxr_fastai.evaluation.multi_label_words import NOT_ABOVE, UNDEFINED
+from cxr_fastai.manifest import read_manifest
+from cxr_fastai.recipes import METRICS, present, unknown
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +30,6 @@ def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("findings") / "new" / "folder"
     report = evaluate(ToyBundle(wrong={0: "a", 3: "b"}), manifest(), out=out, resamples=50)
     return SimpleNamespace(report=report, out=out)
-
-
-# ---- what is counted
 
 
 def test_a_multi_label_bundle_is_reported_by_finding(written):
@@ -138,9 +56,9 @@ def test_a_multi_label_bundle_is_reported_by_finding(written):
 def test_numbers_are_those_of_the_rows_labels_and_the_bundles_answers(written):
     r, data = written.report, manifest()
     targs = np.array([data.recipe.targets(label) for label in LABELS])
-    assert np.array_equal(r.answers.targs, targs, equal_nan=True)
-    assert r.metrics == findings.findings_metrics(
-        targs, r.answers.probs, ABC, r.answers.preds, {"a": 0.3, "b": 0.4}
+    assert np.array_equal(r.predictions.targs, targs, equal_nan=True)
+    assert r.metrics == findings_metrics(
+        targs, r.predictions.probs, ABC, r.predictions.preds, {"a": 0.3, "b": 0.4}
     )
 
 
@@ -172,8 +90,6 @@ def test_a_recipe_chooses_and_orders_the_headline():
 def test_the_same_draws_are_made_for_the_same_seed():
     assert report(wrong={0: "a"}) == report(wrong={0: "a"})
 
-
-# ---- beside the floor
 
 TWO = ["s", "t"] * 12  # a|b, none and b|?a stand in source t
 
@@ -237,37 +153,6 @@ def test_what_the_samples_averages_can_reach_is_said_where_it_is_not_1(written):
     assert "samples averages count" not in str(report(["a", "b"] * 4))
 
 
-# ---- notes
-
-EVEN, FOUR, FIXED = ["a|b|c", "none"] * 10, ["s", "s", "t", "t"] * 5, dict(a=0.3, b=0.4, c=0.5)
-
-
-@pytest.mark.parametrize(
-    "labels,sources,split,thresholds,says",
-    [
-        (
-            LABELS,
-            TWO,
-            "test",
-            FIXED,
-            ["of 24 images, those in which a finding is known are A 20", "A (8), C (0)"],
-        ),
-        (EVEN, FOUR, "test", FIXED, []),
-        (EVEN, None, "test", FIXED, ["one source"]),
-        (EVEN, FOUR, "test", {}, ["no threshold for A, B, C: answered from 0.5 on"]),
-        (EVEN, FOUR, "valid", FIXED, ["validation split steers training"]),
-    ],
-)
-def test_notes_say_what_the_numbers_cannot(labels, sources, split, thresholds, says):
-    r = report(labels, sources, split, thresholds=thresholds)
-    assert len(r.notes) == len(says) and all(s in note for s, note in zip(says, r.notes))
-    for note in r.notes:
-        assert note in " ".join(str(r).split()) and note in r.to_html(page=False)
-
-
-# ---- the terminal
-
-
 def test_terminal_text_has_every_number_with_its_interval_and_n(written):
     text, m, spans = (
         str(written.report),
@@ -296,9 +181,6 @@ def test_terminal_text_has_every_number_with_its_interval_and_n(written):
             rf"^{a} +{found['precision']:.3f} +\S+ to \S+ +{found['recall']:.3f} ", text, re.M
         )
     assert "12 groups" in text and "50 resamples" in " ".join(text.split())
-
-
-# ---- the files
 
 
 def test_the_four_files_are_written_and_nothing_is_left_over(written):
@@ -341,11 +223,9 @@ def test_metrics_can_be_computed_again_from_predictions_csv(tmp_path):
     assert list(rows[0]) == ["path", "source", "group", "label", "predicted", "p_a", "p_b", "p_c"]
     targs = [data.recipe.targets(x["label"]) for x in rows]
     probs = np.array([[x[f"p_{c}"] for c in ABC] for x in rows]).astype(np.float32)
-    assert np.array_equal(probs, r.answers.probs)
+    assert np.array_equal(probs, r.predictions.probs)
     found = np.array([[c in present(x["predicted"]) for c in ABC] for x in rows])
-    assert (
-        findings.findings_metrics(targs, probs, ABC, found, bundle.meta["thresholds"]) == r.metrics
-    )
+    assert findings_metrics(targs, probs, ABC, found, bundle.meta["thresholds"]) == r.metrics
     assert all(data.recipe.is_label(x["predicted"]) for x in rows) and "none" in {
         x["predicted"] for x in rows
     }
@@ -396,58 +276,6 @@ def test_notebook_html_is_a_part_of_a_page(written):
     )
 
 
-# ---- the pictures
-
-
-def panel(name="a", n=20, auroc=0.5, fixed=True):
-    return Panel(
-        name, np.arange(n) % 3 == 0, np.linspace(0, 1, n) ** 2, auroc, [0.4, 0.6], 0.7, 0.6, fixed
-    )
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "panels",
-    [
-        [panel()],
-        [panel(EVIL), panel(r"$\frac$", fixed=False)],
-        [panel(f"A rather long name of a finding {i}") for i in range(15)],
-        [Panel("none", np.zeros(0, bool), np.zeros(0), None, None, None, None, False)],
-    ],
-)
-def test_roc_png_opens_whatever_the_findings_are(panels):
-    image = Image.open(io.BytesIO(roc_png(panels, "title")))
-    image.load()
-    assert image.format == "PNG" and 200 < min(image.size) and max(image.size) < 2600
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("c", [1, 3, 15])
-def test_together_png_opens_and_takes_findings_that_nothing_has(c):
-    image = Image.open(
-        io.BytesIO(
-            together_png(
-                dict(present=np.eye(c, dtype=int), answered=np.zeros((c, c), int)),
-                [f"Finding $ {i}" for i in range(c)],
-            )
-        )
-    )
-    assert image.format == "PNG" and max(image.size) < 2600
-
-
-@pytest.mark.slow
-def test_drawing_leaves_the_users_matplotlib_backend_alone_and_needs_no_torch():
-    code = (
-        "import sys; from cxr_fastai.evaluation import findings_report; "
-        "findings_report.together_png({'x': [[1]]}, ['a']); "
-        "sys.exit(sorted({'matplotlib.pyplot', 'torch'} & set(sys.modules)) or 0)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
-# ---- beside other models, and on a drawn folder
-
-
 def test_two_models_of_findings_stand_beside_each_other():
     table = compare({"good": report(), "worse": report(wrong={i: "a" for i in range(0, 24, 5)})})
     worse = table.to_dict()["models"]["worse"]
@@ -472,3 +300,16 @@ def test_a_curated_folder_of_findings_is_evaluated_with_its_unknown_labels(tmp_p
     for c, m in r.metrics["per_class"].items():
         assert m["unknown"] == sum(c in unknown(x["label"]) for x in rows)
         assert m["support"] == sum(c in present(x["label"]) for x in rows) and m["f1"] == 1
+
+
+def test_specificity_stands_with_decimals_between_precision_recall_and_f1(written):
+    _, _, _, cells = written.report.answering()[0]
+    specificity = written.report.metrics["per_class"]["a"]["specificity"]
+    assert cells[2].value == f"{specificity:.3f}" and "%" not in "".join(c.value for c in cells)
+
+
+def test_the_page_counts_the_images_and_says_of_thresholds_only_where_some_were_fixed(written):
+    page = written.report.to_html()
+    assert "reaches its threshold, for 24 images of the test split" in page
+    assert "on how many validation images these were fixed" in page
+    assert "validation images these were fixed" not in report(thresholds={}).to_html()

@@ -1,52 +1,26 @@
-"""Metrics and floors against hand-counted tables and scikit-learn.
-Run: python -m pytest tests/evaluation/test_metrics.py"""
+"""pytest tests/evaluation/test_single_label.py
+
+Metrics and floors against hand-counted tables and scikit-learn.
+"""
 
 import json
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
+from toy_scores import draw_classes, leaves, one_hot
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.single_label import (
-    classification_intervals,
     classification_metrics,
-    decision_intervals,
     decision_metrics,
-    floor_intervals,
     floors,
-    source_intervals,
     source_metrics,
 )
 
 ABC = ["a", "b", "c"]
 
-
-def one_hot(preds, c=3):
-    return np.eye(c)[preds] * 0.8 + 0.2 / c
-
-
-def draw(seed, n=200, c=4, sources=5):
-    "Random truths, probabilities and sources: (n,), (n, c), (n,)."
-    rng = np.random.default_rng(seed)
-    return (
-        rng.integers(0, c, n),
-        rng.dirichlet(np.ones(c), n),
-        rng.choice([f"s{i}" for i in range(sources)], n),
-    )
-
-
-def numbers(obj):
-    "Every leaf of nested dicts and lists."
-    if isinstance(obj, dict):
-        obj = list(obj.values())
-    return [x for o in obj for x in numbers(o)] if isinstance(obj, list) else [obj]
-
-
-# ---- by hand. Truth a a a a b b c; answers a a a b b c c.
 
 TARGS, PREDS = np.array([0, 0, 0, 0, 1, 1, 2]), np.array([0, 0, 0, 1, 1, 2, 2])
 
@@ -93,21 +67,15 @@ def test_confusion_has_truth_in_rows_and_answers_in_columns():
     ]
 
 
-# ---- against scikit-learn
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_metrics_equal_scikit_learn(seed):
-    targs, probs, _ = draw(seed)
+    targs, probs, _ = draw_classes(seed)
     m, preds = classification_metrics(targs, probs, list("abcd")), probs.argmax(1)
     assert m["accuracy"] == pytest.approx(sk.accuracy_score(targs, preds))
     assert m["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(targs, preds))
     assert m["macro_f1"] == pytest.approx(sk.f1_score(targs, preds, average="macro"))
     assert m["macro_auroc"] == pytest.approx(sk.roc_auc_score(targs, probs, multi_class="ovr"))
     assert m["confusion"] == sk.confusion_matrix(targs, preds).tolist()
-
-
-# ---- what is undefined
 
 
 def test_a_class_without_images_has_no_recall_no_f1_no_auroc_and_is_left_out_of_the_means():
@@ -141,15 +109,13 @@ def test_values_are_plain_python_strict_json_and_raise_no_warning(targs):
             "f": floors(targs, sources, ABC),
             "s": source_metrics(targs, probs, sources, ABC),
         }
-    assert {type(x) for x in numbers(out)} <= {int, float, str, type(None)}
+    assert {type(x) for x in leaves(out)} <= {int, float, str, type(None)}
     assert json.loads(json.dumps(out, allow_nan=False)) == out
 
 
 def test_equal_probabilities_answer_the_class_earlier_in_vocab():
     assert classification_metrics([1], np.full((1, 3), 1 / 3), ABC)["confusion"][1] == [1, 0, 0]
 
-
-# ---- floors
 
 SIX = [
     "bacterial_pneumonia",
@@ -159,6 +125,8 @@ SIX = [
     "tuberculosis",
     "viral_pneumonia",
 ]
+
+
 PUBLISHED = [
     ("kermany", 0, 2530),
     ("kermany", 5, 1345),
@@ -199,14 +167,14 @@ def test_published_six_folder_set_is_won_to_78_percent_by_its_sources_alone():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_source_only_floor_is_never_below_the_majority_floor(seed):
-    targs, _, sources = draw(seed, n=1 + seed * 7)
+    targs, _, sources = draw_classes(seed, n=1 + seed * 7)
     f = floors(targs, sources, list("abcd"))
     assert f["source_only"]["accuracy"] >= f["majority"]["accuracy"]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_answer_that_sees_only_the_source_is_better_than_the_floor(seed):
-    targs, _, sources = draw(seed, n=60, c=3, sources=3)
+    targs, _, sources = draw_classes(seed, n=60, c=3, sources=3)
     best = max(
         np.mean(targs == np.array([rule[int(s[1])] for s in sources]))
         for rule in np.ndindex(3, 3, 3)
@@ -230,9 +198,6 @@ def test_sources_of_one_class_each_make_the_floor_perfect():
     assert floors([0, 1, 1], ["x", "y", "y"], ABC)["source_only"]["accuracy"] == 1
 
 
-# ---- within a source
-
-
 def test_each_source_has_its_own_accuracy_and_floor():
     s = source_metrics([0, 0, 1, 2], one_hot([0, 1, 1, 0]), ["y", "y", "y", "x"], ABC)
     assert list(s) == ["x", "y"] and s["x"] == dict(
@@ -242,15 +207,12 @@ def test_each_source_has_its_own_accuracy_and_floor():
 
 
 def test_source_accuracies_weighted_by_images_make_the_accuracy():
-    targs, probs, sources = draw(0)
+    targs, probs, sources = draw_classes(0)
     s = source_metrics(targs, probs, sources, list("abcd"))
     pooled = sum(o["n"] * o["accuracy"] for o in s.values()) / len(targs)
     assert pooled == pytest.approx(classification_metrics(targs, probs, list("abcd"))["accuracy"])
     floor = sum(o["n"] * o["floor"] for o in s.values()) / len(targs)
     assert floor == pytest.approx(floors(targs, sources, list("abcd"))["source_only"]["accuracy"])
-
-
-# ---- wrong arrays
 
 
 @pytest.mark.parametrize(
@@ -276,9 +238,6 @@ def test_arrays_that_do_not_fit_are_refused_in_one_line(targs, probs, says):
 def test_a_source_is_needed_for_every_image():
     with pytest.raises(UsageError, match="1 names for 2 images"):
         floors([0, 1], ["x"], ABC)
-
-
-# ---- one question
 
 
 def test_decision_metrics_count_at_the_given_threshold():
@@ -324,109 +283,3 @@ def test_given_answers_count_in_place_of_the_most_probable():
     )
     with pytest.raises(UsageError, match="one an image"):
         classification_metrics(np.array([1, 0]), probs, ["a", "b"], [1])
-
-
-# ---- intervals: equal to counting each resample anew
-
-
-def limits_of(found, *keys):
-    "Interval of the number that `keys` lead to, over what was counted in each resample."
-
-    def number(x):
-        for k in keys:
-            x = x[k]
-        return np.nan if x is None else x
-
-    return interval([number(x) for x in found])
-
-
-@pytest.fixture(scope="module")
-def few():
-    "Forty images of sixteen groups, four classes, with ties; and each of their resamples, counted one by one."
-    targs, probs, sources = draw(1, n=40)
-    preds, probs, rs = (
-        probs.argmax(1),
-        np.round(probs, 1),
-        Resampling(np.random.default_rng(1).integers(0, 16, 40), 50),
-    )
-    images = list(rs.draws())
-    return SimpleNamespace(
-        targs=targs,
-        probs=probs,
-        sources=sources,
-        preds=preds,
-        rs=rs,
-        images=images,
-        metrics=[classification_metrics(targs[i], probs[i], "abcd", preds[i]) for i in images],
-        decisions=[decision_metrics(targs[i], probs[i], "abcd", "b", 0.7) for i in images],
-    )
-
-
-@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"])
-def test_headline_intervals_equal_a_plain_loop(few, name):
-    found = classification_intervals(few.rs, few.targs, few.probs, "abcd", few.preds)
-    assert found[name] == pytest.approx(limits_of(few.metrics, name))
-
-
-@pytest.mark.parametrize("name", ["recall", "f1", "auroc", "prevalence"])
-@pytest.mark.parametrize("slug", "abcd")
-def test_class_intervals_equal_a_plain_loop(few, name, slug):
-    found = classification_intervals(few.rs, few.targs, few.probs, "abcd", few.preds)["per_class"][
-        slug
-    ]
-    assert found[name] == pytest.approx(limits_of(few.metrics, "per_class", slug, name))
-
-
-def test_a_precision_counts_in_the_resamples_that_answer_the_class(few):
-    answered = [i[few.preds[i] == 0] for i in few.images]
-    found = classification_intervals(few.rs, few.targs, few.probs, "abcd", few.preds)["per_class"][
-        "a"
-    ]["precision"]
-    assert found == pytest.approx(
-        interval([np.mean(few.targs[i] == 0) if len(i) else np.nan for i in answered])
-    )
-
-
-@pytest.mark.parametrize(
-    "name", ["auroc", "prevalence", "accuracy", "sensitivity", "specificity", "ppv", "npv"]
-)
-def test_intervals_of_a_question_equal_a_plain_loop(few, name):
-    found = decision_intervals(few.rs, few.targs, few.probs, "abcd", "b", 0.7)
-    assert found[name] == pytest.approx(limits_of(few.decisions, name))
-
-
-@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
-def test_floors_keep_the_answers_of_the_whole_split_in_every_resample(few):
-    targs, sources, preds = few.targs, few.sources, few.preds
-    limits = floors(targs, sources, "abcd")
-    fixed = np.array(["abcd".index(limits["source_only"]["answers"][s]) for s in sources])
-    top = np.full(40, "abcd".index(limits["majority"]["label"]))
-    found, gain = floor_intervals(few.rs, targs, preds, sources, "abcd", limits)
-    for name, answers in (("source_only", fixed), ("majority", top)):
-        for key, score in (
-            ("accuracy", sk.accuracy_score),
-            ("balanced_accuracy", sk.balanced_accuracy_score),
-        ):
-            assert found[name][key] == pytest.approx(
-                interval([score(targs[i], answers[i]) for i in few.images])
-            )
-    paired = [np.mean(preds[i] == targs[i]) - np.mean(fixed[i] == targs[i]) for i in few.images]
-    assert gain == pytest.approx(interval(paired))
-
-
-def test_source_intervals_equal_a_plain_loop(few):
-    found = source_intervals(few.rs, few.targs, few.preds, few.sources)
-    assert list(found) == sorted(set(few.sources))
-    for s in found:
-        own = [i[few.sources[i] == s] for i in few.images]
-        right = [np.mean(few.preds[i] == few.targs[i]) if len(i) else np.nan for i in own]
-        assert found[s]["accuracy"] == pytest.approx(interval(right))
-
-
-def test_a_class_of_one_patient_has_no_interval_of_its_recall():
-    groups, targs = ["p", "p", "q", "r", "s"], np.array([0, 0, 1, 1, 1])
-    found = classification_intervals(
-        Resampling(groups, 50), targs, one_hot([0, 0, 1, 1, 0], 2), "ab"
-    )["per_class"]
-    assert found["a"]["recall"] is None and found["a"]["auroc"] is None and found["a"]["prevalence"]
-    assert found["b"]["recall"] and found["a"]["precision"]

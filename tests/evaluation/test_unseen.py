@@ -1,11 +1,14 @@
-"""pytest tests/evaluation/test_rows.py: which images of another folder a bundle may be judged by, and as what"""
+"""pytest tests/evaluation/test_unseen.py
 
-from types import SimpleNamespace
+Which images of another folder a bundle may be judged by, and as what.
+"""
+
+from pathlib import Path
 
 import pytest
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.unseen import rows_for
+from cxr_fastai.evaluation.unseen import Selection, select_rows
 from cxr_fastai.manifest import COLUMNS, Manifest, Record
 from cxr_fastai.recipes import load_recipe
 
@@ -29,11 +32,24 @@ def folder(recipe: str, *rows) -> tuple[Manifest, list[dict]]:
     return m, m.part("test").to_dict("records")
 
 
-def bundle(recipe: str, saw=None, sha="b" * 64):
-    meta = dict(manifest_sha256=sha, recipe=load_recipe(recipe).to_dict())
-    return SimpleNamespace(
-        meta=meta, path="toy/bundle", saw=lambda rows: saw and [r["path"] in saw for r in rows]
-    )
+class SeeingBundle:
+    "Knows what training saw: images by path, patients by id; None: it does not tell."
+
+    path = Path("toy/bundle")
+
+    def __init__(self, recipe: str, saw=None, sha256="b" * 64):
+        self.meta = dict(manifest_sha256=sha256, recipe=load_recipe(recipe).to_dict())
+        self.seen = saw
+
+    def saw(self, rows):
+        if self.seen is None:
+            return None
+        return [row["path"] in self.seen or row["patient"] in self.seen for row in rows]
+
+
+def select(bundle: SeeingBundle, data: Manifest, rows: list[dict]):
+    chosen = select_rows(bundle, data, rows)
+    return chosen.data, chosen.rows, chosen.notes
 
 
 CHILDREN = [
@@ -50,7 +66,8 @@ NIH = [
 
 def test_rows_of_the_bundles_own_folder_are_as_they_are():
     data, rows = folder("pneumonia", *CHILDREN)
-    assert rows_for(bundle("pneumonia", sha=data.sha256), data, rows) == (data, rows, [])
+    bundle = SeeingBundle("pneumonia", sha256=data.sha256)
+    assert select_rows(bundle, data, rows) == Selection(data, rows, [])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +81,7 @@ def test_rows_of_the_bundles_own_folder_are_as_they_are():
     ],
 )
 def test_a_folder_of_another_recipe_is_labelled_by_its_findings(trained, curated, rows, labels):
-    data, found, notes = rows_for(bundle(trained), *folder(curated, *rows))
+    data, found, notes = select(SeeingBundle(trained), *folder(curated, *rows))
     assert [r["label"] for r in found] == labels and set(labels) <= set(data.vocab)
     assert (
         f"labelled here by the findings as the bundle's own recipe {trained} has it." in notes[-1]
@@ -73,7 +90,7 @@ def test_a_folder_of_another_recipe_is_labelled_by_its_findings(trained, curated
 
 
 def test_findings_that_a_source_was_never_seen_to_state_are_unknown_and_its_others_absent():
-    data, found, _ = rows_for(bundle("nih14"), *folder("triage", *NIH))
+    data, found, _ = select(SeeingBundle("nih14"), *folder("triage", *NIH))
     told = [data.recipe.targets(r["label"]) for r in found]
     stated = [data.vocab.index(c) for c in ("effusion", "hernia", "mass")]
     assert [[t[i] for i in stated] for t in told] == [[0, 0, 0], [1, 0, 1], [0, 1, 0]]
@@ -83,18 +100,21 @@ def test_findings_that_a_source_was_never_seen_to_state_are_unknown_and_its_othe
 
 def test_an_image_without_a_finding_of_the_bundles_keeps_a_label_that_the_bundle_knows():
     rows = [record(0, "pneumonia", "bacterial_pneumonia"), record(1, "other_findings", "mass")]
-    _, found, notes = rows_for(bundle("pneumoniamnist"), *folder("pneumonia", *rows))
+    _, found, notes = select(SeeingBundle("pneumoniamnist"), *folder("pneumonia", *rows))
     assert [r["label"] for r in found] == [
         "pneumonia"
     ] and "1 images have no class of it." in notes[-1]
 
 
 def test_what_training_saw_is_left_out_and_told():
-    _, found, notes = rows_for(
-        bundle("pneumonia", saw={"normal/0.png"}), *folder("pneumonia", *CHILDREN)
+    _, found, notes = select(
+        SeeingBundle("pneumonia", saw={"normal/0.png"}), *folder("pneumonia", *CHILDREN)
     )
     assert [r["path"] for r in found] == ["pneumonia/1.png", "pneumonia/2.png"]
-    assert notes == ["1 of 3 images are left out: training saw them, or their patient."]
+    assert notes == [
+        "1 of 3 images are left out: training saw them; of the 2 that are left, the patient of 2 is "
+        "unknown."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,10 +125,77 @@ def test_what_training_saw_is_left_out_and_told():
     ],
 )
 def test_what_is_known_of_training_is_told(saw, said):
-    assert said in rows_for(bundle("pneumonia", saw=saw), *folder("pneumonia", *CHILDREN))[2][0]
+    assert said in select(SeeingBundle("pneumonia", saw=saw), *folder("pneumonia", *CHILDREN))[2][0]
+
+
+def patients(*names):
+    "Rows of children's images, under the ids of these patients; blank: unknown."
+    return [record(i, "pneumonia", "viral_pneumonia", patient=name) for i, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    "names,says",
+    [
+        (
+            ["s:1", "s:1", "s:2"],
+            "The model saw none of these 3 images (exact pixels were compared), and no other image "
+            "under their patient ids.",
+        ),
+        (
+            ["s:1", "", ""],
+            "The model saw none of these 3 images (exact pixels were compared), and no other image "
+            "under the patient ids of the 1 that has one; the patient of 2 is unknown.",
+        ),
+        (
+            ["s:1", "s:2", ""],
+            "The model saw none of these 3 images (exact pixels were compared), and no other image "
+            "under the patient ids of the 2 that have one; the patient of 1 is unknown.",
+        ),
+        (
+            ["", "", ""],
+            "The model saw none of these 3 images (exact pixels were compared); the patient of none "
+            "is known: it may have seen other images of them.",
+        ),
+    ],
+)
+def test_other_images_of_a_patient_are_denied_of_known_patients_only(names, says):
+    bundle = SeeingBundle("pneumonia", saw={"elsewhere.png"})
+    assert select_rows(bundle, *folder("pneumonia", *patients(*names))).notes == [says]
+
+
+@pytest.mark.parametrize(
+    "names,saw,says",
+    [
+        (
+            ["s:1", "s:1", "s:2"],
+            {"s:1"},
+            "2 of 3 images are left out: training saw them, or their patient.",
+        ),
+        (
+            ["s:1", "", "s:2"],
+            {"s:1"},
+            "1 of 3 images are left out: training saw them, or their patient; of the 2 that are "
+            "left, the patient of 1 is unknown.",
+        ),
+        (
+            ["", "s:1", "s:2"],
+            {"pneumonia/0.png"},
+            "1 of 3 images are left out: training saw them.",
+        ),
+    ],
+)
+def test_why_images_are_left_out_is_said_of_those_images(names, saw, says):
+    bundle = SeeingBundle("pneumonia", saw=saw)
+    assert select_rows(bundle, *folder("pneumonia", *patients(*names))).notes == [says]
+
+
+def test_labels_that_are_not_of_the_findings_are_counted():
+    rows = [record(0, "pneumonia", "bacterial_pneumonia"), record(1, "other_findings", "mass")]
+    notes = select_rows(SeeingBundle("pneumoniamnist"), *folder("pneumonia", *rows)).notes
+    assert "; 1 without a class by their findings keep the label they had; 1 images" in notes[-1]
 
 
 def test_where_nothing_is_left_it_says_why():
     everything = {r.path for r in CHILDREN}
     with pytest.raises(UsageError, match="none of 3 images is left .* training saw them"):
-        rows_for(bundle("pneumonia", saw=everything), *folder("pneumonia", *CHILDREN))
+        select(SeeingBundle("pneumonia", saw=everything), *folder("pneumonia", *CHILDREN))

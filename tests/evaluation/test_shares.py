@@ -1,0 +1,55 @@
+"""pytest tests/evaluation/test_shares.py
+
+Shares of images, of all and in each resample.
+"""
+
+import numpy as np
+import pytest
+
+from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.shares import Share, decision_shares, triage_shares
+
+POSITIVE = np.array([1, 1, 1, 0, 0], bool)
+YES = np.array([1, 1, 0, 1, 0], bool)
+
+
+def values(shares):
+    return {name: (share.value, share.images) for name, share in shares.items()}
+
+
+def test_shares_of_a_yes_or_no_equal_the_hand_count():
+    assert values(decision_shares(POSITIVE, YES)) == {
+        "prevalence": (3 / 5, 5),
+        "accuracy": (3 / 5, 5),
+        "sensitivity": (pytest.approx(2 / 3), 3),
+        "specificity": (1 / 2, 2),
+        "ppv": (pytest.approx(2 / 3), 3),
+        "npv": (1 / 2, 2),
+    }
+
+
+def test_laying_aside_is_the_no_of_a_worklist():
+    found = values(triage_shares(POSITIVE, ~YES))
+    decided = values(decision_shares(POSITIVE, YES))
+    assert found.pop("removed") == (2 / 5, 5)
+    assert found == {name: decided[name] for name in found}
+
+
+def test_a_share_of_no_images_is_none_and_nan_in_a_resample():
+    share = Share(part=POSITIVE, whole=np.zeros(5, bool))
+    assert share.value is None and share.images == 0
+    assert np.isnan(share.resampled(Resampling(range(5), 4))).all()
+
+
+def test_what_has_it_outside_of_the_whole_does_not_count():
+    share = Share(part=np.ones(5, bool), whole=~POSITIVE)
+    assert (share.value, share.images) == (1, 2)
+
+
+def test_the_interval_is_that_of_a_plain_loop_and_none_where_one_group_holds_the_images():
+    resampling = Resampling("aabcd", 40)
+    share = decision_shares(POSITIVE, YES)["sensitivity"]
+    own = [i[POSITIVE[i]] for i in resampling.draws()]
+    loop = [YES[i].mean() if len(i) else np.nan for i in own]
+    assert share.interval(resampling) == pytest.approx(interval(loop))
+    assert Share(YES, np.array([1, 1, 0, 0, 0], bool)).interval(resampling) is None
