@@ -13,8 +13,15 @@ from cxr_fastai import images
 from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
 from cxr_fastai.core import IntegrityError, NotTrained, StorageError, UsageError, one_line
 
-__all__ = ["BUNDLE_JSON", "MODEL_CARD", "TRAINED_ON", "WEIGHTS", "find_folder", "read_bytes"]
-__all__ += ["read_meta"]
+__all__ = [
+    "BUNDLE_JSON",
+    "MODEL_CARD",
+    "TRAINED_ON",
+    "WEIGHTS",
+    "find_folder",
+    "read_bytes",
+    "read_meta",
+]
 
 BUNDLE_JSON = "bundle.json"
 WEIGHTS = "model.safetensors"

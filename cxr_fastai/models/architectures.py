@@ -20,8 +20,16 @@ from torch import nn
 from cxr_fastai.core import UnknownName
 from cxr_fastai.models.names import COMMON
 
-__all__ = ["COMMON", "BodyParts", "Family", "FAMILIES", "is_arch", "family_of", "body_parts"]
-__all__ += ["from_timm"]
+__all__ = [
+    "COMMON",
+    "BodyParts",
+    "Family",
+    "FAMILIES",
+    "is_arch",
+    "family_of",
+    "body_parts",
+    "from_timm",
+]
 
 CNN_WIDTHS = (32, 64, 128, 256, 512)  # channels that the baseline's blocks end in
 

@@ -210,13 +210,19 @@ def scene(body: Anatomy, pose: Stance) -> Scene:
     )
 
 
-def _widened(half: float, level: np.ndarray) -> np.ndarray:
+def _widened(
+    half: float,  # its own, half image widths
+    level: np.ndarray,  # 0-1, from its top down
+) -> np.ndarray:  # half image widths
     """Give half the width of the rib cage, from its top (level 0) to its base (1)."""
     width: np.ndarray = NARROWEST_WALL + (half - NARROWEST_WALL) * np.sqrt(level * (2 - level))
     return width
 
 
-def _narrowed(medial: float, level: np.ndarray) -> np.ndarray:
+def _narrowed(
+    medial: float,  # its own half width
+    level: np.ndarray,  # 0-1, from its top down
+) -> np.ndarray:  # half image widths
     """Give half the width of the mediastinum, from its top (level 0) to where it is slim (1)."""
     width: np.ndarray = NARROWEST_WALL - (NARROWEST_WALL - medial) * np.sqrt(level * (2 - level))
     return width

@@ -50,7 +50,10 @@ FIRST_OTHER_WARD = 5000  # patients of the tuberculosis clinic whom the hospital
 # ---- the children's clinic
 
 
-def children(writer: Writer, n: int) -> list[CatalogRow]:
+def children(
+    writer: Writer,
+    n: int,  # images
+) -> list[CatalogRow]:
     """Fill a children's clinic.
 
     Labels stand in names, an official test folder holds other patients, archives left things.
@@ -126,7 +129,10 @@ def _leave_behind(writer: Writer) -> None:
 # ---- the hospital
 
 
-def hospital(writer: Writer, n: int) -> list[CatalogRow]:
+def hospital(
+    writer: Writer,
+    n: int,  # images
+) -> list[CatalogRow]:
     """Fill a hospital: several labels in one cell, patients who come back.
 
     Some of them are the tuberculosis clinic's patients too.
@@ -166,7 +172,11 @@ def hospital(writer: Writer, n: int) -> list[CatalogRow]:
     return catalog_rows("phantom_hospital", shared, rows)
 
 
-def _hospital_row(name: str, pid: int, label: str) -> dict[str, object]:
+def _hospital_row(
+    name: str,
+    pid: int,  # of the patient
+    label: str,  # of KERMANY
+) -> dict[str, object]:
     """Make a row of the hospital's table."""
     return {
         "Image Index": name,
@@ -181,7 +191,10 @@ def _hospital_row(name: str, pid: int, label: str) -> dict[str, object]:
 # ---- the tuberculosis clinic
 
 
-def tuberculosis_clinic(writer: Writer, n: int) -> list[CatalogRow]:
+def tuberculosis_clinic(
+    writer: Writer,
+    n: int,  # images
+) -> list[CatalogRow]:
     """Fill a tuberculosis clinic: 8-bit, 16-bit and palette PNG, one image a patient.
 
     The label stands in the name.
@@ -223,7 +236,10 @@ def _clinics_patient(
     return FIRST_OTHER_WARD + i
 
 
-def _in_form(film: np.ndarray, form: int) -> Picture:
+def _in_form(
+    film: np.ndarray,  # (size, size) uint8
+    form: int,
+) -> Picture:
     """Give the same picture as 16-bit grey, through a reversed palette, or plain."""
     if form == FORM_16_BIT:
         return film.astype(np.uint16) * 257

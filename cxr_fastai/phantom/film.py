@@ -136,30 +136,58 @@ def _picture(
 # ---- the chest on the film
 
 
-def _brightness(chest: Scene, heart: np.ndarray, air: np.ndarray) -> np.ndarray:
+def _brightness(
+    chest: Scene,
+    heart: np.ndarray,  # 0-1
+    air: np.ndarray,  # 0-1, along the beam
+) -> np.ndarray:  # (size, size), about 0-1
     """Add up soft tissue, less air, and heart, belly, vessels and bone: brightness unexposed."""
     body = _outline(chest)
-    belly = step(chest.y - chest.under, 0.04) * step(chest.wall + 0.05 - chest.a, 0.2)
-    film = _soft_tissue(chest, body, heart, belly) - 0.13 * _gut(chest) * belly
-    trachea = 0.07 * step(0.035 - abs(chest.x - 0.01), 0.03) * step(-0.28 - chest.y, 0.1)
-    film = film - 0.40 * air - trachea
-    hila = bump(((chest.a - 0.20) / 0.13) ** 2 + ((chest.y + 0.06) / 0.20) ** 2)
-    blood = vessels(chest)
+    below_dome = step(chest.y - chest.under, 0.04)
+    belly = below_dome * step(chest.wall + 0.05 - chest.a, 0.2)
+    gas = 0.13 * _gut(chest) * belly
+    film = _soft_tissue(chest, body, heart, belly) - gas
+    film = film - 0.40 * air - _trachea(chest)
     tissue = stream(chest.body.patient, 16)
-    within_lung = 0.13 * blood + 0.09 * hila + 0.03 * clouds(chest, tissue, 16)
-    film = film + air * within_lung + 0.025 * clouds(chest, tissue, 4) * body
+    fine = 0.03 * clouds(chest, tissue, 16)
+    coarse = 0.025 * clouds(chest, tissue, 4) * body
+    within_lung = 0.13 * vessels(chest) + 0.09 * _hila(chest) + fine
+    film = film + air * within_lung + coarse
     seen_through = np.clip(1.45 - film * 1.25, 0.3, 1)
-    total: np.ndarray = film + bones(chest) * body * (1 - 0.4 * belly) * seen_through
+    skeleton = bones(chest) * body * (1 - 0.4 * belly)
+    total: np.ndarray = film + skeleton * seen_through
     return total
 
 
-def _half_width(chest: Scene) -> np.ndarray:
+def _trachea(
+    chest: Scene,
+) -> np.ndarray:  # (size, size), how much darker its air makes the film
+    """Draw the windpipe, a dark band above the heart."""
+    band = step(0.035 - abs(chest.x - 0.01), 0.03)
+    above_heart = step(-0.28 - chest.y, 0.1)
+    return 0.07 * band * above_heart
+
+
+def _hila(
+    chest: Scene,
+) -> np.ndarray:  # (size, size), 0-1
+    """Draw the roots of both lungs."""
+    across = (chest.a - 0.20) / 0.13
+    down = (chest.y + 0.06) / 0.20
+    return bump(across**2 + down**2)
+
+
+def _half_width(
+    chest: Scene,
+) -> np.ndarray:  # (size, size) half image widths
     """Give half the width of the trunk at each level."""
     width: np.ndarray = chest.body.trunk + 1.5 * np.clip(-0.05 - chest.y, 0, 1) ** 2
     return width
 
 
-def _outline(chest: Scene) -> np.ndarray:
+def _outline(
+    chest: Scene,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw where the body is: trunk, shoulders and neck, 0-1."""
     body = chest.body
     top = body.shoulder + body.droop * np.clip(chest.a - body.neck, 0, 2)
@@ -180,21 +208,40 @@ def _soft_tissue(
     thick = 0.40 + 0.16 * np.sqrt(np.clip(1 - reach, 0, 1)) + chest.body.fat
     mirrored = Grid(x=chest.a, y=chest.y)
     below_collar = np.clip(chest.y + 0.2, 0, 1)
-    breast = ellipse(mirrored, 0.46, 0.16, 0.30, 0.28, 0.06) * below_collar
+    breast = (
+        ellipse(
+            mirrored,
+            x=0.46,
+            y=0.16,
+            rx=0.30,
+            ry=0.28,
+            soft=0.06,
+        )
+        * below_collar
+    )
     organs = np.maximum(0.12 * heart, 0.11 * belly)
     breasts = max(chest.body.breast, 0) * breast * (1 - heart) * (1 - belly)
     tissue: np.ndarray = body * (thick + organs + breasts)
     return tissue
 
 
-def _gut(chest: Scene) -> np.ndarray:
+def _gut(
+    chest: Scene,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw gas under the patient's left dome, in about half of the people."""
     rng = stream(chest.seed, 17)
     x = rng.uniform(0.30, 0.45)
     y = chest.floor - chest.body.dome + rng.uniform(0.12, 0.16)
     radius = rng.uniform(0.06, 0.11)
     visible = rng.random() < 0.5
-    return visible * ellipse(chest, x, y, radius * 1.4, radius, 0.05)
+    return visible * ellipse(
+        chest,
+        x=x,
+        y=y,
+        rx=radius * 1.4,
+        ry=radius,
+        soft=0.05,
+    )
 
 
 # ---- the exposure
@@ -220,7 +267,10 @@ def expose(
     return np.floor(levels + 0.5).astype(np.uint8)
 
 
-def _marker(film: Film, rng: np.random.Generator) -> np.ndarray:
+def _marker(
+    film: Film,
+    rng: np.random.Generator,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw what lies on the film: a letter beside a shoulder, now and then a lead.
 
     R lies beside the patient's right shoulder, L beside the left.
@@ -238,7 +288,10 @@ def _marker(film: Film, rng: np.random.Generator) -> np.ndarray:
     return polylines(film, strokes)
 
 
-def _letter(rng: np.random.Generator, left: bool) -> Stroke:
+def _letter(
+    rng: np.random.Generator,
+    left: bool,
+) -> Stroke:
     """Place the letter of a side."""
     side = 1 if left else -1
     x0 = rng.uniform(0.74, 0.84) * side
@@ -248,7 +301,9 @@ def _letter(rng: np.random.Generator, left: bool) -> Stroke:
     return x0 + height * x * 0.8, y0 + height * y, height * 0.36
 
 
-def _lead(rng: np.random.Generator) -> Stroke:
+def _lead(
+    rng: np.random.Generator,
+) -> Stroke:
     """Let a wire run down from the upper edge."""
     along = np.linspace(0, 1, 12)
     x = rng.uniform(-0.5, 0.5) + rng.uniform(-0.6, 0.6) * along + 0.2 * along**2

@@ -43,12 +43,23 @@ class Child:
     data: bytes  # the JPEG
 
 
-def _children(label: str, count: int, size: int, seed: int) -> Iterator[Child]:
+def _children(
+    label: str,  # of KERMANY
+    count: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> Iterator[Child]:
     """Draw the images of a label; patients' numbers start anew with each."""
     base = first_drawing(seed, "kermany") + NUMBERS_A_LABEL * list(KERMANY).index(label)
     for i, visit in enumerate(visits(count)):
         person, stem = _names(label, i, visit)
-        film = draw(KERMANY[label], base + i, size, base + visit.patient, "child")
+        film = draw(
+            KERMANY[label],
+            seed=base + i,
+            size=size,
+            patient=base + visit.patient,
+            age="child",
+        )
         yield Child(
             name=f"{stem}.jpeg",
             person=person,
@@ -57,7 +68,10 @@ def _children(label: str, count: int, size: int, seed: int) -> Iterator[Child]:
         )
 
 
-def _part(label: str, patient: int) -> str:
+def _part(
+    label: str,  # of KERMANY
+    patient: int,
+) -> str:
     """Say in which part a patient's images lie; val has no viral ones."""
     if patient % 5 == 1:
         return "test"
@@ -66,7 +80,11 @@ def _part(label: str, patient: int) -> str:
     return "train"
 
 
-def _names(label: str, i: int, visit: Visit) -> tuple[str, str]:
+def _names(
+    label: str,  # of KERMANY
+    i: int,  # of the image among those of its label
+    visit: Visit,
+) -> tuple[str, str]:
     """Name a patient and the file of an image, as Kermany's do."""
     number = visit.patient + 1
     if label == "NORMAL":
@@ -79,7 +97,12 @@ def _names(label: str, i: int, visit: Visit) -> tuple[str, str]:
     return person, f"{person}_{i + 1}{suffix}"
 
 
-def kermany_kaggle(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def kermany_kaggle(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill train, val and test; a second copy of all one level down; what macOS leaves."""
     drawn = []
     for label, count in zip(KERMANY, shares(n, KERMANY_COUNTS)):
@@ -89,7 +112,14 @@ def kermany_kaggle(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
             path = mirror.put(f"chest_xray/{below}", child.data)
             mirror.put(f"chest_xray/chest_xray/{below}", child.data)
             test = child.part == "test"
-            drawn.append(Drawn(path=path, label=label, person=child.person, test=test))
+            drawn.append(
+                Drawn(
+                    path=path,
+                    label=label,
+                    person=child.person,
+                    test=test,
+                )
+            )
     for image in drawn[:FORKS]:
         original = PurePosixPath(image.path)
         fork = f"chest_xray/__MACOSX/{original.parent}/._{original.name}"
@@ -99,14 +129,23 @@ def kermany_kaggle(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
     return drawn
 
 
-def _copies(label: str, size: int, seed: int) -> Iterator[Image.Image]:
+def _copies(
+    label: str,  # of KERMANY
+    size: int,  # width and height, pixels
+    seed: int,
+) -> Iterator[Image.Image]:
     """Give Kermany's train images again: the same pixels, to be put into other files."""
     for child in _children(label, ENDLESS, size, seed):
         if child.part == "train":
             yield Image.open(io.BytesIO(child.data))
 
 
-def covid_radiography(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def covid_radiography(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill a folder of images, one of masks and a table for each class; no patients.
 
     All viral and some normal images are Kermany's.
@@ -126,9 +165,20 @@ def covid_radiography(mirror: Mirror, n: int, size: int, seed: int) -> list[Draw
             elif folder == "Normal" and i % 8 == 1:
                 film = next(normal)
             else:
-                film = draw(RADIOGRAPHY[folder], number, size, number)
+                film = draw(
+                    RADIOGRAPHY[folder],
+                    seed=number,
+                    size=size,
+                    patient=number,
+                )
             path = mirror.image(f"{root}/images/{name}", film)
-            drawn.append(Drawn(path=path, label=folder, person=name))
+            drawn.append(
+                Drawn(
+                    path=path,
+                    label=folder,
+                    person=name,
+                )
+            )
             mirror.image(f"{root}/masks/{name}", Image.new("L", MASK_SIZE))
         mirror.put(f"{root}.metadata.xlsx", b"Drawn: a table would stand here.\n")
     readme = "Drawn by cxr_fastai.phantom; no person was imaged.\n"

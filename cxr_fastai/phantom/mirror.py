@@ -87,7 +87,12 @@ class Mirror:
         """Write text."""
         return self.put(name, text.encode(encoding))
 
-    def image(self, name: str, picture: Picture, **options: Any) -> str:
+    def image(
+        self,
+        name: str,
+        picture: Picture,
+        **options: Any,  # of Pillow's save
+    ) -> str:
         """Write a picture in the format of the name's ending."""
         ending = Path(name).suffix.lower()
         return self.put(name, encoded(picture, ending, **options))

@@ -89,7 +89,10 @@ class Study:
         return "FM"[self.patient % 2]
 
 
-def studies(n: int, seed: int) -> list[Study]:
+def studies(
+    n: int,  # images
+    seed: int,
+) -> list[Study]:
     """List the first `n` studies: every other one without a finding.
 
     The rest have the fourteen in turn, many with others.
@@ -110,7 +113,10 @@ def studies(n: int, seed: int) -> list[Study]:
     return listed
 
 
-def _findings(number: int, rng: np.random.Generator) -> tuple[str, ...]:
+def _findings(
+    number: int,  # of the film
+    rng: np.random.Generator,
+) -> tuple[str, ...]:
     """Choose the findings of a study."""
     if number % 2 == 0:
         return ()
@@ -120,10 +126,19 @@ def _findings(number: int, rng: np.random.Generator) -> tuple[str, ...]:
     return tuple(sorted({first, *map(str, others)}))
 
 
-def _film(study: Study, size: int, seed: int) -> np.ndarray:
+def _film(
+    study: Study,
+    size: int,
+    seed: int,
+) -> np.ndarray:  # (size, size) uint8
     """Draw a study."""
     base = first_drawing(seed, "nih")
-    return draw_findings(study.findings, base + study.number, size, base + study.patient)
+    return draw_findings(
+        study.findings,
+        seed=base + study.number,
+        size=size,
+        patient=base + study.patient,
+    )
 
 
 def _row(study: Study) -> dict[str, object]:
@@ -142,14 +157,26 @@ def _row(study: Study) -> dict[str, object]:
 # ---- in full
 
 
-def nih_full(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def nih_full(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill images_001/images and on, the big table, boxes, and the official lists."""
     listed = studies(n, seed)
     drawn = []
     for study in listed:
         folder = f"images_{1 + 2 * study.number // n:03d}/images"
         path = mirror.image(f"{folder}/{study.stem}.png", _film(study, size, seed))
-        drawn.append(Drawn(path=path, label=study.label, person=study.person, test=study.test))
+        drawn.append(
+            Drawn(
+                path=path,
+                label=study.label,
+                person=study.person,
+                test=study.test,
+            )
+        )
     shape = {
         "OriginalImage[Width": size,
         "Height]": size,
@@ -175,7 +202,10 @@ def _unquoted(rows: list[dict[str, object]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _boxes(listed: list[Study], size: int) -> str:
+def _boxes(
+    listed: list[Study],
+    size: int,  # width and height, pixels
+) -> str:
     """Write the table of boxes, one for each of the first images with a finding."""
     sick = [study for study in listed if study.findings][:BOXES]
     lines = ["Image Index,Finding Label,Bbox [x,y,w,h],,,"]
@@ -191,7 +221,12 @@ def _boxes(listed: list[Study], size: int) -> str:
 # ---- as a sample
 
 
-def nih_sample(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def nih_sample(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill images/ and sample_labels.csv, and both once more under sample/.
 
     There is no list of test images.
@@ -202,7 +237,13 @@ def nih_sample(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
         data = encoded(_film(study, size, seed), ".png")
         path = mirror.put(f"images/{study.stem}.png", data)
         mirror.put(f"sample/images/{study.stem}.png", data)
-        drawn.append(Drawn(path=path, label=study.label, person=study.person))
+        drawn.append(
+            Drawn(
+                path=path,
+                label=study.label,
+                person=study.person,
+            )
+        )
     shape = {
         "OriginalImageWidth": size,
         "OriginalImageHeight": size,
@@ -218,7 +259,12 @@ def nih_sample(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
 # ---- as TFRecords
 
 
-def nih_tfrecords(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def nih_tfrecords(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill shards named by their number and by how many JPEGs they hold.
 
     The image's id has no ending.
@@ -247,7 +293,11 @@ def _labels(study: Study) -> dict[str, int]:
     return {label: int(label in words) for label in SHARD_LABELS}
 
 
-def _in_shard(name: str, study: Study, labels: Mapping[str, int]) -> Drawn:
+def _in_shard(
+    name: str,
+    study: Study,
+    labels: Mapping[str, int],  # by SHARD_LABELS
+) -> Drawn:
     """Say where in a shard a study lies, with its labels in the shard's order."""
     present = [label for label in SHARD_LABELS if labels[label]]
     return Drawn(path=f"{name}#{study.stem}", label="|".join(present), person=study.person)

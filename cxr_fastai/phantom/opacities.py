@@ -19,12 +19,18 @@ Opacity = Callable[[Scene, np.random.Generator], np.ndarray]
 SIDES = (-1, 1)  # of the image: left, right
 
 
-def _nothing(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _nothing(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Fill nothing: healthy lungs."""
     return np.zeros((chest.size, chest.size))
 
 
-def _lobe(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _lobe(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Fill one dense lobe in one lung: bacterial pneumonia.
 
     It ends sharply at a fissure and has air-filled bronchi within.
@@ -40,19 +46,38 @@ def _lobe(chest: Scene, rng: np.random.Generator) -> np.ndarray:
     ragged = 0.07 * clouds(chest, rng, 6)
     patch = step(past, 0.03) * step(reach - past + ragged, 0.28) * (chest.side == side)
     angles = rng.uniform(-1.2, 1.2, 6)
-    bronchi = polylines(chest, branches(rng, side, angles, 0.5, 0.022, twigs=0))
+    bronchi = polylines(
+        chest,
+        branches(
+            rng=rng,
+            side=side,
+            angles=angles,
+            length=0.5,
+            width=0.022,
+            twigs=0,
+        ),
+    )
     density = rng.uniform(0.45, 0.9)
     grain = 0.88 + 0.12 * clouds(chest, rng, 10)
     return density * patch * grain * (1 - 0.35 * bronchi)
 
 
-def _streaks(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _streaks(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Draw streaks and haze around both hila: viral pneumonia."""
     strokes: list[Stroke] = []
     haze = np.zeros((chest.size, chest.size))
     for side in SIDES:
         angles = np.linspace(-1.4, 1.3, 18) + rng.uniform(-0.1, 0.1, 18)
-        strokes += branches(rng, side, angles, rng.uniform(0.36, 0.5), 0.034)
+        strokes += branches(
+            rng=rng,
+            side=side,
+            angles=angles,
+            length=rng.uniform(0.36, 0.5),
+            width=0.034,
+        )
         across = (chest.x - side * 0.2) / 0.42
         down = (chest.y + 0.02) / 0.55
         haze = haze + rng.uniform(0.8, 1) * bump(across**2 + down**2)
@@ -63,7 +88,10 @@ def _streaks(chest: Scene, rng: np.random.Generator) -> np.ndarray:
     return density * (streaks + 0.30 * haze * patchy)
 
 
-def _ground_glass(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _ground_glass(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Lay several hazy patches at the rim of both lungs, most of them low: COVID-19."""
     filled = _nothing(chest, rng)
     for side in SIDES:
@@ -72,7 +100,11 @@ def _ground_glass(chest: Scene, rng: np.random.Generator) -> np.ndarray:
     return filled * (0.85 + 0.15 * clouds(chest, rng, 24))
 
 
-def _hazy_patch(chest: Scene, rng: np.random.Generator, side: int) -> np.ndarray:
+def _hazy_patch(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+    side: int,  # -1 the image's left, 1 its right
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Draw one hazy patch that is bent out of round."""
     u = rng.uniform(0.68, 1.0)
     t = rng.uniform(0.42, 0.88)
@@ -85,7 +117,10 @@ def _hazy_patch(chest: Scene, rng: np.random.Generator, side: int) -> np.ndarray
     return density * np.sqrt(spot)
 
 
-def _apical(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _apical(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Scatter nodules in the upper zones, most often with a cavity: tuberculosis."""
     one_sided = rng.random() < 0.55
     sides = [rng.choice(SIDES)] if one_sided else list(SIDES)
@@ -94,7 +129,14 @@ def _apical(chest: Scene, rng: np.random.Generator) -> np.ndarray:
         for _ in range(rng.integers(7, 15)):
             filled = np.maximum(filled, _nodule_of_many(chest, rng, side))
         angles = rng.uniform(-1.5, -0.7, 7)
-        strokes = branches(rng, side, angles, 0.5, 0.018, twigs=0)
+        strokes = branches(
+            rng=rng,
+            side=side,
+            angles=angles,
+            length=0.5,
+            width=0.018,
+            twigs=0,
+        )
         strands = 0.35 * polylines(chest, strokes) * step(0.45 - chest.t, 0.2)
         filled = np.maximum(filled, strands)
     ragged = 1 + 0.3 * clouds(chest, rng, 22)
@@ -103,19 +145,43 @@ def _apical(chest: Scene, rng: np.random.Generator) -> np.ndarray:
     return filled * ragged
 
 
-def _nodule_of_many(chest: Scene, rng: np.random.Generator, side: int) -> np.ndarray:
+def _nodule_of_many(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+    side: int,  # -1 the image's left, 1 its right
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Draw one soft nodule of the upper zone."""
-    x, y = place(chest, side, rng.uniform(0.15, 0.9), rng.uniform(0.06, 0.40))
+    x, y = place(
+        chest,
+        side=side,
+        u=rng.uniform(0.15, 0.9),
+        t=rng.uniform(0.06, 0.40),
+    )
     density = rng.uniform(0.25, 0.65)
     rx, ry = rng.uniform(0.025, 0.06, 2)
-    return density * ellipse(chest, x, y, rx, ry, 0.055)
+    return density * ellipse(
+        chest,
+        x=x,
+        y=y,
+        rx=rx,
+        ry=ry,
+        soft=0.055,
+    )
 
 
 def _with_cavity(
-    chest: Scene, rng: np.random.Generator, side: int, filled: np.ndarray
-) -> np.ndarray:
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+    side: int,  # -1 the image's left, 1 its right
+    filled: np.ndarray,  # by the rest of the disease
+) -> np.ndarray:  # (size, size), 0-1
     """Add a cavity: a ring around a dark middle."""
-    x, y = place(chest, side, rng.uniform(0.3, 0.7), rng.uniform(0.15, 0.33))
+    x, y = place(
+        chest,
+        side=side,
+        u=rng.uniform(0.3, 0.7),
+        t=rng.uniform(0.15, 0.33),
+    )
     radius = rng.uniform(0.07, 0.12)
     distance = np.sqrt((chest.x - x) ** 2 + (chest.y - y) ** 2)
     ragged = distance * (1 + 0.12 * clouds(chest, rng, 12))
@@ -124,7 +190,10 @@ def _with_cavity(
     return np.maximum(filled, wall) * hollow
 
 
-def _effusion(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _effusion(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Fill one or both bases with fluid that climbs at the ribs."""
     filled = _nothing(chest, rng)
     for side in rng.choice(SIDES, rng.integers(1, 3), replace=False):
@@ -135,12 +204,18 @@ def _effusion(chest: Scene, rng: np.random.Generator) -> np.ndarray:
     return filled
 
 
-def _mass(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _mass(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Draw one round mass with a clear edge."""
     return _round(chest, rng, 0.085, 0.16)
 
 
-def _nodule(chest: Scene, rng: np.random.Generator) -> np.ndarray:
+def _nodule(
+    chest: Scene,
+    rng: np.random.Generator,  # of this disease alone
+) -> np.ndarray:  # (size, size) share of air that is filled, 0-1
     """Draw a mass that is small."""
     return _round(chest, rng, 0.045, 0.075)
 
@@ -153,10 +228,22 @@ def _round(
 ) -> np.ndarray:
     """Draw one round opacity with a clear edge."""
     side = rng.choice(SIDES)
-    x, y = place(chest, side, rng.uniform(0.3, 0.75), rng.uniform(0.28, 0.66))
+    x, y = place(
+        chest,
+        side=side,
+        u=rng.uniform(0.3, 0.75),
+        t=rng.uniform(0.28, 0.66),
+    )
     radius = rng.uniform(min_radius, max_radius)
     density = rng.uniform(0.55, 0.9)
-    return density * ellipse(chest, x, y, radius, radius * rng.uniform(0.85, 1.1), 0.03)
+    return density * ellipse(
+        chest,
+        x=x,
+        y=y,
+        rx=radius,
+        ry=radius * rng.uniform(0.85, 1.1),
+        soft=0.03,
+    )
 
 
 OF_KIND: dict[str, Opacity] = {

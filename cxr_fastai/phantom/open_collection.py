@@ -22,7 +22,10 @@ UNLISTED_PATIENT = 299_999
 SILENT_CASES = 3  # of whom the table says no finding at all
 
 
-def open_collection(writer: Writer, n: int) -> list[CatalogRow]:
+def open_collection(
+    writer: Writer,
+    n: int,  # images
+) -> list[CatalogRow]:
     """Fill an open collection.
 
     Its table names CT slices, lateral views and absent files, and leaves one file out.
@@ -84,7 +87,16 @@ def _frontal_films(
         film = writer.film(kind, COLLECTION + visit.patient)
         writer.image(f"{IMAGES}/{name}", film, **options)
         view = ("PA", "AP", "PA", "")[visit.patient % 4]
-        table.append(_case(pid, visit.image, finding, view, "X-ray", name))
+        table.append(
+            _case(
+                pid=pid,
+                offset=visit.image,
+                finding=finding,
+                view=view,
+                modality="X-ray",
+                name=name,
+            )
+        )
     return table
 
 
@@ -96,7 +108,16 @@ def _other_views(writer: Writer) -> list[dict[str, object]]:
         name = f"case{i + 1}-{modality[0]}.png"
         picture = _other_view(modality, writer.base + i, writer.size)
         writer.planted.filtered.append(writer.image(f"{IMAGES}/{name}", picture))
-        table.append(_case(i + 1, 9, "COVID-19", view, modality, name))
+        table.append(
+            _case(
+                pid=i + 1,
+                offset=9,
+                finding="COVID-19",
+                view=view,
+                modality=modality,
+                name=name,
+            )
+        )
     return table
 
 
@@ -105,7 +126,16 @@ def _absent_cases(writer: Writer) -> list[dict[str, object]]:
     table = []
     for pid in ABSENT_CASES:
         name = f"case{pid}-0.png"
-        table.append(_case(pid, 0, "COVID-19", "PA", "X-ray", name))
+        table.append(
+            _case(
+                pid=pid,
+                offset=0,
+                finding="COVID-19",
+                view="PA",
+                modality="X-ray",
+                name=name,
+            )
+        )
         writer.planted.missing.append(f"{IMAGES}/{name}")
     return table
 
@@ -132,30 +162,97 @@ def _case(
     }
 
 
-def _other_view(modality: str, seed: int, size: int) -> np.ndarray:
+def _other_view(
+    modality: str,
+    seed: int,
+    size: int,
+) -> np.ndarray:  # (size, size) uint8
     """Draw what is no frontal radiograph."""
     pose = stance(seed, size)
     brightness = _axial_slice(pose) if modality == "CT" else _from_the_side(pose)
     return expose(pose, brightness)
 
 
-def _axial_slice(pose: Stance) -> np.ndarray:
+def _axial_slice(
+    pose: Stance,
+) -> np.ndarray:  # (size, size) brightness
     """Draw an axial CT slice."""
-    left = ellipse(pose, -0.36, 0, 0.26, 0.42)
-    right = ellipse(pose, 0.38, 0.02, 0.24, 0.40)
+    left = ellipse(
+        pose,
+        x=-0.36,
+        y=0,
+        rx=0.26,
+        ry=0.42,
+    )
+    right = ellipse(
+        pose,
+        x=0.38,
+        y=0.02,
+        rx=0.24,
+        ry=0.40,
+    )
     lungs = np.maximum(left, right)
     ring = abs(1 - np.sqrt((pose.x / 0.75) ** 2 + (pose.y / 0.58) ** 2))
     ribs = step(0.05 - ring, 0.05)
-    bone = np.maximum(ellipse(pose, 0, 0.42, 0.12, 0.12), ribs)
-    body = 0.6 * ellipse(pose, 0, 0, 0.88, 0.68)
-    heart = 0.1 * ellipse(pose, 0.08, -0.18, 0.2, 0.2)
+    bone = np.maximum(
+        ellipse(
+            pose,
+            x=0,
+            y=0.42,
+            rx=0.12,
+            ry=0.12,
+        ),
+        ribs,
+    )
+    body = 0.6 * ellipse(
+        pose,
+        x=0,
+        y=0,
+        rx=0.88,
+        ry=0.68,
+    )
+    heart = 0.1 * ellipse(
+        pose,
+        x=0.08,
+        y=-0.18,
+        rx=0.2,
+        ry=0.2,
+    )
     return body - 0.5 * lungs + 0.3 * bone + heart
 
 
-def _from_the_side(pose: Stance) -> np.ndarray:
+def _from_the_side(
+    pose: Stance,
+) -> np.ndarray:  # (size, size) brightness
     """Draw a chest from the side."""
-    lung = ellipse(pose, 0, -0.1, 0.52, 0.66, 0.1) * step(0.42 - pose.y + 0.4 * pose.x, 0.06)
-    heart = ellipse(pose, -0.2, 0.22, 0.3, 0.26, 0.1)
-    spine = ellipse(pose, 0.62, 0, 0.1, 1.2)
-    body = 0.65 * ellipse(pose, 0, 0.1, 0.85, 1.3)
+    lung = ellipse(
+        pose,
+        x=0,
+        y=-0.1,
+        rx=0.52,
+        ry=0.66,
+        soft=0.1,
+    ) * step(0.42 - pose.y + 0.4 * pose.x, 0.06)
+    heart = ellipse(
+        pose,
+        x=-0.2,
+        y=0.22,
+        rx=0.3,
+        ry=0.26,
+        soft=0.1,
+    )
+    spine = ellipse(
+        pose,
+        x=0.62,
+        y=0,
+        rx=0.1,
+        ry=1.2,
+    )
+    body = 0.65 * ellipse(
+        pose,
+        x=0,
+        y=0.1,
+        rx=0.85,
+        ry=1.3,
+    )
     return body - 0.4 * lung + 0.22 * heart + 0.15 * spine

@@ -68,15 +68,31 @@ class Writer(Mirror):
             catalog=root / "data_manifest.csv",
         )
 
-    def image(self, name: str, picture: Picture, **options: Any) -> str:
+    def image(
+        self,
+        name: str,
+        picture: Picture,
+        **options: Any,  # of Pillow's save
+    ) -> str:
         """Write a picture, and remember its name."""
         self.films.append(name)
         return super().image(name, picture, **options)
 
-    def film(self, kind: str, patient: int, age: str = "adult") -> np.ndarray:
+    def film(
+        self,
+        kind: str,  # of phantom.KINDS
+        patient: int,
+        age: str = "adult",  # of phantom.AGES
+    ) -> np.ndarray:
         """Draw the next film, of one of phantom.KINDS."""
         self.count += 1
-        return draw(kind, self.base + self.count, self.size, self.base + patient, age)
+        return draw(
+            kind,
+            seed=self.base + self.count,
+            size=self.size,
+            patient=self.base + patient,
+            age=age,
+        )
 
     def copy(self, name: str, to: str) -> None:
         """Copy a file's bytes, and plant the copy."""

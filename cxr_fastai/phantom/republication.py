@@ -48,7 +48,10 @@ CONTAINERS = (
 )
 
 
-def republication(writer: Writer, n: int) -> list[CatalogRow]:
+def republication(
+    writer: Writer,
+    n: int,  # images
+) -> list[CatalogRow]:
     """Fill a re-publication of the children's and the tuberculosis clinic."""
     numbers = iter(writer.rng.permutation(100 * n).tolist())
     shuffled = [writer.films[i] for i in writer.rng.permutation(len(writer.films))]
@@ -75,13 +78,21 @@ def _new_name(
     return f"{SOURCE}/{folder}/{folder[0]}{next(numbers):05d}{ending}"
 
 
-def _copy_bytes(writer: Writer, numbers: Iterator[int], films: list[str]) -> None:
+def _copy_bytes(
+    writer: Writer,
+    numbers: Iterator[int],  # that no file has yet
+    films: list[str],  # names
+) -> None:
     """Copy files as they are, under new names."""
     for name in films:
         writer.copy(name, _new_name(numbers, _folder(name), Path(name).suffix))
 
 
-def _copy_pixels(writer: Writer, numbers: Iterator[int], films: list[str]) -> None:
+def _copy_pixels(
+    writer: Writer,
+    numbers: Iterator[int],  # that no file has yet
+    films: list[str],  # names
+) -> None:
     """Copy pictures into other containers, pixel for pixel."""
     for i, name in enumerate(films):
         container = CONTAINERS[i % len(CONTAINERS)]
@@ -91,14 +102,22 @@ def _copy_pixels(writer: Writer, numbers: Iterator[int], films: list[str]) -> No
         writer.planted.copies.append((name, to, "pixels"))
 
 
-def _mislabel(writer: Writer, numbers: Iterator[int], film: str) -> None:
+def _mislabel(
+    writer: Writer,
+    numbers: Iterator[int],  # that no file has yet
+    film: str,  # (size, size) uint8
+) -> None:
     """Copy a bacterial film into the folder of the viral ones."""
     to = _new_name(numbers, "virus", ".jpeg")
     writer.copy(film, to)
     writer.planted.conflicts.append((film, to))
 
 
-def _add_own(writer: Writer, numbers: Iterator[int], n: int) -> None:
+def _add_own(
+    writer: Writer,
+    numbers: Iterator[int],  # that no file has yet
+    n: int,  # images
+) -> None:
     """Add `n` films to each folder that no other source has."""
     for folder, kind in FOLDERS.items():
         for i in range(n):
@@ -107,7 +126,10 @@ def _add_own(writer: Writer, numbers: Iterator[int], n: int) -> None:
             writer.image(name, writer.film(kind, REPUBLISHED + writer.count, age))
 
 
-def _cut_one(writer: Writer, numbers: Iterator[int]) -> None:
+def _cut_one(
+    writer: Writer,
+    numbers: Iterator[int],  # that no file has yet
+) -> None:
     """Add a file that is cut off in its middle."""
     name = _new_name(numbers, "normal", ".png")
     writer.image(name, writer.film("normal", DAMAGED_PATIENT))

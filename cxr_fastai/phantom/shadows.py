@@ -17,7 +17,9 @@ RIBS = 24  # brightnesses that are drawn for each layer of ribs; no chest shows 
 DISC_GAP = 0.135  # half image widths from vertebra to vertebra
 
 
-def heart_shadow(chest: Scene) -> np.ndarray:
+def heart_shadow(
+    chest: Scene,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw heart, great vessels and mediastinum, 0-1.
 
     Two thirds lie on the image's right, with the apex low on that side.
@@ -26,15 +28,46 @@ def heart_shadow(chest: Scene) -> np.ndarray:
     body = chest.body
     k = body.heart
     y = chest.floor - body.dome
-    left = ellipse(points, body.apex_x * k, y - 0.10 * k, 0.26 * k, 0.31 * k, 0.06, body.lean)
-    right = ellipse(points, -0.075 * k, y - 0.13 * k, 0.15 * k, 0.27 * k, 0.06)
-    arch = ellipse(points, 0.085, -0.34, body.knob + 0.02, body.knob + 0.03, 0.05)
-    trunk = ellipse(points, 0.10, -0.14, 0.085, 0.17, 0.06)
+    left = ellipse(
+        points,
+        x=body.apex_x * k,
+        y=y - 0.10 * k,
+        rx=0.26 * k,
+        ry=0.31 * k,
+        soft=0.06,
+        lean=body.lean,
+    )
+    right = ellipse(
+        points,
+        x=-0.075 * k,
+        y=y - 0.13 * k,
+        rx=0.15 * k,
+        ry=0.27 * k,
+        soft=0.06,
+    )
+    arch = ellipse(
+        points,
+        x=0.085,
+        y=-0.34,
+        rx=body.knob + 0.02,
+        ry=body.knob + 0.03,
+        soft=0.05,
+    )
+    trunk = ellipse(
+        points,
+        x=0.10,
+        y=-0.14,
+        rx=0.085,
+        ry=0.17,
+        soft=0.06,
+    )
     mediastinum = step(body.medial * 0.8 - abs(points.x), 0.06)
     return np.maximum.reduce([left, right, arch, trunk, mediastinum])
 
 
-def bones(chest: Scene) -> np.ndarray:
+def bones(
+    chest: Scene,
+) -> np.ndarray:  # (size, size) added brightness
     """Draw posterior and anterior ribs with brighter rims, clavicles and the spine."""
     back = chest.at_depth(1)
     front = chest.at_depth(-1)
@@ -43,12 +76,16 @@ def bones(chest: Scene) -> np.ndarray:
     below_top = step(chest.t - 0.02, 0.06)
     above_base = step(chest.floor + 0.12 - chest.y, 0.3)
     cage = beside_wall * below_top * above_base
-    rim = bump(((chest.a - chest.wall) / 0.035) ** 2) * step(chest.t - 0.1, 0.1) * 0.07
+    at_wall = bump(((chest.a - chest.wall) / 0.035) ** 2)
+    rim = at_wall * step(chest.t - 0.1, 0.1) * 0.07
     every = (ribs + rim) * cage + _clavicles(chest, front) + _spine(chest, back)
     return chest.body.bone * every
 
 
-def _posterior_ribs(chest: Scene, back: Grid) -> np.ndarray:
+def _posterior_ribs(
+    chest: Scene,
+    back: Grid,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw the ribs that arch down from the spine."""
     a = abs(back.x)
     curvature = chest.body.rib_drop * (1.25 - 0.5 * np.clip(chest.t, 0, 1))
@@ -57,7 +94,10 @@ def _posterior_ribs(chest: Scene, back: Grid) -> np.ndarray:
     return bands * step(a - 0.06, 0.04) * 0.10 * wear
 
 
-def _anterior_ribs(chest: Scene, front: Grid) -> np.ndarray:
+def _anterior_ribs(
+    chest: Scene,
+    front: Grid,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw the ribs that slope toward the breast bone."""
     a = abs(front.x)
     drop = chest.body.rib_slope * (0.72 - a) + 0.05
@@ -84,37 +124,62 @@ def _rib_bands(
     return bands, wear[number]
 
 
-def _clavicles(chest: Scene, front: Grid) -> np.ndarray:
+def _clavicles(
+    chest: Scene,
+    front: Grid,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw two bars from the breast bone to the shoulders, and the heads of the upper arms."""
     body = chest.body
     a = abs(front.x)
     y = front.y
-    line = body.clavicle - body.rise * (a - 0.07) + 0.5 * body.rise * np.clip(a - 0.35, 0, 1) ** 2
-    off_line = abs(y - line) / (0.042 - 0.012 * bump(((a - 0.35) / 0.3) ** 2))
+    bend = 0.5 * body.rise * np.clip(a - 0.35, 0, 1) ** 2
+    line = body.clavicle - body.rise * (a - 0.07) + bend
+    half_height = 0.042 - 0.012 * bump(((a - 0.35) / 0.3) ** 2)
+    off_line = abs(y - line) / half_height
     edges = 0.6 + 0.4 * np.clip(off_line, 0, 1) ** 2
     bar = step(1 - off_line, 0.4) * edges * step(a - 0.06, 0.03) * step(0.86 - a, 0.05)
-    arm = ellipse(Grid(x=a, y=y), 1.0, body.clavicle - 0.02, 0.15, 0.19, 0.05)
+    arm = ellipse(
+        Grid(x=a, y=y),
+        x=1.0,
+        y=body.clavicle - 0.02,
+        rx=0.15,
+        ry=0.19,
+        soft=0.05,
+    )
     blade_edge = abs(a - body.half - 0.02 + 0.25 * (y + 0.35))
     blade = step(0.03 - blade_edge, 0.05) * step(0.33 - abs(y + 0.28), 0.1)
     return 0.12 * bar + 0.10 * arm + 0.035 * blade
 
 
-def _spine(chest: Scene, back: Grid) -> np.ndarray:
+def _spine(
+    chest: Scene,
+    back: Grid,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw vertebral bodies, discs between them, a row of spinous processes."""
     body = chest.body
     a = abs(back.x)
     level = np.mod(back.y - body.apex, DISC_GAP) / DISC_GAP  # 0-1 within a vertebra
-    vertebra = step(0.085 - a, 0.04) * (0.55 + 0.45 * step(0.36 - abs(level - 0.5), 0.2))
-    process = bump((a / 0.028) ** 2 + ((level - 0.5) / 0.28) ** 2)
+    off_middle = level - 0.5
+    disc = 0.55 + 0.45 * step(0.36 - abs(off_middle), 0.2)
+    vertebra = step(0.085 - a, 0.04) * disc
+    process = bump((a / 0.028) ** 2 + (off_middle / 0.28) ** 2)
     below_dome = step(back.y - chest.floor + body.dome, 0.3)
     return (0.055 * vertebra + 0.03 * process) * (1 - 0.5 * below_dome)
 
 
-def vessels(chest: Scene) -> np.ndarray:
+def vessels(
+    chest: Scene,
+) -> np.ndarray:  # (size, size), 0-1
     """Draw the lungs' vascular trees, 0-1, from both hila; a patient keeps them."""
     rng = stream(chest.body.patient, 14)
     strokes: list[Stroke] = []
     for side in (-1, 1):
         angles = np.linspace(-1.4, 1.25, 10) + rng.uniform(-0.15, 0.15, 10)
-        strokes += branches(rng, side, angles, length=0.58, width=0.026)
+        strokes += branches(
+            rng=rng,
+            side=side,
+            angles=angles,
+            length=0.58,
+            width=0.026,
+        )
     return polylines(chest, strokes)

@@ -13,8 +13,19 @@ from typing import Protocol
 import numpy as np
 from PIL import Image, ImageDraw
 
-__all__ = ["Points", "Film", "Stroke", "stream", "step", "bump", "ellipse", "clouds", "branches"]
-__all__ += ["polylines"]
+__all__ = [
+    "Points",
+    "Film",
+    "Grid",
+    "Stroke",
+    "stream",
+    "step",
+    "bump",
+    "ellipse",
+    "clouds",
+    "branches",
+    "polylines",
+]
 
 SUPERSAMPLING = 4  # strokes are drawn so many times too large and averaged down
 STEPS_OF_A_BRANCH = 7
@@ -145,11 +156,11 @@ def _branches_from(
 ) -> list[Stroke]:
     """Let strokes wander from given points, with their twigs."""
     n = len(angles)
-    heading = angles[:, None] + rng.normal(0, 0.17, (n, STEPS_OF_A_BRANCH)).cumsum(1)
+    turns = rng.normal(0, 0.17, (n, STEPS_OF_A_BRANCH))
+    heading = angles[:, None] + turns.cumsum(1)
     reach = length * rng.uniform(0.6, 1.1, (n, 1)) / STEPS_OF_A_BRANCH
-    root_x, root_y = root
-    x = np.hstack([root_x, root_x + (np.cos(heading) * reach).cumsum(1)])
-    y = np.hstack([root_y, root_y + (np.sin(heading) * reach).cumsum(1)])
+    x = _walk(root[0], np.cos(heading) * reach)
+    y = _walk(root[1], np.sin(heading) * reach)
     strokes: list[Stroke] = []
     for i in range(n):
         for first, end, share in PARTS_OF_A_BRANCH:
@@ -161,6 +172,14 @@ def _branches_from(
             fork, rng, side, heading[:, j] + turn, length * 0.5, width * 0.5, twigs=0
         )
     return strokes
+
+
+def _walk(
+    first: np.ndarray,  # (n, 1)
+    steps: np.ndarray,  # (n, steps)
+) -> np.ndarray:  # (n, 1 + steps)
+    """Add up steps from a first position."""
+    return np.hstack([first, first + steps.cumsum(1)])
 
 
 def polylines(
@@ -201,7 +220,9 @@ def _lines(
     return lines
 
 
-def _soften(a: np.ndarray) -> np.ndarray:
+def _soften(
+    a: np.ndarray,  # (h, w)
+) -> np.ndarray:  # the same shape
     """Mix each pixel with its neighbours, weights 1 2 1 along both axes."""
     a = np.pad(a, 1, "edge")
     a = a[:-2] + 2 * a[1:-1] + a[2:]

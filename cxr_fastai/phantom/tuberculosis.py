@@ -47,8 +47,8 @@ Crop = tuple[slice, slice]
 
 def shenzhen(
     mirror: Mirror,
-    n: int,
-    size: int,
+    n: int,  # images
+    size: int,  # width and height, pixels
     seed: int,
     top: str = "ChinaSet_AllFiles",
 ) -> list[Drawn]:
@@ -59,22 +59,39 @@ def shenzhen(
         first = 1 + SHENZHEN_COUNTS[0] * sick
         for number in range(first, first + count):
             stem = f"CHNCXR_{number:04d}_{sick}"
-            film = draw(KINDS[sick], base + number, size, base + number)
+            film = draw(
+                KINDS[sick],
+                seed=base + number,
+                size=size,
+                patient=base + number,
+            )
             path = mirror.image(f"{top}/CXR_png/{stem}.png", _as_stored(film, number))
             mirror.text(f"{top}/ClinicalReadings/{stem}.txt", _reading(number, sick))
-            drawn.append(Drawn(path=path, label=str(sick), person=f"{number:04d}"))
+            drawn.append(
+                Drawn(
+                    path=path,
+                    label=str(sick),
+                    person=f"{number:04d}",
+                )
+            )
     mirror.text(f"{top}/shenzhen_consensus_roi.csv", "File,Annotations\n")
     return drawn
 
 
-def _as_stored(film: np.ndarray, number: int) -> Picture:
+def _as_stored(
+    film: np.ndarray,  # (size, size) uint8
+    number: int,  # of the film
+) -> Picture:
     """Store a film as Shenzhen does: through a palette, every twentieth in colour."""
     if number % 20 == 3:
         return Image.fromarray(film).convert("RGB")
     return in_reversed_palette(film)
 
 
-def _reading(number: int, sick: int) -> str:
+def _reading(
+    number: int,  # of the film
+    sick: int,  # 1 or 0
+) -> str:
     """Write the clinical reading of a film."""
     patient = READINGS[number % len(READINGS)].format(8 + number % 60)
     finding = "bilateral PTB" if sick else "normal"
@@ -86,8 +103,8 @@ def _reading(number: int, sick: int) -> str:
 
 def montgomery(
     mirror: Mirror,
-    n: int,
-    size: int,
+    n: int,  # images
+    size: int,  # width and height, pixels
     seed: int,
     top: str = "MontgomerySet",
 ) -> list[Drawn]:
@@ -100,7 +117,12 @@ def montgomery(
     for number, ill in _montgomerys_numbers(n):
         stem = f"MCUCXR_{number:04d}_{ill}"
         person = SAME_PERSON.get(number, number)
-        film = draw(KINDS[ill], base + number, size, base + person)
+        film = draw(
+            KINDS[ill],
+            seed=base + number,
+            size=size,
+            patient=base + person,
+        )
         crop = _crop(number, size)
         path = mirror.image(f"{top}/CXR_png/{stem}.png", film[crop])
         lungs = _lung_masks(base + number, base + person, size)
@@ -109,19 +131,31 @@ def montgomery(
         text = _montgomerys_text(number, person, ill)
         mirror.text(f"{top}/ClinicalReadings/{stem}.txt", text)
         why_not = "view" if number == LORDOTIC else ""
-        drawn.append(Drawn(path=path, label=str(ill), person=f"{person:04d}", why_not=why_not))
+        drawn.append(
+            Drawn(
+                path=path,
+                label=str(ill),
+                person=f"{person:04d}",
+                why_not=why_not,
+            )
+        )
     return drawn
 
 
 def _montgomerys_numbers(n: int) -> list[tuple[int, int]]:
     """List the numbers of `n` films, each with 1 where the person is ill."""
     n_well, n_ill = shares(n, MONTGOMERY_COUNTS)
-    well = [*SEVERAL_NUMBERS, *range(1, 100)][:n_well]
-    ill = [LORDOTIC, *range(301, 400)][:n_ill]
-    return [(number, 0) for number in well] + [(number, 1) for number in ill]
+    well = [*SEVERAL_NUMBERS, *range(1, 100)]
+    ill = [LORDOTIC, *range(301, 400)]
+    numbers = [(number, 0) for number in well[:n_well]]
+    numbers += [(number, 1) for number in ill[:n_ill]]
+    return numbers
 
 
-def _crop(number: int, size: int) -> Crop:
+def _crop(
+    number: int,  # of the film
+    size: int,  # width and height, pixels
+) -> Crop:
     """Cut a film to the real ones' shapes: 4020 x 4892 or 4892 x 4020."""
     if number % 10 < 7:
         rim = size // 11
@@ -140,7 +174,11 @@ def _lung_masks(
     return {"leftMask": lung & (chest.x < 0), "rightMask": lung & (chest.x >= 0)}
 
 
-def _montgomerys_text(number: int, person: int, ill: int) -> str:
+def _montgomerys_text(
+    number: int,  # of the film
+    person: int,
+    ill: int,  # 1 or 0
+) -> str:
     """Write the clinical reading of a film."""
     sex = "O" if number == OTHER_SEX else "FM"[person % 2]
     finding = "TB, cavitary" if ill else "normal"
@@ -150,7 +188,12 @@ def _montgomerys_text(number: int, person: int, ill: int) -> str:
 # ---- others
 
 
-def kmader(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def kmader(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill both sets of the National Library of Medicine, each below a folder that stands twice."""
     china, county = shares(n, KMADER_COUNTS)
     shenzhens = shenzhen(mirror, china, size, seed, "ChinaSet_AllFiles/ChinaSet_AllFiles")
@@ -158,13 +201,29 @@ def kmader(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
     return shenzhens + montgomerys
 
 
-def belarus(mirror: Mirror, n: int, size: int, seed: int) -> list[Drawn]:
+def belarus(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
     """Fill one flat folder with tuberculosis only: the middles of larger films."""
     base = first_drawing(seed, "belarus")
     edge = size // 12
     drawn = []
     for i in range(1, n + 1):
-        film = draw("tuberculosis", base + i, size + 2 * edge, base + i)
+        film = draw(
+            "tuberculosis",
+            seed=base + i,
+            size=size + 2 * edge,
+            patient=base + i,
+        )
         path = mirror.image(f"belarus/{i}.png", film[edge:-edge, edge:-edge])
-        drawn.append(Drawn(path=path, label="tuberculosis", person=str(i)))
+        drawn.append(
+            Drawn(
+                path=path,
+                label="tuberculosis",
+                person=str(i),
+            )
+        )
     return drawn
