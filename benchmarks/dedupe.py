@@ -30,7 +30,7 @@ from PIL import Image
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.sources.listing import is_junk
+from cxr_fastai.curation.sources.file_names import is_junk
 from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode, is_image_name
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import socket
 import threading
 import time
@@ -21,7 +20,7 @@ from math import inf
 from typing import Any, Protocol, TypeVar
 
 from cxr_fastai.core import UnknownName, UsageError, one_line, unknown_name
-from cxr_fastai.curation.worker import prepare_worker
+from cxr_fastai.curation.worker import cause_of_death, start_worker
 
 __all__ = ["ENGINES", "Engine", "Lost", "open_engine", "spread"]
 
@@ -137,7 +136,11 @@ class Local:
     feeders: list[threading.Thread]
     stop: threading.Event
 
-    def __init__(self, workers: int | None = None):
+    def __init__(
+        self,
+        workers: int | None = None,  # at once; None: one a core
+    ):
+        """Prepare the workers; each starts with its first task."""
         from joblib import cpu_count
 
         self.workers = workers or cpu_count()
@@ -146,7 +149,10 @@ class Local:
         self.stop = threading.Event()
 
     def map(
-        self, fn: Callable[[list[T]], list[R]], chunks: Iterable[list[T]], seconds: float
+        self,
+        fn: Callable[[list[T]], list[R]],  # importable
+        chunks: Iterable[list[T]],  # taken when a worker is free
+        seconds: float,  # for one chunk
     ) -> Iterator[tuple[int, list[R] | Lost]]:
         """Yield (index of chunk, list or `Lost`) as they are done.
 
@@ -180,7 +186,11 @@ class Local:
             if working:
                 self.close()
 
-    def _feed(self, slot: int, shift: _Shift) -> None:
+    def _feed(
+        self,
+        slot: int,  # of a worker
+        shift: _Shift,
+    ) -> None:
         """In a thread: give the worker of a slot one chunk after the other."""
         try:
             while not self.stop.is_set():
@@ -195,7 +205,12 @@ class Local:
         finally:
             self._put(shift, _Message(feeder_ends=True))
 
-    def _put(self, shift: _Shift, message: _Message) -> None:
+    def _put(
+        self,
+        shift: _Shift,
+        message: _Message,
+    ) -> None:
+        """Hand a message to the caller of `map`, unless all is being ended."""
         while not self.stop.is_set():
             try:
                 shift.results.put(message, timeout=0.1)
@@ -203,17 +218,22 @@ class Local:
             except queue.Full:
                 continue
 
-    def _one(self, slot: int, shift: _Shift, chunk: list[Any]) -> list[Any] | Lost:
+    def _one(
+        self,
+        slot: int,  # of a worker
+        shift: _Shift,
+        chunk: list[Any],
+    ) -> list[Any] | Lost:
         """Have the worker of a slot do a chunk; a worker that is lost is ended."""
         from concurrent import futures
         from concurrent.futures.process import BrokenProcessPool
 
         if self.pools[slot] is None:
-            self.pools[slot] = _pool()
+            self.pools[slot] = start_worker()
         try:
             return self.pools[slot].submit(shift.fn, chunk).result(timeout=shift.seconds)
         except BrokenProcessPool as e:
-            lost = _crashed(_death(e))
+            lost = _crashed(cause_of_death(e))
         except futures.TimeoutError:
             lost = _timed_out(shift.seconds)
         self._drop(slot)
@@ -231,6 +251,7 @@ class Local:
             self._drop(slot)
 
     def _drop(self, slot: int) -> None:
+        """End the worker of a slot, whatever it is at."""
         pool = self.pools[slot]
         self.pools[slot] = None
         if pool:
@@ -238,29 +259,13 @@ class Local:
 
 
 def _crashed(how: str) -> Lost:
+    """Say that a worker died."""
     return Lost("crashed", f"the process that decoded it died: {how}")
 
 
 def _timed_out(seconds: float) -> Lost:
+    """Say that a task took too long."""
     return Lost("timed_out", f"decoding it took more than {seconds:g} s")
-
-
-def _death(error: BaseException) -> str:
-    """Return the signal or exit code that loky names, without its advice."""
-    named = re.search(r"\b(SIG[A-Z]+|EXIT)\(-?\d+\)", str(error))
-    return named[0] if named else one_line(type(error).__name__)
-
-
-def _pool() -> Any:
-    """Make an executor of one process, with one thread for each numeric library."""
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    return ProcessPoolExecutor(
-        1,
-        initializer=prepare_worker,
-        initargs=(os.getpid(),),
-        env={f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")},
-    )
 
 
 # ---- Ray
@@ -276,7 +281,11 @@ class Ray:
     started_here: bool
     workers: int
 
-    def __init__(self, workers: int | None = None):
+    def __init__(
+        self,
+        workers: int | None = None,  # at once; None: one a core
+    ):
+        """Prepare the workers; each starts with its first task."""
         try:
             import ray
         except ImportError as e:
@@ -290,7 +299,10 @@ class Ray:
         self.workers = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
     def map(
-        self, fn: Callable[[list[T]], list[R]], chunks: Iterable[list[T]], seconds: float
+        self,
+        fn: Callable[[list[T]], list[R]],  # importable
+        chunks: Iterable[list[T]],  # taken when a worker is free
+        seconds: float,  # for one chunk
     ) -> Iterator[tuple[int, list[R] | Lost]]:
         """Yield (index of chunk, list or `Lost`) as they are done, as `Local.map` does.
 
@@ -319,7 +331,11 @@ class Ray:
             for ref in flying:
                 self.ray.cancel(ref, force=True)
 
-    def _result(self, ref: Any) -> Any:
+    def _result(
+        self,
+        ref: Any,  # to a task
+    ) -> Any:
+        """Return what a task gave, or `Lost`; an error of the function is raised again."""
         errors = self.ray.exceptions
         try:
             return self.ray.get(ref)
@@ -335,15 +351,24 @@ class Ray:
 
 
 def _late(
-    flying: dict[Any, int], ready: list[Any], begun: dict[Any, float], seconds: float
+    flying: dict[Any, int],  # reference to a task -> index of its chunk
+    ready: list[Any],  # tasks that are done
+    begun: dict[Any, float],  # task -> when it was its turn
+    seconds: float,  # for one chunk
 ) -> list[Any]:
-    """Return the tasks whose time is over, of those that are not ready."""
+    """Return the tasks whose time is over, of those that are not ready.
+
+    A task that has not had its turn has no clock yet.
+    """
     now = time.monotonic()
     waiting = [ref for ref in flying if ref not in ready]
     return [ref for ref in waiting if now - begun.get(ref, inf) > seconds]
 
 
-def _start(ray: Any, workers: int | None) -> None:
+def _start(
+    ray: Any,  # the module
+    workers: int | None,  # at once; None: one a core
+) -> None:
     """Join the cluster that $RAY_ADDRESS names, or start Ray here. Raises `UsageError`."""
     import logging
 

@@ -1,24 +1,55 @@
-"""How a worker process of this machine behaves: quiet, within its memory, ending with its parent.
+"""Worker processes of this machine: how one is started, how it behaves, what it died of.
 
-The parent's process id -> a prepared process. Called in the worker, once, before its first task; it
-never touches the parent.
+It behaves quietly, within its memory, and ends with its parent. No task is given or judged here.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
+from typing import Any
 
-__all__ = ["prepare_worker"]
+from cxr_fastai.core import one_line
+
+__all__ = ["start_worker", "prepare_worker", "cause_of_death"]
 
 # Bytes above what an idle worker maps: four times what the greatest allowed image needs.
 WORKER_MEMORY = 4 << 30
 SECONDS_BETWEEN_LOOKS = 0.5  # at whether the parent is there
 
 
-def prepare_worker(parent: int) -> None:
+def start_worker() -> Any:
+    """Make a loky executor of one process, with one thread for each numeric library."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(
+        1,
+        initializer=prepare_worker,
+        initargs=(os.getpid(),),
+        env={f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")},
+    )
+
+
+def cause_of_death(
+    error: BaseException,  # that loky raised
+) -> str:
+    """Return the signal or exit code that loky names, without its advice.
+
+    Where it names none, it is the name of the error.
+    """
+    named = re.search(r"\b(SIG[A-Z]+|EXIT)\(-?\d+\)", str(error))
+    return named[0] if named else one_line(type(error).__name__)
+
+
+# ---- in the worker
+
+
+def prepare_worker(
+    parent: int,  # process id
+) -> None:
     """Prepare this process to work for `parent`, a process id.
 
     It takes no interrupts of its own and no more memory than an image may need, and it ends when
@@ -61,7 +92,9 @@ def _limit_memory() -> None:
         pass
 
 
-def _end_with(parent: int) -> None:
+def _end_with(
+    parent: int,  # process id
+) -> None:
     """End this process as soon as `parent` is gone."""
     while os.getppid() == parent:
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -103,6 +103,7 @@ class _Index:
         held: np.ndarray,  # (n, 32) uint8: the descriptors that can be found
         pool: ThreadPoolExecutor,
     ):
+        """Sort what is held behind its pivots."""
         n_pivots = max(len(held) // DESCRIPTORS_A_PIVOT, 1)
         places = np.linspace(0, len(held) - 1, n_pivots).astype(np.int64)
         self.faiss = faiss
@@ -118,7 +119,11 @@ class _Index:
         nearest = self.pivots_of_held[:, 0].astype(np.int64)
         self.index.add_core(len(held), faiss.swig_ptr(held), None, faiss.swig_ptr(nearest))
 
-    def _graph(self, n_pivots: int, pool: ThreadPoolExecutor) -> Any:
+    def _graph(
+        self,
+        n_pivots: int,
+        pool: ThreadPoolExecutor,  # threads
+    ) -> Any:
         """Make the index of the pivots themselves."""
         if n_pivots > MAX_FLAT_PIVOTS:
             graph = self.faiss.IndexBinaryHNSW(BITS, 16)
@@ -128,8 +133,14 @@ class _Index:
         pool.submit(graph.add, self.pivots).result()
         return graph
 
-    def _near_in_parts(self, pool: ThreadPoolExecutor) -> np.ndarray:
-        """Return (n, probes) int32: the pivots near each descriptor that is held."""
+    def _near_in_parts(
+        self,
+        pool: ThreadPoolExecutor,  # threads
+    ) -> np.ndarray:
+        """Return (n, probes) int32: the pivots near each descriptor that is held.
+
+        The parts bound the memory of each thread.
+        """
         step = IMAGES_A_JOB * HELD
         parts = [self.held[i : i + step] for i in range(0, len(self.held), step)]
         near = pool.map(self.near, parts)
@@ -170,6 +181,7 @@ class _Election:
         owner: np.ndarray,  # (n held,) int32, sorted: the image of each descriptor
         n: int,  # images
     ):
+        """Sort what is held behind its pivots."""
         self.index = index
         self.owner = owner
         self.n = n
@@ -178,7 +190,10 @@ class _Election:
         self,
         job: tuple[np.ndarray, bool, bool],  # images that vote, sorted; mirrored; inverted
     ) -> Votes:
-        """Return the votes of some images, in one variant, from MIN_ONE_WAY_VOTES on."""
+        """Return the votes of some images, in one variant, from MIN_ONE_WAY_VOTES on.
+
+        A vote is by how many bits a neighbour is nearer than the farthest of the neighbours.
+        """
         images, mirror, invert = job
         rows = self._rows_that_ask(images, VARIANTS[mirror, invert])
         if not len(rows):
@@ -277,7 +292,10 @@ def _both_ways(
     parts: list[Votes],  # key: who votes * n + for whom
     n: int,  # images
 ) -> Votes:  # key: the lesser * n + the greater
-    """Add up what two images say of each other."""
+    """Add up what two images say of each other.
+
+    The order of the two images no longer matters.
+    """
     keys = np.concatenate([keys for keys, _ in parts])
     votes = np.concatenate([votes for _, votes in parts])
     i, j = np.divmod(keys, n)

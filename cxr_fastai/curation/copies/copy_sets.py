@@ -6,16 +6,14 @@ them, and what ties radiographs to one another. It never reads or deletes a file
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
+from cxr_fastai.curation.copies.link_graph import Step, Way, find_steps, reach
 from cxr_fastai.curation.copies.links import Link
 from cxr_fastai.curation.copies.transforms import describe
 from cxr_fastai.curation.sources.item import Item
@@ -50,10 +48,6 @@ CONFLICT_COLUMNS = (
 RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers", "joined")
 ON_CONFLICT = ("drop", "upstream", "keep-both-out")
 ASIDE_FOLDER = "conflicts"  # where images are laid aside for a person to look at
-# Evidence (of 1.5) from which two images of one named patient are one radiograph, and not two
-# exposures. Of NIH follow-ups, at 64 px hard to tell from copies, the greatest of 59 has 1.33;
-# turned and mirrored copies have 1.44 at least.
-MIN_EVIDENCE_WITHIN_PATIENT = 1.38
 
 
 @dataclass(frozen=True)
@@ -124,11 +118,17 @@ class CopySet:
             rows.append(row)
         return rows
 
-    def aside_path(self, member: ScannedImage) -> str:
+    def aside_path(
+        self,
+        member: ScannedImage,  # of this set
+    ) -> str:
         """Return where a member's image stands, below the folder, if it is laid aside."""
         return f"{ASIDE_FOLDER}/{self.id}/{member.fingerprint.pixel_sha256[:32]}.png"
 
-    def conflict_rows(self, aside: bool = False) -> list[dict[str, str]]:
+    def conflict_rows(
+        self,
+        aside: bool = False,  # images are laid aside, for a person to look at
+    ) -> list[dict[str, str]]:
         """Return the rows of conflicts.csv; with `aside`, where each image is laid aside."""
         rows = []
         for member in self.members:
@@ -162,13 +162,14 @@ def collect_copies(
     by_pixels: dict[str, list[ScannedImage]] = defaultdict(list)
     for image in images:
         by_pixels[image.fingerprint.pixel_sha256].append(image)
-    steps = _steps(by_pixels, links)
+    patients = {pixels: _patients(same) for pixels, same in by_pixels.items()}
+    steps = find_steps(patients, links)
     placed: set[str] = set()
     sets = []
     for pixels in sorted(by_pixels):
         if pixels in placed:
             continue
-        reached = _reach(pixels, steps)
+        reached = reach(pixels, steps)
         placed.update(reached)
         members = [image for key in reached for image in by_pixels[key]]
         members.sort(key=lambda image: image.rank)
@@ -176,93 +177,25 @@ def collect_copies(
     return sets
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A link, walked in one of its directions."""
-
-    to: str  # pixel_sha256
-    score: float
-    matrix: np.ndarray  # (3, 3), pixel coordinates
-    inverted: bool
-
-
-@dataclass(frozen=True)
-class _Way:
-    """A chain of steps from one image to another."""
-
-    score: float  # of its worst step
-    to: str  # pixel_sha256
-    matrix: np.ndarray  # (3, 3), from the first image
-    inverted: bool
-
-    def __lt__(self, other: _Way) -> bool:
-        """Put the better way first, then the lesser hash; matrices have no order."""
-        return (-self.score, self.to) < (-other.score, other.to)
-
-    def then(self, step: _Step) -> _Way:
-        """Return the way that goes one step further."""
-        return _Way(
-            score=min(self.score, step.score),
-            to=step.to,
-            matrix=step.matrix @ self.matrix,
-            inverted=self.inverted ^ step.inverted,
-        )
-
-
-def _steps(
-    by_pixels: dict[str, list[ScannedImage]], links: Iterable[Link]
-) -> dict[str, list[_Step]]:
-    """Return, for each image, the steps from it to its copies."""
-    steps: dict[str, list[_Step]] = {pixels: [] for pixels in by_pixels}
-    for link in links:
-        if link.kind != "near" or link.a not in by_pixels or link.b not in by_pixels:
-            continue
-        if _two_exposures(link, by_pixels[link.a], by_pixels[link.b]):
-            continue
-        matrix = np.vstack([np.reshape(link.matrix, (2, 3)), [0, 0, 1]])
-        back = np.linalg.inv(matrix)
-        steps[link.a].append(_Step(link.b, link.score, matrix, link.inverted))
-        steps[link.b].append(_Step(link.a, link.score, back, link.inverted))
-    return steps
-
-
-def _two_exposures(link: Link, some: list[ScannedImage], others: list[ScannedImage]) -> bool:
-    """Tell whether a link joins two exposures of one named patient, and no copies.
-
-    Links of images that are too small for local features are not doubted.
-    """
-    if link.inliers == 0 or link.evidence >= MIN_EVIDENCE_WITHIN_PATIENT:
-        return False
-    return not _patients(some).isdisjoint(_patients(others))
-
-
-def _patients(images: Iterable[ScannedImage]) -> set[str]:
+def _patients(
+    images: Iterable[ScannedImage],  # of any kind
+) -> set[str]:
+    """Return all patients that are named for some images."""
     patients: set[str] = set()
     for image in images:
         patients.update(image.item.patients)
     return patients
 
 
-def _reach(start: str, steps: dict[str, list[_Step]]) -> dict[str, _Way]:
-    """Return the best way to each image that links lead to: that whose worst link is best."""
-    best: dict[str, _Way] = {}
-    queue = [_Way(score=1.0, to=start, matrix=np.eye(3), inverted=False)]
-    while queue:
-        way = heapq.heappop(queue)
-        if way.to in best:
-            continue
-        best[way.to] = way
-        for step in steps[way.to]:
-            if step.to not in best:
-                heapq.heappush(queue, way.then(step))
-    return best
-
-
 def _copy_set(
-    least_pixels: str, members: list[ScannedImage], steps: dict[str, list[_Step]], settled: bool
+    least_pixels: str,  # the least pixel_sha256 of the set
+    members: list[ScannedImage],  # the kept one first
+    steps: dict[str, list[Step]],  # of all images
+    settled: bool,  # a conflict is decided for the kept one
 ) -> CopySet:
+    """Make a CopySet, and say how each member comes of the kept one."""
     kept = members[0].fingerprint
-    ways = _reach(kept.pixel_sha256, steps)
+    ways = reach(kept.pixel_sha256, steps)
     copies = []
     for member in members:
         own = member.fingerprint
@@ -270,7 +203,12 @@ def _copy_set(
     return CopySet(id=least_pixels[:16], members=members, copies=copies, settled=settled)
 
 
-def _copy(kept: Fingerprint, own: Fingerprint, way: _Way) -> Copy:
+def _copy(
+    kept: Fingerprint,
+    own: Fingerprint,  # of another member
+    way: Way,  # from the kept one
+) -> Copy:
+    """Say how one image comes of the kept one: by bytes, by pixels, or altered."""
     if own.sha256 == kept.sha256:
         return Copy("bytes")
     if own.pixel_sha256 == kept.pixel_sha256:
@@ -283,7 +221,10 @@ def _copy(kept: Fingerprint, own: Fingerprint, way: _Way) -> Copy:
 # ---- beyond one radiograph
 
 
-def same_patient(sets: list[CopySet], links: Iterable[Link]) -> list[tuple[Link, bool]]:
+def same_patient(
+    sets: list[CopySet],  # all of them
+    links: Iterable[Link],  # of any kind
+) -> list[tuple[Link, bool]]:
     """Return (link, whether it is joined) for each same_patient link that tells something new.
 
     Links between sets that a patient, a declared radiograph or a stronger link ties already are
@@ -310,7 +251,9 @@ def same_patient(sets: list[CopySet], links: Iterable[Link]) -> list[tuple[Link,
 
 
 def _join_declared(
-    sets: list[CopySet], joined: DisjointSets[str], patients: dict[str, set[str]]
+    sets: list[CopySet],  # all of them
+    joined: DisjointSets[str],  # ids of sets
+    patients: dict[str, set[str]],  # of the root of each joined set
 ) -> None:
     """Join the sets that a patient or a declared radiograph ties already."""
     first: dict[str, str] = {}  # what ties -> id of the first set that has it
@@ -321,7 +264,13 @@ def _join_declared(
                     _join(joined, patients, first.setdefault(tie, s.id), s.id)
 
 
-def _join(joined: DisjointSets[str], patients: dict[str, set[str]], a: str, b: str) -> None:
+def _join(
+    joined: DisjointSets[str],  # ids of sets
+    patients: dict[str, set[str]],  # of the root of each joined set
+    a: str,  # id of a set
+    b: str,  # id of another
+) -> None:
+    """Make one of two joined sets; the patients of the second go to the first."""
     a = joined.find(a)
     b = joined.find(b)
     if a != b:
@@ -329,19 +278,32 @@ def _join(joined: DisjointSets[str], patients: dict[str, set[str]], a: str, b: s
         patients[a] |= patients.pop(b)
 
 
-def _told_apart(some: set[str], others: set[str]) -> bool:
-    """Tell whether a namespace names people in both, and none in common."""
+def _told_apart(
+    some: set[str],  # patients, as NAMESPACE:ID
+    others: set[str],
+) -> bool:
+    """Tell whether a namespace names people in both, and none in common.
+
+    People of two namespaces may be the same.
+    """
     return any(
         _named_in(some, namespace).isdisjoint(_named_in(others, namespace))
         for namespace in _namespaces(some) & _namespaces(others)
     )
 
 
-def _namespaces(patients: set[str]) -> set[str]:
+def _namespaces(
+    patients: set[str],  # as NAMESPACE:ID
+) -> set[str]:
+    """Return the namespaces that patients are named in: a source, or a hospital."""
     return {patient.split(":")[0] for patient in patients}
 
 
-def _named_in(patients: set[str], namespace: str) -> set[str]:
+def _named_in(
+    patients: set[str],  # as NAMESPACE:ID
+    namespace: str,  # before the colon
+) -> set[str]:
+    """Return the patients of one namespace."""
     return {patient for patient in patients if patient.startswith(f"{namespace}:")}
 
 

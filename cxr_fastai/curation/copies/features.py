@@ -71,7 +71,10 @@ class Features:
         return self.thumb.tobytes() + self.points.tobytes() + self.descriptors.tobytes()
 
     @classmethod
-    def unpack(cls, data: bytes) -> Features:
+    def unpack(
+        cls,
+        data: bytes,  # as `pack` made it
+    ) -> Features:
         """Return the features that were packed; the arrays are views of `data`."""
         thumb_bytes = THUMB * THUMB
         n = (len(data) - thumb_bytes) // (POINT_BYTES + DESCRIPTOR_BYTES)
@@ -147,7 +150,10 @@ def inverted(
     return _exchange(descriptors, INVERTED_BLOCKS)
 
 
-def _exchange(descriptors: np.ndarray, blocks: list[int]) -> np.ndarray:
+def _exchange(
+    descriptors: np.ndarray,  # (n, 32) uint8
+    blocks: list[int],  # their new order
+) -> np.ndarray:
     """Put the four blocks of each descriptor in another order."""
     in_blocks = np.ascontiguousarray(descriptors).view(np.uint64)
     return in_blocks.take(blocks, axis=1).view(np.uint8)
@@ -179,7 +185,9 @@ def _even(
     return in_bytes
 
 
-def _quota(side: int) -> int:
+def _quota(
+    side: int,  # px of the square
+) -> int:
     """Return how many features the square of a side may give."""
     return round(MAX_FEATURES * side / sum(SIDES))
 
@@ -211,7 +219,10 @@ def _spread(
     cells: np.ndarray,  # (n,) uint8, the cell of each
     quota: int,
 ) -> np.ndarray:  # (quota,) or less
-    """Keep the strongest corners of each cell, and of these the strongest of all."""
+    """Keep the strongest corners of each cell, and of these the strongest of all.
+
+    Where cells give too few, the others do not give more.
+    """
     by_cell = np.argsort(cells, kind="stable")
     cells = cells.take(by_cell)
     first_of_cell = np.searchsorted(cells, np.arange(CELLS * CELLS, dtype=np.uint8))
@@ -252,7 +263,10 @@ def _describe(
     corners: np.ndarray,  # (n,) indices in the flat image
     side: int,
 ) -> np.ndarray:  # (n, 32) uint8
-    """Tell which of two pixels is brighter, 256 times, in the frame of the local gradient."""
+    """Tell which of two pixels is brighter, 256 times, in the frame of the local gradient.
+
+    The gradient is taken over wider means, so that noise does not turn it.
+    """
     wide = cv2.blur(image, (11, 11)).ravel().astype(np.int16)
     right = wide[corners + 5] - wide[corners - 5]
     down = wide[corners + 5 * side] - wide[corners - 5 * side]

@@ -8,28 +8,25 @@ is new.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cxr_fastai.catalog import COLUMNS, Rule
 from cxr_fastai.core import NotCurated, UsageError, make_folder, printable, write_json, write_text
 from cxr_fastai.curation.copies.copy_sets import (
     DUPLICATE_COLUMNS,
-    CopySet,
     ScannedImage,
     collect_copies,
 )
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable
+from cxr_fastai.curation.copies.found import Found
 from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import open_engine
+from cxr_fastai.curation.sources.file_names import is_junk, is_text
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject
-from cxr_fastai.curation.sources.listing import is_junk, is_text
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
 from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
@@ -45,97 +42,6 @@ Paths = StrPath | Iterable[StrPath]
 
 RELATED_PAIR_COLUMNS = ("path", "other_path", "score", "inliers")
 NO_RULE = Rule(row=0, **dict.fromkeys(COLUMNS, ""))  # of images that no catalogue describes
-
-
-@dataclass(frozen=True, repr=False)
-class Found:
-    """The copies among some images."""
-
-    images: int  # that were read
-    old: int  # of these, in `against`
-    groups: list[CopySet]  # of two copies or more; with `against`, those that hold a new image
-    related: list[Link]  # other exposures of one patient, most likely
-    rejects: list[Reject]
-    paths: dict[str, str]  # pixel_sha256 -> path of the first image that has it
-
-    @property
-    def kinds(self) -> Counter[str]:
-        """Copies by their kind; the kept images are not counted."""
-        kinds: Counter[str] = Counter()
-        for copies in self.groups:
-            kinds.update(copy.kind for copy in copies.copies[1:])
-        return kinds
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        """A row an image: the columns of duplicates.csv and its label, the kept one first."""
-        rows = []
-        for copies in self.groups:
-            for row, member in zip(copies.rows(), copies.members):
-                rows.append({**row, "label": member.label})
-        return rows
-
-    @cached_property
-    def df(self) -> pd.DataFrame:
-        """The rows as a DataFrame; scores are numbers, `kept` is true or false."""
-        import pandas as pd
-
-        df = pd.DataFrame(self.rows, columns=[*DUPLICATE_COLUMNS, "label"])
-        return df.assign(score=df["score"].astype(float), kept=df["kept"] == "yes")
-
-    def related_rows(self) -> list[dict[str, str]]:
-        """Return the rows of related.csv."""
-        rows = []
-        for link in self.related:
-            row = {
-                "path": self.paths[link.a],
-                "other_path": self.paths[link.b],
-                "score": f"{link.score:.4g}",
-                "inliers": str(link.inliers),
-            }
-            rows.append(row)
-        return rows
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as strict JSON."""
-        return {
-            "images": self.images,
-            "old": self.old,
-            "groups": len(self.groups),
-            "copies": dict(self.kinds),
-            "duplicates": self.rows,
-            "related": self.related_rows(),
-            "rejects": [reject.row() for reject in self.rejects],
-        }
-
-    def __str__(self) -> str:
-        lines = [self._first_line()]
-        for copies in self.groups:
-            lines.append(f"{copies.id}  {printable(copies.kept.item.path)}")
-            for member, copy in list(zip(copies.members, copies.copies))[1:]:
-                path = printable(member.item.path)
-                line = f"    {copy.kind:<7}{copy.score:.3f}  {path}  {copy.transform}"
-                lines.append(line.rstrip())
-        if self.related:
-            pairs = len(self.related)
-            lines.append(f"{pairs} pairs look like two exposures of one patient; no copies")
-        if self.rejects:
-            first = self.rejects[0]
-            example = f"{printable(first.path)} the first ({first.reason})"
-            lines.append(f"{len(self.rejects)} could not be read: {example}")
-        return "\n".join(lines)
-
-    def _first_line(self) -> str:
-        kinds = self.kinds
-        old = f", {self.old} of them old" if self.old else ""
-        return (
-            f"{self.images} images{old}: {len(self.groups)} radiographs with copies, "
-            f"{kinds.total()} copies ({kinds['bytes']} equal bytes, "
-            f"{kinds['pixels']} equal pixels, {kinds['near']} altered)"
-        )
-
-    def __repr__(self) -> str:
-        return f"<{len(self.groups)} radiographs with copies among {self.images} images>"
 
 
 def find_duplicates(
@@ -183,7 +89,12 @@ def find(
     return _found(images, links, rejects, bool(old))
 
 
-def write_found(found: Found, out: Path, title: str, note: str) -> None:
+def write_found(
+    found: Found,
+    out: Path,  # folder
+    title: str,  # of the gallery
+    note: str,  # a sentence under it
+) -> None:
     """Write duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html."""
     from cxr_fastai.curation.copies.gallery import gallery_page
 
@@ -198,11 +109,18 @@ def write_found(found: Found, out: Path, title: str, note: str) -> None:
 # ---- from scan to result
 
 
-def _pixels(results: list[Fingerprint | Unreadable]) -> set[str]:
+def _pixels(
+    results: list[Fingerprint | Unreadable],  # one for each
+) -> set[str]:
+    """Return the pixel_sha256 of what was read."""
     return {result.pixel_sha256 for result in results if isinstance(result, Fingerprint)}
 
 
-def _unreadable(items: list[Item], results: list[Fingerprint | Unreadable]) -> list[Reject]:
+def _unreadable(
+    items: list[Item],  # that were scanned
+    results: list[Fingerprint | Unreadable],  # one for each
+) -> list[Reject]:
+    """Make a Reject of each image that could not be read."""
     rejects = []
     for item, result in zip(items, results):
         if isinstance(result, Unreadable):
@@ -219,9 +137,9 @@ def _unreadable(items: list[Item], results: list[Fingerprint | Unreadable]) -> l
 
 
 def _images(
-    items: list[Item],
-    results: list[Fingerprint | Unreadable],
-    new_paths: set[str],
+    items: list[Item],  # that were scanned
+    results: list[Fingerprint | Unreadable],  # one for each
+    new_paths: set[str],  # of the items that are not old
 ) -> list[ScannedImage]:
     """Return the images that were read. An old one is kept first, then the largest."""
     images = []
@@ -242,12 +160,17 @@ def _images(
 
 
 def _is_new(image: ScannedImage) -> bool:
+    """Tell whether an image is one of `paths`, not of `against`."""
     return bool(image.rank[0])
 
 
 def _found(
-    images: list[ScannedImage], links: list[Link], rejects: list[Reject], has_old: bool
+    images: list[ScannedImage],  # that were read
+    links: list[Link],
+    rejects: list[Reject],
+    has_old: bool,  # there is something to compare with
 ) -> Found:
+    """Collect copies, and leave out sets of one image and those of old images only."""
     groups = []
     for copies in collect_copies(images, links, "upstream"):
         told = any(_is_new(member) for member in copies.members) or not has_old
@@ -280,6 +203,7 @@ def _existing(paths: Paths) -> list[Path]:
 
 
 def _no_image(paths: Paths) -> str:
+    """Say that there is no image, and what counts as one."""
     names = ", ".join(printable(path) for path in _existing(paths))
     return (
         f"no image in {names}: expected png, jpg, jpeg, bmp, tif, gif or webp files, "
@@ -287,14 +211,23 @@ def _no_image(paths: Paths) -> str:
     )
 
 
-def _without(items: list[Item], others: list[Item]) -> list[Item]:
-    """Return the items whose file is none of the others', whatever links lead to it."""
+def _without(
+    items: list[Item],  # that were scanned
+    others: list[Item],
+) -> list[Item]:
+    """Return the items whose file is none of the others', whatever links lead to it.
+
+    So a folder may be compared with one that holds it.
+    """
     files = {os.path.realpath(item.file) for item in others}
     return [item for item in items if os.path.realpath(item.file) not in files]
 
 
 def _list(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
-    """Make an Item of each image file, once; what is no plain file becomes a Reject."""
+    """Make an Item of each image file, once; what is no plain file becomes a Reject.
+
+    Of a curated folder those images count that its manifest holds.
+    """
     items: list[Item] = []
     rejects: list[Reject] = []
     met: set[str] = set()  # files, whatever links led to them
@@ -318,7 +251,9 @@ def _list(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
     return items, rejects
 
 
-def _curated_rows(path: Path) -> dict[str, Record] | None:
+def _curated_rows(
+    path: Path,  # a folder or a file
+) -> dict[str, Record] | None:
     """Return path -> row of a curated folder's manifest; None for any other folder or file."""
     if not (path / MANIFEST).is_file():
         return None
@@ -328,7 +263,12 @@ def _curated_rows(path: Path) -> dict[str, Record] | None:
         return None
 
 
-def _item(file: str, source: str, label: str) -> Item:
+def _item(
+    file: str,  # on disk
+    source: str,  # its name
+    label: str,  # its folder's name, or the manifest's
+) -> Item:
+    """Make an Item of a file of which nothing is known but its label."""
     return Item(
         source=source,
         file=file,
@@ -346,7 +286,13 @@ def _item(file: str, source: str, label: str) -> Item:
     )
 
 
-def _reject(folder: Path, name: str, reason: str, message: str) -> Reject:
+def _reject(
+    folder: Path,  # that holds it
+    name: str,  # relative to the folder
+    reason: str,  # a code
+    message: str,  # for people
+) -> Reject:
+    """Make the Reject of a file that is not scanned; its name is told in ASCII."""
     return Reject(
         path=f"{folder}/{ascii(name)[1:-1]}",
         sha256="",

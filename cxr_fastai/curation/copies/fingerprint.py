@@ -44,7 +44,7 @@ class Fingerprint:
     sketch: bytes = field(default=b"", repr=False)  # Features, packed; empty: none were asked for
 
     def __post_init__(self) -> None:
-        # JSON gives a list back
+        """Sort the notes; JSON gives a list back."""
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
 
 
@@ -71,7 +71,10 @@ def pixel_sha256(
 
 
 @lru_cache(maxsize=512)
-def _cosines(side: int, cell: int) -> np.ndarray:
+def _cosines(
+    side: int,  # px of the image
+    cell: int,  # px to be averaged
+) -> np.ndarray:
     """Return (8, cells): the lowest DCT-II basis of `side` pixels, averaged `cell` by `cell`.
 
     The last cell may be narrower.
@@ -108,7 +111,11 @@ def phash(
     return np.packbits(low > median).tobytes().hex()
 
 
-def _reduced(pixels: np.ndarray, x: int, y: int) -> Image.Image | np.ndarray:
+def _reduced(
+    pixels: np.ndarray,  # (height, width) uint8
+    x: int,  # px of a cell
+    y: int,  # px of a cell
+) -> Image.Image | np.ndarray:
     """Return the means of cells of x by y pixels."""
     if x * y == 1:
         return pixels
@@ -122,12 +129,19 @@ def _reduced(pixels: np.ndarray, x: int, y: int) -> Image.Image | np.ndarray:
 
 
 @lru_cache(maxsize=2)
-def _array(file: str, key: str) -> np.ndarray:
+def _array(
+    file: str,  # on disk
+    key: str,  # of an array in an npz
+) -> np.ndarray:
+    """Load an array of an npz; the last two are remembered, as their rows are asked in turn."""
     array: np.ndarray = np.load(file, allow_pickle=False)[key]
     return array
 
 
-def source_bytes(file: StrPath, array: PlaceInFile) -> bytes | np.ndarray:
+def source_bytes(
+    file: StrPath,  # on disk
+    array: PlaceInFile,  # where in the file
+) -> bytes | np.ndarray:
     """Return what `images.read` takes.
 
     That is the file's bytes, an array's row, or the bytes of an image in a shard. Raises `OSError`,

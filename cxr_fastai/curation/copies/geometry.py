@@ -61,7 +61,10 @@ class Match:
     overlap: float  # share of b that a covers
 
     @classmethod
-    def from_json(cls, cells: dict[str, Any]) -> Match:
+    def from_json(
+        cls,
+        cells: dict[str, Any],  # of a Match, by name
+    ) -> Match:
         """Make a Match of its fields as JSON gives them back."""
         return cls(**{**cells, "matrix": tuple(cells["matrix"])})
 
@@ -125,7 +128,7 @@ def _verdict(
 
 
 def _agree(
-    a: Features,
+    a: Features,  # (THUMB, THUMB) uint8
     b: Features,
     mirror: bool,
     invert: bool,

@@ -74,24 +74,33 @@ def find_links(
 
 
 def _distinct(fingerprints: list[Fingerprint]) -> list[Fingerprint]:
-    """Return one fingerprint for each different pixels, in an order that no file name decides."""
+    """Return one fingerprint for each different pixels, in an order that no file name decides.
+
+    Of equal pixels the last by its bytes' hash stands for all; they have one sketch.
+    """
     ordered = sorted(fingerprints, key=lambda p: (p.pixel_sha256, p.sha256))
     by_pixels = {p.pixel_sha256: p for p in ordered if p.sketch}
     return list(by_pixels.values())
 
 
-def _worth(found: Match) -> tuple[bool, float, int]:
+def _worth(
+    found: Match,  # of the pair
+) -> tuple[bool, float, int]:
+    """Return what a match is compared by: a copy before an exposure, then score and inliers."""
     return found.kind == "near", found.score, found.inliers
 
 
 def _compare(
-    images: list[Fingerprint],
-    candidates: list[Candidate],
+    images: list[Fingerprint],  # of different pixels
+    candidates: list[Candidate],  # pairs worth a look
     engine: Engine,
-    cache: ScanCache | None,
+    cache: ScanCache | None,  # None: nothing is remembered
     progress: Progress,
 ) -> list[FoundPair]:
-    """Return the candidates that match; none that an earlier run compared is compared again."""
+    """Return the candidates that match; none that an earlier run compared is compared again.
+
+    Raises `IntegrityError` where a worker did not come back: an answer that misses pairs is none.
+    """
     keys = [_key(images, candidate) for candidate in candidates] if cache else []
     remembered = cache.pairs(keys) if cache else {}
     known = {n: remembered[key] for n, key in enumerate(keys) if key in remembered}
@@ -111,14 +120,21 @@ def _compare(
     return [(candidates[n].a, candidates[n].b, found) for n, found in matched]
 
 
-def _key(images: list[Fingerprint], candidate: Candidate) -> str:
+def _key(
+    images: list[Fingerprint],  # of different pixels
+    candidate: Candidate,
+) -> str:
     """Return what the cache knows a comparison by."""
     a = images[candidate.a].pixel_sha256
     b = images[candidate.b].pixel_sha256
     return f"{a}{b}{candidate.mirrored:d}{candidate.inverted:d}"
 
 
-def _job(images: list[Fingerprint], candidate: Candidate) -> MatchJob:
+def _job(
+    images: list[Fingerprint],  # of different pixels
+    candidate: Candidate,
+) -> MatchJob:
+    """Return what a worker needs to compare two images."""
     a = images[candidate.a].sketch
     b = images[candidate.b].sketch
     return a, b, candidate.mirrored, candidate.inverted
@@ -132,7 +148,12 @@ def match_many(jobs: list[MatchJob]) -> list[Match | None]:
     return results
 
 
-def _link(a: Fingerprint, b: Fingerprint, found: Match) -> Link:
+def _link(
+    a: Fingerprint,
+    b: Fingerprint,
+    found: Match,  # of the pair
+) -> Link:
+    """Make a Link of a Match: its matrix told in the images' own pixels."""
     matrix = in_pixels(found.matrix, (a.width, a.height), (b.width, b.height))
     return Link(
         a=a.pixel_sha256,

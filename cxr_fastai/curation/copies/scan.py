@@ -41,8 +41,12 @@ def scan(
 
 
 def _scan(
-    items: list[Item], engine: Engine, cache: ScanCache, progress: Progress
+    items: list[Item],
+    engine: Engine,
+    cache: ScanCache,
+    progress: Progress,
 ) -> list[Fingerprint | Unreadable]:
+    """Scan with a cache that is open: first what it knows, then the rest."""
     keys = [_key(item) for item in items]
     known = cache.fingerprints(keys)
     missing = [i for i, key in enumerate(keys) if key not in known]
@@ -73,7 +77,10 @@ def fingerprint_many(jobs: list[ScanJob]) -> list[Fingerprint | Unreadable]:
     return results
 
 
-def _unreadable(item: Item, lost: Lost) -> Unreadable:
+def _unreadable(
+    item: Item,
+    lost: Lost,  # what the engine says of it
+) -> Unreadable:
     """Say what became of an image whose worker did not come back."""
     sha256 = ""
     if item.array is None:

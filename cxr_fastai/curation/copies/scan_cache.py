@@ -46,6 +46,7 @@ class ScanCache:
     db: sqlite3.Connection
 
     def __init__(self, progress: Progress = SILENT):
+        """Open the cache, or begin a new one."""
         self.file = cache_dir() / "scan.sqlite"
         self.progress = progress
         self.unwritten = {}
@@ -61,12 +62,16 @@ class ScanCache:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Write what is kept, and close the file."""
         self.flush()
         self.db.close()
 
     # ---- what is known
 
-    def fingerprints(self, keys: list[str]) -> dict[str, Fingerprint | Unreadable]:
+    def fingerprints(
+        self,
+        keys: list[str],  # of rows
+    ) -> dict[str, Fingerprint | Unreadable]:
         """Return key -> result for those of the keys that an earlier scan kept."""
         known: dict[str, Fingerprint | Unreadable] = {}
         for key, row, sketch in self._rows("scan", "key, row, sketch", keys):
@@ -77,15 +82,27 @@ class ScanCache:
                 known[key] = Fingerprint(**cells, sketch=sketch)
         return known
 
-    def pairs(self, keys: list[str]) -> dict[str, Match | None]:
-        """Return key -> what comparing two images gave, for the pairs that were compared."""
+    def pairs(
+        self,
+        keys: list[str],  # of rows
+    ) -> dict[str, Match | None]:
+        """Return key -> what comparing two images gave, for the pairs that were compared.
+
+        None: they do not match.
+        """
         known: dict[str, Match | None] = {}
         for key, row in self._rows("pairs", "key, row", keys):
             cells = json.loads(row)
             known[key] = Match.from_json(cells) if cells else None
         return known
 
-    def _rows(self, table: str, columns: str, keys: list[str]) -> Iterator[tuple[Any, ...]]:
+    def _rows(
+        self,
+        table: str,  # a key of TABLES
+        columns: str,  # to be read, as SQL
+        keys: list[str],  # of rows
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that have one of the keys; an empty table is not asked."""
         if not self.db.execute(f"select 1 from {table} limit 1").fetchone():
             return
         unique = list(dict.fromkeys(keys))
@@ -97,7 +114,11 @@ class ScanCache:
 
     # ---- what is kept
 
-    def keep_fingerprint(self, key: str, result: Fingerprint | Unreadable) -> None:
+    def keep_fingerprint(
+        self,
+        key: str,
+        result: Fingerprint | Unreadable,  # of a scan
+    ) -> None:
         """Keep the result of a scan, unless the reason that it failed for may pass."""
         if isinstance(result, Unreadable):
             if result.reason not in PASSING_REASONS:
@@ -107,11 +128,19 @@ class ScanCache:
         sketch = cells.pop("sketch")
         self._keep("scan", (key, json.dumps(cells), sketch))
 
-    def keep_pair(self, key: str, found: Match | None) -> None:
+    def keep_pair(
+        self,
+        key: str,
+        found: Match | None,  # None: they do not match
+    ) -> None:
         """Keep what comparing two images gave; None where they do not match."""
         self._keep("pairs", (key, json.dumps(vars(found) if found else None)))
 
-    def _keep(self, table: str, row: tuple[Any, ...]) -> None:
+    def _keep(
+        self,
+        table: str,  # a key of TABLES
+        row: tuple[Any, ...],  # its cells, the key first
+    ) -> None:
         """Rows reach the file every SECONDS_BETWEEN_WRITES, and at the end."""
         self.unwritten.setdefault(table, []).append(row)
         if time.monotonic() - self.written_at >= SECONDS_BETWEEN_WRITES:
@@ -151,6 +180,7 @@ class ScanCache:
         return self._with_tables(sqlite3.connect(":memory:"))
 
     def _with_tables(self, db: sqlite3.Connection) -> sqlite3.Connection:
+        """Make the tables where they are missing, and begin anew those of another version."""
         version = db.execute("pragma user_version").fetchone()[0]
         if version != VERSION:
             self._empty(db)
@@ -170,5 +200,9 @@ class ScanCache:
             db.execute(f"pragma user_version = {VERSION}")
         db.execute("vacuum")
 
-    def _tell(self, what: str) -> None:
+    def _tell(
+        self,
+        what: str,  # is the matter
+    ) -> None:
+        """Tell that the cache is begun anew, and why."""
         self.progress.say(f"the index {self.file} {what}: begun anew, every image is read again")

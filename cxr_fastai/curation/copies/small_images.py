@@ -14,34 +14,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from cxr_fastai.curation.copies.features import GRID, MIN_FEATURES_SIDE, THUMB, Features
+from cxr_fastai.curation.copies.features import GRID, MIN_FEATURES_SIDE, Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.geometry import Match
+from cxr_fastai.curation.copies.small_pictures import (
+    FINE_SIDE,
+    FINER_CROPS,
+    ROUGH_SIDE,
+    cut,
+    details,
+    evened,
+    fine_cuts,
+    is_flat,
+    restored,
+    sample,
+    shares,
+)
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["find_small_images"]
 
-# Pixels a side of what is compared, in the second round and in the first.
-FINE_SIDE = 28
-ROUGH_SIDE = 14
 # A crop is told as 100 log(width / height) of the radiograph whose middle square it is; negative:
 # the height is cut. Of the 5,216 that MedMNIST made of Kermany's, crops lie between -18 and 116,
 # half of them between 23 and 46. These are width / height .62 to 3.06. With steps of 6 or 10 the
 # right one also comes first or second.
 CROPS = range(-48, 113, 8)
-FINER_CROPS = range(-4, 5)  # around the one that fits best
-# Pixels: what is smoother than that is left out. Of 3, 5, 7, 9 and 13 it tells right from wrong
-# best.
-WINDOW = 5
-NOISE_FLOOR = 8  # gray levels, added to the local deviation: noise counts less than bones
-# Gray levels: deviation of what is not smooth; 1.8 is the least of MedMNIST, 11 the median.
-MIN_DEVIATION = 1.5
 MIN_SIDE = 24  # pixels: at 20, two that show different films come as near as .90
 # Radiographs, and small images, that are looked at again, ..
 MAX_GUESSES = 8
@@ -124,8 +125,8 @@ def _small_images(
     for i in order:
         size = fingerprints[i]
         if MIN_SIDE <= min(size.width, size.height) < MIN_FEATURES_SIDE:
-            image = _restored(features[i].thumb, size.width, size.height)
-            if not _is_flat(image):
+            image = restored(features[i].thumb, size.width, size.height)
+            if not is_flat(image):
                 small[i] = image
     return small
 
@@ -150,11 +151,11 @@ def _worth_asking(
 
 def _match(
     score: float,
-    crop: int,
+    crop: int,  # 100 log(width / height)
     radiograph_first: bool,
 ) -> Match:
     """Make the Match of a small image and a radiograph that it shows the middle of."""
-    x, y = _shares(crop)
+    x, y = shares(crop)
     overlap = round(x * y, 4)
     if radiograph_first:
         x, y = 1 / x, 1 / y
@@ -204,7 +205,10 @@ class _Nearest:
         self.crops[rows] = np.take_along_axis(all_crops, kept, 1)
 
     def guesses(self) -> list[list[Guess]]:
-        """Return those that are alike enough."""
+        """Return those that are alike enough.
+
+        They are in no order.
+        """
         guesses = []
         for scores, images, crops in zip(self.scores, self.images, self.crops):
             near = scores >= MIN_ROUGH_SCORE
@@ -218,11 +222,14 @@ def _guess(
     images: _Images,
     progress: Progress = SILENT,
 ) -> list[list[Guess]]:
-    """Return, for each that is asked for, the nearest in the rough round."""
+    """Return, for each that is asked for, the nearest in the rough round.
+
+    Images are compared block by block, which bounds the memory.
+    """
     if not asked or not among:
         return [[] for _ in asked]
     nearest = _Nearest(len(asked))
-    details = _details(_shrunk(images.pictures(asked)))
+    asked_details = details(_shrunk(images.pictures(asked)))
     places = np.asarray(asked)[:, None]
     blocks = [among[i : i + IMAGES_A_BLOCK] for i in range(0, len(among), IMAGES_A_BLOCK)]
     what = f"looking for copies of tiny images: {len(asked)}"
@@ -230,7 +237,7 @@ def _guess(
         views = _views(block, images)
         for start in range(0, len(asked), ASKED_A_BLOCK):
             rows = slice(start, start + ASKED_A_BLOCK)
-            scores, crops = _best_crop(details[rows], views)
+            scores, crops = _best_crop(asked_details[rows], views)
             scores[places[rows] == block] = -1  # no image is a copy of itself
             nearest.add(rows, block, scores, crops)
     return nearest.guesses()
@@ -242,12 +249,12 @@ def _views(
 ) -> list[tuple[int, np.ndarray]]:  # crop, (n, ROUGH_SIDE ** 2)
     """Return what the images of a block look like in each crop; small ones are cropped already."""
     if block[0] in images.small:
-        return [(0, _details(_shrunk(images.pictures(block))))]
+        return [(0, details(_shrunk(images.pictures(block))))]
     thumbs = np.stack([images.features[i].thumb for i in block]).astype(np.float32)
     views = []
     for crop in CROPS:
-        rows, columns = _cut(crop, ROUGH_SIDE)
-        views.append((crop, _details(rows @ thumbs @ columns.T)))
+        rows, columns = cut(crop, ROUGH_SIDE)
+        views.append((crop, details(rows @ thumbs @ columns.T)))
     return views
 
 
@@ -255,20 +262,20 @@ def _shrunk(
     images: np.ndarray,  # (n, FINE_SIDE, FINE_SIDE)
 ) -> np.ndarray:  # (n, ROUGH_SIDE, ROUGH_SIDE)
     """Shrink images to what the first round compares."""
-    rows = _sample(1, ROUGH_SIDE, FINE_SIDE)
+    rows = sample(1, ROUGH_SIDE, FINE_SIDE)
     return rows @ images @ rows.T
 
 
 def _best_crop(
-    details: np.ndarray,  # (n, ROUGH_SIDE ** 2) of the images that are asked for
+    asked: np.ndarray,  # (n, ROUGH_SIDE ** 2) of the images that are asked for
     views: list[tuple[int, np.ndarray]],
 ) -> tuple[np.ndarray, np.ndarray]:  # (n, images) float32 scores, int16 crops
     """Return how alike two images are in the crop that fits best, and that crop."""
     _, first = views[0]
-    best = np.full((len(details), len(first)), -1, np.float32)
+    best = np.full((len(asked), len(first)), -1, np.float32)
     crops = np.zeros(best.shape, np.int16)
     for crop, view in views:
-        scores = details @ view.T
+        scores = asked @ view.T
         np.copyto(crops, crop, where=scores > best)
         np.maximum(best, scores, out=best)
     return best, crops
@@ -292,8 +299,11 @@ def _judge(
     small: list[Guess],
     images: _Images,
 ) -> list[tuple[int, float, int]]:  # image, score, crop
-    """Return the candidates that are the same picture as the small image."""
-    asked = _evened(picture[None])[0]
+    """Return the candidates that are the same picture as the small image.
+
+    What is not the best picture is its rival, and its score counts against the best.
+    """
+    asked = evened(picture[None])[0]
     small_scores = _score_small([k for k, _ in small], asked, images)
     found = [(k, s, 0) for k, s in small_scores.items() if s >= MIN_SCORE_OF_TWO_SMALL]
     views = [_fit(k, crop, asked, images) for k, crop in large]
@@ -319,7 +329,7 @@ def _score_small(
     """Return how alike other small images are to one."""
     if not places:
         return {}
-    scores = _scores(_evened(images.pictures(places)), asked)
+    scores = _scores(evened(images.pictures(places)), asked)
     return {k: round(float(score), 4) for k, score in zip(places, scores)}
 
 
@@ -330,8 +340,8 @@ def _fit(
     images: _Images,
 ) -> _View:
     """Find the crop of a radiograph that fits a small image best."""
-    rows, columns = _fine_cuts(rough_crop)
-    pictures = _evened(rows @ images.features[place].thumb.astype(np.float32) @ columns)
+    rows, columns = fine_cuts(rough_crop)
+    pictures = evened(rows @ images.features[place].thumb.astype(np.float32) @ columns)
     scores = _scores(pictures, asked)
     best = int(scores.argmax())
     return _View(
@@ -349,134 +359,3 @@ def _scores(
     """Correlate row by row: a product of matrices would depend on the number of threads."""
     scores: np.ndarray = (pictures * asked).sum(1)
     return scores
-
-
-# ---- crops
-
-
-def _shares(crop: int) -> tuple[float, float]:
-    """Return which shares of width and height a crop shows."""
-    return float(np.exp(-max(crop, 0) / 100)), float(np.exp(min(crop, 0) / 100))
-
-
-@cache
-def _cut(
-    crop: int,
-    side: int,
-) -> tuple[np.ndarray, np.ndarray]:  # rows and columns, each (side, THUMB)
-    """Return what cuts a crop: rows @ thumb @ columns.T is that crop, shrunk to `side`."""
-    x, y = _shares(crop)
-    return _sample(y, side, THUMB), _sample(x, side, THUMB)
-
-
-@cache
-def _fine_cuts(
-    crop: int,
-) -> tuple[np.ndarray, np.ndarray]:  # (9, FINE_SIDE, THUMB), (9, THUMB, FINE_SIDE)
-    """Return what cuts all crops near one: rows @ thumb @ columns."""
-    cuts = [_cut(crop + finer, FINE_SIDE) for finer in FINER_CROPS]
-    rows = np.stack([rows for rows, _ in cuts])
-    columns = np.stack([columns for _, columns in cuts])
-    return rows, columns.transpose(0, 2, 1)
-
-
-@cache
-def _sample(
-    share: float,
-    out: int,
-    size: int,
-) -> np.ndarray:  # (out, size) float32
-    """Return what resizes the middle share of `size` pixels to `out`.
-
-    The filter is a triangle, as Pillow's.
-    """
-    step = size * share / out
-    centres = (size - 1) / 2 + (np.arange(out) - (out - 1) / 2) * step
-    distance = abs(np.arange(size) - centres[:, None])
-    weights = np.maximum(1 - distance / max(step, 1), 0)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-
-
-@cache
-def _restore(
-    size: int,
-) -> np.ndarray:  # (FINE_SIDE, THUMB) float32
-    """Return what takes back that `size` pixels were stretched to a thumbnail.
-
-    It resizes them to FINE_SIDE, too.
-    """
-    if size >= MIN_FEATURES_SIDE:
-        return _sample(1, FINE_SIDE, THUMB)
-    one_pixel_each = np.eye(size, dtype=np.float64)
-    stretch = cv2.resize(one_pixel_each, (size, THUMB), interpolation=cv2.INTER_LINEAR)
-    restored = _sample(1, FINE_SIDE, size) @ np.linalg.pinv(stretch)
-    return restored.astype(np.float32)
-
-
-def _restored(
-    thumb: np.ndarray,  # (THUMB, THUMB) uint8
-    width: int,  # of the image, px
-    height: int,
-) -> np.ndarray:  # (FINE_SIDE, FINE_SIDE) float32
-    """Return a small image as it was, but for its size."""
-    return _restore(height) @ thumb.astype(np.float32) @ _restore(width).T
-
-
-# ---- what is compared
-
-
-@cache
-def _mean(
-    side: int,
-    window: int,
-) -> np.ndarray:  # (side, side) float32
-    """Return what takes the mean over a window, in one direction."""
-    mean: np.ndarray = cv2.blur(np.eye(side, dtype=np.float32), (1, window))
-    return mean
-
-
-def _rest(
-    images: np.ndarray,  # (n, side, side)
-) -> np.ndarray:  # (n, side, side)
-    """Return each pixel less the mean around it."""
-    mean = _mean(images.shape[-1], WINDOW)
-    return images - mean @ images @ mean.T
-
-
-def _unit(
-    images: np.ndarray,  # (n, side, side)
-) -> np.ndarray:  # (n, side ** 2)
-    """Return each image as a vector of mean 0 and length 1."""
-    flat = images.reshape(len(images), -1)
-    flat = flat - flat.mean(1, keepdims=True)
-    length = np.linalg.norm(flat, axis=1, keepdims=True)
-    unit: np.ndarray = flat / np.maximum(length, 1e-6)
-    return unit
-
-
-def _details(
-    images: np.ndarray,  # (n, side, side)
-) -> np.ndarray:  # (n, side ** 2)
-    """Return what is not smooth in each image, as a unit vector."""
-    return _unit(_rest(images))
-
-
-def _evened(
-    images: np.ndarray,  # (n, FINE_SIDE, FINE_SIDE)
-) -> np.ndarray:  # (n, FINE_SIDE ** 2)
-    """Return details against their own deviation around, as unit vectors.
-
-    A marker or a black border then counts no more than ribs.
-    """
-    rest = _rest(images)
-    mean = _mean(FINE_SIDE, 2 * WINDOW - 1)
-    variance = np.maximum(mean @ (rest * rest) @ mean.T, 0)
-    return _unit(rest / (np.sqrt(variance) + NOISE_FLOOR))
-
-
-def _is_flat(
-    image: np.ndarray,  # (FINE_SIDE, FINE_SIDE)
-) -> bool:
-    """Tell whether an image has no details, its edge left out, where a ramp has some."""
-    inner = _rest(image[None])[0, 2:-2, 2:-2]
-    return float(inner.std()) < MIN_DEVIATION

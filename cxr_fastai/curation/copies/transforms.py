@@ -53,7 +53,10 @@ def _square(
 
 
 def _from_grid(size: Size) -> np.ndarray:  # (3, 3)
-    """Return the transform from GRID coordinates to pixels of an image."""
+    """Return the transform from GRID coordinates to pixels of an image.
+
+    Points are pixels' centres, so that the first corner is at -0.5 in both.
+    """
     fx = size[0] / GRID
     fy = size[1] / GRID
     return np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]])
@@ -99,7 +102,10 @@ def _framing(
     size_a: Size,
     size_b: Size,
 ) -> list[str]:
-    """Say how much of a is seen in b, and how much of b is a frame around it."""
+    """Say how much of a is seen in b, and how much of b is a frame around it.
+
+    Shares from MAX_CROPPED_SHARE on are not told.
+    """
     axes = matrix[:, :2].T.astype(np.float32)
     a_in_b = _corners(size_a) @ axes + matrix[:, 2].astype(np.float32)
     common, _ = cv2.intersectConvexConvex(a_in_b, _corners(size_b))

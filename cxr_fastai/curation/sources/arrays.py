@@ -22,7 +22,11 @@ __all__ = ["list_arrays"]
 SPLIT_OF_PART = {"train": "train", "val": "valid", "test": "test"}
 
 
-def list_arrays(source: Source, tree: Tree, paths: list[str]) -> Iterator[Item | Reject]:
+def list_arrays(
+    source: Source,
+    tree: Tree,  # its files
+    paths: list[str],  # of the npz files
+) -> Iterator[Item | Reject]:
     """Yield what the files at `paths` hold: arrays train_images, train_labels, val_..., test_...
 
     Any of them may be absent. Raises `IntegrityError` where a file is no npz.
@@ -36,7 +40,11 @@ def list_arrays(source: Source, tree: Tree, paths: list[str]) -> Iterator[Item |
                 yield _array_item(source, tree, path, part, row, str(int(label)))
 
 
-def _load(tree: Tree, path: str) -> NpzFile:
+def _load(
+    tree: Tree,  # its files
+    path: str,  # of an npz file
+) -> NpzFile:
+    """Open an npz file. Raises `IntegrityError` where it is none."""
     import numpy as np
 
     try:
@@ -48,8 +56,17 @@ def _load(tree: Tree, path: str) -> NpzFile:
 
 
 def _array_item(
-    source: Source, tree: Tree, path: str, part: str, row: int, label: str
+    source: Source,
+    tree: Tree,  # its files
+    path: str,  # in the source
+    part: str,  # train, val or test
+    row: int,  # of the part's arrays
+    label: str,  # the source's
 ) -> Item | Reject:
+    """Make the Item of one row, by the first rule of its label.
+
+    A label that no rule has gives a Reject.
+    """
     name = f"{path}#{part}/{row}"
     for rule in source.rules:
         if rule.label_value == label:

@@ -131,8 +131,14 @@ def make_item(
     )
 
 
-def _refused(rule: Rule, fields: Fields) -> tuple[str, str] | None:
-    """Return (reason, message) where a rule does not keep an image of such modality or view."""
+def _refused(
+    rule: Rule,
+    fields: Fields,  # of the row that speaks of the image
+) -> tuple[str, str] | None:
+    """Return (reason, message) where a rule does not keep an image of such modality or view.
+
+    A blank value is told, and kept, as `blank`.
+    """
     filters = (
         ("modality", rule.modality, rule.modality_keep),
         ("view", rule.view, rule.view_keep),
@@ -144,7 +150,11 @@ def _refused(rule: Rule, fields: Fields) -> tuple[str, str] | None:
     return None
 
 
-def findings_of(source: Source, rule: Rule, label: str) -> tuple[str, ...] | None:
+def findings_of(
+    source: Source,
+    rule: Rule,
+    label: str,  # one, or several joined by |
+) -> tuple[str, ...] | None:
     """Return the findings of a label that this rule begins, or None where it does not.
 
     Several labels joined by | each need a rule of their own.
@@ -164,12 +174,17 @@ def findings_of(source: Source, rule: Rule, label: str) -> tuple[str, ...] | Non
 
 
 @lru_cache(maxsize=1024)
-def fields_in(template: str) -> tuple[str, ...]:
+def fields_in(
+    template: str,  # constant text with {fields}
+) -> tuple[str, ...]:
     """Return the names of the {fields} of a template."""
     return tuple(FIELD.findall(template))
 
 
-def fill(template: str, fields: Fields) -> str:
+def fill(
+    template: str,  # constant text with {fields}
+    fields: Fields,  # of the row that speaks of the image
+) -> str:
     """Return the template with its {fields} put in; '' where one is unknown."""
     names = fields_in(template)
     if not names:
@@ -185,7 +200,9 @@ def fill(template: str, fields: Fields) -> str:
 # ---- words of the sources in one form
 
 
-def view_of(text: str) -> str:
+def view_of(
+    text: str,  # as the source writes it
+) -> str:
     """Return PA, AP or L where the text says so, else the text."""
     upper = text.upper()
     if upper.startswith(("AP", "PA")):
@@ -193,7 +210,9 @@ def view_of(text: str) -> str:
     return "L" if upper in ("L", "LL", "LATERAL") else text
 
 
-def years(text: str) -> str:
+def years(
+    text: str,  # as the source writes it
+) -> str:
     """Return the age in years of 065Y, 001D, 14 M, 65, 50+; '' where unknown or above MAX_AGE."""
     found = re.match(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)", text.upper())
     if not found:
@@ -203,7 +222,9 @@ def years(text: str) -> str:
     return f"{round(age, 2):g}" if age <= MAX_AGE else ""
 
 
-def sex_of(text: str) -> str:
+def sex_of(
+    text: str,  # as the source writes it
+) -> str:
     """Return F or M where the text begins with it, else ''."""
     first = text[:1].upper()
     return first if first in ("F", "M") else ""

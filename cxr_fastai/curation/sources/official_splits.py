@@ -55,7 +55,15 @@ def read_lists(
     return lists
 
 
-def _names(source: Source, tree: Tree, path: str) -> frozenset[str]:
+def _names(
+    source: Source,
+    tree: Tree,  # its files
+    path: str,  # of the list
+) -> frozenset[str]:
+    """Read a list: a name a line, blank lines left out.
+
+    Raises `IntegrityError` where it is no text.
+    """
     try:
         text = tree.file(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as e:
@@ -64,7 +72,11 @@ def _names(source: Source, tree: Tree, path: str) -> frozenset[str]:
     return frozenset(_key(source, line) for line in lines if line)
 
 
-def _key(source: Source, name: str) -> str:
+def _key(
+    source: Source,
+    name: str,  # of an image, or a line of a list
+) -> str:
+    """Return what a name is looked up by: its last part, of shards without its ending."""
     path = PurePosixPath(name)
     return path.stem if source.label_from == "shard" else path.name
 
@@ -87,15 +99,28 @@ def official_split(
     return "test" if listed else ""
 
 
-def _named_by_path(regex: str, path: str) -> str:
-    """Return the first group of a regular expression that a path fills, or ''."""
+def _named_by_path(
+    regex: str,  # with groups train, valid, test
+    path: str,  # of an image's file
+) -> str:
+    """Return the first group of a regular expression that a path fills, or ''.
+
+    Groups are tried in the order of the expression.
+    """
     found = re.search(regex, path)
     groups = found.groupdict() if found else {}
     return next((split for split, part in groups.items() if part is not None), "")
 
 
-def list_warnings(source: Source, items: list[Item], lists: dict[str, Lists]) -> list[str]:
-    """Say what does not add up between the lists and the images that are there."""
+def list_warnings(
+    source: Source,
+    items: list[Item],  # all of the source
+    lists: dict[str, Lists],  # cell of column split -> the lists it names
+) -> list[str]:
+    """Say what does not add up between the lists and the images that are there.
+
+    Images under another rule's split are not looked at.
+    """
     warnings = []
     for split, names in lists.items():
         of_split = [item for item in items if item.rule.split == split]
@@ -110,7 +135,15 @@ def _image_name(item: Item) -> str:
     return item.path if item.array is None else item.path.rpartition("#")[2]
 
 
-def _mismatches(split: str, names: Lists, keys: list[str]) -> list[str]:
+def _mismatches(
+    split: str,  # a cell of column split
+    names: Lists,  # that the lists hold
+    keys: list[str],  # of the images under that rule
+) -> list[str]:
+    """Say what is wrong: no image is listed, or some in neither list or in both.
+
+    Of each sort the first image is named.
+    """
     cell = LIST_SPLIT.fullmatch(split)
     test, rest = cell.group("test", "rest") if cell else ("", "")
     out = []

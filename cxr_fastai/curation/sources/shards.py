@@ -42,7 +42,13 @@ RECORDS_IN_NAME = re.compile(r"-(\d+)\.tfrec(ord)?s?$")
 class _Unusable(Exception):
     """A record that cannot be used, and why: what its Reject says."""
 
-    def __init__(self, stage: str, reason: str, why: str):
+    def __init__(
+        self,
+        stage: str,
+        reason: str,
+        why: str,  # for people
+    ):
+        """Keep the cells of a Reject."""
         super().__init__(why)
         self.stage = stage
         self.reason = reason
@@ -50,7 +56,10 @@ class _Unusable(Exception):
 
 
 def list_shards(
-    source: Source, tree: Tree, paths: list[str], lists: dict[str, Lists]
+    source: Source,
+    tree: Tree,  # its files
+    paths: list[str],  # of the shards
+    lists: dict[str, Lists],  # cell of column split -> the lists it names
 ) -> Iterator[Item | Reject]:
     """Yield an Item or a Reject for each record of the shards at `paths`.
 
@@ -70,8 +79,15 @@ def list_shards(
             yield reject_file(source.id, path, "scan", "unreadable_shard", message)
 
 
-def _lost(source: Source, path: str, fault: Fault) -> Reject:
-    """Say what a fault costs: one record, or all from there on."""
+def _lost(
+    source: Source,
+    path: str,  # of the shard
+    fault: Fault,
+) -> Reject:
+    """Say what a fault costs: one record, or all from there on.
+
+    How many records are lost is told where the shard's name says how many it holds.
+    """
     message = f"{path}: {fault.message}"
     if not fault.last:
         return reject_file(source.id, f"{path}#{fault.number}", "scan", "damaged", message)
@@ -85,12 +101,13 @@ def _lost(source: Source, path: str, fault: Fault) -> Reject:
 
 def _shard_item(
     source: Source,
-    tree: Tree,
-    path: str,
+    tree: Tree,  # its files
+    path: str,  # of the shard
     example: Example,
-    lists: dict[str, Lists],
-    names: set[str],
+    lists: dict[str, Lists],  # cell of column split -> the lists it names
+    names: set[str],  # of the records before it
 ) -> Item | Reject:
+    """Make the Item of one record, or the Reject that says why it cannot be used."""
     name = ""
     try:
         features = _features(example)
@@ -124,6 +141,7 @@ def _shard_item(
 
 
 def _features(example: Example) -> dict[str, Feature]:
+    """Return the record's features. Raises `_Unusable` where it has none to be read."""
     try:
         return feature_map(example.data)
     except ValueError as e:
@@ -131,8 +149,15 @@ def _features(example: Example) -> dict[str, Feature]:
         raise _Unusable("scan", "damaged", why) from e
 
 
-def _only_value(features: dict[str, Feature], name: str, kind: str) -> Any:
-    """Return the one value of a feature: a number, or (start, size) of bytes."""
+def _only_value(
+    features: dict[str, Feature],  # of one record
+    name: str,  # of the feature
+    kind: str,  # bytes | float | int64
+) -> Any:
+    """Return the one value of a feature: a number, or (start, size) of bytes.
+
+    Raises `_Unusable` where the feature is missing, of another kind, or has not one value.
+    """
     feature = features.get(name)
     if not feature:
         others = ", ".join(sorted(features)) or "none"
@@ -145,8 +170,15 @@ def _only_value(features: dict[str, Feature], name: str, kind: str) -> Any:
     return feature.values[0]
 
 
-def _name(example: Example, features: dict[str, Feature], names: set[str]) -> str:
-    """Return the image's id, a printable text that no record before had."""
+def _name(
+    example: Example,
+    features: dict[str, Feature],  # of one record
+    names: set[str],  # of the records before it
+) -> str:
+    """Return the image's id, a printable text that no record before had.
+
+    Raises `_Unusable` for any other. The name is then taken.
+    """
     start, size = _only_value(features, IMAGE_ID, "bytes")
     raw = example.data[start : start + size]
     name = raw.decode(errors="replace")
@@ -160,8 +192,15 @@ def _name(example: Example, features: dict[str, Feature], names: set[str]) -> st
     return name
 
 
-def _label(source: Source, features: dict[str, Feature]) -> str:
-    """Return the labels that are 1, in the order of the catalogue, joined by |."""
+def _label(
+    source: Source,
+    features: dict[str, Feature],  # of one record
+) -> str:
+    """Return the labels that are 1, in the order of the catalogue, joined by |.
+
+    Raises `_Unusable` for a label that is neither 0 nor 1, for one that no rule has, and where none
+    is set.
+    """
     values = {r.label_value: _only_value(features, r.label_value, "int64") for r in source.rules}
     for label, value in values.items():
         if value not in (0, 1):
@@ -177,8 +216,15 @@ def _label(source: Source, features: dict[str, Feature]) -> str:
     return "|".join(labels)
 
 
-def _rule(source: Source, label: str, name: str) -> tuple[Rule, Fields]:
-    """Return the rule of the first label that fits the name, and what templates may use."""
+def _rule(
+    source: Source,
+    label: str,  # labels joined by |
+    name: str,  # of the image
+) -> tuple[Rule, Fields]:
+    """Return the rule of the first label that fits the name, and what templates may use.
+
+    Raises `_Unusable` where the name fits none of its rules.
+    """
     first = label.partition("|")[0]
     rules = [rule for rule in source.rules if rule.label_value == first]
     for rule in rules:
@@ -190,7 +236,15 @@ def _rule(source: Source, label: str, name: str) -> tuple[Rule, Fields]:
     raise _Unusable("label", "bad_name", why)
 
 
-def _findings(source: Source, rule: Rule, label: str) -> tuple[str, ...]:
+def _findings(
+    source: Source,
+    rule: Rule,
+    label: str,  # labels joined by |
+) -> tuple[str, ...]:
+    """Return the findings of the labels.
+
+    Raises `_Unusable` where one of them says that nothing was found and another what was.
+    """
     findings = findings_of(source, rule, label) or ()
     if "no_finding" in findings and len(findings) > 1:
         labels = label.replace("|", " and ")

@@ -82,7 +82,9 @@ class Feature(NamedTuple):
 # ---- the shard
 
 
-def read_shard(file: StrPath) -> Iterator[Example | Fault]:
+def read_shard(
+    file: StrPath,  # the shard
+) -> Iterator[Example | Fault]:
     """Yield all records in order; after a Fault that is the last, nothing. Raises `OSError`."""
     size = os.path.getsize(file)
     start = 0
@@ -103,7 +105,11 @@ def read_shard(file: StrPath) -> Iterator[Example | Fault]:
             f.seek(start)  # past a record that was too long to be read
 
 
-def _wrong_head(head: bytes, start: int, size: int) -> str:
+def _wrong_head(
+    head: bytes,  # the first 12 bytes of a record
+    start: int,  # byte of the shard
+    size: int,  # of the shard, bytes
+) -> str:
     """Say why a record's head cannot be believed; '' where it can."""
     if len(head) < HEAD_BYTES:
         return f"the file ends after {len(head)} of the {HEAD_BYTES} bytes of its header"
@@ -121,7 +127,9 @@ def _wrong_head(head: bytes, start: int, size: int) -> str:
     return ""
 
 
-def _packing(head: bytes) -> str:
+def _packing(
+    head: bytes,  # of a file
+) -> str:
     """Return the name of the compression that a file begins with, or ''."""
     if head.startswith(b"\x1f\x8b\x08"):
         return "GZIP"
@@ -132,7 +140,16 @@ def _packing(head: bytes) -> str:
     return "ZLIB"
 
 
-def _read_record(f: BinaryIO, number: int, start: int, length: int) -> Example | Fault:
+def _read_record(
+    f: BinaryIO,  # the shard, at the record's data
+    number: int,  # of the record, from 1
+    start: int,  # of the record, byte of the shard
+    length: int,  # stated, of the data
+) -> Example | Fault:
+    """Read a record's data and check it.
+
+    One that is too long is not read: the caller seeks past it.
+    """
     where = f"record {number} at byte {start}"
     if length > MAX_EXAMPLE_BYTES:
         message = f"{where}: {length:,} bytes, more than the limit of {MAX_EXAMPLE_BYTES:,}"
@@ -147,7 +164,10 @@ def _read_record(f: BinaryIO, number: int, start: int, length: int) -> Example |
     return Fault(number, f"{where}: {message}", False)
 
 
-def _checksum(data: bytes) -> int:
+def _checksum(
+    data: bytes,  # of the record
+) -> int:
+    """Return the CRC-32C, turned and shifted as TFRecord does."""
     crc: int = google_crc32c.value(data)
     turned = crc >> 15 | crc << 17
     return (turned + 0xA282EAD8) & 0xFFFFFFFF
@@ -189,8 +209,15 @@ def feature_map(
     return features
 
 
-def _entry_at(data: bytes, start: int, end: int) -> tuple[str, Feature]:
-    """Read an entry of the map; a small one that was met before is remembered."""
+def _entry_at(
+    data: bytes,  # of the record
+    start: int,  # first byte of the message
+    end: int,  # byte behind it
+) -> tuple[str, Feature]:
+    """Read an entry of the map; a small one that was met before is remembered.
+
+    The places of bytes are those in the whole data.
+    """
     if end - start > MAX_REMEMBERED_BYTES:
         return _entry(data, start, end)
     name, feature = _small_entry(data[start:end])
@@ -201,12 +228,22 @@ def _entry_at(data: bytes, start: int, end: int) -> tuple[str, Feature]:
 
 
 @lru_cache(maxsize=4096)
-def _small_entry(entry: bytes) -> tuple[str, Feature]:
+def _small_entry(
+    entry: bytes,  # its bytes
+) -> tuple[str, Feature]:
+    """Read an entry by itself; the places in it are counted from its own start."""
     return _entry(entry, 0, len(entry))
 
 
-def _entry(data: bytes, start: int, end: int) -> tuple[str, Feature]:
-    """Read (name, Feature) of an entry of the map."""
+def _entry(
+    data: bytes,  # of the record
+    start: int,  # first byte of the message
+    end: int,  # byte behind it
+) -> tuple[str, Feature]:
+    """Read (name, Feature) of an entry of the map.
+
+    What is missing is '' and a Feature of no kind.
+    """
     name = ""
     feature = Feature("", ())
     for number, wire, first, behind in _fields(data, start, end):
@@ -217,7 +254,15 @@ def _entry(data: bytes, start: int, end: int) -> tuple[str, Feature]:
     return name, feature
 
 
-def _feature(data: bytes, start: int, end: int) -> Feature:
+def _feature(
+    data: bytes,  # of the record
+    start: int,  # first byte of the message
+    end: int,  # byte behind it
+) -> Feature:
+    """Read a tf.train.Feature: one list, of one of the three kinds.
+
+    The numbers of a float list are passed over.
+    """
     kind = ""
     values: tuple[Any, ...] = ()
     for number, wire, first, behind in _fields(data, start, end):
@@ -231,8 +276,15 @@ def _feature(data: bytes, start: int, end: int) -> Feature:
     return Feature(kind, values)
 
 
-def _messages(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    """Return (start, end) of every field 1 that holds bytes or a message."""
+def _messages(
+    data: bytes,  # of the record
+    start: int,  # first byte of the message
+    end: int,  # byte behind it
+) -> list[tuple[int, int]]:
+    """Return (start, end) of every field 1 that holds bytes or a message.
+
+    Fields of other numbers and types are passed over.
+    """
     found = (
         (first, behind)
         for number, wire, first, behind in _fields(data, start, end)
@@ -242,15 +294,25 @@ def _messages(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _limited(values: Iterable[T]) -> list[T]:
-    """Return all of them, if they are not too many for a record to describe an image by."""
+    """Return all of them, if they are not too many for a record to describe an image by.
+
+    Raises `ValueError` where there are more than MAX_VALUES.
+    """
     out = list(islice(values, MAX_VALUES + 1))
     if len(out) <= MAX_VALUES:
         return out
     raise ValueError(f"a feature, or a list of them, has more than {MAX_VALUES:,} values")
 
 
-def _numbers(data: bytes, start: int, end: int) -> Iterator[int]:
-    """Yield the values of an Int64List: packed, or one by one."""
+def _numbers(
+    data: bytes,  # of the record
+    start: int,  # first byte of the message
+    end: int,  # byte behind it
+) -> Iterator[int]:
+    """Yield the values of an Int64List: packed, or one by one.
+
+    Those from 2 ** 63 on are negative: they are two's complement.
+    """
     for number, wire, first, behind in _fields(data, start, end):
         if number != 1 or wire not in (VARINT, MESSAGE):
             continue
@@ -259,8 +321,15 @@ def _numbers(data: bytes, start: int, end: int) -> Iterator[int]:
             yield value - 2**64 if value >= 2**63 else value
 
 
-def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (number, wire type, start and end of the payload) of each field of a message."""
+def _fields(
+    data: bytes,  # of the record
+    at: int,  # byte to begin at
+    end: int,  # byte behind it
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (number, wire type, start and end of the payload) of each field of a message.
+
+    Raises `ValueError` where the bytes are no message.
+    """
     while at < end:
         tag = data[at]
         start = at + 1
@@ -284,8 +353,15 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int
         yield number, wire, start, at
 
 
-def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """Return (value, byte behind it): seven bits a byte, the least first."""
+def _varint(
+    data: bytes,  # of the record
+    at: int,  # byte to begin at
+    end: int,  # byte behind it
+) -> tuple[int, int]:
+    """Return (value, byte behind it): seven bits a byte, the least first.
+
+    Raises `ValueError` where it does not end within ten bytes.
+    """
     if at < end and data[at] < 128:  # most are of one byte
         return data[at], at + 1
     value = 0

@@ -21,11 +21,15 @@ class Tree:
     files: dict[str, str]  # path relative to the source, with / -> file on disk; sorted
     dropped: tuple[tuple[str, str, str], ...] = ()  # (path, reason, message): what is no plain file
 
-    def file(self, path: str) -> Path:
+    def file(
+        self,
+        path: str,  # in the source
+    ) -> Path:
         """Return the file on disk of a path in the source."""
         return Path(self.files[path])
 
     def __repr__(self) -> str:
+        """Show how many files there are, not which."""
         return f"<Tree of {len(self.files)} files in {self.where}>"
 
 
@@ -63,8 +67,14 @@ def folder_tree(
     return Tree(where=str(root), files=dict(sorted(files.items())), dropped=tuple(sorted(dropped)))
 
 
-def _refused(entry: os.DirEntry[str], real_top: str) -> tuple[str, str] | None:
-    """Return (reason, message) for an entry that is not a file of this source."""
+def _refused(
+    entry: os.DirEntry[str],  # of a folder
+    real_top: str,  # the source's folder, all links followed
+) -> tuple[str, str] | None:
+    """Return (reason, message) for an entry that is not a file of this source.
+
+    A link is judged by where it leads.
+    """
     if entry.is_symlink():
         return _refused_link(os.path.realpath(entry.path), real_top)
     if entry.is_file(follow_symlinks=False):
@@ -72,7 +82,11 @@ def _refused(entry: os.DirEntry[str], real_top: str) -> tuple[str, str] | None:
     return "not_regular", "a pipe, socket or device"
 
 
-def _refused_link(target: str, real_top: str) -> tuple[str, str] | None:
+def _refused_link(
+    target: str,  # of the link, all links followed
+    real_top: str,  # the source's folder, all links followed
+) -> tuple[str, str] | None:
+    """Return (reason, message) for a link that leads to no file of this source."""
     if not os.path.exists(target):
         return "dangling_link", f"a link to nothing or in a circle: {target}"
     if os.path.isdir(target):

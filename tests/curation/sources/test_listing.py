@@ -9,7 +9,8 @@ from toy_sources import put, rule, write_catalog
 from cxr_fastai.catalog import load_catalog
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.sources.item import fill, sex_of, view_of, years
-from cxr_fastai.curation.sources.listing import glob_regex, is_junk, list_source
+from cxr_fastai.curation.sources.file_names import glob_regex, is_junk
+from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.tree import folder_tree
 
 
