@@ -289,8 +289,11 @@ def _depth(
         raise CatalogError(f"derived_from runs in a circle: {' -> '.join([*path, name])}.")
     if name not in known:
         derived = catalog[name].derived
-        above = [_depth(up, catalog, known, (*path, name)) for up in derived if up != "*"]
-        depth = max(above, default=-1) + 1
+        depth = 0
+        for upstream in derived:
+            if upstream != "*":
+                above = _depth(upstream, catalog, known, (*path, name))
+                depth = max(depth, above + 1)
         known[name] = len(catalog) if "*" in derived else depth
     return known[name]
 
@@ -301,8 +304,9 @@ def choose(
     defaults: Sequence[str] = (),  # ids that a recipe names; empty: those that are on
 ) -> list[Source]:
     """Return the sources to curate, in catalogue order. Raises `UnknownName`."""
-    names = list(only) or list(defaults) or [s.id for s in catalog.values() if s.on == "yes"]
-    fetched = [s.id for s in catalog.values() if s.transport != "reference"]
+    switched_on = [source.id for source in catalog.values() if source.on == "yes"]
+    names = only or defaults or switched_on
+    fetched = [source.id for source in catalog.values() if source.transport != "reference"]
     for name in names:
         if name not in fetched:
             raise UnknownName(unknown_name("source id", name, fetched))

@@ -142,10 +142,16 @@ def check_rule(
         _check_reading(rule, where)
 
 
-def check_choice(value: str, allowed: Collection[str], column: str, where: str) -> None:
+def check_choice(
+    value: str,
+    allowed: Collection[str],
+    column: str,
+    where: str,  # file and row, for errors
+) -> None:
     """Raise `CatalogError` for a value that is none of those allowed."""
     if value not in allowed:
-        raise CatalogError(unknown_name(column, value, allowed, f"{where}, column {column}"))
+        place = f"{where}, column {column}"
+        raise CatalogError(unknown_name(column, value, allowed, place))
 
 
 def _check_agreement(rule: Rule, first: Rule, where: str) -> None:
@@ -253,8 +259,8 @@ def _check_table(rule: Rule, where: str) -> None:
 
 def _needed_key(column: str, rule: Rule, where: str) -> str:
     """Say that a table needs a key."""
-    needs = f"label_from {rule.label_from} with table {rule.table!r} needs it."
-    return f"{where}, column {column}: empty: {needs}"
+    reason = f"label_from {rule.label_from} with table {rule.table!r}"
+    return f"{where}, column {column}: empty: {reason} needs it."
 
 
 def _check_regex(

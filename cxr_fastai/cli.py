@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "curate_main"]
 
+# Keys of bundle.json that `cxr train --json` prints.
+SHOWN_OF_META = ("arch", "size", "trained", "metrics", "temperature", "decision", "thresholds")
+
 
 def demo(args: Namespace) -> int:
     """Run the whole road on drawn radiographs."""
@@ -192,8 +195,11 @@ def _architectures(text: str | None) -> list[str] | None:
 
 def _baselines(run: Path) -> dict[str, Path]:
     """Return what was trained beside a run's network: architecture -> bundle."""
-    metas = sorted(run.glob("beside/*/bundle/bundle.json"))
-    return {meta.parent.parent.name: meta.parent for meta in metas}
+    found = {}
+    for meta in sorted(run.glob("beside/*/bundle/bundle.json")):
+        bundle = meta.parent
+        found[bundle.parent.name] = bundle
+    return found
 
 
 def _trained(bundle: Path, baselines: dict[str, Path]) -> dict[str, Any]:
@@ -205,9 +211,10 @@ def _trained(bundle: Path, baselines: dict[str, Path]) -> dict[str, Any]:
 
 
 def _trained_one(bundle: Path) -> dict[str, Any]:
+    """Return what is told of one bundle: its path, and part of its meta."""
     meta = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
-    keys = ("arch", "size", "trained", "metrics", "temperature", "decision", "thresholds")
-    return {"bundle": str(bundle), **{key: meta[key] for key in keys}}
+    shown = {key: meta[key] for key in SHOWN_OF_META}
+    return {"bundle": str(bundle), **shown}
 
 
 # ---- evaluation

@@ -20,6 +20,8 @@ from cxr_fastai.manifest import MANIFEST, check_manifest
 
 __all__ = ["show_sources"]
 
+AT_HAND = ("ready", "here")  # states of a source that can be had
+
 
 def show_sources(args: Namespace) -> int:
     """Print what `cxr sources` was asked for; return the exit code."""
@@ -82,8 +84,10 @@ def _check_row(source: Source, check: dict[str, Any]) -> dict[str, Any]:
 
 def _tell_missing(rows: Sequence[dict[str, Any]], only_on: bool) -> int:
     """Say which sources cannot be had; return the exit code."""
-    needed = [row for row in rows if row["on"] == "yes" or not only_on]
-    missing = [row["source"] for row in needed if row["state"] not in ("ready", "here")]
+    needed = list(rows)
+    if only_on:
+        needed = [row for row in rows if row["on"] == "yes"]
+    missing = [row["source"] for row in needed if row["state"] not in AT_HAND]
     if not missing:
         return 0
     count = f"{len(missing)} of {len(needed)} sources cannot be had"
@@ -93,7 +97,8 @@ def _tell_missing(rows: Sequence[dict[str, Any]], only_on: bool) -> int:
 
 def _check_line(row: dict[str, Any]) -> str:
     """Return a row of the check for a terminal."""
-    line = f"{row['source']:<24}{row['on']:<5}{row['state']:<12} {row['message']}"
+    place = f"{row['source']:<24}{row['on']:<5}"
+    line = f"{place}{row['state']:<12} {row['message']}"
     if row["size"]:
         line += f", {size_text(row['size'])}"
     if row["redistribute"] != "yes":

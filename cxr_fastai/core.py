@@ -313,7 +313,8 @@ def write_text(path: StrPath, text: str) -> bool:
 
 def write_json(path: StrPath, obj: object) -> bool:
     """Write an object as indented JSON with a final newline, whole or not at all."""
-    return write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False)
+    return write_text(path, text + "\n")
 
 
 def csv_rows(

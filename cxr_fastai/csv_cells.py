@@ -71,9 +71,10 @@ def read_rows(path: StrPath) -> list[dict[str, Any]]:
 
 def _unguarded(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as it was before it was written."""
-    cells = {}
+    cells = dict(row)
     for column, cell in row.items():
-        cells[column] = unguard(cell) if isinstance(cell, str) else cell
+        if isinstance(cell, str):
+            cells[column] = unguard(cell)
     return cells
 
 

@@ -148,10 +148,12 @@ def _tally(what: str, found: list[bool]) -> str:
 
 def _is_copy(pair: tuple[Place, Place], copies: dict[Place, Row], kept: set[Place]) -> bool:
     """Tell whether two images are one group of duplicates.csv, of which not both were kept."""
-    if not copies.keys() >= set(pair) or kept >= set(pair):
+    if not copies.keys() >= set(pair):
         return False
-    one, other = pair
-    return copies[one]["group"] == copies[other]["group"]
+    if kept >= set(pair):
+        return False
+    one, other = (copies[place] for place in pair)
+    return one["group"] == other["group"]
 
 
 def _is_conflict(pair: tuple[Place, Place], conflicts: dict[Place, Row], kept: set[Place]) -> bool:
@@ -161,8 +163,11 @@ def _is_conflict(pair: tuple[Place, Place], conflicts: dict[Place, Row], kept: s
 
 def _rejected_at(stage: str, files: Iterable[str], rejects: dict[Place, Row]) -> list[bool]:
     """Tell of each file whether it was left out at that stage."""
-    rows = [rejects.get(_place(file)) for file in files]
-    return [row is not None and row["stage"] == stage for row in rows]
+    found = []
+    for file in files:
+        row = rejects.get(_place(file))
+        found.append(row is not None and row["stage"] == stage)
+    return found
 
 
 def _place(file: str) -> Place:

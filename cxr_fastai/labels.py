@@ -55,7 +55,8 @@ def contradict(a: str, b: str) -> bool:
 def _denied(label: str, by: str) -> bool:
     """Tell whether a class is present under `label` and known to be absent under `by`."""
     claimed = set(present(label)) - {NONE}
-    return not claimed <= {*present(by), *unknown(by)}
+    possible = {*present(by), *unknown(by)}
+    return not claimed <= possible
 
 
 def is_combination(label: str, classes: Sequence[str]) -> bool:

@@ -90,7 +90,8 @@ class Manifest:
         """Return the rows of one split. Raises `UnknownName`."""
         if split not in SPLITS:
             raise UnknownName(unknown_name("split", split, SPLITS))
-        return self.df[self.df["split"] == split].reset_index(drop=True)
+        is_part = self.df["split"] == split
+        return self.df[is_part].reset_index(drop=True)
 
     def _repr_html_(self) -> str:
         """Show the first rows in a notebook."""
@@ -202,11 +203,13 @@ def _parse(content: bytes, file: Path) -> _Parsed:
         raise NotCurated(f"{file}, row 1: {_wrong_columns(columns)}")
     parsed = _Parsed(rows=[], numbers=[], faults=[])
     for number, cells in enumerate(table, start=2):  # row 1 is the header
-        if len(cells) != len(COLUMNS) or None in cells.values():
-            parsed.faults.append(Fault(number, "", f"expected {len(COLUMNS)} cells"))
+        is_whole = len(cells) == len(COLUMNS) and None not in cells.values()
+        if not is_whole:
+            wrong = f"expected {len(COLUMNS)} cells"
+            parsed.faults.append(Fault(number, "", wrong))
             continue
-        record = Record(**{column: unguard(cell) for column, cell in cells.items()})
-        parsed.rows.append(record)
+        values = {column: unguard(cell) for column, cell in cells.items()}
+        parsed.rows.append(Record(**values))
         parsed.numbers.append(number)
     return parsed
 
@@ -268,6 +271,9 @@ def _missing_images(root: Path, parsed: _Parsed) -> list[Fault]:
     """Return the rows whose image the folder lacks."""
     missing = []
     for number, row in zip(parsed.numbers, parsed.rows):
-        if is_inside(row.path) and not os.path.isfile(root / row.path):
-            missing.append(Fault(number, "path", f"no file {shown(row.path)} in the folder"))
+        if not is_inside(row.path):
+            continue  # that is a fault already
+        if not os.path.isfile(root / row.path):
+            wrong = f"no file {shown(row.path)} in the folder"
+            missing.append(Fault(number, "path", wrong))
     return missing

@@ -89,7 +89,9 @@ class UnknownNameFault(Fault):
 def _place(fault: Fault, file: str) -> str:
     """Return where a fault stands: file, row and column."""
     row = f"{file}, row {fault.row}"
-    return f"{row}, column {fault.column}" if fault.column else row
+    if not fault.column:
+        return row
+    return f"{row}, column {fault.column}"
 
 
 def shown(cell: str) -> str:
@@ -198,7 +200,10 @@ def find_faults(
 
 
 def _cell_faults(
-    column: str, rows: Sequence[Record], numbers: Sequence[int], recipe: Recipe | None
+    column: str,
+    rows: Sequence[Record],
+    numbers: Sequence[int],  # of these rows in the file
+    recipe: Recipe | None,
 ) -> Iterator[Fault]:
     """Yield the cells of a column that have not its form; each value is judged once."""
     cells = [getattr(row, column) for row in rows]
@@ -211,7 +216,12 @@ def _cell_faults(
             yield fault
 
 
-def _cell_fault(number: int, column: str, cell: str, recipe: Recipe | None) -> Fault | None:
+def _cell_fault(
+    number: int,  # of its row in the file
+    column: str,
+    cell: str,
+    recipe: Recipe | None,
+) -> Fault | None:
     """Return what is wrong with a cell, or None."""
     if not cell:
         return Fault(number, column, "empty") if column in REQUIRED else None
@@ -225,7 +235,12 @@ def _cell_fault(number: int, column: str, cell: str, recipe: Recipe | None) -> F
     return Fault(number, column, f"{shown(cell)}: expected {allowed}")
 
 
-def _name_fault(number: int, column: str, cell: str, recipe: Recipe | None) -> Fault | None:
+def _name_fault(
+    number: int,  # of its row in the file
+    column: str,  # label | split | findings
+    cell: str,
+    recipe: Recipe | None,
+) -> Fault | None:
     """Return what is wrong with a cell of names: a label, a split, findings."""
     if column == "label":
         if recipe is None or recipe.is_label(cell):
@@ -239,7 +254,13 @@ def _name_fault(number: int, column: str, cell: str, recipe: Recipe | None) -> F
     return None
 
 
-def _unknown(number: int, column: str, name: str, kind: str, allowed: Collection[str]) -> Fault:
+def _unknown(
+    number: int,  # of its row in the file
+    column: str,
+    name: str,  # that does not exist
+    kind: str,  # of name, as unknown_name says it
+    allowed: Collection[str],
+) -> Fault:
     """Return the fault of a name that does not exist."""
     return UnknownNameFault(
         row=number, column=column, wrong=name[:SHOWN_CHARACTERS], kind=kind, allowed=allowed

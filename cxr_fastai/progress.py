@@ -114,9 +114,10 @@ class _Lines:
         self.what = what
         self.came = 0  # bytes
         self.begun = time.monotonic()
-        size = size_text(total) if total else "of unknown size"
-        resumed = f", going on from {size_text(stored)}" if stored else ""
-        say(f"{what}: {size}{resumed}")
+        line = f"{what}: {size_text(total) if total else 'of unknown size'}"
+        if stored:
+            line += f", going on from {size_text(stored)}"
+        say(line)
 
     def update(self, n: int) -> None:
         """Count bytes."""
@@ -125,8 +126,9 @@ class _Lines:
     def close(self) -> None:
         """Say how much came, and how fast."""
         seconds = time.monotonic() - self.begun
-        rate = self.came / max(seconds, 0.1)
-        say(f"{self.what}: {size_text(self.came)} in {seconds:.1f} s ({size_text(rate)}/s)")
+        came = size_text(self.came)
+        rate = size_text(self.came / max(seconds, 0.1))
+        say(f"{self.what}: {came} in {seconds:.1f} s ({rate}/s)")
 
 
 # ---- where this process can draw

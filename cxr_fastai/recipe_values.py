@@ -132,15 +132,24 @@ FILTERS: dict[str, Shape] = {
 }
 
 
-def check_keys(values: Mapping[str, Any], allowed: Collection[str], where: str) -> None:
+def check_keys(
+    values: Mapping[str, Any],
+    allowed: Collection[str],
+    where: str,  # names the file, and the table in it, in errors
+) -> None:
     """Raise `RecipeError` for a key that is not allowed."""
     for key in values:
         if key not in allowed:
             raise RecipeError(unknown_name("key", key, sorted(allowed), where))
 
 
-def check_one_of(value: str, allowed: Collection[str], kind: str, where: str) -> None:
-    """Raise `RecipeError` for a name that is not allowed; `kind` says what it names."""
+def check_one_of(
+    value: str,
+    allowed: Collection[str],
+    kind: str,  # what it names: "class", "metric"
+    where: str,  # names the file in errors
+) -> None:
+    """Raise `RecipeError` for a name that is not allowed."""
     if value not in allowed:
         raise RecipeError(unknown_name(kind, value, allowed, where))
 
@@ -148,14 +157,18 @@ def check_one_of(value: str, allowed: Collection[str], kind: str, where: str) ->
 def check_shapes(values: Mapping[str, Any], where: str) -> None:
     """Raise `RecipeError` for a value of a wrong type or range."""
     for key, (expected, fits) in SHAPES.items():
-        if key in values and not fits(values[key]):
-            raise RecipeError(f"{where}: key {key!r} is {values[key]!r}: expected {expected}.")
+        if key not in values:
+            continue
+        value = values[key]
+        if not fits(value):
+            raise RecipeError(f"{where}: key {key!r} is {value!r}: expected {expected}.")
 
 
 def check_filters(filters: Mapping[str, list[Any]], where: str) -> None:
     """Raise `RecipeError` for a filter that does not exist or cannot be met."""
+    place = f"{where} [filters]"
     for key, value in filters.items():
-        check_one_of(key, FILTERS, "filter", f"{where} [filters]")
+        check_one_of(key, FILTERS, "filter", place)
         expected, fits = FILTERS[key]
         if not fits(value):
-            raise RecipeError(f"{where} [filters]: {key} = {value!r}: expected {expected}.")
+            raise RecipeError(f"{place}: {key} = {value!r}: expected {expected}.")

@@ -165,9 +165,11 @@ class Recipe:
         found = self._classes_with(findings)
         doubtful = self._doubtful(findings, stated, found)
         if len(doubtful) == len(self.classes):
-            return "", f"{'|'.join(findings)} tells nothing of any class of recipe {self.name}"
+            words = "|".join(findings)
+            return "", f"{words} tells nothing of any class of recipe {self.name}"
         parts = found or [NONE]
-        return "|".join(parts + [f"?{name}" for name in doubtful]), ""
+        parts += [f"?{name}" for name in doubtful]
+        return "|".join(parts), ""
 
     def _doubtful(
         self, findings: Collection[str], stated: Collection[str], found: list[str]

@@ -107,14 +107,19 @@ def _check_png(data: bytes, name: str) -> None:
     raise rejected("too_large", name, f"a PNG of more than {MAX_CHUNKS:,} chunks")
 
 
-def _chunk(data: bytes, start: int, name: str) -> tuple[bytes, int]:
-    """Return (its name, the byte at which its checksum stands) of the chunk at a byte."""
+def _chunk(
+    data: bytes,
+    start: int,  # byte at which the chunk begins
+    name: str,  # of the file, for messages
+) -> tuple[bytes, int]:  # the chunk's name, and the byte at which its checksum stands
+    """Read the head of a chunk. Raises `ImageRejected` where the file ends within it."""
     if start + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, start)
         end = start + 8 + size
         if end + 4 <= len(data):
             return kind, end
-    reason = "truncated" if is_cut(data, "PNG") else "damaged"
+    lacks_end = is_cut(data, "PNG")
+    reason = "truncated" if lacks_end else "damaged"
     text = f"{reason} PNG: it ends within a chunk, after {len(data):,} bytes"
     raise rejected(reason, name, text)
 
@@ -184,7 +189,8 @@ def _first_scan(data: bytes) -> tuple[int, int]:
             components = data[start + 9]
         if marker == START_OF_SCAN:
             return components, start
-        start += 2 + (data[start + 2] << 8 | data[start + 3])
+        length = data[start + 2] << 8 | data[start + 3]
+        start += 2 + length
     return components, 0
 
 

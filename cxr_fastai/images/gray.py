@@ -46,21 +46,27 @@ def to_gray(
     """Return the pixels of a loaded picture. Raises `ImageRejected` where they are no numbers."""
     if im.mode == "L" and "transparency" not in im.info:
         return np.asarray(im), 8
-    if im.mode[0] not in "IF":
-        return flatten(im, notes), 1 if im.mode == "1" else 8
+    if im.mode[0] not in "IF":  # no mode of wide integers or floats
+        bits = 1 if im.mode == "1" else 8
+        return flatten(im, notes), bits
     levels = np.asarray(im)
     pixels, bits = to_8bit(levels, name, notes)
     clear_level = im.info.get("transparency")
-    if isinstance(clear_level, int) and (levels == clear_level).any():
-        pixels[levels == clear_level] = 0
-        notes.append("alpha_composited")
+    if isinstance(clear_level, int):
+        is_clear = levels == clear_level
+        if is_clear.any():
+            pixels[is_clear] = 0
+            notes.append("alpha_composited")
     return pixels, bits
 
 
 # ---- colour and transparency
 
 
-def flatten(im: Image.Image, notes: list[str]) -> np.ndarray:
+def flatten(
+    im: Image.Image,
+    notes: list[str],  # appended to
+) -> np.ndarray:  # (h, w) uint8
     """Return gray of a picture of 8-bit channels or less, on black where it is transparent.
 
     Colour profiles are not applied.
@@ -92,7 +98,10 @@ def _split_alpha(im: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return im, im.getchannel("A")
 
 
-def _note_colour(im: Image.Image, notes: list[str]) -> None:
+def _note_colour(
+    im: Image.Image,  # RGB or RGBA
+    notes: list[str],  # appended to
+) -> None:
     """Note where the channels of an RGB or RGBA picture differ, by a grid of its pixels."""
     grid = im.resize((COLOUR_GRID, COLOUR_GRID), Image.Resampling.NEAREST).tobytes()
     step = len(im.mode)
@@ -149,7 +158,11 @@ def _depth_table(
     return rounded.astype(np.uint8)
 
 
-def _float_to_8bit(levels: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
+def _float_to_8bit(
+    levels: np.ndarray,
+    name: str,  # for messages
+    notes: list[str],  # appended to
+) -> np.ndarray:  # uint8 of the same shape
     """Scale floats: 0 to 1, 0 to 255, or least to greatest."""
     if not np.isfinite(levels).all():
         raise rejected("not_finite", name, "the picture holds NaN or infinite values")
@@ -161,7 +174,10 @@ def _float_to_8bit(levels: np.ndarray, name: str, notes: list[str]) -> np.ndarra
     return np.rint(scaled).astype(np.uint8)
 
 
-def _stretch(levels: np.ndarray, notes: list[str]) -> np.ndarray:
+def _stretch(
+    levels: np.ndarray,
+    notes: list[str],  # appended to
+) -> np.ndarray:  # uint8 of the same shape
     """Map least to greatest value onto 0-255, for numbers that say nothing of their range."""
     notes.append("range_stretched")
     # halves: the difference of two extremes must not overflow

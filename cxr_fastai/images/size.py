@@ -40,7 +40,12 @@ def check_size(
         raise error
 
 
-def _size_error(width: int, height: int, found: str, name: str) -> ImageRejected | None:
+def _size_error(
+    width: int,
+    height: int,
+    found: str,  # what has this size, in words
+    name: str,  # of the file, for people
+) -> ImageRejected | None:
     """Return what is wrong with a size, or None."""
     shorter = min(width, height)
     if width * height > MAX_PIXELS:

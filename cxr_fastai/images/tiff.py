@@ -98,10 +98,16 @@ class Directory:
         numbers = f"{self.order}{found.count}{code}"
         return struct.unpack_from(numbers, self.data, start)
 
-    def first_number(self, tag: int, default: int) -> int:
+    def first_number(
+        self,
+        tag: int,
+        default: int,  # where `numbers` has none
+    ) -> int:
         """Return the first value of a tag of whole numbers."""
         numbers = self.numbers(tag)
-        return numbers[0] if numbers else default
+        if numbers:
+            return numbers[0]
+        return default
 
 
 def read_directory(data: bytes) -> Directory:
