@@ -186,8 +186,10 @@ def train(args: Namespace) -> int:
     return 0
 
 
-def _architectures(text: str | None) -> list[str] | None:
-    """Return the architectures to train as baselines; None: the recipe's."""
+def _architectures(
+    text: str | None,  # of --beside; None: it was not given
+) -> list[str] | None:  # None: the recipe's
+    """Return the architectures to train as baselines."""
     if text is None:
         return None
     return [] if text == "none" else ids(text)

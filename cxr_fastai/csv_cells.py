@@ -26,7 +26,9 @@ FORMULA_FIRST = frozenset("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # spares most 
 
 def _guard(text: str) -> str:
     """Return a cell as it is written: a formula behind an apostrophe."""
-    if text[:1] in FORMULA_FIRST and FORMULA_START.match(text):
+    if text[:1] not in FORMULA_FIRST:
+        return text
+    if FORMULA_START.match(text):
         return f"'{text}"
     return text
 

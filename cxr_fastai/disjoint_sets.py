@@ -37,5 +37,6 @@ class DisjointSets(Generic[T]):
     def join(self, a: T, b: T) -> T:
         """Make one set of the sets of `a` and `b`; return its root, which was that of `a`."""
         kept = self.find(a)
-        self._parent[self.find(b)] = kept
+        other = self.find(b)
+        self._parent[other] = kept
         return kept

@@ -64,7 +64,10 @@ class Setting:
 # ---- the field's own type: hence Any
 
 
-def _field(default: object, setting: Setting) -> Any:
+def _field(
+    default: object,
+    setting: Setting,
+) -> Any:
     """Return a field with its setting."""
     return field(default=default, metadata={"setting": setting})
 

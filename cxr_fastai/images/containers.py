@@ -56,7 +56,10 @@ def check(
         check_tiff(data, name)
 
 
-def is_short(data: bytes, kind: str) -> bool:
+def is_short(
+    data: bytes,
+    kind: str,  # as `sniff` names it
+) -> bool:
     """Tell whether a sound PNG or TIFF holds fewer rows than its header promises.
 
     Pillow leaves the rest black.
@@ -66,7 +69,10 @@ def is_short(data: bytes, kind: str) -> bool:
     return kind == "TIFF" and is_short_tiff(data)
 
 
-def is_cut(data: bytes, kind: str) -> bool:
+def is_cut(
+    data: bytes,
+    kind: str,  # as `sniff` names it
+) -> bool:
     """Tell whether a file that did not decode lacks its end."""
     if kind == "PNG":
         return PNG_END not in data
@@ -86,7 +92,10 @@ def is_cut(data: bytes, kind: str) -> bool:
 # ---- PNG
 
 
-def _check_png(data: bytes, name: str) -> None:
+def _check_png(
+    data: bytes,
+    name: str,  # for messages
+) -> None:
     """Check lengths and checksums of all chunks.
 
     Pillow's load() passes over a wrong checksum of the pixel data.
@@ -176,8 +185,10 @@ def _check_jpeg(data: bytes, name: str) -> None:
         raise rejected("too_large", name, text)
 
 
-def _first_scan(data: bytes) -> tuple[int, int]:
-    """Return (components, byte at which the first scan begins) of a JPEG.
+def _first_scan(
+    data: bytes,
+) -> tuple[int, int]:  # components, and the byte at which the first scan begins
+    """Walk the segments of a JPEG up to its first scan.
 
     Components are 0 where it is progressive; the byte is 0 where there is no scan.
     """
@@ -197,8 +208,10 @@ def _first_scan(data: bytes) -> tuple[int, int]:
 # ---- WEBP
 
 
-def webp_size(data: bytes) -> tuple[int, int]:
-    """Return (width, height) that a WEBP's header states; (0, 0) where it has none.
+def webp_size(
+    data: bytes,
+) -> tuple[int, int]:  # width and height, pixels
+    """Return the size that a WEBP's header states; (0, 0) where it has none.
 
     Pillow's decoder allocates as it opens.
     """

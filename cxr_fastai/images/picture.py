@@ -118,7 +118,10 @@ def finished(
     )
 
 
-def _note_suffix(kind: str, name: str) -> list[str]:
+def _note_suffix(
+    kind: str,  # by the content
+    name: str,  # whose suffix claims one
+) -> list[str]:
     """Return the first notes: whether the name claims another format."""
     _, suffix = os.path.splitext(name)
     claimed = SUFFIXES.get(suffix.lower(), kind)
@@ -170,7 +173,10 @@ def _open(
     return im, lenient
 
 
-def _check_webp_size(data: bytes, name: str) -> None:
+def _check_webp_size(
+    data: bytes,
+    name: str,  # for messages
+) -> None:
     """Check the size that a header states, before Pillow's decoder allocates as much."""
     width, height = webp_size(data)
     if width and height:
@@ -243,7 +249,11 @@ def _upright(
     return im.transpose(turn)
 
 
-def _has_words(im: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
+def _has_words(
+    im: ImageFile.ImageFile,  # loaded
+    data: bytes,  # that it was read from
+    kind: str,  # of OPENERS
+) -> bool:
     """Tell whether side notes other than EXIF are there; none of them is looked at."""
     if kind == "TIFF":
         return has_words(data)

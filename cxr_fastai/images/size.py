@@ -21,7 +21,10 @@ MIN_SIDE = 8  # pixels; a technical least: PneumoniaMNIST is 28 x 28
 MAX_ASPECT = 8  # longer side to shorter: the widest of 7,844 public chest radiographs has 2.2
 
 
-def check_byte_count(n: int, name: str) -> None:
+def check_byte_count(
+    n: int,  # bytes
+    name: str,  # of the file, for people
+) -> None:
     """Raise `ImageRejected` for a file of more bytes than are read."""
     if n > MAX_BYTES:
         text = f"{n:,} bytes, more than the limit of {MAX_BYTES:,}"

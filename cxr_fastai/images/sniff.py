@@ -104,7 +104,10 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
-def _first_match(data: bytes, magics: Mapping[str, tuple[bytes, ...]]) -> str | None:
+def _first_match(
+    data: bytes,
+    magics: Mapping[str, tuple[bytes, ...]],  # name -> how data of it can begin
+) -> str | None:
     """Return the first name one of whose beginnings the data has."""
     for name, beginnings in magics.items():
         if data.startswith(beginnings):
@@ -112,7 +115,10 @@ def _first_match(data: bytes, magics: Mapping[str, tuple[bytes, ...]]) -> str | 
     return None
 
 
-def unwelcome(data: bytes, name: str) -> ImageRejected:
+def unwelcome(
+    data: bytes,  # that `sniff` does not know
+    name: str,  # for messages
+) -> ImageRejected:
     """Return the rejection of content that is on no list, named as far as its first bytes tell."""
     picture = _first_match(data, _OTHER_PICTURES)
     if data[4:8] == b"ftyp":

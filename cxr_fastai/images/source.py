@@ -56,7 +56,10 @@ def _stream_bytes(stream: Any, name: str) -> bytes:
         raise rejected("unreadable", name, e.strerror or e) from e
 
 
-def _file_bytes(path: StrPath, name: str) -> bytes:
+def _file_bytes(
+    path: StrPath,
+    name: str,  # for messages
+) -> bytes:
     """Return the bytes of a regular file."""
     try:
         status = os.stat(path)

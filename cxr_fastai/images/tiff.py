@@ -139,7 +139,10 @@ def read_directory(data: bytes) -> Directory:
 # ---- what follows from it
 
 
-def check_tiff(data: bytes, name: str) -> None:
+def check_tiff(
+    data: bytes,
+    name: str,  # for messages
+) -> None:
     """Raise `ImageRejected` where the directory is cut, or built to keep a decoder busy."""
     try:
         directory = read_directory(data)
