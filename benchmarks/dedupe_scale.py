@@ -4,7 +4,7 @@ Invents fingerprints with planted copies, each number in a process of its own, a
 them took, what was wrong or missed, and the memory. Reads and writes no image. Linux alone. benchmarks/dedupe.py puts
 the same rows below those of real images.
 
-An invented radiograph has a smooth random thumbnail and MOST features at random places. Its descriptors are copies of
+An invented radiograph has a smooth random thumbnail and MAX_FEATURES features at random places. Its descriptors are copies of
 prototypes with some bits turned (BENT), so that the search has neighbours to reject: among 7,797 real radiographs the
 sixth nearest descriptor lies 19, 27, 39, 53, 65 bits away (percentiles 1, 10, 50, 90, 99), among 8,000 invented ones
 22, 26, 40, 56, 68. A search in the real ones meets 6.2 to 6.8 times as many descriptors as a mean list holds, whether
@@ -32,12 +32,12 @@ import numpy as np
 from dedupe_sides import Watch, cpu_seconds, reset_peak, status_mb
 
 from cxr_fastai.core import sha256_text
-from cxr_fastai.curation.copies.features import GRID, MOST, THUMB, Features, mirrored
-from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
+from cxr_fastai.curation.copies.features import GRID, MAX_FEATURES, THUMB, Features, mirrored
+from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.links import find_links, match_many
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.curation.sources.item import undescribed_item
 
 NUMBERS = (10_000, 20_000, 50_000, 100_000)
 COPIES = 20  # one image of so many is a copy
@@ -72,20 +72,32 @@ def invent(n: int, seed=0) -> tuple[list[Fingerprint], list[int], list[str]]:
     prints = []
     for i, (sketch, kind) in enumerate(zip(sketches, how)):
         sha, side = sha256_text(f"{seed}:{i}"), 224 if kind == "resized" else 1024
-        prints.append(Fingerprint(sha, sha, sha[:16], side, side, "L/8", sketch=sketch))
+        fingerprint = Fingerprint(
+            sha256=sha,
+            pixel_sha256=sha,
+            phash=sha[:16],
+            width=side,
+            height=side,
+            mode="L/8",
+            sketch=sketch,
+        )
+        prints.append(fingerprint)
     return prints, shows, how
 
 
 def _originals(rng, n: int, prototypes) -> list[bytes]:
-    points = rng.integers(16, 241, (n, MOST, 2), np.uint8)
-    near = prototypes[rng.integers(0, len(prototypes), (n, MOST))]
+    points = rng.integers(16, 241, (n, MAX_FEATURES, 2), np.uint8)
+    near = prototypes[rng.integers(0, len(prototypes), (n, MAX_FEATURES))]
     thirds = zip(np.split(near, len(BENT), axis=1), BENT)
     descriptors = np.concatenate([_bent(rng, part, percent) for part, percent in thirds], axis=1)
-    own, at = descriptors.copy(), rng.permutation(MOST)
+    own, at = descriptors.copy(), rng.permutation(MAX_FEATURES)
     for k in range(TIES):
-        to, of = at[k * TIED : (k + 1) * TIED], at[MOST - (k + 1) * TIED : MOST - k * TIED]
+        to, of = (
+            at[k * TIED : (k + 1) * TIED],
+            at[MAX_FEATURES - (k + 1) * TIED : MAX_FEATURES - k * TIED],
+        )
         descriptors[:, to] = _bent(rng, np.roll(own, 1 + int(rng.integers(n)), axis=0)[:, of], 8)
-    order = rng.permuted(np.tile(np.arange(MOST), (n, 1)), axis=1)
+    order = rng.permuted(np.tile(np.arange(MAX_FEATURES), (n, 1)), axis=1)
     descriptors = np.take_along_axis(descriptors, order[..., None], axis=1)
     return [Features(*f).pack() for f in zip(points, descriptors, _thumbs(rng, n))]
 
@@ -131,7 +143,7 @@ def _copy(rng, f: Features, kind: str) -> Features:
     out = ((points < 16) | (points > 240)).any(1)
     points[out] = rng.integers(16, 241, (out.sum(), 2))
     descriptors[out] = rng.integers(0, 256, (out.sum(), 32))
-    order = np.argsort(np.arange(MOST) + rng.normal(0, 12, MOST))
+    order = np.argsort(np.arange(MAX_FEATURES) + rng.normal(0, 12, MAX_FEATURES))
     scale, centre = (
         THUMB / GRID,
         (THUMB / GRID - 1) / 2,
@@ -141,7 +153,9 @@ def _copy(rng, f: Features, kind: str) -> Features:
     )
     thumb = cv2.warpAffine(f.thumb, small, (THUMB, THUMB), borderMode=cv2.BORDER_REPLICATE)
     thumb = np.clip(thumb + rng.normal(0, 2, thumb.shape), 0, 255).astype(np.uint8)
-    return Features(points.astype(np.uint8)[order], descriptors[order], thumb)
+    return Features(
+        points=points.astype(np.uint8)[order], descriptors=descriptors[order], thumb=thumb
+    )
 
 
 # ---- the measurement
@@ -153,7 +167,14 @@ class Phases:
     def __init__(self):
         self.seconds, self.last = {}, time.perf_counter()
 
-    def __call__(self, things, total, what):
+    def say(self, text):
+        """Nothing is told beside the phases."""
+
+    def meter(self, total, done, what):
+        """No bytes are fetched."""
+
+    def bar(self, things, total, what):
+        """Take the time that a phase takes."""
         self._until(f"before {what.split(':')[0]}")
         yield from things
         self._until(what.split(":")[0])
@@ -172,16 +193,16 @@ def measure(n, workers):
         list(spread(engine, match_many, [job] * 128))  # start the workers
         reset_peak()
         phases, begun, cpu = Phases(), time.perf_counter(), cpu_seconds(os.getpid())
-        links = find_links(prints, engine, None, None, phases)
+        links = find_links(prints, engine, progress=phases)
         phases._until("sorting out")
         groups = collect_copies(
             [
                 ScannedImage(
-                    Item("", str(i), str(i), None, "", (), (), "", "", "", "", "", None),
-                    p,
-                    "",
-                    "",
-                    (-p.width, i),
+                    item=undescribed_item(str(i)),
+                    fingerprint=p,
+                    label="",
+                    why_unlabelled="",
+                    rank=(-p.width, i),
                 )
                 for i, p in enumerate(prints)
             ],

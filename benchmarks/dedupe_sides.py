@@ -16,13 +16,13 @@ import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
-from cxr_fastai.curation.copies.fingerprint import fingerprint
 from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
+from cxr_fastai.curation.copies.fingerprint import fingerprint
 from cxr_fastai.curation.copies.links import find_links
 from cxr_fastai.curation.copies.scan import fingerprint_many, scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.curation.sources.item import undescribed_item
 
 EVERY = 0.25  # seconds between two looks at the memory
 
@@ -88,7 +88,7 @@ class Ours:
     def __init__(self, files, engine):
         self.engine, self.items = (
             engine,
-            [Item("", f, f, None, "", (), (), "", "", "", "", "", None) for f in files],
+            [undescribed_item(f) for f in files],
         )
         self.jobs, self.prints, self.home, self.notes = [(f, None, f) for f in files], [], {}, []
 
@@ -110,7 +110,13 @@ class Ours:
 
     def groups(self):
         seen = [
-            ScannedImage(it, p, "", "", (-p.width * p.height, it.path))
+            ScannedImage(
+                item=it,
+                fingerprint=p,
+                label="",
+                why_unlabelled="",
+                rank=(-p.width * p.height, it.path),
+            )
             for it, p in zip(self.items, self.prints)
         ]
         self.home = {

@@ -13,16 +13,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from cxr_fastai.core import sha256_text
-from cxr_fastai.curation.copies import scan as scanning
-from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
-from cxr_fastai.curation.folder.split import assign_splits
-from cxr_fastai.curation.pipeline import _radiograph, _record
 from cxr_fastai.catalog import COLUMNS, Rule, Source
+from cxr_fastai.core import sha256_text
+from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
+from cxr_fastai.curation.copies.fingerprint import Fingerprint
+from cxr_fastai.curation.copies.scan_cache import ScanCache
+from cxr_fastai.curation.folder.manifest_rows import record
+from cxr_fastai.curation.folder.radiographs import radiographs_of
+from cxr_fastai.curation.folder.result import Request
+from cxr_fastai.curation.folder.split import assign_splits
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.tree import Tree
-from cxr_fastai.manifest import check_rows, manifest_text
+from cxr_fastai.manifest import manifest_text
+from cxr_fastai.manifest_check import check_rows
 from cxr_fastai.recipes import load_recipe
 
 RULE = {
@@ -58,23 +61,28 @@ def steps(n: int):
     }
     listing, s = timed(lambda: list_source(source, Tree("invented", files)))
     yield "list and label", s
-    hashes = [sha256_text(str(i)) for i in range(n)]
-    prints = [Fingerprint(h, h, h[:16], 1024, 1024, "L/8") for h in hashes]
+    prints = [_fingerprint(sha256_text(str(i))) for i in range(n)]
     with tempfile.TemporaryDirectory() as tmp:
         os.environ["CXR_CACHE"] = tmp
-        db = scanning._open_memory()
         keys = [it.file for it in listing.items]
-        yield "journal: write", timed(lambda: scanning._remember(db, list(zip(keys, prints))))[1]
-        yield "journal: read", timed(lambda: scanning._recall(db, keys))[1]
-        db.close()
-    seen = [ScannedImage(it, p, "normal", "", (it.path,)) for it, p in zip(listing.items, prints)]
+        with ScanCache() as cache:
+
+            def keep():
+                for key, fingerprint in zip(keys, prints):
+                    cache.keep_fingerprint(key, fingerprint)
+                cache.flush()
+
+            yield "journal: write", timed(keep)[1]
+            yield "journal: read", timed(lambda: cache.fingerprints(keys))[1]
+    seen = [_image(it, p) for it, p in zip(listing.items, prints)]
     groups, s = timed(lambda: collect_copies(seen))
     yield "exact copies", s
-    split, s = timed(lambda: assign_splits([_radiograph(g) for g in groups]))
+    split, s = timed(lambda: assign_splits(radiographs_of(groups, [])))
     yield "split by patient", s
+    request = Request(recipe=recipe)
     rows, s = timed(
         lambda: [
-            _record(g, *split[g.kept.fingerprint.pixel_sha256], {"nih": source}, recipe, "class")
+            record(g, *split[g.kept.fingerprint.pixel_sha256], {"nih": source}, request)
             for g in groups
         ]
     )
@@ -82,6 +90,27 @@ def steps(n: int):
     text, s = timed(lambda: manifest_text(rows, recipe))
     yield f"manifest.csv ({len(text) / n:.0f} bytes a row)", s
     yield "check it", timed(lambda: check_rows(rows, recipe, "bench"))[1]
+
+
+def _fingerprint(sha256: str) -> Fingerprint:
+    return Fingerprint(
+        sha256=sha256,
+        pixel_sha256=sha256,
+        phash=sha256[:16],
+        width=1024,
+        height=1024,
+        mode="L/8",
+    )
+
+
+def _image(item, fingerprint: Fingerprint) -> ScannedImage:
+    return ScannedImage(
+        item=item,
+        fingerprint=fingerprint,
+        label="normal",
+        why_unlabelled="",
+        rank=(item.path,),
+    )
 
 
 def main():

@@ -24,7 +24,7 @@ from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.copies.fingerprint import fingerprint, pixel_sha256
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.sources.listing import Item
+from cxr_fastai.curation.sources.item import Item, undescribed_item
 from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode, is_image_name, resize, write_png
 
@@ -56,10 +56,7 @@ def write_png_many(todo: list) -> list:
 
 def items_of(files: dict[str, str]) -> list[Item]:
     """Items of all files, as of one source that says nothing of them."""
-    return [
-        Item("bench", f, p, None, "", ("no_finding",), (), "", "", "", "", "", None)
-        for p, f in files.items()
-    ]
+    return [undescribed_item(file, source="bench", path=path) for path, file in files.items()]
 
 
 def resized(files: dict[str, str], size: int, n=600) -> dict[str, str]:

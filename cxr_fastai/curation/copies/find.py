@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxr_fastai.catalog import COLUMNS, Rule
 from cxr_fastai.core import NotCurated, UsageError, make_folder, printable, write_json, write_text
 from cxr_fastai.curation.copies.copy_sets import (
     DUPLICATE_COLUMNS,
@@ -26,7 +25,7 @@ from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.sources.file_names import is_junk, is_text
-from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject
+from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject, undescribed_item
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
 from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
@@ -41,7 +40,6 @@ StrPath = str | os.PathLike[str]
 Paths = StrPath | Iterable[StrPath]
 
 RELATED_PAIR_COLUMNS = ("path", "other_path", "score", "inliers")
-NO_RULE = Rule(row=0, **dict.fromkeys(COLUMNS, ""))  # of images that no catalogue describes
 
 
 def find_duplicates(
@@ -243,9 +241,9 @@ def _list(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
                 rejects.append(_reject(path, name, "name_not_utf8", "its name is no UTF-8"))
             elif rows is None:
                 folder = os.path.basename(os.path.dirname(name))
-                items.append(_item(file, path.name or str(path), folder))
+                items.append(undescribed_item(file, path.name or str(path), folder))
             elif name in rows:
-                items.append(_item(file, rows[name].source, rows[name].label))
+                items.append(undescribed_item(file, rows[name].source, rows[name].label))
         for name, reason, message in tree.dropped:
             rejects.append(_reject(path, name, reason, message))
     return items, rejects
@@ -261,29 +259,6 @@ def _curated_rows(
         return {row.path: row for row in read_manifest(path).rows}
     except NotCurated:
         return None
-
-
-def _item(
-    file: str,  # on disk
-    source: str,  # its name
-    label: str,  # its folder's name, or the manifest's
-) -> Item:
-    """Make an Item of a file of which nothing is known but its label."""
-    return Item(
-        source=source,
-        file=file,
-        path=file,
-        array=None,
-        source_label=label,
-        findings=(),
-        patients=(),
-        radiograph="",
-        view="",
-        age="",
-        sex="",
-        official="",
-        rule=NO_RULE,
-    )
 
 
 def _reject(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cxr_fastai.catalog import Rule, Source, split_bar
+from cxr_fastai.catalog import COLUMNS, Rule, Source, split_bar
 from cxr_fastai.core import FINDINGS, one_line
 from cxr_fastai.curation.sources.tfrecord import Place
 
@@ -22,6 +22,7 @@ __all__ = [
     "REJECT_COLUMNS",
     "Fields",
     "make_item",
+    "undescribed_item",
     "reject_file",
     "findings_of",
     "fill",
@@ -38,6 +39,7 @@ Fields = Mapping[str, str | None]  # what templates may name: columns of a row, 
 
 REJECT_COLUMNS = ("path", "sha256", "source", "stage", "reason", "message")
 FIELD = re.compile(r"\{([^{}]+)\}")
+NO_RULE = Rule(row=0, **dict.fromkeys(COLUMNS, ""))  # of images that no catalogue describes
 MAX_AGE = 120  # years; above that a number is no age
 UNITS_A_YEAR = {"M": 12, "W": 365.25 / 7, "D": 365.25}
 
@@ -128,6 +130,30 @@ def make_item(
         sex=sex_of(fill(rule.sex, first)),
         official=official,
         rule=rule,
+    )
+
+
+def undescribed_item(
+    file: str,  # on disk
+    source: str = "",  # a name for it
+    label: str = "",
+    path: str = "",  # in the source; '': the file itself
+) -> Item:
+    """Make an Item of a file that no catalogue describes: nothing is known but its label."""
+    return Item(
+        source=source,
+        file=file,
+        path=path or file,
+        array=None,
+        source_label=label,
+        findings=(),
+        patients=(),
+        radiograph="",
+        view="",
+        age="",
+        sex="",
+        official="",
+        rule=NO_RULE,
     )
 
 

@@ -1,12 +1,10 @@
-"""pytest tests/curation/test_copies.py
-
-Everything that is done to copies, on 200 drawn radiographs of as many patients: which are found, and that nothing else
+"""Everything that is done to copies, on 200 drawn radiographs of as many patients: which are found, and that nothing else
 is. One case draws its parameters over the whole range that it names."""
 
 import io
 import random
+from dataclasses import dataclass
 from itertools import permutations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -129,16 +127,16 @@ def film(patient: int) -> np.ndarray:
     return pixels[:LOW] if patient % 3 == 2 else pixels
 
 
-def print_of(pixels) -> Fingerprint:
+def fingerprint_of(pixels) -> Fingerprint:
     pixels = np.ascontiguousarray(pixels)
     key = pixel_sha256(pixels)
     return Fingerprint(
-        key,
-        key,
-        phash(pixels),
-        pixels.shape[1],
-        pixels.shape[0],
-        "L/8",
+        sha256=key,
+        pixel_sha256=key,
+        phash=phash(pixels),
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        mode="L/8",
         sketch=extract(pixels).pack(),
     )
 
@@ -154,7 +152,7 @@ def films():
 
 @pytest.fixture(scope="module")
 def originals(films):
-    return [print_of(f) for f in films]
+    return [fingerprint_of(f) for f in films]
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +170,25 @@ def memory(tmp_path_factory):
             yield memory
 
 
+@dataclass(frozen=True)
+class Found:
+    "The links among films and one altered copy of each."
+
+    case: object  # what was done to the copies
+    originals: list[Fingerprint]
+    copies: list[Fingerprint]
+    whose: dict[str, int]  # pixel_sha256 -> patient
+    links: list
+
+
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
 def found(request, films, originals, crew, memory):
     "One altered copy of every film, found among them all."
     case = request.param
-    copies = [print_of(case(f, drawn_from(case, i))) for i, f in enumerate(films)]
+    copies = [fingerprint_of(case(f, drawn_from(case, i))) for i, f in enumerate(films)]
     whose = {p.pixel_sha256: i for part in (originals, copies) for i, p in enumerate(part)}
     assert set(whose.values()) == set(range(PATIENTS))
-    return SimpleNamespace(
+    return Found(
         case=case,
         originals=originals,
         copies=copies,
@@ -325,7 +334,7 @@ def some(films):
     "Prints of 30 films, and of a copy of each, of every case in turn."
     cases = list(CASES.values())
     altered = [cases[i % len(cases)](f, np.random.default_rng(i)) for i, f in enumerate(films[:30])]
-    return [print_of(p) for p in (*films[:30], *altered)]
+    return [fingerprint_of(p) for p in (*films[:30], *altered)]
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +405,7 @@ NOTHING = {
 
 @pytest.mark.parametrize("pictures", NOTHING.values(), ids=NOTHING.keys())
 def test_an_image_that_shows_nothing_is_linked_to_none(pictures, films, crew):
-    assert not find_links([print_of(p) for p in (*pictures, *films[:5])], crew)
+    assert not find_links([fingerprint_of(p) for p in (*pictures, *films[:5])], crew)
 
 
 def test_of_images_that_show_nothing_only_exact_copies_are_duplicates(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""pytest tests/curation/test_find.py: any folder of images, through Python and through the command"""
+"""Any folder of images, through Python and through the command"""
 
 import json
 import os

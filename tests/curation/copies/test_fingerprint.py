@@ -1,4 +1,4 @@
-"""pytest tests/curation/test_fingerprint.py"""
+"""Fingerprints: equal for the same picture in any container, and what is said of unreadable ones."""
 
 import io
 import json
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.fft import dctn
+from toy_items import toy_item
 from toy_sources import gray, put
 
 from cxr_fastai.curation.copies.fingerprint import (
@@ -19,7 +20,6 @@ from cxr_fastai.curation.copies.fingerprint import (
 )
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.engines import open_engine
-from cxr_fastai.curation.sources.listing import Item
 
 
 def smooth(seed, side=64):
@@ -130,7 +130,7 @@ def test_any_number_of_workers_gives_the_same(tmp_path, monkeypatch):
     for i in range(150):
         put(tmp_path / f"{i:03}.png", i)
     files = sorted(tmp_path.glob("*.png"))
-    items = [Item("s", str(p), p.name, None, "", (), (), "", "", "", "", "", None) for p in files]
+    items = [toy_item(p, source="s", path=p.name) for p in files]
     found = []
     for workers in (1, 2):
         monkeypatch.setenv("CXR_CACHE", str(tmp_path / str(workers)))

@@ -1,6 +1,4 @@
-"""pytest tests/curation/test_gold.py
-
-Real radiographs and known copies of them, where a developer has them in ../shared/cxr: no part of the project."""
+"""Real radiographs and known copies of them, where a developer has them in ../shared/cxr: no part of the project."""
 
 import csv
 import os

@@ -5,6 +5,7 @@ import shutil
 
 import poison
 import pytest
+from toy_items import toy_item
 from toy_sources import put, read_rows, rule, write_catalog
 
 from cxr_fastai.curation import engines
@@ -14,7 +15,6 @@ from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.pipeline import curate
-from cxr_fastai.curation.sources.listing import Item
 from cxr_fastai.progress import SILENT
 
 
@@ -27,9 +27,7 @@ def cache(tmp_path, monkeypatch):
 
 def items(tmp_path, n):
     files = [str(put(tmp_path / "src" / f"{i}.png", i)) for i in range(n)]
-    return [
-        Item("one", f, f, None, "", ("no_finding",), (), "", "", "", "", "", None) for f in files
-    ]
+    return [toy_item(f) for f in files]
 
 
 class Counter:
@@ -119,7 +117,7 @@ def test_what_may_pass_is_asked_again_by_the_next_run(tmp_path, monkeypatch):
     put(tmp_path / "src" / "poison.png", 1)
     f = str(tmp_path / "src" / "poison.png")
     its, counter = (
-        [Item("one", f, "poison.png", None, "", (), (), "", "", "", "", "", None)],
+        [toy_item(f, path="poison.png")],
         Counter(),
     )
     with open_engine("local", 1) as e:

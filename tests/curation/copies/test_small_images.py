@@ -33,9 +33,19 @@ def copied(pixels, side=28):
     return reshaped(pixels[y : y + m, x : x + m], side, side)
 
 
+def sized(pixel_sha256, width, height):
+    return Fingerprint(
+        sha256="",
+        pixel_sha256=pixel_sha256,
+        phash="",
+        width=width,
+        height=height,
+        mode="L/8",
+    )
+
+
 def look(images):
-    prints = [Fingerprint("", pixel_sha256(p), "", p.shape[1], p.shape[0], "L/8") for p in images]
-    return [extract(p) for p in images], prints
+    return [extract(p) for p in images], [sized(pixel_sha256(p), *p.shape[::-1]) for p in images]
 
 
 def pairs(images, new=None):
@@ -138,7 +148,7 @@ def test_no_tiny_image_costs_nothing():
         def __getitem__(self, i):
             raise AssertionError("looked at")
 
-    prints = [Fingerprint("", str(i), "", 64, 64, "L/8") for i in range(9)]
+    prints = [sized(str(i), 64, 64) for i in range(9)]
     assert find_small_images(Untouchable([None] * 9), prints) == [] == find_small_images([], [])
 
 
