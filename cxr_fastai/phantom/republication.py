@@ -105,7 +105,7 @@ def _copy_pixels(
 def _mislabel(
     writer: Writer,
     numbers: Iterator[int],  # that no file has yet
-    film: str,  # (size, size) uint8
+    film: str,  # its name
 ) -> None:
     """Copy a bacterial film into the folder of the viral ones."""
     to = _new_name(numbers, "virus", ".jpeg")

@@ -45,6 +45,7 @@ def test_what_lies_at_the_back_moves_against_the_front():
     chest = scene(anatomy(5, "adult"), stance(1, SIZE))
     back, front = chest.at_depth(1), chest.at_depth(-1)
     np.testing.assert_allclose((back.x + front.x) / 2, chest.x)
+    np.testing.assert_allclose(front.x - back.x, 2 * chest.parallax[0])
     np.testing.assert_allclose(front.y - back.y, 2 * chest.parallax[1])
 
 

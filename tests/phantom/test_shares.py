@@ -10,7 +10,13 @@ from cxr_fastai.phantom.shares import shares
 
 @pytest.mark.parametrize(
     "n, weights, parts",
-    [(10, (1, 1), [5, 5]), (48, (662, 138), [40, 8]), (0, (1, 2), [0, 0]), (7, (7,), [7])],
+    [
+        (10, (1, 1), [5, 5]),
+        (10, (1, 2), [3, 7]),
+        (48, (662, 138), [40, 8]),
+        (0, (1, 2), [0, 0]),
+        (7, (7,), [7]),
+    ],
 )
 def test_parts_stand_to_each_other_as_the_weights(n, weights, parts):
     assert shares(n, weights) == parts
