@@ -17,7 +17,7 @@ FLOORS = [
     {"progress", "images", "recipes", "catalog", "reporting"},
     {"manifest", "models"},
     {"phantom", "bundle", "cohort"},
-    {"curation", "training", "evaluation", "audit", "serving"},
+    {"curation", "training", "evaluation", "audit", "serving", "architectures"},
     {"demo", "flags"},
     {"cli"},
     {"__main__", "__init__"},
