@@ -65,10 +65,10 @@ def is_combination(label: str, classes: Sequence[str]) -> bool:
     Each class is named once at most, at least one class or NONE is present, and NONE is present
     alone: what is unknown may stand beside it.
     """
-    there = present(label)
-    named = [*there, *unknown(label)]
-    if not there or len(set(named)) < len(named):
+    classes_present = present(label)
+    named = [*classes_present, *unknown(label)]
+    if not classes_present or len(set(named)) < len(named):
         return False
     if not {NONE, *classes}.issuperset(named):
         return False
-    return NONE not in named or there == (NONE,)
+    return NONE not in named or classes_present == (NONE,)
