@@ -25,7 +25,7 @@ def test_every_module_has_a_test_file_of_its_name(module):
     assert (TESTS / module.parent / f"test_{module.stem}.py").is_file()
 
 
-def tests_of(path: Path) -> list[ast.FunctionDef]:
+def _functions(path: Path) -> list[ast.FunctionDef]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return [
         node
@@ -52,13 +52,13 @@ def checks(node: ast.AST, helpers: dict[str, ast.FunctionDef], depth: int = 3) -
 def test_every_test_asserts(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     helpers = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    silent = [test.name for test in tests_of(path) if not checks(test, helpers)]
+    silent = [test.name for test in _functions(path) if not checks(test, helpers)]
     assert not silent
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(TESTS).as_posix())
 def test_no_assertion_reads_a_clock(path):
-    for test in tests_of(path):
+    for test in _functions(path):
         for node in ast.walk(test):
             if not isinstance(node, ast.Assert):
                 continue

@@ -173,7 +173,8 @@ def _is_decision(value: object) -> bool:
     triage = value.get("triage", [])
     if not isinstance(triage, list):
         return False
-    if not values.is_text(value.get("negative")):
+    negative = value.get("negative")
+    if not values.is_text(negative) or not negative:
         return False
     if not values.is_share(value.get("threshold")):
         return False

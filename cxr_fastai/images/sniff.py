@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import product
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.images.radiograph import rejected
@@ -50,7 +51,7 @@ _OTHER_PICTURES = {
     "DDS": (b"DDS ",),
     "ICNS": (b"icns",),
     "SGI": (b"\x01\xda",),
-    "PPM": tuple(b"P%d%c" % (n, c) for n in range(1, 7) for c in b" \t\r\n"),
+    "PPM": tuple(b"P%d%c" % pair for pair in product(range(1, 7), b" \t\r\n")),
     "PFM": (b"PF\n", b"Pf\n"),
     "SUN": (b"\x59\xa6\x6a\x95",),
     "PCX": (b"\n\5\1",),
