@@ -96,12 +96,12 @@ def branch(
 
 
 def includes_zero(
-    limits: Interval,  # [low, high], or None
+    between: Interval,  # [low, high], or None
 ) -> bool:
     """Tell whether 0 lies within an interval; False where there is none."""
-    if limits is None:
+    if between is None:
         return False
-    low, high = limits
+    low, high = between
     return low <= 0 <= high
 
 

@@ -97,8 +97,8 @@ def row_cells(
     """Return several numbers of one row, each beside its interval."""
     cells = []
     for key in keys:
-        limits = find_interval(intervals, key)
-        cells.append(cell(numbers, key, limits, none, percent_keys))
+        interval = find_interval(intervals, key)
+        cells.append(cell(numbers, key, interval, none, percent_keys))
     return cells
 
 

@@ -123,8 +123,8 @@ class Comparison:
             cells = []
             for key in self.columns:
                 value = _signed(numbers["differences"].get(key), key, none)
-                limits = numbers["difference_intervals"].get(key)
-                cells.append(Cell(value, interval_text(limits, key)))
+                between = numbers["difference_intervals"].get(key)
+                cells.append(Cell(value, interval_text(between, key)))
             rows.append((name, cells))
         return rows
 

@@ -104,8 +104,8 @@ class FindingsReport:
     @property
     def sure(self) -> bool:
         """Whether the interval of the gain over the source-only floor lies above 0."""
-        limits = find_interval(self.intervals, "gain")
-        return self.above_floor and limits is not None and limits[0] > 0
+        interval = find_interval(self.intervals, "gain")
+        return self.above_floor and interval is not None and interval[0] > 0
 
     @property
     def _gain(self) -> float | None:
@@ -123,8 +123,8 @@ class FindingsReport:
     @property
     def exact_words(self) -> tuple[bool, str]:
         """Whether more images are right than with no finding answered at all, and that in words."""
-        limits = find_interval(self.intervals, "metrics", "exact")
-        return exact_words(self.metrics, self.floors, limits)
+        interval = find_interval(self.intervals, "metrics", "exact")
+        return exact_words(self.metrics, self.floors, interval)
 
     @property
     def all_fixed(self) -> bool:
@@ -168,11 +168,11 @@ class FindingsReport:
         rows = []
         for key in self.headline_keys or HEADLINE:
             name, meaning = HEADLINE[key]
-            limits = find_interval(self.intervals, "metrics", key)
-            floor_limits = find_interval(self.intervals, "floors", "source_only", key)
+            interval = find_interval(self.intervals, "metrics", key)
+            floor_interval = find_interval(self.intervals, "floors", "source_only", key)
             cells = [
-                cell(self.metrics, key, limits, none),
-                cell(floor, key, floor_limits, none),
+                cell(self.metrics, key, interval, none),
+                cell(floor, key, floor_interval, none),
             ]
             rows.append((f"{name}{self._of_how_many(key)}", meaning, cells))
         return rows
@@ -197,8 +197,8 @@ class FindingsReport:
         for slug, numbers in self.metrics["per_class"].items():
             cells = self._class_cells(slug, numbers, RANKING_KEYS, none)
             path = ("floors", "source_only", "per_class", slug, "auroc")
-            limits = find_interval(self.intervals, *path)
-            cells.append(cell(floors[slug], "auroc", limits, none))
+            interval = find_interval(self.intervals, *path)
+            cells.append(cell(floors[slug], "auroc", interval, none))
             rows.append((slug, numbers["n"], numbers["support"], cells))
         return rows
 
@@ -227,8 +227,8 @@ class FindingsReport:
         none: str,  # what stands where there is no number
     ) -> list[Cell]:
         """Return numbers of a finding as cells of a table."""
-        limits = branch(self.intervals, "metrics", "per_class", slug)
-        return row_cells(numbers, keys, limits, none, CLASS_PERCENT_KEYS)
+        tree = branch(self.intervals, "metrics", "per_class", slug)
+        return row_cells(numbers, keys, tree, none, CLASS_PERCENT_KEYS)
 
     def averages(
         self,
@@ -237,8 +237,8 @@ class FindingsReport:
         """Return the averages over findings and images."""
         rows = []
         for name, numbers in self.metrics["averages"].items():
-            limits = branch(self.intervals, "metrics", "averages", name)
-            cells = row_cells(numbers, SCORE_KEYS, limits, none)
+            tree = branch(self.intervals, "metrics", "averages", name)
+            cells = row_cells(numbers, SCORE_KEYS, tree, none)
             rows.append((name, cells))
         return rows
 
@@ -249,8 +249,8 @@ class FindingsReport:
         """Return macro AUROC, micro F1 and the share of images all right of each source."""
         rows = []
         for source, numbers in self.sources.items():
-            limits = branch(self.intervals, "by_source", source)
-            cells = row_cells(numbers, SOURCE_KEYS, limits, none)
+            tree = branch(self.intervals, "by_source", source)
+            cells = row_cells(numbers, SOURCE_KEYS, tree, none)
             rows.append((source, numbers, cells))
         return rows
 

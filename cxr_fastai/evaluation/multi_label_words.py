@@ -19,22 +19,22 @@ DOUBT = ": the interval includes 0, with other patients there may be no gain"
 def verdict_words(
     gain: float | None,  # of macro AUROC over the source-only floor; None where undefined
     floor: float | None,  # the source-only floor's macro AUROC
-    limits: Interval,  # of the gain
+    interval: Interval,  # of the gain
 ) -> str:
     """Put macro AUROC beside the source-only floor."""
     if gain is None:
         return UNDEFINED
-    clause = f", 95 % interval {span(limits, as_share=False)}" if limits else ""
+    clause = f", 95 % interval {span(interval, as_share=False)}" if interval else ""
     if gain <= 0:
         return f"{NOT_ABOVE} ({gain:+.3f}{clause})"
-    doubt = DOUBT if includes_zero(limits) else ""
+    doubt = DOUBT if includes_zero(interval) else ""
     return f"above the source-only floor of {decimal(floor)} by {gain:.3f}{clause}{doubt}"
 
 
 def exact_words(
     metrics: FindingsMetrics,
     floors: FindingsFloors,
-    limits: Interval,  # of the share of images all right
+    interval: Interval,  # of the share of images all right
 ) -> tuple[bool, str]:
     """Say how many images are all right, and how many are with no finding answered at all.
 
@@ -42,7 +42,7 @@ def exact_words(
     """
     exact = metrics["exact"] or 0.0  # defined: some label is known
     nothing = floors["all_absent"]["exact"] or 0.0
-    here = with_span(percent(exact), span(limits, none=""))
+    here = with_span(percent(exact), span(interval, none=""))
     images = count(metrics["of"]["exact"], "image")
     return exact > nothing, (
         f"All known findings of an image are right in {here} of {images}; answering none at all "

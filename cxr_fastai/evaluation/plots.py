@@ -199,8 +199,8 @@ def _panel_frame(
     name = textwrap.shorten(panel.name, 30, placeholder="..")
     auroc = "no curve"
     if panel.auroc is not None:
-        limits = span(panel.interval, as_share=False, none="")
-        auroc = with_span(f"AUROC {decimal(panel.auroc)}", limits)
+        between = span(panel.interval, as_share=False, none="")
+        auroc = with_span(f"AUROC {decimal(panel.auroc)}", between)
     axes.set_title(f"{name}\n{auroc}", fontsize=9, color=INK, parse_math=False)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))

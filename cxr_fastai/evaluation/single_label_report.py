@@ -108,8 +108,8 @@ class Report:
     @property
     def sure(self) -> bool:
         """Whether the interval of the gain over the source-only floor lies above 0."""
-        limits = find_interval(self.intervals, "gain")
-        return self.above_floor and limits is not None and limits[0] > 0
+        interval = find_interval(self.intervals, "gain")
+        return self.above_floor and interval is not None and interval[0] > 0
 
     @property
     def _gain(self) -> int:
@@ -120,16 +120,16 @@ class Report:
     @property
     def verdict(self) -> str:
         """Accuracy beside the source-only floor, in words."""
-        limits = find_interval(self.intervals, "gain")
+        interval = find_interval(self.intervals, "gain")
         points = f"{100 * self._gain / self.n:.1f} points"
         if self.above_floor:
-            details = [f"{self._gain:,} of {count(self.n, 'image')}", *_interval_clause(limits)]
-            doubt = DOUBT if includes_zero(limits) else ""
+            details = [f"{self._gain:,} of {count(self.n, 'image')}", *_interval_clause(interval)]
+            doubt = DOUBT if includes_zero(interval) else ""
             return f"above the source-only floor by {points} ({'; '.join(details)}){doubt}"
-        if limits is None:
+        if interval is None:
             return NOT_ABOVE
-        details = [points, *_interval_clause(limits)]
-        if includes_zero(limits):
+        details = [points, *_interval_clause(interval)]
+        if includes_zero(interval):
             details.append("which includes 0")
         return f"{NOT_ABOVE} ({', '.join(details)})"
 
@@ -164,9 +164,9 @@ class Report:
         rows = []
         for key in self.headline_keys or HEADLINE:
             name, meaning = HEADLINE[key]
-            limits = find_interval(self.intervals, "metrics", key)
+            interval = find_interval(self.intervals, "metrics", key)
             cells = [
-                cell(self.metrics, key, limits, none),
+                cell(self.metrics, key, interval, none),
                 self._floor_cell("majority", key, none),
                 self._floor_cell("source_only", key, none),
             ]
@@ -193,12 +193,12 @@ class Report:
         rows = []
         for key in DECISION_KEYS:
             value = cast("float | None", self.decision.get(key))
-            limits = find_interval(self.intervals, "decision", key)
+            interval = find_interval(self.intervals, "decision", key)
             rows.append(
                 (
                     CAPITALS.get(key, key),
                     number_text(value, key, none),
-                    interval_text(limits, key, none),
+                    interval_text(interval, key, none),
                     f"{self.decision['of'][key]:,}",
                 )
             )
@@ -211,8 +211,8 @@ class Report:
         """Return the numbers of each class."""
         rows = []
         for slug, numbers in self.metrics["per_class"].items():
-            limits = branch(self.intervals, "metrics", "per_class", slug)
-            cells = row_cells(numbers, CLASS_KEYS, limits, none)
+            tree = branch(self.intervals, "metrics", "per_class", slug)
+            cells = row_cells(numbers, CLASS_KEYS, tree, none)
             rows.append((slug, numbers["support"], cells))
         return rows
 
@@ -342,7 +342,7 @@ class Report:
 
 
 def _interval_clause(
-    limits: Interval,  # [low, high], or None
+    interval: Interval,  # [low, high], or None
 ) -> list[str]:
     """Return the interval of the gain in words; nothing without one."""
-    return [f"95 % interval {span(limits)}"] if limits else []
+    return [f"95 % interval {span(interval)}"] if interval else []

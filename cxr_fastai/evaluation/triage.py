@@ -30,7 +30,7 @@ __all__ = [
     "FIRST_PARTS",
     "PREVALENCES",
     "Triage",
-    "TriageAt",
+    "TriageStepNumbers",
     "WorkRemoved",
     "early_shares",
     "npv_at",
@@ -61,7 +61,7 @@ class WorkRemoved(TypedDict):
     npv_at: dict[str, float | None]  # by prevalence, as "0.05"
 
 
-class TriageAt(WorkRemoved):
+class TriageStepNumbers(WorkRemoved):
     """The same of a threshold that was fixed for a sensitivity."""
 
     asked_sensitivity: float
@@ -74,7 +74,7 @@ class Triage(TypedDict):
     positive_groups: int
     worklist: dict[str, float | None]  # of `early_shares`
     best: dict[str, float | None]  # the same of a faultless order
-    at: list[TriageAt]  # one an asked sensitivity
+    at: list[TriageStepNumbers]  # one an asked sensitivity
 
 
 # ---- the order
@@ -216,16 +216,16 @@ def triage_metrics(
     """Count what a worklist of these images is worth."""
     is_positive = np.asarray(positive, bool)
     ill_groups = [group for group, yes in zip(groups, is_positive) if yes]
-    at: list[TriageAt] = []
+    steps: list[TriageStepNumbers] = []
     for fixed in thresholds:
         removed = work_removed(is_positive, risk, fixed["threshold"])
-        at.append({"asked_sensitivity": fixed["asked_sensitivity"], **removed})
+        steps.append({"asked_sensitivity": fixed["asked_sensitivity"], **removed})
     return Triage(
         positives=len(ill_groups),
         positive_groups=len(set(ill_groups)),
         worklist=early_shares(is_positive, risk),
         best=early_shares(is_positive, is_positive),
-        at=at,
+        at=steps,
     )
 
 
@@ -242,11 +242,11 @@ def triage_intervals(
     early: dict[str, Interval] = {}
     for i, part in enumerate(FIRST_PARTS):
         early[f"{part:g}"] = resampling.interval(found[:, i], is_positive)
-    at = []
+    steps = []
     for fixed in thresholds:
         aside = risks < fixed["threshold"]
-        at.append(_removed_intervals(resampling, is_positive, aside))
-    return {"worklist": early, "at": at}
+        steps.append(_removed_intervals(resampling, is_positive, aside))
+    return {"worklist": early, "at": steps}
 
 
 def _removed_intervals(

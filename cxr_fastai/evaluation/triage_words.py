@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TypeAlias, cast
 
 from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, find_interval
-from cxr_fastai.evaluation.triage import Triage, TriageAt, part_images
+from cxr_fastai.evaluation.triage import Triage, TriageStepNumbers, part_images
 from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
 __all__ = ["triage_rows", "triage_words"]
@@ -21,7 +21,9 @@ SHARE_NAMES = {
     "npv": "NPV",
 }
 
-Column: TypeAlias = "tuple[TriageAt, IntervalTree]"  # the numbers of a threshold, their intervals
+Column: TypeAlias = (
+    "tuple[TriageStepNumbers, IntervalTree]"  # the numbers of a threshold, their intervals
+)
 
 
 def triage_rows(
@@ -33,13 +35,13 @@ def triage_rows(
     columns = _columns(found, intervals)
     if not columns:
         return []
-    asked = [_short_percent(at["asked_sensitivity"]) for at, _ in columns]
-    thresholds = [decimal(at["threshold"]) for at, _ in columns]
+    asked = [_short_percent(step["asked_sensitivity"]) for step, _ in columns]
+    thresholds = [decimal(step["threshold"]) for step, _ in columns]
     rows = [("asked sensitivity", *asked), ("laid aside below", *thresholds)]
     for key, name in SHARE_NAMES.items():
-        shares = [_share(at, find_interval(limits, key), key, none) for at, limits in columns]
+        shares = [_share(step, find_interval(tree, key), key, none) for step, tree in columns]
         rows.append((name, *shares))
-    missed = [_missed(at, find_interval(limits, "missed")) for at, limits in columns]
+    missed = [_missed(step, find_interval(tree, "missed")) for step, tree in columns]
     rows.append(("missed", *missed))
     for prevalence in found["at"][0]["npv_at"]:
         name = f"NPV at a prevalence of {_short_percent(float(prevalence))}"
@@ -52,19 +54,19 @@ def _columns(
     intervals: IntervalTree,  # of triage_intervals; may be empty
 ) -> list[Column]:
     """Return the thresholds, each with its intervals, or with none where there are none."""
-    limits = cast("list[IntervalTree]", intervals.get("at")) or [{} for _ in found["at"]]
-    return list(zip(found["at"], limits))
+    trees = cast("list[IntervalTree]", intervals.get("at")) or [{} for _ in found["at"]]
+    return list(zip(found["at"], trees))
 
 
 def _share(
     numbers: Mapping[str, object],
-    limits: Interval,  # [low, high], or None
+    interval: Interval,  # [low, high], or None
     key: str,
     none: str,  # what stands where there is no number
 ) -> str:
     """Return a share of a threshold and its interval."""
     value = cast("float | None", numbers[key])
-    return with_span(percent(value, none), span(limits, none=""))
+    return with_span(percent(value, none), span(interval, none=""))
 
 
 def _npv_cell(
@@ -73,20 +75,20 @@ def _npv_cell(
     none: str,  # what stands where there is no number
 ) -> str:
     """Return the NPV that a threshold would have at another prevalence."""
-    at, limits = column
-    return _share(at["npv_at"], find_interval(limits, "npv_at", prevalence), prevalence, none)
+    step, tree = column
+    return _share(step["npv_at"], find_interval(tree, "npv_at", prevalence), prevalence, none)
 
 
 def _missed(
-    at: TriageAt,  # numbers of a threshold
-    limits: Interval,  # [low, high], or None
+    step: TriageStepNumbers,  # numbers of a threshold
+    interval: Interval,  # [low, high], or None
 ) -> str:
     """Return how many of the positive a threshold lays aside.
 
     Its interval is in images.
     """
-    ends = [f"{images:,.0f}" for images in limits or ()]
-    return with_span(f"{at['missed']:,} of {at['positives']:,}", " to ".join(ends))
+    ends = [f"{images:,.0f}" for images in interval or ()]
+    return with_span(f"{step['missed']:,} of {step['positives']:,}", " to ".join(ends))
 
 
 # ---- sentences
@@ -102,9 +104,9 @@ def triage_words(
     if not found["positives"]:
         return []
     sentences = [(True, _early_words(found, intervals, positive, n_images))]
-    for at, limits in _columns(found, intervals):
-        kept = find_interval(limits, "sensitivity")
-        sentences.append(_threshold_words(at, kept, found["positive_groups"]))
+    for step, tree in _columns(found, intervals):
+        kept = find_interval(tree, "sensitivity")
+        sentences.append(_threshold_words(step, kept, found["positive_groups"]))
     return sentences
 
 
@@ -122,8 +124,8 @@ def _early_words(
     clauses = []
     in_random_order = []
     for part, value in found["worklist"].items():
-        limits = find_interval(intervals, "worklist", part)
-        held = with_span(percent(value), span(limits, none=""))
+        interval = find_interval(intervals, "worklist", part)
+        held = with_span(percent(value), span(interval, none=""))
         first = f"the first {_short_percent(float(part))} of the worklist hold {held}"
         clauses.append(f"{first}, at best {percent(found['best'][part])}")
         images = int(part_images(float(part), n_images))
@@ -135,46 +137,46 @@ def _early_words(
 
 
 def _threshold_words(
-    at: TriageAt,  # numbers of a threshold
-    limits: Interval,  # of the sensitivity
+    step: TriageStepNumbers,  # numbers of a threshold
+    interval: Interval,  # of the sensitivity
     positive_groups: int,
 ) -> tuple[bool, str]:
     """Say whether a threshold keeps its sensitivity on these images.
 
     Where none is missed, the rule of three tells what may still be missed elsewhere.
     """
-    asked = at["asked_sensitivity"]
-    sensitivity = at["sensitivity"] or 0.0  # defined: there are positives
-    here = with_span(percent(sensitivity), span(limits, none=""))
+    asked = step["asked_sensitivity"]
+    sensitivity = step["sensitivity"] or 0.0  # defined: there are positives
+    here = with_span(percent(sensitivity), span(interval, none=""))
     fixed = f"The threshold that validation fixed for a sensitivity of {_short_percent(asked)}"
     if sensitivity < asked:
-        return False, f"{fixed} does not keep it here: {here}{_hope(asked, limits)}."
-    if not at["missed"]:
+        return False, f"{fixed} does not keep it here: {here}{_hope(asked, interval)}."
+    if not step["missed"]:
         elsewhere = percent(min(1, 3 / positive_groups))  # the rule of three
         groups = count(positive_groups, "group")
         doubt = f"; none missed in {groups} still allows about {elsewhere} elsewhere"
         return True, f"{fixed} keeps it here: {here}{doubt}."
-    return True, f"{fixed} keeps it here: {here}{_doubt(asked, limits)}."
+    return True, f"{fixed} keeps it here: {here}{_doubt(asked, interval)}."
 
 
 def _hope(
     asked: float,  # the sensitivity, 0-1
-    limits: Interval,  # [low, high], or None
+    interval: Interval,  # [low, high], or None
 ) -> str:
     """Say how far below the asked sensitivity the interval lies; nothing without one."""
-    if limits is None:
+    if interval is None:
         return ""
-    if limits[1] < asked:
+    if interval[1] < asked:
         return ", all of the interval below it"
     return ", though the interval reaches it"
 
 
 def _doubt(
     asked: float,  # the sensitivity, 0-1
-    limits: Interval,  # [low, high], or None
+    interval: Interval,  # [low, high], or None
 ) -> str:
     """Say that the interval reaches below the asked sensitivity, where it does."""
-    if limits is None or limits[0] >= asked:
+    if interval is None or interval[0] >= asked:
         return ""
     return ", though the interval reaches below it"
 
