@@ -126,3 +126,10 @@ def test_a_group_keeps_its_split_whatever_else_is_curated(seed):
 def test_a_group_larger_than_the_share_of_a_test_set_is_trained_on():
     rs = [one(i, ["big"] if i < 50 else []) for i in range(100)]
     assert assign_splits(rs)[rs[0].id][1] == "train"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_split_stays_empty_rather_than_take_a_group_that_is_too_large(seed):
+    rs = [one(i, [f"p{min(i // 5, 2)}"]) for i in range(11)]  # groups of 5, 5 and 1
+    got = assign_splits(rs, seed)
+    assert {got[r.id][1] for r in rs[:10]} == {"train"}
