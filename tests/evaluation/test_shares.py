@@ -10,7 +10,7 @@ from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.shares import Share, decision_shares, triage_shares
 
 POSITIVE = np.array([1, 1, 1, 0, 0], bool)
-YES = np.array([1, 1, 0, 1, 0], bool)
+YES = np.array([1, 1, 0, 1, 1], bool)
 
 
 def values(shares):
@@ -20,18 +20,18 @@ def values(shares):
 def test_shares_of_a_yes_or_no_equal_the_hand_count():
     assert values(decision_shares(POSITIVE, YES)) == {
         "prevalence": (3 / 5, 5),
-        "accuracy": (3 / 5, 5),
+        "accuracy": (2 / 5, 5),
         "sensitivity": (pytest.approx(2 / 3), 3),
-        "specificity": (1 / 2, 2),
-        "ppv": (pytest.approx(2 / 3), 3),
-        "npv": (1 / 2, 2),
+        "specificity": (0, 2),
+        "ppv": (1 / 2, 4),
+        "npv": (0, 1),
     }
 
 
 def test_laying_aside_is_the_no_of_a_worklist():
     found = values(triage_shares(POSITIVE, ~YES))
     decided = values(decision_shares(POSITIVE, YES))
-    assert found.pop("removed") == (2 / 5, 5)
+    assert found.pop("removed") == (1 / 5, 5)
     assert found == {name: decided[name] for name in found}
 
 
