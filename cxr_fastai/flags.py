@@ -92,8 +92,8 @@ def _curate(v: ArgumentParser) -> None:
     v.add_argument(
         "--mirror",
         metavar="DIR",
-        help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID; "
-        "then no download",
+        help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID, or kagglehub's "
+        "cache, or /kaggle/input; then no download",
     )
     v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
     _add_layout_and_engine(v)

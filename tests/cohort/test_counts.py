@@ -1,14 +1,11 @@
 """pytest tests/cohort/test_counts.py: what is counted of a folder, beside pandas and plain loops"""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from toy_cohort import cohort_of, even, folder, row, toy_catalog
 
 from cxr_fastai.cohort import counts as counting
-from cxr_fastai.cohort import shapes
 from cxr_fastai.cohort.counts import (
     AGE_GROUPS,
     age_group,
@@ -19,7 +16,6 @@ from cxr_fastai.cohort.counts import (
     side_quantiles,
     tally,
 )
-from cxr_fastai.cohort.source_counts import finding_counts, source_counts
 from cxr_fastai.core import Task, UsageError
 
 FIVE = (0, 0.25, 0.5, 0.75, 1)
@@ -91,19 +87,6 @@ def test_counts_equal_those_of_pandas():
         assert counts["ages"]["quantiles"] == ages.quantile(FIVE).tolist()
         assert counts["ages"]["decades"]["40-49"] == ages.between(40, 49).sum()
         assert sum(counts["ages"]["decades"].values()) == counts["ages"]["known"] == len(ages)
-
-
-def test_the_keys_of_eda_json_stand_in_their_order():
-    cohort = cohort_of(folder([row(patient="p", findings="mass", age="3")]))
-    counts = class_counts(cohort, "a", gray_of(cohort))
-    assert list(counts) == list(shapes.ClassCounts.__annotations__)
-    assert list(counts["ages"]) == list(shapes.AgeCounts.__annotations__)
-    assert list(counts["patients"]) == list(shapes.PatientCounts.__annotations__)
-    assert list(counts["brightness"]) == list(shapes.BrightnessCounts.__annotations__)
-    of_source = source_counts(cohort, "one", toy_catalog())
-    assert list(of_source) == list(shapes.SourceCounts.__annotations__)
-    assert list(finding_counts(cohort.rows)) == list(shapes.FindingCounts.__annotations__)
-    json.dumps([counts, of_source], allow_nan=False)
 
 
 def test_sizes_are_of_the_images_whose_two_sides_are_known():
