@@ -92,7 +92,10 @@ class Augment(Transform):
         return gray.as_subclass(type(x))
 
 
-def _even(n: int, amount: float = 1.0) -> Tensor:
+def _even(
+    n: int,
+    amount: float = 1.0,
+) -> Tensor:  # (n,)
     """Draw `n` numbers evenly from minus to plus the amount."""
     return (torch.rand(n) * 2 - 1) * amount
 
@@ -105,7 +108,10 @@ def _an_image(
     return values.to(x.device, x.dtype).view(-1, 1, 1, 1)
 
 
-def _varied(x: Tensor, amounts: Amounts) -> Tensor:
+def _varied(
+    x: Tensor,
+    amounts: Amounts,
+) -> Tensor:
     """Move, light and sharpen each image by amounts of its own, drawn in this order."""
     n = len(x)
     maps = _maps(

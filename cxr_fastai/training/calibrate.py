@@ -123,12 +123,17 @@ def _some_wrong(logits: np.ndarray, targs: np.ndarray) -> bool:
     return not (right | np.isnan(targs)).all()
 
 
-def _of_truth(probs: np.ndarray, targs: np.ndarray) -> np.ndarray:
+def _of_truth(
+    probs: np.ndarray,  # (n, classes)
+    targs: np.ndarray,  # (n,) class indices, or (n, classes) of 1, 0 and nan
+) -> np.ndarray:
     """Return the probability that was given to what is true, wherever that is known."""
     if targs.ndim == 1:
-        return probs[np.arange(len(targs)), targs]
+        images = np.arange(len(targs))
+        return probs[images, targs]
+    known = ~np.isnan(targs)
     of_truth = np.where(targs == 1, probs, 1 - probs)
-    return of_truth[~np.isnan(targs)]
+    return of_truth[known]
 
 
 # ---- thresholds
@@ -166,13 +171,19 @@ def _best_f1(scores: np.ndarray, present: np.ndarray) -> float:
     return _below(best, scores)
 
 
-def _reaching(levels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _reaching(
+    levels: np.ndarray,  # (m,)
+    scores: np.ndarray,  # (n,)
+) -> np.ndarray:  # (m,)
     """Count for each level the scores that reach it."""
     ranked = np.sort(scores)
     return len(scores) - np.searchsorted(ranked, levels)
 
 
-def _below(score: float, scores: np.ndarray) -> float:
+def _below(
+    score: float,
+    scores: np.ndarray,  # (n,) of all images
+) -> float:
     """Go midway to the next lower score, or to 0.
 
     Rounding to float32, as a bundle computes, then moves nobody across it.

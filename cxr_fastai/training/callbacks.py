@@ -62,7 +62,10 @@ class Resize(Callback):
 
     order = 65  # after RunHistory has told the loader which epoch of the run comes
 
-    def __init__(self, sides: list[int]) -> None:
+    def __init__(
+        self,
+        sides: list[int],  # px, of each epoch of the run
+    ) -> None:
         self.sides = sides
 
     def before_epoch(self) -> None:
@@ -81,7 +84,10 @@ class Accumulate(Callback):
 
     order = 15  # before GradientClip, which measures the sum
 
-    def __init__(self, n: int) -> None:
+    def __init__(
+        self,
+        n: int,  # batches a step
+    ) -> None:
         self.n = n
 
     def after_loss(self) -> None:
@@ -112,7 +118,10 @@ class Average(Callback):
 
     order = 70  # swaps back after RunHistory, at 60, has kept the epoch
 
-    def __init__(self, decay: float) -> None:
+    def __init__(
+        self,
+        decay: float,  # a step, of what was
+    ) -> None:
         self.decay = decay
         self.steps = 0
         self.mean: dict[str, Tensor] | None = None  # the average; None before training
@@ -127,7 +136,8 @@ class Average(Callback):
         """Move the average towards the weights."""
         assert self.mean is not None  # of before_fit
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        young_decay = (1 + self.steps) / (10 + self.steps)
+        decay = min(self.decay, young_decay)
         current = self._network().state_dict()
         floats = [name for name, t in current.items() if t.is_floating_point()]
         torch._foreach_lerp_(

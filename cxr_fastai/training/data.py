@@ -102,7 +102,10 @@ class ReadRadiograph(Transform):
 class Findings(Transform):
     """A manifest's multi-label label -> (classes,) float32: 1 present, 0 absent, nan unknown."""
 
-    def __init__(self, vocab: list[str]) -> None:
+    def __init__(
+        self,
+        vocab: list[str],  # the findings, in order
+    ) -> None:
         super().__init__()
         self.vocab = vocab
 
@@ -222,8 +225,14 @@ class CachedDL(TfmdDL):
 MAX_SHARE_OF_GPU = 0.25
 
 
-def _held(pixels: np.ndarray, device: torch.device) -> np.ndarray | Tensor:
-    """Hold the pixels where batches are gathered soonest: on the GPU if they fit, else as are."""
+def _held(
+    pixels: np.ndarray,  # (m, size, size) uint8
+    device: torch.device,
+) -> np.ndarray | Tensor:
+    """Hold the pixels where batches are gathered soonest.
+
+    That is on the GPU if they fit; else they stay as they are.
+    """
     if device.type != "cuda":
         return pixels
     free_bytes = torch.cuda.mem_get_info(device)[0]
@@ -311,7 +320,10 @@ def _cached(
 
 
 def _device(wanted: torch.device | str | None) -> torch.device:
-    """Choose this process's GPU where there is one and nothing else was asked for."""
+    """Return the device that was asked for.
+
+    Without a wish it is this process's GPU, where there is one.
+    """
     if wanted:
         return torch.device(wanted)
     if torch.cuda.is_available():
@@ -319,8 +331,14 @@ def _device(wanted: torch.device | str | None) -> torch.device:
     return torch.device("cpu")
 
 
-def _ends_in_one_image(n: int, bs: int) -> bool:
-    """Tell whether an epoch's last batch is a single image: batch norm cannot train on it."""
+def _ends_in_one_image(
+    n: int,  # draws an epoch
+    bs: int,
+) -> bool:
+    """Tell whether an epoch's last batch is a single image.
+
+    Batch norm cannot train on it.
+    """
     of_a_process = -(-n // world())  # rounded up
     return of_a_process % bs == 1
 

@@ -118,7 +118,10 @@ def _fitted(
 
 
 def _device(learn: Learner) -> torch.device:
-    """Return where training computes; loaders that were made by hand may not say."""
+    """Return where training computes.
+
+    Loaders that were made by hand may not say; then it is where the network lies.
+    """
     if learn.dls.device is None:
         return next(learn.model.parameters()).device
     return torch.device(learn.dls.device)
@@ -172,8 +175,11 @@ def _found_rate(learn: Learner, precision: Precision) -> float:
 
 
 @contextmanager
-def _working_in(learn: Learner, folder: Path) -> Iterator[None]:
-    """Let fastai keep the weights of before in `folder` meanwhile."""
+def _working_in(
+    learn: Learner,
+    folder: Path,  # where fastai keeps the weights of before
+) -> Iterator[None]:
+    """Let fastai write into another folder meanwhile."""
     yield from replacing_yield(learn, "path", folder)
 
 
@@ -222,7 +228,10 @@ def _trained(
 
 @contextmanager
 def _own_loss(learn: Learner) -> Iterator[None]:
-    """Put the loss back: fastai's mixup leaves its own behind where an epoch is interrupted."""
+    """Put the loss back afterwards.
+
+    fastai's mixup leaves its own behind where an epoch is interrupted.
+    """
     yield from replacing_yield(learn, "loss_func", learn.loss_func)
 
 

@@ -116,7 +116,8 @@ class RunHistory(Callback):
     @property
     def seconds(self) -> float:
         """How long was trained, interruptions left out."""
-        return self.earlier_seconds + time.monotonic() - self.begun
+        this_session = time.monotonic() - self.begun
+        return self.earlier_seconds + this_session
 
     def stop(self, error: CxrError) -> None:
         """End the fit, whose caller raises `error`.
@@ -210,7 +211,9 @@ class RunHistory(Callback):
             part.write_bytes(png)
 
 
-def _cell(value: Any) -> Any:
+def _cell(
+    value: Any,  # of a row
+) -> Any:
     """Shorten a number for history.csv."""
     return f"{value:.6g}" if isinstance(value, float) else value
 
@@ -218,14 +221,19 @@ def _cell(value: Any) -> Any:
 SHORT_NAMES = {"balanced_accuracy": "balanced", "macro_auroc": "AUROC", "macro_ap": "AP"}
 
 
-def _line(row: Row, total: int) -> str:
+def _line(
+    row: Row,
+    total: int,  # epochs
+) -> str:
     """Say an epoch in one line."""
-    scores = [name for name in row if name not in columns(())]
-    told = " ".join(f"{SHORT_NAMES.get(name, name)} {row[name]:.3f}" for name in scores)
+    told = []
+    for name in row:
+        if name not in columns(()):
+            told.append(f"{SHORT_NAMES.get(name, name)} {row[name]:.3f}")
     return (
         f"epoch {row['epoch']}/{total} ({row['stage']}) "
         f"train {row['train_loss']:.3f} valid {row['valid_loss']:.3f} "
-        f"{told} {row['seconds']:.0f} s"
+        f"{' '.join(told)} {row['seconds']:.0f} s"
     )
 
 
@@ -239,7 +247,10 @@ class LossGuard(Callback):
     order = 60  # as RunHistory
     BATCHES_A_LOOK = 50
 
-    def __init__(self, history: RunHistory) -> None:
+    def __init__(
+        self,
+        history: RunHistory,  # of the run that is watched
+    ) -> None:
         self.history = history
         self.unseen: list[torch.Tensor] = []  # losses that were not looked at yet
 
@@ -286,7 +297,10 @@ class EpochBar(Callback):
 
     order = 59  # taken away before RunHistory tells the epoch
 
-    def __init__(self, history: RunHistory) -> None:
+    def __init__(
+        self,
+        history: RunHistory,  # which knows the epoch
+    ) -> None:
         self.history = history
         self.bar: Any = None
 

@@ -82,12 +82,18 @@ def mean_over_findings(
     return float(np.mean(found)) if found else math.nan
 
 
-def macro_auroc(preds: Tensor, targs: Tensor) -> float:
+def macro_auroc(
+    preds: Tensor,  # (n, classes) logits
+    targs: Tensor,  # (n, classes) of 1, 0 and nan
+) -> float:
     """Return the mean area under the ROC curves of the findings."""
     return mean_over_findings(roc_auc_score, preds, targs)
 
 
-def macro_ap(preds: Tensor, targs: Tensor) -> float:
+def macro_ap(
+    preds: Tensor,  # (n, classes) logits
+    targs: Tensor,  # (n, classes) of 1, 0 and nan
+) -> float:
     """Return the mean average precision of the findings."""
     return mean_over_findings(average_precision_score, preds, targs)
 
@@ -108,7 +114,11 @@ class StartedNetwork:
 class StartingWeights(Callback):
     """What a Learner's network started from: it rides along and does nothing."""
 
-    def __init__(self, loaded: str, pretrained: bool) -> None:
+    def __init__(
+        self,
+        loaded: str,  # as StartedNetwork has it
+        pretrained: bool,  # likewise
+    ) -> None:
         self.loaded = loaded
         self.pretrained = pretrained
 
@@ -217,6 +227,7 @@ def _loss_weights(dls: DataLoaders, classes: int) -> Tensor | None:
 
 
 def _metrics(task: Task) -> list[AccumMetric]:
+    """Return what is told of each epoch beside the loss."""
     if task is Task.MULTI_LABEL:
         return [AccumMetric(macro_auroc, flatten=False), AccumMetric(macro_ap, flatten=False)]
     return [

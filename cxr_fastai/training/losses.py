@@ -90,7 +90,10 @@ def _finding_weights(targs: Tensor, frequency: Tensor) -> Tensor:
     return _bounded(weights, counts)
 
 
-def _bounded(weights: Tensor, counts: Tensor) -> Tensor:
+def _bounded(
+    weights: Tensor,
+    counts: Tensor,  # of images, in the shape of the weights
+) -> Tensor:
     """Cut at MAX_WEIGHT; 1 where nothing was counted."""
     bounded = weights.clamp(max=MAX_WEIGHT)
     ones = torch.ones_like(weights)
@@ -120,8 +123,11 @@ def _plain(t: Tensor) -> Tensor:
     return t.as_subclass(Tensor)
 
 
-def _focus(p_wrong: Tensor, gamma: float) -> Tensor:
-    """Return (1 - p)^gamma, of what is left to a probability of 1."""
+def _focus(
+    p_wrong: Tensor,  # 1 - p: what the network gives to what is not true
+    gamma: float,
+) -> Tensor:
+    """Return (1 - p)^gamma, by which a focal loss counts an image."""
     return p_wrong.clamp(min=MIN_FOCUS) ** gamma
 
 
@@ -167,7 +173,11 @@ class _Loss(nn.Module):
         """Return an entry's losses, 0 where nothing is known, and what is known."""
         raise NotImplementedError
 
-    def _mean(self, terms: Tensor, known: Tensor) -> Tensor:
+    def _mean(
+        self,
+        terms: Tensor,  # of _terms
+        known: Tensor,  # of _terms
+    ) -> Tensor:
         """Return the mean over what is known; of each image where mixup asks for that."""
         if self.reduction != "none":
             return terms.sum() / known.sum().clamp(min=1)
@@ -181,7 +191,10 @@ class _Loss(nn.Module):
         self.temperature = meta["temperature"]
         self.offsets = [meta["offsets"].get(c, 0.0) for c in vocab]
 
-    def scaled(self, x: Tensor) -> Tensor:
+    def scaled(
+        self,
+        x: Tensor,  # (n, classes) logits
+    ) -> Tensor:
         """Return logits as calibration leaves them."""
         x = x / self.temperature
         if self.offsets is None:
@@ -231,8 +244,9 @@ class CrossEntropy(_Loss):
         if self.negative is None:
             return x.argmax(-1)
         index = torch.tensor(self.negative, device=x.device)
+        without_negative = x.index_fill(-1, index, 0)
+        risk = without_negative.sum(-1)
         likeliest_other = x.index_fill(-1, index, -1).argmax(-1)
-        risk = x.index_fill(-1, index, 0).sum(-1)
         negative = torch.full_like(likeliest_other, self.negative)
         return torch.where(risk >= self.threshold, likeliest_other, negative)
 
@@ -270,8 +284,11 @@ class BinaryCrossEntropy(_Loss):
         """Return (n, classes) probabilities."""
         return self.scaled(x).sigmoid()
 
-    def decodes(self, x: Tensor) -> Tensor:
-        """Return (n, classes) of which findings reach their threshold."""
+    def decodes(
+        self,
+        x: Tensor,  # (n, classes) probabilities
+    ) -> Tensor:  # (n, classes) bool
+        """Tell which findings reach their threshold."""
         thresholds = torch.as_tensor(self.thresholds, dtype=x.dtype, device=x.device)
         return x >= thresholds
 

@@ -164,7 +164,10 @@ def _write(file: Path, shape: Shape, rows: Generator[np.ndarray, None, None]) ->
         f.write(np.array(sums, "<u4").tobytes())
 
 
-def _blocks(rows: Iterator[np.ndarray], n: int) -> Iterator[bytes]:
+def _blocks(
+    rows: Iterator[np.ndarray],
+    n: int,  # rows a block
+) -> Iterator[bytes]:
     """Yield the bytes of `n` rows at a time."""
     while True:
         block = b"".join(row.tobytes() for row in islice(rows, n))

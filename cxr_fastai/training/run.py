@@ -295,7 +295,12 @@ def _beginning(s: Train, manifest: Manifest, run: Path, state: State | None) -> 
 # ---- the bundle
 
 
-def _bundled(request: _Request, learn: Learner, fitted: Fitted, seed: int) -> Path:
+def _bundled(
+    request: _Request,
+    learn: Learner,
+    fitted: Fitted,
+    seed: int,
+) -> Path:
     """Calibrate on validation and write the bundle, learner.pkl first."""
     manifest = request.manifest
     meta = _meta(manifest, learn, fitted, seed)
@@ -314,9 +319,11 @@ def _seen(manifest: Manifest) -> list[str]:
     """Name the images and patients that training or validation saw."""
     seen: list[str] = []
     for row in manifest.rows:
-        if row.split != "test":
-            seen += [row.pixel_sha256, row.patient]
-    return [name for name in seen if name]
+        if row.split == "test":
+            continue
+        names = (row.pixel_sha256, row.patient)
+        seen += [name for name in names if name]
+    return seen
 
 
 def _meta(manifest: Manifest, learn: Learner, fitted: Fitted, seed: int) -> dict[str, Any]:

@@ -52,8 +52,13 @@ class Draws:
         stop = self._draws_before((epoch + 1) * self.n, group)
         return self._stretch(group, start, stop)
 
-    def _draws_before(self, number: int, group: int) -> int:
-        """Return how many of the draws before `number` belong to the group: rounded up."""
+    def _draws_before(
+        self,
+        number: int,  # of a draw
+        group: int,
+    ) -> int:
+        """Count the draws before that number that belong to the group."""
+        # (number - group) / groups, rounded up
         return -((group - number) // len(self.groups))
 
     def _stretch(self, group: int, start: int, stop: int) -> np.ndarray:

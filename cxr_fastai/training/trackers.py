@@ -39,7 +39,12 @@ class MLflow:
     a server.
     """
 
-    def __init__(self, run: Path, params: dict[str, Any], experiment: str) -> None:
+    def __init__(
+        self,
+        run: Path,  # the run's folder
+        params: dict[str, Any],  # its settings
+        experiment: str,  # the recipe's name
+    ) -> None:
         self.mlflow = _module("mlflow")
         self.run = run
         if not os.environ.get("MLFLOW_TRACKING_URI"):
@@ -65,7 +70,12 @@ class MLflow:
 class TensorBoard:
     """Event files in the run's folder `tensorboard`."""
 
-    def __init__(self, run: Path, params: dict[str, Any], experiment: str) -> None:
+    def __init__(
+        self,
+        run: Path,  # the run's folder
+        params: dict[str, Any],  # its settings
+        experiment: str,  # the recipe's name, of which this one has no use
+    ) -> None:
         _module("tensorboard")
         from torch.utils.tensorboard import SummaryWriter
 
@@ -89,7 +99,9 @@ class TensorBoard:
         self.writer.close()
 
 
-def _numbers(row: Row) -> dict[str, float]:
+def _numbers(
+    row: Row,  # of history.csv
+) -> dict[str, float]:
     """Leave out the stage and the epoch."""
     return {key: value for key, value in row.items() if isinstance(value, float)}
 
