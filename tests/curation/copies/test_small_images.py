@@ -104,7 +104,7 @@ def test_where_the_tiny_image_comes_first_the_transform_is_the_other_way_round(c
     ((_, _, back),) = find_small_images(*look([copied(wide), wide, *chests[1:]]))
     full = lambda m: np.vstack([np.reshape(m.matrix, (2, 3)), [0, 0, 1]])
     assert np.allclose(full(there) @ full(back), np.eye(3), atol=0.02)
-    assert there["overlap"] == 1 and back["overlap"] == pytest.approx(256 / 384, abs=0.02)
+    assert there.overlap == 1 and back.overlap == pytest.approx(256 / 384, abs=0.02)
 
 
 def test_two_tiny_copies_of_one_radiograph_are_one(chests):
