@@ -146,7 +146,7 @@ class Shot:
     source: str
     path: str  # in the source
     label: str
-    said: str  # the source's own words
+    source_label: str  # the source's own words
     size: str  # width x height, px
     badge: str  # kept, reference, or the kind of copy
     kept: bool
@@ -176,7 +176,7 @@ def _shot(
         source=image.item.source,
         path=image.item.path,
         label=image.label,
-        said=image.item.source_label,
+        source_label=image.item.source_label,
         size=f"{image.fingerprint.width} x {image.fingerprint.height}",
         badge=badge,
         kept=kept,
@@ -198,7 +198,7 @@ def lost_shot(
         source=source,
         path=path,
         label="",
-        said="",
+        source_label="",
         size="",
         badge="",
         kept=False,
