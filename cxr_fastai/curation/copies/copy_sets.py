@@ -171,7 +171,9 @@ def collect_copies(
             continue
         reached = reach(pixels, steps)
         placed.update(reached)
-        members = [image for key in reached for image in by_pixels[key]]
+        members: list[ScannedImage] = []
+        for key in reached:
+            members += by_pixels[key]
         members.sort(key=lambda image: image.rank)
         sets.append(_copy_set(pixels, members, steps, settled=on_conflict == "upstream"))
     return sets
@@ -231,7 +233,10 @@ def same_patient(
     left out. Not joined are those that would tie two patients whom one source tells apart. The
     strongest come first.
     """
-    home = {member.fingerprint.pixel_sha256: s.id for s in sets for member in s.members}
+    home: dict[str, str] = {}  # pixel_sha256 -> id of its set
+    for s in sets:
+        for member in s.members:
+            home[member.fingerprint.pixel_sha256] = s.id
     patients = {s.id: _patients(s.members) for s in sets}  # of the root of each joined set
     joined: DisjointSets[str] = DisjointSets()
     _join_declared(sets, joined, patients)

@@ -110,7 +110,10 @@ def write_found(
 def _pixels(
     results: list[Fingerprint | Unreadable],  # one for each
 ) -> set[str]:
-    """Return the pixel_sha256 of what was read."""
+    """Return the pixel_sha256 of what was read.
+
+    What could not be read has none.
+    """
     return {result.pixel_sha256 for result in results if isinstance(result, Fingerprint)}
 
 

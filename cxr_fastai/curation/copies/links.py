@@ -124,7 +124,10 @@ def _key(
     images: list[Fingerprint],  # of different pixels
     candidate: Candidate,
 ) -> str:
-    """Return what the cache knows a comparison by."""
+    """Return what the cache knows a comparison by.
+
+    That is both pixel_sha256 and whether one is mirrored, or a negative.
+    """
     a = images[candidate.a].pixel_sha256
     b = images[candidate.b].pixel_sha256
     return f"{a}{b}{candidate.mirrored:d}{candidate.inverted:d}"

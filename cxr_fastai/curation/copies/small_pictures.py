@@ -131,7 +131,10 @@ def _mean(
 def _rest(
     images: np.ndarray,  # (n, side, side)
 ) -> np.ndarray:  # (n, side, side)
-    """Return each pixel less the mean around it."""
+    """Return each pixel less the mean around it.
+
+    What is left are ribs and vessels, not the shape of the chest.
+    """
     mean = _mean(images.shape[-1], WINDOW)
     return images - mean @ images @ mean.T
 
