@@ -165,7 +165,9 @@ class _Index:
         """Find the nearest descriptors that are held; a row of -1 is none."""
         # faiss's per_invlist_search takes half, and writes past its memory where pivots outnumber
         # what is asked
-        bits, rows = self.index.search_preassigned(asked, NEIGHBOURS + 1, near, None)
+        # distances to the pivots decide nothing; faiss before 1.14 takes no None for them
+        unused = np.zeros(near.shape, np.int32)
+        bits, rows = self.index.search_preassigned(asked, NEIGHBOURS + 1, near, unused)
         return bits, rows
 
 
