@@ -290,7 +290,7 @@ def predict(args: Namespace) -> int:
         write_csv,
     )
 
-    files = find_images(args.paths)
+    files = find_images(args.paths, progress)
     bundle = load_bundle(args.bundle)
     rows = predict_paths(bundle, files, progress=progress)
     if args.worklist:

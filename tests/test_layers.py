@@ -13,7 +13,7 @@ HOUSE = Path(__file__).parent.parent / "cxr_fastai"
 
 # From the ground up: a room may import the rooms of the floors below its own, and itself.
 FLOORS = [
-    {"core", "disjoint_sets"},
+    {"core", "disjoint_sets", "junk"},
     {"progress", "images", "recipes", "catalog", "reporting"},
     {"manifest", "models"},
     {"phantom", "bundle", "cohort"},

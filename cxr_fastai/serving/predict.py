@@ -24,6 +24,7 @@ from cxr_fastai.core import (
 )
 from cxr_fastai.csv_cells import to_csv
 from cxr_fastai.images import is_image_name
+from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import NONE
 
@@ -52,20 +53,28 @@ class Row(TypedDict):
 def find_images(
     paths: Iterable[AnyPath],  # files, taken as given whatever their names; folders, searched to
     # the bottom for image names
+    progress: Progress | None = None,  # is told how many images were passed over; None: silence
 ) -> list[Path]:  # in the order given, each folder's sorted
     """List the files to predict.
 
-    Raises `UsageError` where a path does not exist or nothing is found.
+    In a folder, hidden files and folders and those of a system are passed over. Raises `UsageError`
+    where a path does not exist or nothing is found.
     """
+    progress = progress or SILENT
     given = [Path(path) for path in paths]
     found: list[Path] = []
+    junk: list[str] = []  # images that are passed over
     for path in given:
         if path.is_dir():
-            found += _images_in(path)
+            images, others = _images_in(path)
+            found += images
+            junk += others
         elif os.path.lexists(path):
             found.append(path)
         else:
             raise UsageError(f"no such file or folder: {printable(path)}")
+    if junk:
+        progress.say(printable(passed_over(junk)))
     if found:
         return found
     places = ", ".join(printable(path) for path in given)
@@ -75,25 +84,32 @@ def find_images(
     )
 
 
-def _images_in(folder: Path) -> list[Path]:
-    """List the image files below `folder`, sorted.
+def _images_in(
+    folder: Path,
+) -> tuple[list[Path], list[str]]:  # sorted; those that are passed over
+    """List the image files below `folder`. Links to folders are not followed, so loops end.
 
-    Links to folders are not followed, so loops end; hidden files are left out.
+    Raises `StorageError` for a folder that cannot be listed, unless it is passed over anyway.
     """
     found = []
-    for parent, _, names in os.walk(folder, onerror=_refuse):
+    junk = []
+
+    def refuse(e: OSError) -> None:
+        """Tell of what os.walk would pass over in silence."""
+        unread = Path(e.filename)
+        if unread == folder or not is_junk(unread.relative_to(folder).as_posix()):
+            raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
         for name in names:
-            if is_image_name(name) and not name.startswith("."):
-                found.append(Path(parent) / name)
-    return sorted(found)
-
-
-def _refuse(e: OSError) -> None:
-    """Raise `StorageError` for a folder that cannot be listed.
-
-    os.walk would pass over it in silence.
-    """
-    raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
+            file = Path(parent) / name
+            if not is_image_name(name):
+                continue
+            if is_junk(file.relative_to(folder).as_posix()):
+                junk.append(str(file))
+            else:
+                found.append(file)
+    return sorted(found), junk
 
 
 # ---- predict

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from recording_progress import RecordingProgress
 
 from cxr_fastai import core
 from cxr_fastai.bundle import load_bundle, save_bundle
@@ -107,9 +108,41 @@ def test_files_are_taken_as_given_whatever_their_names(folder):
     ]
 
 
-def test_hidden_files_and_linked_folders_are_left_out_so_that_loops_end(folder):
-    (folder / "._b.png").write_bytes(b"a side file of macOS")
+def test_linked_folders_are_left_out_so_that_loops_end(folder):
     os.symlink(folder, folder / "sub" / "loop")
+    assert len(find_images([folder])) == 3
+
+
+HIDDEN = (
+    "._b.png",
+    ".ipynb_checkpoints/b-checkpoint.png",
+    "sub/__MACOSX/b.png",
+    "@eaDir/b.png/thumb.jpg",
+    "$RECYCLE.BIN/b.png",
+    "System Volume Information/b.png",
+    ".git/b.png",
+)
+
+
+def test_hidden_and_system_files_are_passed_over_and_counted(folder):
+    for name in HIDDEN:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"no radiograph")
+    progress = RecordingProgress()
+    assert len(find_images([folder], progress)) == 3
+    assert len(progress.lines) == 1 and progress.lines[0].startswith("passed over 7 images")
+
+
+def test_a_hidden_file_or_folder_that_is_named_outright_is_read(folder):
+    hidden = folder / ".hidden" / "x.png"
+    hidden.parent.mkdir()
+    hidden.write_bytes(b"x")
+    assert find_images([hidden]) == [hidden] and find_images([hidden.parent]) == [hidden]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_systems_folder_that_may_not_be_read_stops_nobody(folder):
+    (folder / "System Volume Information").mkdir(mode=0)
     assert len(find_images([folder])) == 3
 
 

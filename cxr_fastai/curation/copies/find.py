@@ -24,10 +24,11 @@ from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import open_engine
-from cxr_fastai.curation.sources.file_names import is_junk, is_text
+from cxr_fastai.curation.sources.file_names import is_text
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject, undescribed_item
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
+from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
 from cxr_fastai.progress import SILENT, Progress
 
@@ -66,10 +67,10 @@ def find(
 ) -> Found:
     """Find copies as `find_duplicates` does, with rejects and related pairs."""
     progress = progress or SILENT
-    new, rejects = _list(_existing(paths))
+    new, rejects = _list(_existing(paths), progress)
     old: list[Item] = []
     if against is not None:
-        old, more_rejects = _list(_existing(against))
+        old, more_rejects = _list(_existing(against), progress)
         old = _without(old, new)
         rejects += more_rejects
     if not new:
@@ -224,20 +225,24 @@ def _without(
     return [item for item in items if os.path.realpath(item.file) not in files]
 
 
-def _list(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
+def _list(
+    paths: list[Path],
+    progress: Progress,  # is told how many images were passed over
+) -> tuple[list[Item], list[Reject]]:
     """Make an Item of each image file, once; what is no plain file becomes a Reject.
 
     Of a curated folder those images count that its manifest holds.
     """
+    junk: list[str] = []  # images that are passed over
     items: list[Item] = []
     rejects: list[Reject] = []
     met: set[str] = set()  # files, whatever links led to them
     for path in paths:
         rows = _curated_rows(path)
         tree = folder_tree(path) if path.is_dir() else Tree(str(path), {path.name: str(path)})
-        for name, file in tree.files.items():
+        for name, file in _images_of(tree, path.is_dir(), junk).items():
             real_file = os.path.realpath(file)
-            if not is_image_name(name) or is_junk(name) or real_file in met:
+            if real_file in met:
                 continue
             met.add(real_file)
             if not is_text(file):
@@ -248,8 +253,25 @@ def _list(paths: list[Path]) -> tuple[list[Item], list[Reject]]:
             elif name in rows:
                 items.append(undescribed_item(file, rows[name].source, rows[name].label))
         for name, reason, message in tree.dropped:
-            rejects.append(_reject(path, name, reason, message))
+            if not is_junk(name):
+                rejects.append(_reject(path, name, reason, message))
+    if junk:
+        progress.say(passed_over(junk))
     return items, rejects
+
+
+def _images_of(
+    tree: Tree,
+    is_folder: bool,  # else a file that was named outright, which is never junk
+    junk: list[str],  # images that are passed over; added to
+) -> dict[str, str]:  # name -> file
+    """Return the images of a tree without those that are hidden, or a system's own."""
+    images = {name: file for name, file in tree.files.items() if is_image_name(name)}
+    if not is_folder:
+        return images
+    passed = [name for name in images if is_junk(name)]
+    junk += [images.pop(name) for name in passed]
+    return images
 
 
 def _curated_rows(

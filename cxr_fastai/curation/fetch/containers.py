@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from cxr_fastai.core import IntegrityError, StorageError, one_line, printable
-from cxr_fastai.curation.sources.file_names import is_junk, is_text
+from cxr_fastai.curation.sources.file_names import is_text
+from cxr_fastai.junk import is_left_in_archives, why_junk
 from cxr_fastai.progress import SILENT, Meter
 
 __all__ = ["Archive", "Decompressor", "Deflate", "Dropped", "Entry", "UnpackLimits", "unwanted"]
@@ -207,8 +208,8 @@ def unwanted(path: str) -> Dropped | None:
         return Dropped(
             ascii(path)[1:-1], "name_not_utf8", "its name is no text that a table can hold"
         )
-    if is_junk(path):
-        return Dropped(path, "junk", "left by an operating system in the archive")
+    if is_left_in_archives(path):
+        return Dropped(path, "junk", why_junk(path))
     return None
 
 

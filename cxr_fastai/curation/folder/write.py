@@ -38,6 +38,7 @@ from cxr_fastai.curation.folder.report_page import report_page
 from cxr_fastai.curation.folder.result import Curation, Written
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, PlaceInFile
 from cxr_fastai.images import decode, write_png
+from cxr_fastai.junk import is_junk
 from cxr_fastai.manifest import (
     CURATION,
     MANIFEST,
@@ -196,8 +197,9 @@ def _foreign_files(
     found = set()
     for top in sorted({path.split("/")[0] for path in ours}):
         for file in (out / top).rglob("*"):
-            if file.is_file():
-                found.add(file.relative_to(out).as_posix())
+            name = file.relative_to(out).as_posix()
+            if file.is_file() and not is_junk(name):
+                found.add(name)
     return sorted(found - ours)
 
 

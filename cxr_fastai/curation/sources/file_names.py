@@ -1,4 +1,4 @@
-"""What the names of a source's files say: whether they meet a glob, and which are left aside.
+"""What the names of a source's files say: whether they meet a glob, and which a table can hold.
 
 Paths relative to a source, with / -> true or false, or one of them. It opens no file.
 """
@@ -8,12 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import PurePosixPath
 
-__all__ = ["glob_regex", "meets", "shallowest", "is_junk", "is_text", "in_ascii"]
+__all__ = ["glob_regex", "meets", "shallowest", "is_text", "in_ascii"]
 
-JUNK_FOLDERS = {"__MACOSX"}
-JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 GLOB_PARTS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}  # glob -> regular expression
 
 
@@ -27,16 +24,6 @@ def glob_regex(
     """
     parts = re.split(r"(\*\*/|\*|\?)", glob)
     return re.compile("".join(GLOB_PARTS.get(part, re.escape(part)) for part in parts))
-
-
-def is_junk(
-    path: str,  # relative to the source
-) -> bool:
-    """Tell whether an operating system left such a file in an archive."""
-    file = PurePosixPath(path)
-    if file.name in JUNK_NAMES or file.name.startswith("._"):
-        return True
-    return not JUNK_FOLDERS.isdisjoint(file.parts)
 
 
 def is_text(

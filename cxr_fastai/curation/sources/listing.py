@@ -19,7 +19,6 @@ from cxr_fastai.curation.sources.counts import count_warnings
 from cxr_fastai.curation.sources.file_names import (
     glob_regex,
     in_ascii,
-    is_junk,
     is_text,
     meets,
     shallowest,
@@ -43,6 +42,7 @@ from cxr_fastai.curation.sources.shards import list_shards
 from cxr_fastai.curation.sources.tables import key_in, read_table
 from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.images import is_image_name
+from cxr_fastai.junk import is_junk, is_left_in_archives, why_junk
 
 __all__ = ["Item", "Reject", "REJECT_COLUMNS", "Listing", "list_source"]
 
@@ -86,24 +86,32 @@ def _unusable(
     source: Source,
     tree: Tree,
 ) -> list[Reject]:
-    """Reject what an operating system left, names that no manifest can hold, and no plain files.
+    """Reject junk, names that no manifest can hold, and no plain files.
 
-    Names are told in ASCII where no csv could hold them.
+    Of hidden files and of those in a system's folders only images are told: a clone's .git holds
+    thousands of others. Names are told in ASCII where no csv could hold them.
     """
-    junk = [path for path in tree.files if is_junk(path)]
+    junk = [path for path in tree.files if _is_told_junk(path)]
+    dropped = [row for row in tree.dropped if row[1] == "junk" or not is_junk(row[0])]
     unnamed = [path for path in tree.files if not is_text(path)]
-    left = "left by an operating system in the archive"
     rename = "its name is no UTF-8: rename it"
     return [
-        *(reject_file(source.id, path, "list", "junk", left) for path in junk),
+        *(reject_file(source.id, path, "list", "junk", why_junk(path)) for path in junk),
         *(reject_file(source.id, in_ascii(p), "list", "name_not_utf8", rename) for p in unnamed),
         *(
             reject_file(
                 source.id, path if is_text(path) else in_ascii(path), "list", reason, message
             )
-            for path, reason, message in tree.dropped
+            for path, reason, message in dropped
         ),
     ]
+
+
+def _is_told_junk(path: str) -> bool:
+    """Tell whether a file is junk and rejects.csv is to say so."""
+    if is_left_in_archives(path):
+        return True
+    return is_junk(path) and is_image_name(path) and is_text(path)
 
 
 def _check_globs(

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from recording_progress import RecordingProgress
 from toy_sources import rule, tree, write_catalog
 
 from cxr_fastai import find_duplicates
@@ -43,6 +44,18 @@ def films(tmp_path):
     save(root / "small_4.png", np.asarray(Image.fromarray(FILMS[4]).resize((90, 90))))
     (root / "a/notes.txt").write_text("no image")
     return root
+
+
+def test_hidden_and_system_files_are_no_copies_unless_one_is_named(films):
+    hidden = [save(films / name / "x.png", FILMS[0]) for name in (".ipynb_checkpoints", "@eaDir")]
+    named = save(films / ".x.png", FILMS[5])
+    progress = RecordingProgress()
+    found = find(films, workers=1, progress=progress)
+    paths = {row["path"] for row in found.rows}
+    assert paths and paths.isdisjoint(map(str, [*hidden, named]))
+    assert any(line.startswith("passed over 3 images") for line in progress.lines)
+    given = find([films / "b" / "deep", named], workers=1)
+    assert str(named) in {row["path"] for row in given.rows}
 
 
 def copies(df, root):

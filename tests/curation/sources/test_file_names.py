@@ -1,11 +1,10 @@
-"""File names: globs, junk, and names that no csv can hold."""
+"""File names: globs, and names that no csv can hold."""
 
 import pytest
 
 from cxr_fastai.curation.sources.file_names import (
     glob_regex,
     in_ascii,
-    is_junk,
     is_text,
     meets,
     shallowest,
@@ -28,21 +27,6 @@ from cxr_fastai.curation.sources.file_names import (
 )
 def test_globs_stay_within_a_folder_but_for_two_stars(glob, path, met):
     assert bool(glob_regex(glob).fullmatch(path)) == met
-
-
-@pytest.mark.parametrize(
-    "path,junk",
-    [
-        ("__MACOSX/a/x.png", True),
-        ("a/._x.png", True),
-        ("a/.DS_Store", True),
-        ("Thumbs.db", True),
-        ("a/x.png", False),
-        ("a/MACOSX.png", False),
-    ],
-)
-def test_what_archives_leave_is_junk(path, junk):
-    assert is_junk(path) == junk
 
 
 def test_one_glob_of_several_is_enough():

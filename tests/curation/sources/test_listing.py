@@ -26,6 +26,19 @@ def test_folder_labels_junk_and_a_nested_second_copy(tmp_path):
     assert any("1 images left out" in w and "'odd'" in w for w in listed.warnings)
 
 
+def test_hidden_images_and_those_in_a_systems_folder_are_told_and_never_listed(tmp_path):
+    hidden = [".ipynb_checkpoints/a.png", "sick/.b.png", "@eaDir/c.png", "$RECYCLE.BIN/d.png"]
+    for name in ("sick/a.png", *hidden):
+        put(tmp_path / "one" / name, 1)
+    (tmp_path / "one/.git").mkdir()
+    (tmp_path / "one/.git/HEAD").write_text("no image: not told")
+    (tmp_path / "one/.git/lost").symlink_to("nothing")
+    listed = listing(tmp_path, rule(label_value="sick", findings="tuberculosis"))
+    assert list(labels(listed)) == ["sick/a.png"]
+    assert reasons(listed) == {("list", "junk"): 4}
+    assert {reject.path for reject in listed.rejects} == set(hidden)
+
+
 def test_name_labels_patients_and_the_official_test_set(tmp_path):
     for p in (
         "train/person1_virus_5.png",
