@@ -18,19 +18,19 @@ from cxr_fastai.catalog_rule import (
     OWN,
     TRANSPORTS,
     Rule,
+    check_columns_form,
     check_rule,
     split_bar,
     split_list,
 )
 from cxr_fastai.core import (
-    SURPLUS,
     CatalogError,
     StrPath,
     UnknownName,
-    csv_rows,
     package_file,
     unknown_name,
 )
+from cxr_fastai.csv_cells import SURPLUS, csv_table, nfc
 
 __all__ = [
     "Rule",
@@ -201,8 +201,8 @@ def load_catalog(
     """
     path = Path(path) if path else package_file("data_manifest.csv")
     rules: dict[str, list[Rule]] = {}
-    for number, row in enumerate(_read(path), start=2):  # row 1 is the header
-        earlier = rules.setdefault(row["source"], [])
+    for number, row in _read(path):
+        earlier = rules.setdefault((row["source"] or "").strip(), [])
         first = earlier[0] if earlier else None
         earlier.append(_rule(row, first, number, path.name))
     if not rules:
@@ -211,25 +211,26 @@ def load_catalog(
         )
     catalog = {name: Source(name, tuple(own)) for name, own in rules.items()}
     for source in catalog.values():
+        check_columns_form(source.rules, path.name)
         _check_graph(source, catalog, path.name)
     return catalog
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a csv whose columns are known and whose rows are no longer than these."""
+def _read(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return the numbered rows of a csv whose columns are known, and whose rows not longer."""
     try:
         data = path.read_bytes()
     except OSError as e:
         raise CatalogError(
             f"cannot read the catalogue {path}: {e.strerror}. Give --manifest a csv file."
         ) from e
-    columns, rows = csv_rows(data, path, error=CatalogError)
+    columns, rows = csv_table(data, path, error=CatalogError)
     for column in columns:
         if column not in COLUMNS:
             raise CatalogError(unknown_name("column", column, COLUMNS, f"{path.name}, row 1"))
     if "source" not in columns:
         raise CatalogError(f"{path.name}, row 1: no column source.")
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         if SURPLUS in row:
             raise CatalogError(
                 f"{path.name}, row {number}: more cells than columns: "
@@ -240,7 +241,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _rule(row: dict[str, Any], first: Rule | None, number: int, file_name: str) -> Rule:
     """Return a checked row, its blank cells filled from the first row of its source."""
-    cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
+    cells = {column: nfc(row.get(column) or "").strip() for column in COLUMNS}
     if first is not None:
         for column in COLUMNS:
             if not cells[column] and column not in OWN:

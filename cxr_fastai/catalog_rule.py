@@ -7,7 +7,7 @@ never looks at an image, and at another row only as far as rows of one source mu
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
 from cxr_fastai.core import FINDINGS, CatalogError, unknown_name
@@ -20,6 +20,7 @@ __all__ = [
     "LABEL_FROM",
     "LIST_SPLIT",
     "check_rule",
+    "check_columns_form",
     "check_choice",
     "split_bar",
     "split_list",
@@ -27,7 +28,7 @@ __all__ = [
 
 # reference: a node of the graph that is never fetched
 TRANSPORTS = ("kaggle", "github", "http", "local", "reference")
-LABEL_FROM = ("folder", "name", "column", "source", "array", "shard")
+LABEL_FROM = ("folder", "name", "column", "columns", "source", "array", "shard")
 CHOICES = {
     "on": ("yes", "no"),
     "transport": TRANSPORTS,
@@ -73,15 +74,17 @@ class Rule:
     title: str
     glob: str  # of the images, relative to the source; several joined by " ; "
     # folder: the parent's name | name: group `label` of name_regex | column | source | array
+    # | columns: one for each finding, 1 present, 0 absent, -1 and blank unknown
     # | shard: int64 features of 0 or 1, beside `image` and `image_id`
     label_from: str
-    label_key: str  # the column's name
+    label_key: str  # the column's name; of `columns` a row has its own
     label_value: str  # exactly; `blank` for an empty cell; shard: the feature's name
     findings: str  # pipe-joined; blank = unknown
     name_regex: str  # searched in the relative path, shard: in `image_id`; its groups are fields
     patient: str  # template of fields and table columns, as nih:{pid}
     radiograph: str  # template of an identity that several sources share
-    table: str  # glob of the csv that has a row an image
+    # glob of the csv that has a row an image; several joined by " ; ": the first that meets a file
+    table: str
     encoding: str
     table_key: str  # template: the file name, or stem, that a row speaks of
     view: str  # template or constant
@@ -142,6 +145,41 @@ def check_rule(
         _check_reading(rule, where)
 
 
+def check_columns_form(
+    rules: Sequence[Rule],  # of one source
+    file_name: str,  # for errors
+) -> None:
+    """Raise `CatalogError` where the rows of a source do not agree on what a column tells.
+
+    Under `column` one column holds the label of a file, under `columns` each tells of one finding.
+    """
+    first_key: dict[tuple[str, ...], Rule] = {}  # which files -> the first rule that reads a column
+    first_cell: dict[tuple[str, ...], Rule] = {}  # which files, column and cell -> the first rule
+    first = rules[0]
+    for rule in rules:
+        where = f"{file_name}, row {rule.row}"
+        if "columns" in (rule.label_from, first.label_from) and rule.label_from != first.label_from:
+            raise CatalogError(
+                f"{where}, column label_from: {rule.label_from!r} differs from row {first.row}'s "
+                f"{first.label_from!r}: all rows of a source have columns, or none."
+            )
+        files = (rule.glob, rule.table, rule.name_regex)
+        if rule.label_from == "column":
+            other = first_key.setdefault(files, rule)
+            if other.label_key != rule.label_key:
+                raise CatalogError(
+                    f"{where}, column label_key: {rule.label_key!r} differs from row {other.row}'s "
+                    f"{other.label_key!r}: of one column a finding, label_from is columns."
+                )
+        if rule.label_from == "columns":
+            other = first_cell.setdefault((*files, rule.label_key, rule.label_value), rule)
+            if other is not rule:
+                raise CatalogError(
+                    f"{where}, column label_value: {rule.label_value!r} of {rule.label_key!r} "
+                    f"stands in row {other.row} already: join the findings there with |."
+                )
+
+
 def check_choice(
     value: str,
     allowed: Collection[str],
@@ -172,8 +210,14 @@ def _check_vocabulary(rule: Rule, where: str) -> None:
         value = getattr(rule, column)
         if value or column in ("on", "transport"):
             check_choice(value, allowed, column, where)
-    for finding in split_bar(rule.findings):
+    findings = split_bar(rule.findings)
+    for finding in findings:
         check_choice(finding, FINDINGS, "findings", where)
+    if "no_finding" in findings and len(set(findings)) > 1:
+        raise CatalogError(
+            f"{where}, column findings: {rule.findings!r} contradicts itself: "
+            "no_finding stands alone."
+        )
     for column in split_bar(rule.unconfirmed):
         check_choice(column, COLUMNS, "unconfirmed", where)
 
@@ -247,13 +291,18 @@ def _check_table(rule: Rule, where: str) -> None:
     """Check that a table can be joined to images and labels."""
     if rule.table and not rule.table_key:
         raise CatalogError(_needed_key("table_key", rule, where))
-    if rule.label_from != "column":
+    if rule.label_from not in ("column", "columns"):
         return
     if not rule.label_key:
         raise CatalogError(_needed_key("label_key", rule, where))
     if not rule.table:
         raise CatalogError(
-            f"{where}, column table: empty: label_from column needs the glob of a csv."
+            f"{where}, column table: empty: label_from {rule.label_from} needs the glob of a csv."
+        )
+    if rule.label_from == "columns" and not rule.label_value:
+        raise CatalogError(
+            f"{where}, column label_value: empty: label_from columns needs the cell that says "
+            f"that {rule.label_key!r} is present, as 1."
         )
 
 

@@ -17,10 +17,8 @@ CxrError                 exit code
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -57,8 +55,6 @@ __all__ = [
     "write_json",
     "make_folder",
     "check_writable",
-    "csv_rows",
-    "SURPLUS",
     "sha256_file",
     "sha256_text",
     "unknown_name",
@@ -135,7 +131,6 @@ class ImageRejected(IntegrityError):
 # ---- vocabulary
 
 SPLITS = ("train", "valid", "test")
-SURPLUS = "(surplus)"  # csv_rows: cells beyond the columns
 StrPath = str | os.PathLike[str]
 
 
@@ -315,27 +310,6 @@ def write_json(path: StrPath, obj: object) -> bool:
     """Write an object as indented JSON with a final newline, whole or not at all."""
     text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n")
-
-
-def csv_rows(
-    data: bytes,  # of a csv file
-    where: StrPath,  # names it in errors
-    encoding: str = "utf-8-sig",
-    error: type[CxrError] = IntegrityError,  # what a file that is no csv raises
-) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return (columns, rows) of a csv.
-
-    A cell is text; a row's missing cells are None, surplus ones are a list under `SURPLUS`.
-    """
-    try:
-        text = io.StringIO(data.decode(encoding), newline="")
-        reader = csv.DictReader(text, restkey=SURPLUS)
-        return list(reader.fieldnames or ()), list(reader)
-    except UnicodeDecodeError as e:
-        name = encoding.removesuffix("-sig")
-        raise error(f"{where}: not {name}: {e.reason} at byte {e.start}.") from e
-    except csv.Error as e:
-        raise error(f"{where}: no readable csv: {e}.") from e
 
 
 def sha256_text(text: str) -> str:

@@ -21,10 +21,9 @@ from cxr_fastai.core import (
     NotCurated,
     StrPath,
     UnknownName,
-    csv_rows,
     unknown_name,
 )
-from cxr_fastai.csv_cells import read_rows, to_csv, unguard, write_rows
+from cxr_fastai.csv_cells import csv_rows, read_rows, to_csv, unguard, write_rows
 from cxr_fastai.manifest_check import (
     COLUMNS,
     Fault,

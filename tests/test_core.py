@@ -9,17 +9,13 @@ import pytest
 
 from cxr_fastai import core
 from cxr_fastai.core import (
-    SURPLUS,
-    CatalogError,
     FolderWarning,
     ImageRejected,
-    IntegrityError,
     StorageError,
     Task,
     atomic_path,
     cache_dir,
     check_writable,
-    csv_rows,
     make_folder,
     one_line,
     printable,
@@ -115,25 +111,6 @@ def test_text_of_files_is_folded_and_made_harmless():
 )
 def test_sizes_are_told_as_people_read_them(n, text):
     assert size_text(n) == text
-
-
-def test_a_csv_gives_columns_and_rows_with_what_is_missing_and_surplus():
-    columns, rows = csv_rows(b"\xef\xbb\xbfa,b\n1,2\n3\n4,5,6\n", "x.csv")
-    assert columns == ["a", "b"]
-    assert rows == [
-        {"a": "1", "b": "2"},
-        {"a": "3", "b": None},
-        {"a": "4", "b": "5", SURPLUS: ["6"]},
-    ]
-    assert csv_rows(b"", "x.csv") == ([], [])
-
-
-def test_what_is_no_csv_is_refused_with_the_error_asked_for():
-    with pytest.raises(IntegrityError, match="x.csv: not utf-8: invalid start byte at byte 2"):
-        csv_rows(b"a\n\xff", "x.csv")
-    with pytest.raises(CatalogError, match="no readable csv"):
-        csv_rows(b'a\n"' + b"x" * 200_000, "x.csv", error=CatalogError)
-    assert csv_rows(b"a\n\xff\n", "x.csv", "latin-1")[1] == [{"a": "\xff"}]
 
 
 def test_hashes_of_a_text_and_of_a_file_of_it_are_one(tmp_path):

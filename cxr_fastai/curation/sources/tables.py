@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from cxr_fastai.catalog import Rule
-from cxr_fastai.core import IntegrityError, csv_rows
+from cxr_fastai.core import IntegrityError
+from cxr_fastai.csv_cells import csv_rows
 from cxr_fastai.curation.sources.file_names import shallowest
 from cxr_fastai.curation.sources.item import Fields, fields_in, fill
 from cxr_fastai.curation.sources.tree import Tree
