@@ -57,7 +57,7 @@ from cxr_fastai.training.run_folder import (
     refuse_other_data,
     state_to_resume,
 )
-from cxr_fastai.training.trackers import Tracker, open_trackers
+from cxr_fastai.training.trackers import open_trackers
 
 __all__ = ["train", "export", "LEARNER"]
 
@@ -191,7 +191,8 @@ def _train_one(request: _Request) -> Path:
             return run / BUNDLE
         bundle = _bundled(request, learn, fitted, seed)
     finally:
-        _close(trackers, bundle)
+        for tracker in trackers:
+            tracker.close(bundle)
     if fitted.interrupted:  # the checkpoint stays, for --resume
         say(
             f"interrupted: {bundle} has epoch {fitted.best['epoch']}, "
@@ -200,15 +201,6 @@ def _train_one(request: _Request) -> Path:
         raise KeyboardInterrupt
     (run / CHECKPOINT).unlink(missing_ok=True)
     return bundle
-
-
-def _close(
-    trackers: list[Tracker],
-    bundle: Path | None,  # None: the run failed
-) -> None:
-    """End the records of a run."""
-    for tracker in trackers:
-        tracker.close(bundle)
 
 
 def _asked(request: _Request, state: State | None) -> tuple[Train, int]:
