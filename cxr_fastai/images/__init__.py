@@ -10,7 +10,8 @@ A file that is no readable radiograph raises `core.ImageRejected`, whose `reason
 a JPEG's data that libjpeg conceals passes: the format has no checksum.
 
 `source` gets the bytes, `sniff` names their format, `containers` and `tiff` tell what no decoder
-need see, `picture` decodes, `gray` makes 8-bit gray of any levels, `pixels` resizes and saves.
+need see, `picture` decodes, `deep` gets both bytes of 16-bit colour, `ranges` says what is black
+and white (docs/pixels.md), `levels` and `gray` make 8-bit gray of it, `pixels` resizes and saves.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from PIL import Image
 
 from cxr_fastai.core import StrPath
-from cxr_fastai.images.gray import flatten, to_8bit
+from cxr_fastai.images.gray import levels_to_gray
 from cxr_fastai.images.picture import OPENERS, finished, read_picture
 from cxr_fastai.images.pixels import resize, write_png
 from cxr_fastai.images.radiograph import NOTES, REASONS, Radiograph, rejected
@@ -54,7 +54,8 @@ __all__ = [
 ]
 
 # Raise when pixels, notes or reasons of any file change: what was computed then is stale.
-DECODER_VERSION = 2
+# 3: all levels of 16-bit colour; floats that overshoot 0-1 or 0-255, or fit neither.
+DECODER_VERSION = 3
 
 
 def read(
@@ -108,11 +109,7 @@ def _read_array(levels: np.ndarray, name: str) -> Radiograph:
     check_size(width, height, f"an array of {levels.dtype}", name)
     notes: list[str] = []
     mode = str(levels.dtype)
-    if levels.shape[2:] == (1,):
-        levels = levels[..., 0]
-    pixels, bits = to_8bit(levels, name, notes)
-    if pixels.ndim == 3:
-        pixels = flatten(Image.fromarray(pixels), notes)
+    pixels, bits = levels_to_gray(levels, name, notes)
     return finished(np.ascontiguousarray(pixels), "array", mode, bits, name, notes)
 
 

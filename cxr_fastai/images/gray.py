@@ -1,7 +1,7 @@
 """Any picture's levels to 8-bit gray, and what is to be said of the result.
 
 A loaded Pillow image or an array -> (h, w) uint8 pixels; notes, keys of images.NOTES, go onto a
-list. It never clips, as Pillow's convert('L') would.
+list. It never clips wide levels, as Pillow's convert('L') would.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
+from cxr_fastai.images.deep import OPAQUE
+from cxr_fastai.images.levels import check_finite, opacity, to_8bit
 from cxr_fastai.images.radiograph import rejected
 
 __all__ = [
@@ -21,8 +23,9 @@ __all__ = [
     "TINTED",
     "MARKED",
     "to_gray",
+    "deep_to_gray",
+    "levels_to_gray",
     "flatten",
-    "to_8bit",
     "look",
 ]
 
@@ -35,7 +38,6 @@ TINTED = 8
 MARKED = 64  # gray levels between a pixel's channels: arrows and letters drawn in colour have more
 COLOUR_GRID = 64  # samples a side that a note of colour is taken from: it costs microseconds
 CONTRAST_GRID = 8  # samples a side, at most, that spare almost every picture the whole look
-BIT_DEPTHS = (8, 10, 12, 14, 16)  # 12-bit values in a 16-bit file are the usual export
 
 
 def to_gray(
@@ -50,14 +52,71 @@ def to_gray(
         bits = 1 if im.mode == "1" else 8
         return flatten(im, notes), bits
     levels = np.asarray(im)
-    pixels, bits = to_8bit(levels, name, notes)
     clear_level = im.info.get("transparency")
     if isinstance(clear_level, int):
-        is_clear = levels == clear_level
-        if is_clear.any():
-            pixels[is_clear] = 0
+        levels = _without(levels == clear_level, levels, notes)
+    return to_8bit(levels, name, notes)
+
+
+def levels_to_gray(
+    levels: np.ndarray,  # (h, w) or (h, w, 1 to 4 channels) of any number type
+    name: str,  # for messages
+    notes: list[str],  # appended to
+    opaque: int | None = None,  # alpha's white in a file; an array does not say
+) -> tuple[np.ndarray, int]:  # (h, w) uint8, and the bit depth
+    """Return gray of levels; an even number of channels ends with alpha.
+
+    Raises `ImageRejected` where no range can be told.
+    """
+    if levels.ndim == 2:
+        return to_8bit(levels, name, notes)
+    channels = levels.shape[2]
+    if channels == 1:
+        return to_8bit(levels[..., 0], name, notes)
+    if channels == 3 or levels.dtype in (bool, np.uint8):
+        pixels, bits = to_8bit(levels, name, notes)
+        return flatten(Image.fromarray(pixels), notes), bits
+    check_finite(levels, name)
+    alpha = opacity(levels[..., -1], levels, name, opaque)
+    if alpha.min() == 255:
+        return levels_to_gray(levels[..., :-1], name, notes)
+    # what is not seen says nothing of the range
+    seen = np.where(alpha[..., None] > 0, levels[..., :-1], 0)
+    pixels, bits = to_8bit(seen, name, notes)
+    with_alpha = np.concatenate([pixels, alpha[..., None]], axis=2)
+    return flatten(Image.fromarray(with_alpha), notes), bits
+
+
+def deep_to_gray(
+    levels: np.ndarray,  # (h, w, 2 to 4 channels) uint16 of a file
+    is_premultiplied: bool,  # the channels are on black already
+    clear_level: object,  # one colour that is transparent, as Pillow has it; else anything
+    name: str,  # for messages
+    notes: list[str],  # appended to
+) -> tuple[np.ndarray, int]:  # (h, w) uint8, and the bit depth
+    """Return gray of the 16-bit channels of a file."""
+    if is_premultiplied:
+        if levels[..., -1].min() < OPAQUE:
             notes.append("alpha_composited")
-    return pixels, bits
+        levels = levels[..., :-1]
+    if isinstance(clear_level, tuple) and len(clear_level) == levels.shape[2]:
+        is_clear = (levels == np.array(clear_level)).all(axis=2)
+        levels = _without(is_clear, levels, notes)
+    return levels_to_gray(levels, name, notes, OPAQUE)
+
+
+def _without(
+    is_clear: np.ndarray,  # (h, w) bool
+    levels: np.ndarray,  # (h, w) or (h, w, channels)
+    notes: list[str],  # appended to
+) -> np.ndarray:  # of the same shape
+    """Blacken what a file declares transparent, before its range is told: it is not seen."""
+    if not is_clear.any():
+        return levels
+    notes.append("alpha_composited")
+    levels = levels.copy()
+    levels[is_clear] = 0
+    return levels
 
 
 # ---- colour and transparency
@@ -120,72 +179,6 @@ def _note_colour(
         notes.append("tinted")
     if (spread > MARKED).sum() > 1:
         notes.append("colour_marks")
-
-
-# ---- depth
-
-
-def to_8bit(
-    levels: np.ndarray,  # of any number type
-    name: str,  # for messages
-    notes: list[str],  # appended to
-) -> tuple[np.ndarray, int]:  # uint8 of the same shape, and the bit depth
-    """Scale levels to 0-255 by their bit depth. Raises `ImageRejected` for NaN and infinity."""
-    if levels.dtype == bool:
-        return levels * np.uint8(255), 1
-    if levels.dtype == np.uint8:
-        return np.array(levels, order="C"), 8
-    if levels.dtype.kind == "f":
-        return _float_to_8bit(levels, name, notes), 32
-    least = int(levels.min())
-    greatest = int(levels.max())
-    if least < 0 or greatest > 0xFFFF:
-        return _stretch(levels, notes), 32
-    # 8 bits widened to 16, also where it is too dark to need 16
-    if greatest % 257 == 0 and not (levels % 257).any():
-        return (levels // 257).astype(np.uint8), 8
-    bits = next(depth for depth in BIT_DEPTHS if greatest < 1 << depth)
-    return _depth_table(bits)[levels], bits
-
-
-def _depth_table(
-    bits: int,
-) -> np.ndarray:  # (2**bits,) uint8
-    """Return the gray of every level of a bit depth, rounded."""
-    white = (1 << bits) - 1
-    levels = np.arange(white + 1, dtype=np.uint32)
-    rounded = (levels * 255 + white // 2) // white
-    return rounded.astype(np.uint8)
-
-
-def _float_to_8bit(
-    levels: np.ndarray,
-    name: str,  # for messages
-    notes: list[str],  # appended to
-) -> np.ndarray:  # uint8 of the same shape
-    """Scale floats: 0 to 1, 0 to 255, or least to greatest."""
-    if not np.isfinite(levels).all():
-        raise rejected("not_finite", name, "the picture holds NaN or infinite values")
-    least = levels.min()
-    greatest = levels.max()
-    if least < 0 or greatest > 255:
-        return _stretch(levels, notes)
-    scaled = levels * 255.0 if greatest <= 1 else levels
-    return np.rint(scaled).astype(np.uint8)
-
-
-def _stretch(
-    levels: np.ndarray,
-    notes: list[str],  # appended to
-) -> np.ndarray:  # uint8 of the same shape
-    """Map least to greatest value onto 0-255, for numbers that say nothing of their range."""
-    notes.append("range_stretched")
-    # halves: the difference of two extremes must not overflow
-    half = levels.astype(np.float64) / 2
-    least = half.min()
-    span = half.max() - least
-    share = (half - least) / (span or 1)
-    return np.rint(share * 255).astype(np.uint8)
 
 
 # ---- looks

@@ -30,7 +30,8 @@ from PIL import (
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.images.containers import check, is_cut, is_short, webp_size
-from cxr_fastai.images.gray import look, to_gray
+from cxr_fastai.images.deep import DeepForm, deep_form, joined, set_raw_mode
+from cxr_fastai.images.gray import deep_to_gray, look, to_gray
 from cxr_fastai.images.radiograph import Radiograph, rejected
 from cxr_fastai.images.size import check_size
 from cxr_fastai.images.sniff import SUFFIXES
@@ -81,11 +82,22 @@ def read_picture(
         im, lenient = _open(positive or data, kind, name, notes)
         mode = im.mode
         form = im.format
+        deep = deep_form(im, name)
+        if deep is not None:
+            set_raw_mode(im, deep.high)
         _load(im, kind, lenient)
         if (kind != "PNG" or _ends_black(im)) and is_short(data, kind):
             text = f"truncated {kind}: its pixel data ends before its last row"
             raise rejected("truncated", name, text)
-        pixels, bits = to_gray(_upright(im, data, kind, notes), name, notes)
+        turn = _turn(im, data, kind, notes)
+        if deep is None:
+            pixels, bits = to_gray(_turned(im, turn), name, notes)
+        else:
+            levels = _deep_levels(im, deep, data, kind, name)
+            clear_level = im.info.get("transparency")
+            pixels, bits = deep_to_gray(levels, deep.is_premultiplied, clear_level, name, notes)
+            if turn is not None:
+                pixels = np.array(Image.fromarray(pixels).transpose(turn))
     except BAD_DATA as e:
         raise _broken(e, data, kind, name) from e
     if positive:
@@ -166,8 +178,6 @@ def _open(
         im = OPENERS[kind](io.BytesIO(data))
         check_size(*im.size, kind, name)
         _check_frames(im, kind, name, notes)
-        if im.mode[0] != "I" and ";16" in str(im.tile[:1]):
-            notes.append("high_byte_only")  # 16-bit colour, by Pillow
         if isinstance(im, TiffImagePlugin.TiffImageFile) and _tiff_turn(im) in TURNS:
             notes.append("exif_rotated")  # turns as it loads
     return im, lenient
@@ -211,6 +221,20 @@ def _load(im: ImageFile.ImageFile, kind: str, lenient: bool) -> None:
         im.load()
 
 
+def _deep_levels(
+    high: ImageFile.ImageFile,  # loaded under the form's upper raw mode
+    form: DeepForm,
+    data: bytes,  # that it was read from
+    kind: str,  # of OPENERS
+    name: str,  # for messages
+) -> np.ndarray:  # (h, w, channels) uint16
+    """Decode the lower bytes of 16-bit channels too, as strictly, and put them together."""
+    low, lenient = _open(data, kind, name, [])
+    set_raw_mode(low, form.low)
+    _load(low, kind, lenient)
+    return joined(high, low, form)
+
+
 def _ends_black(im: ImageFile.ImageFile) -> bool:
     """Tell whether rows of a loaded PNG may never have been written."""
     if im.info.get("interlace"):
@@ -223,13 +247,13 @@ def _ends_black(im: ImageFile.ImageFile) -> bool:
 # ---- side notes
 
 
-def _upright(
+def _turn(
     im: ImageFile.ImageFile,  # loaded
     data: bytes,  # that it was read from
     kind: str,  # of OPENERS
     notes: list[str],  # appended to
-) -> Image.Image:
-    """Turn a loaded picture as its EXIF or XMP says, and note whether it carries more than that."""
+) -> Image.Transpose | None:
+    """Return how its EXIF or XMP says to turn it, and note whether it carries more than that."""
     turn = None
     words = _has_words(im, data, kind)
     if not im.info.keys().isdisjoint(EXIF_KEYS):
@@ -243,9 +267,18 @@ def _upright(
                 words = True
     if words:
         notes.append("metadata_dropped")
+    if turn is not None:
+        notes.append("exif_rotated")
+    return turn
+
+
+def _turned(
+    im: Image.Image,
+    turn: Image.Transpose | None,
+) -> Image.Image:
+    """Return it turned, or itself."""
     if turn is None:
         return im
-    notes.append("exif_rotated")
     return im.transpose(turn)
 
 

@@ -33,6 +33,8 @@ REASONS = {
     "animated": "A moving picture: none of its frames is the radiograph by right.",
     "constant": "All pixels are equal: there is nothing to be seen.",
     "not_finite": "A floating point picture that holds NaN or infinity.",
+    "unknown_range": "Its numbers fit two scales, or none that its alpha channel can have: what is "
+    "black and what is white cannot be told.",
     "dicom": "A DICOM file; these are not read yet.",
 }
 NOTES = {
@@ -48,7 +50,8 @@ NOTES = {
     "colour_marks": "Parts of it are strongly coloured: arrows or letters drawn on it may show "
     "where the disease is.",
     "white_is_zero": "Stored as a negative; inverted.",
-    "high_byte_only": "Colour of 16 bits, of which the upper 8 were read.",
+    "overshoot": "Floats a little beyond 0 to 1, or 0 to 255, as resampling leaves them; clipped "
+    "to that scale.",
     "range_stretched": "Its numbers say nothing of their range: least to greatest became black "
     "to white.",
     "near_constant": "Almost without contrast.",

@@ -1,4 +1,4 @@
-"""Levels of any picture to 8-bit gray: depth, colour, transparency."""
+"""A picture of any storage to 8-bit gray: colour, transparency."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from pictures import (
     H,
     L,
     W,
-    rejection,
     saved,
     tiff,
     with_alpha,
@@ -71,98 +70,6 @@ def test_the_same_picture_in_any_storage_gives_the_same_pixels(storage, gray):
         pytest.skip("Pillow 12 cannot load an uncompressed YCbCr TIFF")
     pixels = decode(twins(gray)[storage])
     assert np.array_equal(pixels, gray) and pixels.flags.c_contiguous
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_floats_from_0_to_1_are_scaled_and_rounded(dtype):
-    assert np.array_equal(decode((GRAY / 255).astype(dtype)), GRAY)
-
-
-def test_a_16_bit_ramp_keeps_256_levels_and_its_order():
-    ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    im = Image.fromarray(ramp)
-    for source in (saved(im, "PNG"), saved(im, "TIFF"), tiff(ramp, order=">"), ramp):
-        r = read(source)
-        flat = r.pixels.ravel().astype(int)
-        assert r.bits == 16 and len(set(flat)) == 256 and (np.diff(flat) >= 0).all()
-        assert np.bincount(flat).max() <= 257  # no level swallows its neighbours, as clipping would
-
-
-@pytest.mark.parametrize(
-    "top,bits",
-    [
-        (200, 8),
-        (255, 8),
-        (256, 10),
-        (1023, 10),
-        (1024, 12),
-        (4095, 12),
-        (4096, 14),
-        (16383, 14),
-        (16384, 16),
-        (65534, 16),
-    ],
-)
-def test_a_16_bit_container_is_scaled_by_the_depth_it_uses(top, bits):
-    levels = np.linspace(0, top, H * W).astype(np.uint16).reshape(H, W)
-    expected = [
-        (v * 255 * 2 + (1 << bits) - 1) // (2 * ((1 << bits) - 1)) for v in levels.ravel().tolist()
-    ]  # rounded
-    for source in (
-        saved(Image.fromarray(levels), "PNG"),
-        tiff(levels, order=">"),
-        levels.astype(np.int32),
-    ):
-        r = read(source)
-        assert r.bits == bits and r.pixels.ravel().tolist() == expected
-
-
-@pytest.mark.parametrize(
-    "values,bits,notes,expected",
-    [
-        ([-1000, 0, 3000], 32, ("range_stretched",), [0, 64, 255]),
-        ([0, 4095, 4095], 12, (), [0, 255, 255]),
-        ([0, 35000, 70000], 32, ("range_stretched",), [0, 128, 255]),
-        ([-7, -7, -6], 32, ("range_stretched",), [0, 0, 255]),
-    ],
-)
-@pytest.mark.filterwarnings("error")
-def test_32_bit_integers_are_16_bit_ones_where_they_fit_and_stretched_where_not(
-    values, bits, notes, expected
-):
-    levels = np.tile(np.array(values, np.int32), (64, 24))
-    for source in (saved(Image.fromarray(levels), "TIFF"), levels):
-        r = read(source)
-        assert (r.bits, r.notes, r.pixels[0, :3].tolist()) == (bits, notes, expected)
-
-
-@pytest.mark.parametrize(
-    "values,notes,expected",
-    [
-        ([0, 0.25, 1], (), [0, 64, 255]),
-        ([0, 100.4, 255], (), [0, 100, 255]),
-        ([-1, 0, 1], ("range_stretched",), [0, 128, 255]),
-        ([0, 500, 1000], ("range_stretched",), [0, 128, 255]),
-    ],
-)
-def test_floats_are_scaled_by_their_range_and_noted_where_that_is_a_guess(values, notes, expected):
-    levels = np.tile(np.array(values, np.float32), (64, 24))
-    for source in (saved(Image.fromarray(levels), "TIFF"), levels):
-        r = read(source)
-        assert (r.bits, r.notes, r.pixels[0, :3].tolist()) == (32, notes, expected)
-
-
-def test_the_whole_range_of_doubles_is_stretched_without_overflow():
-    levels = np.tile([-1.7e308, 0, 1.7e308], (8, 3))
-    assert decode(levels)[0, :3].tolist() == [0, 128, 255]
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_nan_and_infinity_are_rejected(bad):
-    levels = np.zeros((9, 9), np.float32)
-    levels[4, 4] = bad
-    for source in (levels, saved(Image.fromarray(levels), "TIFF")):
-        assert rejection(source).reason == "not_finite"
 
 
 def test_one_bit_becomes_black_and_white():

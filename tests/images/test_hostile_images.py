@@ -309,6 +309,11 @@ NOT_FINITE = {
     "minus infinity": lambda: with_pixel(-np.inf),
 }
 
+UNKNOWN_RANGE = {
+    "floats to 3": lambda: plain(FLOATS * np.float32(3), "TIFF"),
+    "one float of 10 in 0 to 1": lambda: with_pixel(10),
+}
+
 CONSTANT = {
     **{
         form: (lambda form=form: plain(FLAT, form))
@@ -349,6 +354,7 @@ TABLE = [
         ("too_small", TOO_SMALL),
         ("animated", ANIMATED),
         ("not_finite", NOT_FINITE),
+        ("unknown_range", UNKNOWN_RANGE),
         ("constant", CONSTANT),
         ("dicom", DICOM),
     )

@@ -13,9 +13,7 @@ from pictures import (
     SMOOTH,
     SOUND,
     TURNED,
-    H,
     L,
-    W,
     exif_of,
     png_of,
     rejection,
@@ -93,13 +91,6 @@ def test_an_orientation_in_xmp_counts_and_a_broken_exif_does_not_cost_the_pictur
     )
     r = read(saved(L, "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff"))
     assert np.array_equal(r.pixels, GRAY) and r.notes == ("exif_unreadable", "metadata_dropped")
-
-
-def test_16_bit_colour_is_read_by_its_high_byte_and_noted():
-    rows = np.dstack([GRAY.astype(">u2") * 257] * 3).astype(">u2")
-    idat = b"".join(b"\0" + row.tobytes() for row in rows)
-    r = read(png_of(W, H, 16, 2, idat))
-    assert np.array_equal(r.pixels, GRAY) and r.notes == ("high_byte_only",)
 
 
 @pytest.mark.parametrize("form,options", [("TIFF", {}), ("MPO", {"quality": 95})])

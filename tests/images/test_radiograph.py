@@ -23,6 +23,7 @@ def test_every_reason_is_explained_in_a_sentence():
         "animated",
         "constant",
         "not_finite",
+        "unknown_range",
         "dicom",
     }
     assert all(
