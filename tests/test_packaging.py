@@ -74,7 +74,7 @@ def test_data_files_travel_in_the_wheel(wheel):
         "recipes/kermany.toml",
         "evaluation/report.html",
         "evaluation/findings.html",
-        "reporting/page.html",
+        "reporting/base.html",
         "evaluation/beside.html",
         "curation/folder/report.html",
         "curation/copies/gallery.html",

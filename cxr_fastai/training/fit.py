@@ -88,7 +88,7 @@ def fit(
         patience=settings.patience,
         trackers=trackers,
         write=writes,
-        state=state,
+        earlier=state,
         scores=_score_names(learn),
     )
     checkpoint = Checkpoint(out, history, identity, state)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import safetensors.torch
 import torch
@@ -28,7 +28,6 @@ from cxr_fastai.training.history_picture import history_png
 from cxr_fastai.training.schedule import Stage
 
 if TYPE_CHECKING:
-    from cxr_fastai.training.checkpoint import State
     from cxr_fastai.training.trackers import Tracker
 
 __all__ = [
@@ -57,6 +56,22 @@ def columns(
     return ("stage", "epoch", "train_loss", "valid_loss", *scores, "lr_max", "seconds")
 
 
+class EarlierEpochs(Protocol):
+    """What an interrupted run tells of its epochs; a checkpoint's State is one."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of history.csv."""
+
+    @property
+    def best(self) -> Row:
+        """The best of them."""
+
+    @property
+    def seconds(self) -> float:
+        """How long they took."""
+
+
 class RunHistory(Callback):
     """Tell and keep each epoch of a run of several stages.
 
@@ -74,7 +89,7 @@ class RunHistory(Callback):
         patience: int = 0,  # epochs without a better one after which the run ends; 0: never
         trackers: Sequence[Tracker] = (),  # of trackers.open_trackers
         write: bool = True,  # False: another rank does
-        state: State | None = None,  # to go on from
+        earlier: EarlierEpochs | None = None,  # to go on from
         scores: Sequence[str] = SINGLE_LABEL_SCORES,  # the learner's metrics but the last, the loss
     ) -> None:
         self.out = out
@@ -87,10 +102,10 @@ class RunHistory(Callback):
         self.rows: list[Row] = []
         self.best: Row | None = None
         self.earlier_seconds = 0.0  # that the sessions before this one trained
-        if state:
-            self.rows = [*state.rows]
-            self.best = state.best
-            self.earlier_seconds = state.seconds
+        if earlier:
+            self.rows = [*earlier.rows]
+            self.best = earlier.best
+            self.earlier_seconds = earlier.seconds
         self.begun = time.monotonic()
         self.error: CxrError | None = None  # for the fit's caller to raise
         self.kept = False  # whether the running epoch stands in the history
