@@ -1,25 +1,29 @@
-"""Package metadata comes from settings.ini, its single source; tool settings live in pyproject.toml."""
+"""Package metadata comes from settings.ini, its single source; tools are set in pyproject.toml."""
 
 from configparser import ConfigParser
 from pathlib import Path
+
 from setuptools import find_packages, setup
 
-cfg = ConfigParser(interpolation=None)
-cfg.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
-meta = cfg["DEFAULT"]
+EXTRAS = ("dev", "docs", "notebook", "ray", "timm", "distributed", "tensorboard", "mlflow")
+
+settings = ConfigParser(interpolation=None)
+settings.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
+meta = settings["DEFAULT"]
+readme = Path("README.md")
 
 
-def lines(key):
-    return [line.strip() for line in meta[key].splitlines() if line.strip()]
+def lines(key: str) -> list[str]:
+    """Split a setting of several lines."""
+    stripped = [line.strip() for line in meta[key].splitlines()]
+    return [line for line in stripped if line]
 
 
 setup(
     name=meta["name"],
     version=meta["version"],
     description=meta["description"],
-    long_description=Path("README.md").read_text(encoding="utf-8")
-    if Path("README.md").exists()
-    else "",
+    long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",
     long_description_content_type="text/markdown",
     author=meta["author"],
     keywords=meta["keywords"],
@@ -32,9 +36,6 @@ setup(
         "cxr_fastai": ["data_manifest.csv", "recipes/*.toml"],
     },
     install_requires=lines("requirements"),
-    extras_require={
-        name: lines(f"{name}_requirements")
-        for name in ("dev", "docs", "notebook", "ray", "timm", "distributed", "tensorboard", "mlflow")
-    },
+    extras_require={name: lines(f"{name}_requirements") for name in EXTRAS},
     entry_points={"console_scripts": lines("console_scripts")},
 )

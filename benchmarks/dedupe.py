@@ -1,14 +1,16 @@
 """How fast copies are found, and which, beside imagededup on the same files.
+
 .venv/bin/python benchmarks/dedupe.py FOLDER [--gold GOLD] [--imagededup PYTHON] [--out FILE]
 
-FOLDER holds real images, a mirror say. GOLD holds near_pairs.csv (path_a, path_b, kind) and different_pairs.csv, with
-paths relative to FOLDER. PYTHON is one that has imagededup, where this one has not. Prints one Markdown table:
-images/s, pairs found of each kind, different pairs matched (false), pairs told, memory at its peak; its last rows are
-invented fingerprints in great number (dedupe_scale.py). Both sides see the same links to files that both can read, from
-the page cache, with as many workers; they take turns, step by step, in two processes that stay, so that a noisy machine
-disturbs both; CPU time tells most on such a machine. Imports are not counted, nor the start of our workers; those of
-imagededup are forked, which costs it little. A pair is found where it stands in one group, or, of imagededup, where one
-is listed beside the other. Linux alone.
+FOLDER holds real images, a mirror say. GOLD holds near_pairs.csv (path_a, path_b, kind) and
+different_pairs.csv, with paths relative to FOLDER. PYTHON is one that has imagededup, where this
+one has not. Prints one Markdown table: images/s, pairs found of each kind, different pairs matched
+(false), pairs told, memory at its peak; its last rows are invented fingerprints in great number
+(dedupe_scale.py). Both sides see the same links to files that both can read, from the page cache,
+with as many workers; they take turns, step by step, in two processes that stay, so that a noisy
+machine disturbs both; CPU time tells most on such a machine. Imports are not counted, nor the start
+of our workers; those of imagededup are forked, which costs it little. A pair is found where it
+stands in one group, or, of imagededup, where one is listed beside the other. Linux alone.
 """
 
 from __future__ import annotations
@@ -20,197 +22,357 @@ import platform
 import statistics
 import sys
 import tempfile
+from collections.abc import Collection, Iterator
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
-from dedupe_scale import NUMBERS, fit, in_own_process
-from dedupe_sides import Side, imagededup, library
+from dedupe_scale import NUMBERS, Invented, growth, in_own_process
+from dedupe_sides import Side, Step, imagededup_side, library_side
 from PIL import Image
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.sources.file_names import is_junk
 from cxr_fastai.curation.sources.tree import folder_tree
 from cxr_fastai.images import decode, is_image_name
+from cxr_fastai.junk import is_junk
 
 KINDS = ("same_pixels", "resized", "cropped", "flipped", "rotated")
+DIFFERENT = "different"  # the kind of a pair of two patients
+HASH_METHODS = ("PHash", "DHash")
 BITS = (0, 4, 10)  # max_distance_threshold; 10 is its default
-THEIRS = (
-    "JPEG",
-    "PNG",
-    "BMP",
-    "MPO",
-    "PPM",
-    "TIFF",
-    "GIF",
-    "WEBP",
-)  # formats that imagededup reads
-HEAD = (
+# formats that imagededup reads
+THEIR_FORMATS = ("JPEG", "PNG", "BMP", "MPO", "PPM", "TIFF", "GIF", "WEBP")
+COLUMNS = (
     "",
     "images/s",
     "s",
     "CPU s",
-    *(k.replace("_", " ") for k in KINDS),
+    *(kind.replace("_", " ") for kind in KINDS),
     "false",
     "pairs told",
     "MB, driver + workers",
 )
 
+HASHES = Step("hashes")
+FINGERPRINT = Step("fingerprint")
+LINKS = Step("links")
+GROUPS = Step("groups")
+PROFILE = Step("profile")
+PHASH = Step("encode", "PHash")
+
+
+class GoldPair(NamedTuple):
+    """Two images of which it is known whether they are copies."""
+
+    a: str  # path relative to the folder of images
+    b: str
+    kind: str  # of KINDS, or DIFFERENT
+
+
+class Result(NamedTuple):
+    """What is printed."""
+
+    about: list[str]  # machine, images
+    rows: list[list[str]]  # by COLUMNS
+    notes: list[str]
+
 
 # ---- the same files for both
 
 
-def readable_many(todo: list) -> list:
-    return [_readable(file) for file in todo]
+def readable_many(files: list[str]) -> list[bool]:
+    """Tell whether both sides read each file, in a worker."""
+    return [_is_readable(file) for file in files]
 
 
-def _readable(file) -> bool:
+def _is_readable(file: str) -> bool:
     try:
         decode(file)
         with Image.open(file) as image:
             image.convert("RGBA")
-            return image.format in THEIRS
+            return image.format in THEIR_FORMATS
     except (ImageRejected, OSError, ValueError, SyntaxError):
         return False
 
 
-def link_all(folder, to, first, most, workers) -> dict[str, str]:
-    """Path below `folder` -> name of a link in `to`, of all images that both sides read; `first` come first of `most`."""
-    files = {
-        p: f for p, f in folder_tree(folder).files.items() if is_image_name(p) and not is_junk(p)
-    }
-    paths = sorted(files, key=lambda p: p not in first)[:most]
+def link_all(
+    folder: str,  # of images
+    to: str,  # folder for the links
+    first: Collection[str],  # paths below `folder` that come first
+    at_most: int | None,
+    workers: int,
+) -> dict[str, str]:
+    """Link all images that both sides read; return path below `folder` -> name of its link."""
+    files = {}
+    for path, file in folder_tree(folder).files.items():
+        if is_image_name(path) and not is_junk(path):
+            files[path] = file
+    paths = sorted(files, key=lambda path: path not in first)[:at_most]
     with open_engine("local", workers) as engine:
-        good = dict(spread(engine, readable_many, [files[p] for p in paths]))
-    paths = [p for i, p in enumerate(paths) if good[i] is True]
-    names = {p: f"{i:07}{Path(p).suffix.lower()}" for i, p in enumerate(paths)}
-    for p, name in names.items():
-        os.symlink(os.path.abspath(files[p]), f"{to}/{name}")
+        good = dict(spread(engine, readable_many, [files[path] for path in paths]))
+    readable = [path for i, path in enumerate(paths) if good[i] is True]
+    names = {}
+    for i, path in enumerate(readable):
+        names[path] = f"{i:07}{Path(path).suffix.lower()}"
+        os.symlink(os.path.abspath(files[path]), f"{to}/{names[path]}")
     return names
 
 
-def gold_pairs(folder) -> list[tuple[str, str, str]]:
-    """(path, path, kind); those that are different have the kind 'different'."""
-
-    def rows(name):
-        with open(Path(folder) / name, newline="", encoding="utf-8") as f:
-            return list(csv.DictReader(f))
-
-    return [(r["path_a"], r["path_b"], r["kind"]) for r in rows("near_pairs.csv")] + [
-        (r["path_a"], r["path_b"], "different") for r in rows("different_pairs.csv")
-    ]
+def gold_pairs(folder: str) -> list[GoldPair]:
+    """Read both tables of a folder."""
+    near = [GoldPair(r["path_a"], r["path_b"], r["kind"]) for r in _rows(folder, "near_pairs.csv")]
+    apart = []
+    for r in _rows(folder, "different_pairs.csv"):
+        apart.append(GoldPair(r["path_a"], r["path_b"], DIFFERENT))
+    return near + apart
 
 
-def row(side, what, key, n, kinds, *, also=()) -> list:
-    """A row of the table; `also`: steps whose time is added."""
-    a, s = side.answers[key], side.median(key, *also)
-    mb = [max(side.answers[k]["mb"][i] for k in (key, *also)) for i in (0, 1)]
-    speed = [f"{n / s:.0f}", f"{s:.1f}", f"{side.median(key, *also, of='cpu'):.1f}"]
-    out = [f"{side.name}: {what}", *speed, *[""] * (len(KINDS) + 2), f"{mb[0]:.0f} + {mb[1]:.0f}"]
-    if "hits" not in a:
-        return out
-    for i, kind in enumerate((*KINDS, "different"), 4):
-        hits = [h for h, k in zip(a["hits"], kinds) if k == kind]
-        out[i] = f"{sum(hits)} of {len(hits)}" if hits else "-"
-    return out[:10] + [f"{a['pairs']:,}", out[11]]
+def _rows(folder: str, name: str) -> list[dict[str, str]]:
+    with open(Path(folder) / name, newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f))
 
 
-def invented_row(r) -> list:
-    found = [f"{a} of {b}" for a, b in map(r["found"].get, KINDS[1:])]
-    return [
-        f"this library: {r['n']:,} invented fingerprints, links and groups",
-        f"{r['n'] / r['seconds']:.0f}",
-        f"{r['seconds']:.1f}",
-        f"{r['cpu']:.1f}",
-        "-",
-        *found,
-        f"{r['wrong']} groups",
-        f"{r['pairs']:,}",
-        f"{r['driver']:.0f} + {r['workers']:.0f}",
-    ]
+# ---- the steps
 
 
-def ratio(ours, theirs, key, what) -> str:
-    others = theirs.seconds["encode", "PHash", 0]
-    each = sorted(b / a for a, b in zip(ours.seconds[key], others))
-    times, other = (
-        statistics.median(others) / ours.median(key),
-        theirs.median(("encode", "PHash", 0), of="cpu"),
-    )
-    return (
-        f"{what} against imagededup's PHash encoding: {times:.2f} times as fast ({each[0]:.2f} to "
-        f"{each[-1]:.2f} in {len(each)} rounds), {other / ours.median(key, of='cpu'):.2f} by CPU time"
-    )
-
-
-def machine(theirs: dict) -> str:
-    def has(name):
-        try:
-            return f"{name} {version(name)}"
-        except PackageNotFoundError:
-            return f"no {name}"
-
-    cpu = next(
-        (
-            k.split(":")[1].strip()
-            for k in Path("/proc/cpuinfo").open()
-            if k.startswith("model name")
-        ),
-        "",
-    )
-    ours = ", ".join(map(has, ("numpy", "pillow", "opencv-python-headless", "faiss-cpu")))
-    return (
-        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {cpu} {platform.machine()}, load "
-        f"{os.getloadavg()[0]:.1f} at the start, Python {platform.python_version()}, {ours}; the other side: "
-        + (", ".join(f"{k} {v}" for k, v in theirs.items()) or "not there")
-    )
-
-
-def compare(ours: Side, theirs: Side | None, gold, names, rounds):
-    """Every step, in turn; finding imagededup's duplicates once, for its time grows with the square."""
-    asked = [(names[a], names[b]) for a, b, _ in gold]
-    asked = [(min(p), max(p)) for p in asked]
-    ours.ask("start")
+def compare(
+    ours: Side,
+    theirs: Side | None,
+    gold: list[GoldPair],  # whose images are linked
+    names: dict[str, str],  # path -> name of its link
+    rounds: int,
+) -> None:
+    """Take every step, in turn; find imagededup's duplicates once: its time grows as the square."""
+    asked = [_ordered(names[pair.a], names[pair.b]) for pair in gold]
+    ours.ask(Step("start"))
     for _ in range(rounds):
-        ours.ask("hashes", asked=asked)
+        ours.ask(HASHES, asked)
         if theirs:
-            theirs.ask("encode", "PHash")
-        ours.ask("fingerprint")
+            theirs.ask(PHASH)
+        ours.ask(FINGERPRINT)
         if theirs:
-            theirs.ask("encode", "DHash")
-        ours.ask("links")
-        ours.ask("groups", asked=asked)
-    ours.ask("profile")
+            theirs.ask(Step("encode", "DHash"))
+        ours.ask(LINKS)
+        ours.ask(GROUPS, asked)
+    ours.ask(PROFILE)
     if not theirs:
         return
-    for method in ("PHash", "DHash"):
+    for method in HASH_METHODS:
         for bits in BITS:
-            theirs.ask("find", method, bits, asked)
+            theirs.ask(Step("find", method, bits), asked)
     if theirs.hello["cnn"]:
-        theirs.ask("encode", "CNN")
-        theirs.ask("find", "CNN", 0, asked)
+        theirs.ask(Step("encode", "CNN"))
+        theirs.ask(Step("find", "CNN"), asked)
 
 
-def table(ours, theirs, n, gold) -> list[list]:
-    kinds, key = [k for *_, k in gold], lambda what: (what, "", 0)
-    road = [key(k) for k in ("fingerprint", "links")]
+def _ordered(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a < b else (b, a)
+
+
+# ---- the table
+
+
+def table(
+    ours: Side,
+    theirs: Side | None,
+    n: int,  # images
+    gold: list[GoldPair],
+) -> list[list[str]]:
+    """Make the rows of the real images."""
+    kinds = [pair.kind for pair in gold]
     rows = [
-        row(ours, "hashes alone; finds equal pixels", key("hashes"), n, kinds),
-        row(ours, "fingerprint (hashes, local features)", key("fingerprint"), n, kinds),
-        row(ours, "links (search, compare)", key("links"), n, kinds),
-        row(ours, "the three steps and groups", key("groups"), n, kinds, also=road),
+        row(ours, "hashes alone; finds equal pixels", [HASHES], n, kinds),
+        row(ours, "fingerprint (hashes, local features)", [FINGERPRINT], n, kinds),
+        row(ours, "links (search, compare)", [LINKS], n, kinds),
+        row(ours, "the three steps and groups", [FINGERPRINT, LINKS, GROUPS], n, kinds),
     ]
     if not theirs:
         return rows
-    for method in ("PHash", "DHash", *["CNN"] * theirs.hello["cnn"]):
-        encode = "encode", method, 0
-        rows.append(row(theirs, f"{method}, encode", encode, n, kinds))
-        for bits in BITS if method != "CNN" else (0,):
-            limit = f"at most {bits} bits" if method != "CNN" else "cosine of .9 at least"
-            what, find = f"{method}, encode and find, {limit}", ("find", method, bits)
-            rows.append(row(theirs, what, find, n, kinds, also=[encode]))
+    for method in HASH_METHODS:
+        encode = Step("encode", method)
+        rows.append(row(theirs, f"{method}, encode", [encode], n, kinds))
+        for bits in BITS:
+            what = f"{method}, encode and find, at most {bits} bits"
+            rows.append(row(theirs, what, [encode, Step("find", method, bits)], n, kinds))
+    if theirs.hello["cnn"]:
+        encode = Step("encode", "CNN")
+        what = "CNN, encode and find, cosine of .9 at least"
+        rows.append(row(theirs, "CNN, encode", [encode], n, kinds))
+        rows.append(row(theirs, what, [encode, Step("find", "CNN")], n, kinds))
     return rows
+
+
+def row(
+    side: Side,
+    what: str,
+    steps: list[Step],  # whose time is added; what the last one found is told
+    n: int,  # images
+    kinds: list[str],  # of the pairs that were asked
+) -> list[str]:
+    """Make a row of the table."""
+    seconds = side.seconds(*steps)
+    measured = [side.measured[step] for step in steps]
+    driver = max(m.driver_mb for m in measured)
+    workers = max(m.workers_mb for m in measured)
+    answer = measured[-1].answer
+    if "hits" in answer:
+        found = [_found(answer["hits"], kinds, kind) for kind in (*KINDS, DIFFERENT)]
+        found.append(f"{answer['pairs']:,}")
+    else:
+        found = [""] * (len(KINDS) + 2)
+    return [
+        f"{side.name}: {what}",
+        f"{n / seconds:.0f}",
+        f"{seconds:.1f}",
+        f"{side.cpu_seconds(*steps):.1f}",
+        *found,
+        f"{driver:.0f} + {workers:.0f}",
+    ]
+
+
+def _found(
+    hits: list[bool],  # of the pairs that were asked
+    kinds: list[str],  # of the same pairs
+    kind: str,
+) -> str:
+    """Say how many pairs of a kind were told to be copies."""
+    of_kind = [hit for hit, its_kind in zip(hits, kinds) if its_kind == kind]
+    return f"{sum(of_kind)} of {len(of_kind)}" if of_kind else "-"
+
+
+def invented_row(invented: Invented) -> list[str]:
+    """Make a row of invented fingerprints."""
+    found = []
+    for kind in KINDS[1:]:
+        copies = invented.found[kind]
+        found.append(f"{copies.found} of {copies.planted}")
+    return [
+        f"this library: {invented.n:,} invented fingerprints, links and groups",
+        f"{invented.n / invented.seconds:.0f}",
+        f"{invented.seconds:.1f}",
+        f"{invented.cpu:.1f}",
+        "-",
+        *found,
+        f"{invented.wrong} groups",
+        f"{invented.pairs:,}",
+        f"{invented.driver:.0f} + {invented.workers:.0f}",
+    ]
+
+
+# ---- what is said around it
+
+
+def machine(
+    theirs: dict[str, str],  # library -> version, of the other side
+) -> str:
+    """Say where and with what all this was measured."""
+    libraries = ("numpy", "pillow", "opencv-python-headless", "faiss-cpu")
+    ours = ", ".join(_library(name) for name in libraries)
+    others = ", ".join(f"{name} {number}" for name, number in theirs.items())
+    return (
+        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {_cpu()} "
+        f"{platform.machine()}, load {os.getloadavg()[0]:.1f} at the start, "
+        f"Python {platform.python_version()}, {ours}; the other side: {others or 'not there'}"
+    )
+
+
+def _library(name: str) -> str:
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"no {name}"
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return ""
+
+
+def ratio(ours: Side, theirs: Side, step: Step, what: str) -> str:
+    """Say how much faster a step of ours is than imagededup's PHash encoding."""
+    mine = ours.measured[step].seconds
+    others = theirs.measured[PHASH].seconds
+    each = sorted(b / a for a, b in zip(mine, others))
+    times = statistics.median(others) / statistics.median(mine)
+    cpu_times = theirs.cpu_seconds(PHASH) / ours.cpu_seconds(step)
+    return (
+        f"{what} against imagededup's PHash encoding: {times:.2f} times as fast ({each[0]:.2f} to "
+        f"{each[-1]:.2f} in {len(each)} rounds), {cpu_times:.2f} by CPU time"
+    )
+
+
+def notes_of(ours: Side, theirs: Side) -> list[str]:
+    """Make the list under the table."""
+    notes = []
+    if "error" in theirs.hello:
+        error = theirs.hello["error"]
+        remedy = "name a Python that has it with --imagededup"
+        notes.append(f"imagededup: not there ({error}); {remedy}")
+    else:
+        notes.append(ratio(ours, theirs, HASHES, "hashes alone"))
+        notes.append(ratio(ours, theirs, FINGERPRINT, "fingerprint"))
+        if not theirs.hello["cnn"]:
+            notes.append("imagededup's CNN: its weights are not there")
+        encoded = theirs.measured[PHASH].answer["n"]
+        notes.append(f"imagededup encoded {encoded} of them by PHash")
+    profile = ours.measured[PROFILE].answer["notes"]
+    return notes + [f"profile, {note}" for note in profile]
+
+
+# ---- the run
+
+
+def measure(args: argparse.Namespace) -> Result:
+    """Measure both sides on the real images."""
+    gold = gold_pairs(args.gold) if args.gold else []
+    first = set()
+    for pair in gold:
+        first.update((pair.a, pair.b))
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = f"{tmp}/images"
+        os.mkdir(folder)
+        names = link_all(args.folder, folder, first, args.files, args.workers)
+        there = [pair for pair in gold if pair.a in names and pair.b in names]
+        theirs = imagededup_side(args.imagededup, folder, args.workers)
+        about = [
+            machine(theirs.hello.get("versions", {})),
+            f"{len(names)} images that both read, {args.workers} workers, {args.rounds} rounds; "
+            f"{len(there)} of {len(gold)} pairs of GOLD are among them",
+        ]
+        ours = library_side(folder, args.workers, tmp)
+        able = None if "error" in theirs.hello else theirs
+        compare(ours, able, there, names, args.rounds)
+        rows = table(ours, able, len(names), there)
+        notes = notes_of(ours, theirs)
+        for side in (ours, theirs):
+            side.close()
+    return Result(about=about, rows=rows, notes=notes)
+
+
+def results(args: argparse.Namespace) -> Iterator[Result]:
+    """Yield the result of the real images, then again with each number of invented fingerprints."""
+    real = measure(args)
+    yield real
+    invented = []
+    for n in args.numbers:
+        invented.append(in_own_process(n, args.workers))
+        rows = real.rows + [invented_row(one) for one in invented]
+        notes = real.notes + (growth(invented) if len(invented) > 1 else [])
+        yield Result(about=real.about, rows=rows, notes=notes)
+
+
+def markdown(result: Result) -> str:
+    """Write a result as Markdown."""
+    lines = [*result.about, ""]
+    for cells in (COLUMNS, ["---"] * len(COLUMNS), *result.rows):
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    lines += [f"- {note}" for note in result.notes]
+    return "\n".join(lines)
 
 
 def main():
@@ -232,70 +394,12 @@ def main():
     )
     p.add_argument("--out", help="write the result here too")
     args = p.parse_args()
-    for text in reports(args):  # what is there so far: a run that ends early leaves that
-        if args.out:
+    text = ""
+    for result in results(args):
+        text = markdown(result)
+        if args.out:  # each time: a run that ends early leaves what there is so far
             Path(args.out).write_text(text + "\n", encoding="utf-8")
     print(text)
-
-
-def reports(args):
-    """Yield the result of the real images, then again with each number of invented fingerprints."""
-    said, rows, notes = real(args)
-    yield result(said, rows, notes)
-    invented = []
-    for n in args.numbers:
-        invented.append(in_own_process(n, args.workers))
-        fitted = fit(invented) if len(invented) > 1 else []
-        yield result(said, [*rows, *map(invented_row, invented)], notes + fitted)
-
-
-def result(said, rows, notes) -> str:
-    lines = [" | ".join(["", *map(str, r), ""]).strip() for r in (HEAD, ["---"] * len(HEAD), *rows)]
-    return "\n".join([*said, "", *lines, "", *(f"- {k}" for k in notes)])
-
-
-def real(args) -> tuple[list[str], list[list], list[str]]:
-    with tempfile.TemporaryDirectory() as tmp:
-        gold, folder = gold_pairs(args.gold) if args.gold else [], f"{tmp}/images"
-        os.mkdir(folder)
-        names = link_all(
-            args.folder, folder, {p for a, b, _ in gold for p in (a, b)}, args.files, args.workers
-        )
-        there = [g for g in gold if g[0] in names and g[1] in names]
-        theirs = imagededup(args.imagededup, folder, args.workers)
-        said = [
-            machine(theirs.hello.get("versions", {})),
-            f"{len(names)} images that both read, {args.workers} "
-            f"workers, {args.rounds} rounds; {len(there)} of {len(gold)} pairs of GOLD are among them",
-        ]
-        ours = library(folder, args.workers, tmp)
-        able = None if "error" in theirs.hello else theirs
-        compare(ours, able, there, names, args.rounds)
-        rows, notes = table(ours, able, len(names), there), notes_of(ours, able, theirs.hello)
-        for side in (ours, theirs):
-            side.p.stdin.close()
-            side.p.wait()
-    return said, rows, notes
-
-
-def notes_of(ours, theirs, hello) -> list[str]:
-    notes = (
-        [
-            ratio(ours, theirs, ("hashes", "", 0), "hashes alone"),
-            ratio(ours, theirs, ("fingerprint", "", 0), "fingerprint"),
-        ]
-        if theirs
-        else [
-            f"imagededup: not there ({hello['error']}); name a Python that has it with --imagededup"
-        ]
-    )
-    if theirs and not hello["cnn"]:
-        notes.append("imagededup's CNN: its weights are not there")
-    if theirs:
-        notes.append(
-            f"imagededup encoded {theirs.answers['encode', 'PHash', 0]['n']} of them by PHash"
-        )
-    return notes + [f"profile, {k}" for k in ours.answers["profile", "", 0]["notes"]]
 
 
 if __name__ == "__main__":

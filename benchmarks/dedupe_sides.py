@@ -1,5 +1,7 @@
-"""The two sides that benchmarks/dedupe.py compares: this library and imagededup, each in a process that stays and does
-one step when it is asked for it, and what both hold in memory. Linux alone.
+"""The two sides that benchmarks/dedupe.py compares: this library and imagededup.
+
+Each stands in a process that stays and does one step when it is asked for it: a line of JSON asks,
+a line answers. Linux alone.
 """
 
 from __future__ import annotations
@@ -11,315 +13,339 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from process_memory import Watch
+
+from cxr_fastai.curation.copies import candidates
 from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
-from cxr_fastai.curation.copies.fingerprint import fingerprint
-from cxr_fastai.curation.copies.links import find_links
+from cxr_fastai.curation.copies.features import Features
+from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable, fingerprint
+from cxr_fastai.curation.copies.links import Link, find_links, match_many
 from cxr_fastai.curation.copies.scan import fingerprint_many, scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
-from cxr_fastai.curation.engines import open_engine, spread
+from cxr_fastai.curation.engines import Engine, open_engine, spread
 from cxr_fastai.curation.sources.item import undescribed_item
 
-EVERY = 0.25  # seconds between two looks at the memory
+WARM_JOBS = 128  # images that start the workers
+PROFILED_IMAGES = 400
+PROFILED_PAIRS = 2000
+PROFILED_FUNCTIONS = 6  # that take the most time, told of each step
 
-# What the other Python runs: a line of JSON asks, a line answers.
+# What the other Python runs.
 IMAGEDEDUP = """
 import json, os, sys, time, warnings
 out = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 warnings.simplefilter("ignore")
-def say(**what): print(json.dumps(what), file=out, flush=True)
+
+def say(**answer):
+    print(json.dumps(answer), file=out, flush=True)
+
 folder, workers = sys.argv[1], int(sys.argv[2])
 try:
     from importlib.metadata import version
     from pathlib import Path
-    import imagededup.methods as methods, torch
-except ImportError as e: sys.exit(say(error=str(e)))
-say(versions={k: version(k) for k in ("imagededup", "pillow", "torch")},
-    cnn=any(Path(torch.hub.get_dir(), "checkpoints").glob("mobilenet_v3_small*")))
+    import imagededup.methods as methods
+    import torch
+except ImportError as e:
+    say(error=str(e))
+    sys.exit()
+
+def encode(method):
+    encode_workers = 0 if method == "CNN" else workers
+    found = coders[method].encode_images(
+        image_dir=folder, recursive=True, num_enc_workers=encode_workers)
+    codes[method] = found
+    return found
+
+def find(method, bits):
+    if method == "CNN":
+        settings = {"num_sim_workers": workers}
+    else:
+        settings = {"max_distance_threshold": bits, "num_dist_workers": workers}
+    return coders[method].find_duplicates(encoding_map=codes[method], **settings)
+
+def pairs_of(listed):
+    pairs = set()
+    for a, others in listed.items():
+        pairs.update((min(a, b), max(a, b)) for b in others if a != b)
+    return pairs
+
+checkpoints = Path(torch.hub.get_dir(), "checkpoints")
+say(versions={name: version(name) for name in ("imagededup", "pillow", "torch")},
+    cnn=any(checkpoints.glob("mobilenet_v3_small*")))
 coders, codes = {}, {}
 for line in sys.stdin:
     what, method, bits, asked = json.loads(line)
-    coder = coders.get(method) or coders.setdefault(method, getattr(methods, method)(verbose=False))
-    cnn, begun, answer = method == "CNN", time.perf_counter(), {}
+    if method not in coders:
+        coders[method] = getattr(methods, method)(verbose=False)
+    begun = time.perf_counter()
     if what == "encode":
-        codes[method] = coder.encode_images(image_dir=folder, recursive=True, **{"num_enc_workers": workers} if not cnn
-                                            else {"num_enc_workers": 0})
-        seconds, answer["n"] = time.perf_counter() - begun, len(codes[method])
+        found = encode(method)
+        say(seconds=time.perf_counter() - begun, n=len(found))
     else:
-        kw = {"num_sim_workers": workers} if cnn else {"max_distance_threshold": bits, "num_dist_workers": workers}
-        told = coder.find_duplicates(encoding_map=codes[method], **kw)
+        listed = find(method, bits)
         seconds = time.perf_counter() - begun
-        pairs = {(min(a, b), max(a, b)) for a, others in told.items() for b in others if a != b}
-        answer = {"pairs": len(pairs), "hits": [(min(a, b), max(a, b)) in pairs for a, b in asked]}
-    say(seconds=seconds, **answer)
+        pairs = pairs_of(listed)
+        hits = [(min(a, b), max(a, b)) in pairs for a, b in asked]
+        say(seconds=seconds, pairs=len(pairs), hits=hits)
 """
 
 
 # ---- this library's side, in a process of its own
 
 
-def hash_many(todo: list) -> list:
-    return [fingerprint(*job, features=False) for job in todo]
+def hash_many(jobs: list[tuple[Any, ...]]) -> list[Fingerprint | Unreadable]:
+    """Hash images, in a worker; no local features."""
+    return [fingerprint(*job, features=False) for job in jobs]
 
 
-def serve(folder, workers):
-    """Answers as the script above does."""
+def serve(
+    folder: str,  # of links to images
+    workers: str,  # a number
+) -> None:
+    """Answer the lines of stdin as the script above does, until they end."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     print("{}", file=out, flush=True)
+    files = sorted(str(path) for path in Path(folder).iterdir())
     with open_engine("local", int(workers)) as engine:
-        ours = Ours(sorted(map(str, Path(folder).iterdir())), engine)
+        library = LibrarySteps(files, engine)
         for line in sys.stdin:
-            what, *_, asked = json.loads(line)
-            step, begun = getattr(ours, what), time.perf_counter()
+            what, _, _, asked = json.loads(line)
+            step = getattr(library, what)
+            begun = time.perf_counter()
             step()
             seconds = time.perf_counter() - begun
-            print(json.dumps({"seconds": seconds, **ours.told(what, asked)}), file=out, flush=True)
+            answer = {"seconds": seconds, **library.answer(what, asked)}
+            print(json.dumps(answer), file=out, flush=True)
 
 
-class Ours:
-    """The steps of `curation.find.find`, each by itself."""
+class LibrarySteps:
+    """The steps of `curation.copies.find.find`, each by itself."""
 
-    def __init__(self, files, engine):
-        self.engine, self.items = (
-            engine,
-            [undescribed_item(f) for f in files],
-        )
-        self.jobs, self.prints, self.home, self.notes = [(f, None, f) for f in files], [], {}, []
+    def __init__(self, files: list[str], engine: Engine):
+        self.engine = engine
+        self.items = [undescribed_item(file) for file in files]
+        self.jobs = [(file, None, file) for file in files]
+        self.fingerprints: list[Any] = []
+        self.found_links: list[Link] = []
+        self.home: dict[str, str] = {}  # name of a file -> what its copies share
+        self.notes: list[str] = []
 
-    def start(self):
-        list(spread(self.engine, fingerprint_many, self.jobs[:128]))
+    def start(self) -> None:
+        """Start the workers."""
+        list(spread(self.engine, fingerprint_many, self.jobs[:WARM_JOBS]))
 
-    def hashes(self):
-        found = sorted(spread(self.engine, hash_many, self.jobs), key=lambda x: x[0])
-        self.home = {os.path.basename(self.jobs[k][0]): p.pixel_sha256 for k, p in found}
+    def hashes(self) -> None:
+        """Hash bytes and pixels; equal pixels are copies."""
+        for number, result in spread(self.engine, hash_many, self.jobs):
+            name = os.path.basename(self.jobs[number][0])
+            self.home[name] = result.pixel_sha256
 
-    def fingerprint(self):
-        """With all that it remembers written down, as always."""
-        os.environ["CXR_CACHE"] = self.cache = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
-        self.prints = scan(self.items, self.engine)
+    def fingerprint(self) -> None:
+        """Fingerprint all images; what a scan remembers is written down, as always."""
+        os.environ["CXR_CACHE"] = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
+        self.fingerprints = scan(self.items, self.engine)
 
-    def links(self):
-        with ScanCache() as memory:
-            self.found = find_links(self.prints, self.engine, memory)
+    def links(self) -> None:
+        """Find the pairs that match."""
+        with ScanCache() as cache:
+            self.found_links = find_links(self.fingerprints, self.engine, cache)
 
-    def groups(self):
-        seen = [
-            ScannedImage(
-                item=it,
-                fingerprint=p,
-                label="",
-                why_unlabelled="",
-                rank=(-p.width * p.height, it.path),
-            )
-            for it, p in zip(self.items, self.prints)
-        ]
-        self.home = {
-            os.path.basename(m.item.path): g.id
-            for g in collect_copies(seen, self.found)
-            for m in g.members
-        }
+    def groups(self) -> None:
+        """Collect the copies of each radiograph."""
+        images = [_scanned(item, fp) for item, fp in zip(self.items, self.fingerprints)]
+        self.home = {}
+        for copies in collect_copies(images, self.found_links):
+            for member in copies.members:
+                self.home[os.path.basename(member.item.path)] = copies.id
 
-    def profile(self):
-        """Where the time goes, one process and thread: of 400 images, of all images' search, of 2,000 pairs."""
+    def profile(self) -> None:
+        """Tell where the time goes, in one process and thread.
+
+        Of PROFILED_IMAGES images, of the search of all, of PROFILED_PAIRS pairs.
+        """
+        by_pixels = {fp.pixel_sha256: fp.sketch for fp in self.fingerprints}
+        sketches = [by_pixels[pixels] for pixels in sorted(by_pixels)]
+        self.notes = []
+        self._profiled("fingerprint", fingerprint_many, _some(self.jobs, PROFILED_IMAGES))
+        features = [Features.unpack(sketch) for sketch in sketches]
+        threads = candidates.ThreadPoolExecutor
+        candidates.ThreadPoolExecutor = AtOnce  # the profiler sees one thread
+        try:
+            pairs = self._profiled("search", candidates.find_candidates, features)
+        finally:
+            candidates.ThreadPoolExecutor = threads
+        jobs = []
+        for a, b, mirror, invert in _some(pairs, PROFILED_PAIRS):
+            jobs.append((sketches[a], sketches[b], mirror, invert))
+        self._profiled("comparing", match_many, jobs)
+        self.notes.append(f"{len(pairs) / len(sketches):.1f} pairs an image are compared")
+
+    def _profiled(self, what: str, fn: Callable[[Any], Any], argument: Any) -> Any:
         import cProfile
         import pstats
 
-        from cxr_fastai.curation.copies import candidates
-        from cxr_fastai.curation.copies.features import Features
-        from cxr_fastai.curation.copies.links import match_many
+        with cProfile.Profile() as profiler:
+            result = fn(argument)
+        stats = pstats.Stats(profiler)
+        own_times = [(times[2], function[2]) for function, times in stats.stats.items()]
+        own_times.sort(key=lambda pair: -pair[0])
+        shares = [f"{name} {s / stats.total_tt:.0%}" for s, name in own_times[:PROFILED_FUNCTIONS]]
+        self.notes.append(f"{what}: {', '.join(shares)}")
+        return result
 
-        by = {p.pixel_sha256: p.sketch for p in sorted(self.prints, key=lambda p: p.pixel_sha256)}
-        sketches, self.notes = list(by.values()), []
-
-        def watched(what, fn, *args):
-            with cProfile.Profile() as p:
-                out = fn(*args)
-            stats = pstats.Stats(p)
-            rows = sorted(stats.stats.items(), key=lambda kv: -kv[1][2])[:6]
-            self.notes.append(
-                f"{what}: " + ", ".join(f"{k[2]} {v[2] / stats.total_tt:.0%}" for k, v in rows)
-            )
-            return out
-
-        step = lambda x, n: x[:: max(len(x) // n, 1)]
-        watched("fingerprint", fingerprint_many, step(self.jobs, 400))
-        threads, candidates.ThreadPoolExecutor = (
-            candidates.ThreadPoolExecutor,
-            Here,
-        )  # the profiler sees one thread
-        try:
-            pairs = watched(
-                "search", candidates.find_candidates, [Features.unpack(s) for s in sketches]
-            )
-        finally:
-            candidates.ThreadPoolExecutor = threads
-        watched(
-            "comparing",
-            match_many,
-            [(sketches[a], sketches[b], m, v) for a, b, m, v in step(pairs, 2000)],
-        )
-        self.notes.append(f"{len(pairs) / len(sketches):.1f} pairs an image are compared")
-
-    def told(self, what, asked) -> dict:
+    def answer(
+        self,
+        what: str,  # step that was done
+        asked: list[list[str]],  # pairs of names
+    ) -> dict[str, Any]:
+        """Say what a step found, as the script above does."""
         if what == "profile":
             return {"notes": self.notes}
         if what not in ("hashes", "groups"):
             return {"n": len(self.items)}
-        sizes: dict = {}
-        for g in self.home.values():
-            sizes[g] = sizes.get(g, 0) + 1
+        sizes = Counter(self.home.values())
         return {
-            "pairs": sum(math.comb(s, 2) for s in sizes.values()),
+            "pairs": sum(math.comb(size, 2) for size in sizes.values()),
             "hits": [self.home[a] == self.home[b] for a, b in asked],
             "n": len(self.items),
         }
 
 
-class Here(Executor):
-    """Threads' work, done at once by the one that asks."""
+def _scanned(item: Any, fp: Fingerprint) -> ScannedImage:
+    """Make an image of no class; of copies the largest comes first."""
+    rank = (-fp.width * fp.height, item.path)
+    return ScannedImage(item=item, fingerprint=fp, label="", why_unlabelled="", rank=rank)
 
-    def __init__(self, workers, initializer, initargs):
+
+def _some(things: Sequence[Any], n: int) -> list[Any]:
+    """Take about n of the things, evenly spread."""
+    return list(things[:: max(len(things) // n, 1)])
+
+
+class AtOnce(Executor):
+    """Does what threads would do, at once, in the one that asks."""
+
+    def __init__(
+        self,
+        workers: int,  # threads that there would be
+        initializer: Callable[..., object],
+        initargs: tuple[Any, ...],
+    ):
         initializer(*initargs)
 
-    def submit(self, fn, *args):
-        future = Future()
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Do it."""
+        future: Future[Any] = Future()
         future.set_result(fn(*args))
         return future
 
 
-# ---- both
+# ---- both, as the one that asks sees them
+
+
+class Step(NamedTuple):
+    """What a side is asked to do."""
+
+    what: str
+    method: str = ""  # of imagededup: PHash, DHash, CNN
+    bits: int = 0  # of imagededup's find: that may differ
+
+
+@dataclass
+class Measured:
+    """What a step took in each round; the memory is the greatest of them."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    driver_mb: float = 0
+    workers_mb: float = 0
+    answer: dict[str, Any] = field(default_factory=dict)  # of the last round
 
 
 class Side:
-    """One of the two processes."""
+    """One of the two processes, and what its steps took."""
 
-    def __init__(self, name, python, code, folder, workers, env=None):
-        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.name, self.seconds, self.cpu, self.answers = name, {}, {}, {}
-        self.p = subprocess.Popen(
-            [python, "-c", code, folder, str(workers)], text=True, env=env, **pipes
+    def __init__(
+        self,
+        name: str,
+        python: str,  # that runs it
+        code: str,
+        folder: str,  # of links to images
+        workers: int,
+        env: dict[str, str] | None = None,
+    ):
+        self.name = name
+        self.measured: dict[Step, Measured] = {}
+        self.process = subprocess.Popen(
+            [python, "-c", code, folder, str(workers)],
+            text=True,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-        self.hello = json.loads(self.p.stdout.readline() or '{"error": "it ended"}')
+        greeting = self.process.stdout.readline()
+        self.hello: dict[str, Any] = json.loads(greeting or '{"error": "it ended"}')
 
-    def ask(self, what, method="", bits=0, asked=()):
-        key = (what, method, bits)
-        with Watch(self.p.pid) as watch:
-            print(json.dumps([what, method, bits, asked]), file=self.p.stdin, flush=True)
-            answer = self.p.stdout.readline()
-        if not answer:
-            sys.exit(f"{self.name} ended while it was asked for {what} {method}.")
-        answer = json.loads(answer)
-        self.seconds.setdefault(key, []).append(answer["seconds"])
-        self.cpu.setdefault(key, []).append(watch.cpu)
-        memory = (
-            max(a, b)
-            for a, b in zip(
-                (watch.driver, watch.workers), self.answers.get(key, {}).get("mb", (0, 0))
-            )
-        )
-        self.answers[key] = {**answer, "mb": tuple(memory)}
+    def ask(
+        self,
+        step: Step,
+        asked: Sequence[tuple[str, str]] = (),  # pairs of names: are they told to be copies?
+    ) -> None:
+        """Have a step done, and measure it."""
+        with Watch(self.process.pid) as watch:
+            print(json.dumps([*step, asked]), file=self.process.stdin, flush=True)
+            line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.name} ended while it was asked for {step.what} {step.method}.")
+        measured = self.measured.setdefault(step, Measured())
+        measured.answer = json.loads(line)
+        measured.seconds.append(measured.answer["seconds"])
+        measured.cpu_seconds.append(watch.cpu)
+        measured.driver_mb = max(measured.driver_mb, watch.driver)
+        measured.workers_mb = max(measured.workers_mb, watch.workers)
 
-    def median(self, *keys, of="seconds") -> float:
-        return sum(statistics.median(getattr(self, of)[k]) for k in keys)
+    def seconds(self, *steps: Step) -> float:
+        """Add up the median seconds of the steps."""
+        return sum(statistics.median(self.measured[step].seconds) for step in steps)
+
+    def cpu_seconds(self, *steps: Step) -> float:
+        """Add up the median CPU seconds of the steps."""
+        return sum(statistics.median(self.measured[step].cpu_seconds) for step in steps)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def library(folder, workers, tmp) -> Side:
-    """This library; what it remembers goes into `tmp`."""
+def library_side(
+    folder: str,  # of links to images
+    workers: int,
+    tmp: str,  # folder for what it remembers
+) -> Side:
+    """Start this library."""
     code = "import sys; sys.argv = sys.argv[1:]; import dedupe_sides; dedupe_sides.serve(*sys.argv)"
-    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "PYTHONPATH": here, "TMPDIR": tmp}
+    env = {**os.environ, "PYTHONPATH": python_path(), "TMPDIR": tmp}
     return Side("this library", sys.executable, code, folder, workers, env)
 
 
-def imagededup(python, folder, workers) -> Side:
+def imagededup_side(python: str, folder: str, workers: int) -> Side:
+    """Start imagededup; its `hello` holds an error where it is not there."""
     return Side("imagededup", python, IMAGEDEDUP, folder, workers)
 
 
-# ---- memory
-
-
-class Watch:
-    """While the block runs: `driver`, MB that a process held at its peak, as the kernel counted (VmHWM), and `workers`,
-    the greatest sum of what all that it started held, looked at every EVERY seconds (Pss: shared pages count once);
-    `cpu`, seconds of all of them.
-    """
-
-    def __init__(self, pid):
-        self.pid, self.driver, self.workers, self.over = pid, 0, 0, threading.Event()
-
-    def __enter__(self):
-        reset_peak(self.pid)
-        self.cpu = -cpu_seconds(self.pid)
-        self.thread = threading.Thread(target=self._look, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.cpu += cpu_seconds(self.pid)
-        self.over.set()
-        self.thread.join()
-
-    def _look(self):
-        while True:
-            self.driver = max(self.driver, status_mb("VmHWM", self.pid))
-            self.workers = max(self.workers, sum(map(pss_mb, descendants(self.pid))))
-            if self.over.wait(EVERY):
-                return
-
-
-def reset_peak(pid="self"):
-    """From here on VmHWM tells of what comes."""
-    try:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")
-    except OSError:
-        pass  # then it tells of all since the start
-
-
-def status_mb(what: str, pid="self") -> float:
-    try:
-        return int(Path(f"/proc/{pid}/status").read_text().split(f"{what}:")[1].split()[0]) / 1024
-    except (OSError, IndexError):
-        return 0  # it is no more
-
-
-def pss_mb(pid) -> float:
-    try:
-        return (
-            int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) / 1024
-        )
-    except (OSError, IndexError):
-        return 0
-
-
-def cpu_seconds(pid) -> float:
-    """That a process used, what it started, and what of that has ended."""
-
-    def ticks(p, last):
-        try:
-            return sum(
-                map(int, Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split()[11:last])
-            )
-        except OSError:
-            return 0
-
-    return (ticks(pid, 15) + sum(ticks(p, 13) for p in descendants(pid))) / os.sysconf("SC_CLK_TCK")
-
-
-def descendants(pid) -> list[int]:
-    children: dict = {}
-    for f in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(f.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(f.parent.name))
-    out = list(children.get(pid, ()))
-    for p in out:
-        out += children.get(p, ())
-    return out
+def python_path() -> str:
+    """Where a Python of ours finds the modules of this folder."""
+    here = str(Path(__file__).parent)
+    return os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
