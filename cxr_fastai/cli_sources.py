@@ -20,8 +20,6 @@ from cxr_fastai.manifest import MANIFEST, check_manifest
 
 __all__ = ["show_sources"]
 
-AT_HAND = ("ready", "here")  # states of a source that can be had
-
 
 def show_sources(args: Namespace) -> int:
     """Print what `cxr sources` was asked for; return the exit code."""
@@ -62,7 +60,7 @@ def _check_sources(args: Namespace, catalog: dict[str, Source]) -> int:
     fetched = [s.id for s in catalog.values() if s.transport != "reference"]
     chosen = choose(catalog, ids(args.only), fetched)
     catalog_folder = Path(args.manifest).parent if args.manifest else Path()
-    checks = survey(chosen, args.mirror, catalog_folder)
+    checks = survey(chosen, args.mirror, catalog_folder, catalog)
     rows = [_check_row(source, vars(checks[source.id])) for source in chosen]
     if args.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -84,6 +82,8 @@ def _check_row(source: Source, check: dict[str, Any]) -> dict[str, Any]:
 
 def _tell_missing(rows: Sequence[dict[str, Any]], only_on: bool) -> int:
     """Say which sources cannot be had; return the exit code."""
+    from cxr_fastai.curation.fetch import AT_HAND
+
     needed = list(rows)
     if only_on:
         needed = [row for row in rows if row["on"] == "yes"]

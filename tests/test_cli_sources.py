@@ -55,6 +55,19 @@ def test_a_check_asks_every_source_and_counts_those_missing_that_are_on(catalogu
     assert "for local use only" not in out  # its row says that it may be shared
 
 
+def test_a_source_whose_parts_are_here_is_not_counted_as_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = (
+        rule("one", label_value="a", expected_total="1"),
+        rule("all", label_value="a", expected_total="1", derived_from="one"),
+    )
+    catalogue = write_catalog(tmp_path / "c.csv", *rows)
+    assert shown(capsys, "--manifest", catalogue, "--check", "--mirror", tmp_path)[0] == 3
+    put(tmp_path / "local" / "one" / "a" / "0.png", 1)
+    code, out, err = shown(capsys, "--manifest", catalogue, "--check", "--mirror", tmp_path)
+    assert (code, err) == (0, "") and "all                     yes  in_parts " in out
+
+
 def test_a_check_of_a_curated_folder_lists_its_faults(tmp_path, capsys):
     folder = curated(tmp_path / "data")
     assert shown(capsys, "--check", "--manifest", folder)[:2] == (0, f"{folder}: sound\n")

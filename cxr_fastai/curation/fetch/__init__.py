@@ -7,6 +7,7 @@ program's cache.
     at_hand         what is there before anything is fetched
     fetch_one       one source from its server into the cache, under locks
     mirrors         mirror layouts, kagglehub's cache, /kaggle/input
+    mirror_archives archives that lie in a mirror, read as they came
     lock_file       sources.lock.json          unpacked        index and blobs of the cache
     transports      the table of kinds: kaggle, github, web (http), local, reference
     plan, server    what a download consists of; questions to a server
@@ -15,12 +16,19 @@ program's cache.
     archives        a zip or tar -> blobs; archive_kind, blob_store, containers, zips, tars below it
 """
 
-from cxr_fastai.curation.fetch.at_hand import first_at_hand, passed_over, survey
+from cxr_fastai.curation.fetch.at_hand import (
+    AT_HAND,
+    SOURCE_LEFT_ASIDE,
+    first_at_hand,
+    passed_over,
+    survey,
+)
 from cxr_fastai.curation.fetch.fetch_sources import Fetched, fetch
 from cxr_fastai.curation.fetch.lock_file import LOCK_FILE, LockedPart, LockEntry
 from cxr_fastai.curation.fetch.mirrors import mirror_path
 
 __all__ = [
+    "AT_HAND",
     "Fetched",
     "LOCK_FILE",
     "LockEntry",
@@ -29,5 +37,6 @@ __all__ = [
     "first_at_hand",
     "mirror_path",
     "passed_over",
+    "SOURCE_LEFT_ASIDE",
     "survey",
 ]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cxr_fastai.core import IntegrityError, StorageError, make_folder, printable
 from cxr_fastai.curation.fetch.archive_kind import archive_kind, check_kind, is_document
-from cxr_fastai.curation.fetch.blob_store import BlobStore
+from cxr_fastai.curation.fetch.blob_store import BlobStore, NoStore
 from cxr_fastai.curation.fetch.containers import Archive, Dropped, Entry, UnpackLimits
 from cxr_fastai.curation.fetch.tars import TarReader
 from cxr_fastai.curation.fetch.zips import ZipReader
@@ -38,7 +38,7 @@ class Member:
 
 def unpack(
     archive: Path,
-    store: Path,  # folder of the store; made if missing
+    store: Path | None,  # folder of the store; made if missing; None: read all, keep nothing
     name: str,  # what messages call the archive, e.g. "kermany_kaggle: chest-xray-pneumonia.zip"
     strip: int = 0,  # leading folders taken off each path
     limits: UnpackLimits = UNPACK_LIMITS,
@@ -50,7 +50,7 @@ def unpack(
     it stays. Raises `StorageError` for want of room or permission: what is done stays, for the
     next attempt to find.
     """
-    blobs = BlobStore(make_folder(store))
+    blobs = BlobStore(make_folder(store)) if store else NoStore()
     try:
         file = open(archive, "rb")
     except OSError as e:
@@ -70,7 +70,7 @@ def unpack(
 
 
 def _read(
-    archive: Archive, blobs: BlobStore, progress: Progress
+    archive: Archive, blobs: BlobStore | NoStore, progress: Progress
 ) -> tuple[list[Member], list[Dropped]]:
     """Store what an archive holds, as it comes."""
     kind = check_kind(archive)
@@ -100,7 +100,7 @@ def _metered(archive: Archive, progress: Progress) -> Iterator[None]:
         archive.meter.close()
 
 
-def _store(entry: Entry, blobs: BlobStore) -> Member | Dropped:
+def _store(entry: Entry, blobs: BlobStore | NoStore) -> Member | Dropped:
     """Store a file, unless its first bytes are those of an archive."""
     head = next(entry.pieces, b"")
     kind = archive_kind(head)

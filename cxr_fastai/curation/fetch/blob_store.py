@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cxr_fastai.core import StorageError
 
-__all__ = ["BlobStore"]
+__all__ = ["BlobStore", "NoStore"]
 
 SPILL_BYTES = 16 << 20  # of a file that are held before they go to disk: a radiograph
 ROOM_FACTOR = 1.1  # free disk wanted, times the bytes that are to come
@@ -108,6 +108,25 @@ class BlobStore:
                 f"{name}: unpacking needs {need:,} bytes in {self.folder}, {free:,} are free. "
                 "Free space there, or choose another folder."
             )
+
+
+class NoStore:
+    """What stands for a store where bytes are to be read and verified, and not kept."""
+
+    def put(self, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """Read the bytes that `pieces` yields; return their (SHA-256, size)."""
+        digest = hashlib.sha256()
+        size = 0
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+        return digest.hexdigest(), size
+
+    def forget(self) -> None:
+        """Do nothing: nothing was kept."""
+
+    def check_room(self, size: int, name: str) -> None:
+        """Do nothing: nothing takes room."""
 
 
 def _is_running(pid: str) -> bool:

@@ -32,10 +32,11 @@ from cxr_fastai.curation.fetch.lock_file import (
     record_entry,
     record_shared_entry,
 )
-from cxr_fastai.curation.fetch.mirrors import AtHand, on_this_machine, source_folder
+from cxr_fastai.curation.fetch.mirror_archives import look, mirror_tree
+from cxr_fastai.curation.fetch.mirrors import AtHand, on_this_machine, source_place
 from cxr_fastai.curation.fetch.transports import check_all, how_to_get
 from cxr_fastai.curation.fetch.unpacked import unpacked_tree
-from cxr_fastai.curation.sources.tree import Tree, folder_tree
+from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["Fetched", "fetch"]
@@ -76,15 +77,15 @@ def fetch(
             "give --mirror a folder that holds kaggle/, github/, http/ or local/, kagglehub's "
             "cache, or /kaggle/input."
         )
-    trees = _trees_in_folders(sources, mirror, catalogue_folder)
-    absent = [source for source in sources if source.id not in trees]
+    given = _trees_in_mirror(sources, mirror, catalogue_folder, progress)
+    absent = [source for source in sources if source.id not in {**given.trees, **given.failed}]
     if mirror is None:
         rest = _fetch_absent(absent, out, must, update_pins, progress)
     else:
         rest = Fetched(failed={s.id: _not_in_mirror(s, mirror) for s in absent})
     got = Fetched(
-        trees={**trees, **rest.trees},
-        failed=rest.failed,
+        trees={**given.trees, **rest.trees},
+        failed={**given.failed, **rest.failed},
         versions=rest.versions,
     )
     if got.failed and (must or not got.trees):
@@ -92,16 +93,39 @@ def fetch(
     return got
 
 
-def _trees_in_folders(
-    sources: Sequence[Source], mirror: StrPath | None, catalogue_folder: StrPath
-) -> dict[str, Tree]:
-    """Find what the mirror, or the catalogue's folder, holds."""
-    trees = {}
+def _trees_in_mirror(
+    sources: Sequence[Source],
+    mirror: StrPath | None,
+    catalogue_folder: StrPath,
+    progress: Progress,
+) -> Fetched:
+    """Find what the mirror, or the catalogue's folder, holds; archives are unpacked."""
+    got = Fetched()
     for source in sources:
-        folder = source_folder(source, mirror, catalogue_folder)
-        if folder:
-            trees[source.id] = folder_tree(folder)
-    return trees
+        place = source_place(source, mirror, catalogue_folder)
+        if place:
+            _read_place(source, place, got, progress)
+    return got
+
+
+def _read_place(
+    source: Source,
+    path: Path,  # where it lies: a folder or an archive
+    got: Fetched,  # its tree, or its error, is added to these
+    progress: Progress,
+) -> None:
+    """Read a source where it lies; a bad archive costs that source alone."""
+    try:
+        place = look(source, path)
+        got.trees[source.id] = mirror_tree(source, place, progress)
+    except IntegrityError as e:
+        got.failed[source.id] = e
+        return
+    for name in place.left_packed:
+        progress.say(
+            f"{source.id}: {name} in {path} is not read: unpacked files lie beside it. "
+            "Move them away to have it read"
+        )
 
 
 def _not_in_mirror(source: Source, mirror: StrPath) -> SourceUnavailable:
@@ -138,12 +162,13 @@ def _fetch_absent(
         _record(out, source_id, before.entry)
     absent = [source for source in sources if source.id not in unpacked]
     at_hand = _trees_on_this_machine(absent, locked, progress)
-    absent = [source for source in absent if source.id not in at_hand]
+    met = [*at_hand.trees, *at_hand.failed]
+    absent = [source for source in absent if source.id not in met]
     downloaded, failed = _download(absent, out, locked, must, update_pins, progress)
     had = {**unpacked, **downloaded}
     return Fetched(
-        trees={**{source_id: one.tree for source_id, one in had.items()}, **at_hand},
-        failed=failed,
+        trees={**{source_id: one.tree for source_id, one in had.items()}, **at_hand.trees},
+        failed={**at_hand.failed, **failed},
         versions={source_id: one.entry for source_id, one in had.items()},
     )
 
@@ -176,16 +201,16 @@ def _unpacked_before(
 
 def _trees_on_this_machine(
     sources: Sequence[Source], locked: dict[str, LockEntry], progress: Progress
-) -> dict[str, Tree]:
+) -> Fetched:
     """Find what kagglehub downloaded or Kaggle mounts; say so of each."""
-    trees = {}
+    got = Fetched()
     for source in sources:
         entry = locked.get(source.id)
         found = on_this_machine(source, entry["version"] if entry else "")
         if found:
             progress.say(f"{source.id}: {_which_version(source, found)}, not downloaded")
-            trees[source.id] = folder_tree(found.root)
-    return trees
+            _read_place(source, found.root, got, progress)
+    return got
 
 
 def _which_version(source: Source, found: AtHand) -> str:

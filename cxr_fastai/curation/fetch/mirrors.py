@@ -1,10 +1,12 @@
 """Folders that hold sources already: mirrors, kagglehub's cache, what a Kaggle notebook mounts.
 
-A Source -> the folder of its files, or None. It looks at names only: it opens no file, writes
-nothing and asks no server.
+A Source -> the folder of its files or an archive of them, or None. It looks at names only: it
+opens no file, writes nothing and asks no server.
 
     MIRROR/kaggle/OWNER/NAME/..              a mirror; also MIRROR/github/OWNER/NAME/..,
                                              MIRROR/http/ID/.. and MIRROR/local/ID/..
+    MIRROR/kaggle/OWNER/NAME.zip             the same, packed; of archives within the folder:
+                                             mirror_archives.py
     CACHE/datasets/OWNER/NAME/versions/N/..  kagglehub's cache, $KAGGLEHUB_CACHE or its default
                                              place; whole once OWNER/NAME/N.complete stands
     /kaggle/input/datasets/OWNER/NAME/..     what a newer Kaggle notebook mounts
@@ -23,11 +25,19 @@ from pathlib import Path
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import StrPath
+from cxr_fastai.junk import is_junk
 
-__all__ = ["AtHand", "mirror_path", "mirror_way", "source_folder", "on_this_machine"]
+__all__ = ["AtHand", "mirror_path", "mirror_way", "source_place", "on_this_machine"]
 
 KAGGLE_INPUT = Path("/kaggle/input")  # where a Kaggle notebook mounts its datasets
 VERSION_NUMBER = re.compile("[1-9][0-9]*")
+# Endings of archives that are read. A 7z in place of a folder is not looked for.
+# Of an archive in place of a folder; 7z and rar are told, and not read.
+ARCHIVE_SUFFIXES = (
+    ".zip",
+    *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"),
+    *(".7z", ".rar"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,15 +61,16 @@ def mirror_way(source: Source) -> str:
     return way
 
 
-def source_folder(
+def source_place(
     source: Source,
     mirror: StrPath | None,  # any of the layouts above; None: there is no mirror
     catalogue_folder: StrPath,  # a local handle may be a path relative to it
 ) -> Path | None:
-    """Return the folder that the mirror, or for a local source the catalogue's folder, holds.
+    """Return what the mirror, or for a local source the catalogue's folder, holds of a source.
 
-    Of kagglehub's versions the one that the handle pins is taken, and no other in its place; the
-    newest whole one where none is pinned.
+    That is a folder, or in its place an archive, as kaggle/OWNER/NAME.zip. A folder that holds
+    nothing but hidden files is none. Of kagglehub's versions the one that the handle pins is taken,
+    and no other in its place; the newest whole one where none is pinned.
     """
     if mirror:
         found = _in_mirror(source, Path(mirror))
@@ -67,7 +78,7 @@ def source_folder(
             return found
     if source.transport == "local":
         local = Path(catalogue_folder) / source.handle
-        return local if local.is_dir() else None
+        return _folder_or_archive(local)
     return None
 
 
@@ -96,8 +107,8 @@ def on_this_machine(
 
 def _in_mirror(source: Source, mirror: Path) -> Path | None:
     """Look for the source in each layout that a mirror may have."""
-    own = mirror / mirror_path(source)
-    if own.is_dir():
+    own = _folder_or_archive(mirror / mirror_path(source))
+    if own:
         return own
     if source.transport != "kaggle":
         return None
@@ -105,6 +116,16 @@ def _in_mirror(source: Source, mirror: Path) -> Path | None:
     if found is None and _is_kaggle_input(mirror):
         found = _among_mounted(source, mirror)
     return found.root if found else None
+
+
+def _folder_or_archive(folder: Path) -> Path | None:
+    """Return the folder, or what lies there packed under its name; None where neither does."""
+    if folder.is_dir() and not _is_empty(folder):
+        return folder
+    if not folder.name:
+        return None
+    archives = [folder.parent / f"{folder.name}{suffix}" for suffix in ARCHIVE_SUFFIXES]
+    return next((archive for archive in archives if archive.is_file()), None)
 
 
 def _in_kagglehub(source: Source, cache: Path, version: str) -> AtHand | None:
@@ -166,6 +187,14 @@ def _without_version(source: Source) -> str:
 def _pinned_version(source: Source) -> str:
     """VERSION of OWNER/NAME@VERSION, or blank."""
     return source.handle.partition("@")[2]
+
+
+def _is_empty(folder: Path) -> bool:
+    """Tell whether a folder holds nothing, or hidden files alone; not where it may not be read."""
+    try:
+        return all(is_junk(name) for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 def _holds_something(folder: Path) -> bool:

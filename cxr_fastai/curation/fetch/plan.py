@@ -49,7 +49,9 @@ class Plan:
 class Check:
     """What stands between a source and its download."""
 
-    state: str  # here | ready | sign_in | forbidden | moved | unreachable | no_download
+    # here | in_parts | ready, or what is in the way:
+    # unreadable | sign_in | forbidden | moved | unreachable | no_download
+    state: str
     message: str  # what was found
     remedy: str = ""  # one sentence: what to do; blank when ready
     size: int | None = None  # bytes to download, where the server tells

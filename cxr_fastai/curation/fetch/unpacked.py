@@ -25,6 +25,7 @@ __all__ = [
     "blobs_folder",
     "dropped_row",
     "member_row",
+    "read_whole_index",
     "tree_of",
     "unpacked_tree",
     "write_index",
@@ -82,12 +83,16 @@ def unpacked_tree(source: Source, entry: LockEntry | None) -> Tree | None:
         checksums = [part["sha256"] for part in entry["parts"]]
         if checksums != split_list(source.pin):
             return None
+    rows = read_whole_index(entry)
+    return None if rows is None else tree_of(source, rows)
+
+
+def read_whole_index(entry: LockEntry) -> list[IndexRow] | None:
+    """Read the index of a set of downloads; None where it, or any of their bytes, is missing."""
     rows = _read_index(_index_file(entry))
-    if rows is None:
+    if rows is None or not all(_is_whole(row) for row in rows):
         return None
-    if not all(_is_whole(row) for row in rows):
-        return None
-    return tree_of(source, rows)
+    return rows
 
 
 def tree_of(source: Source, rows: Sequence[IndexRow]) -> Tree:

@@ -11,7 +11,7 @@ import pytest
 
 from cxr_fastai.core import StorageError
 from cxr_fastai.curation.fetch import blob_store
-from cxr_fastai.curation.fetch.blob_store import BlobStore
+from cxr_fastai.curation.fetch.blob_store import BlobStore, NoStore
 
 
 def names(folder):
@@ -50,6 +50,13 @@ def test_what_came_is_forgotten_and_what_stood_before_stays(tmp_path):
     store.put([b"new"])
     store.forget()
     assert names(tmp_path) == [f"{sha(b'old')[:2]}/{sha(b'old')}"]
+
+
+def test_where_nothing_is_to_be_kept_bytes_are_read_and_told_all_the_same(tmp_path):
+    store = NoStore()
+    store.check_room(1 << 60, "x")
+    assert store.put([b"a", b"bc"]) == (sha(b"abc"), 3) == BlobStore(tmp_path).put([b"abc"])
+    store.forget()
 
 
 def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(tmp_path):
