@@ -16,34 +16,23 @@ stands in one group, or, of imagededup, where one is listed beside the other. Li
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import platform
 import statistics
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from dedupe_files import DIFFERENT, KINDS, GoldPair, gold_pairs, link_all
 from dedupe_scale import NUMBERS, Invented, growth, in_own_process
 from dedupe_sides import Side, Step, imagededup_side, library_side
-from PIL import Image
 
-from cxr_fastai.core import ImageRejected
-from cxr_fastai.curation.engines import open_engine, spread
-from cxr_fastai.curation.sources.tree import folder_tree
-from cxr_fastai.images import decode, is_image_name
-from cxr_fastai.junk import is_junk
-
-KINDS = ("same_pixels", "resized", "cropped", "flipped", "rotated")
-DIFFERENT = "different"  # the kind of a pair of two patients
 HASH_METHODS = ("PHash", "DHash")
 BITS = (0, 4, 10)  # max_distance_threshold; 10 is its default
-# formats that imagededup reads
-THEIR_FORMATS = ("JPEG", "PNG", "BMP", "MPO", "PPM", "TIFF", "GIF", "WEBP")
 COLUMNS = (
     "",
     "images/s",
@@ -63,75 +52,12 @@ PROFILE = Step("profile")
 PHASH = Step("encode", "PHash")
 
 
-class GoldPair(NamedTuple):
-    """Two images of which it is known whether they are copies."""
-
-    a: str  # path relative to the folder of images
-    b: str
-    kind: str  # of KINDS, or DIFFERENT
-
-
 class Result(NamedTuple):
     """What is printed."""
 
     about: list[str]  # machine, images
     rows: list[list[str]]  # by COLUMNS
     notes: list[str]
-
-
-# ---- the same files for both
-
-
-def readable_many(files: list[str]) -> list[bool]:
-    """Tell whether both sides read each file, in a worker."""
-    return [_is_readable(file) for file in files]
-
-
-def _is_readable(file: str) -> bool:
-    try:
-        decode(file)
-        with Image.open(file) as image:
-            image.convert("RGBA")
-            return image.format in THEIR_FORMATS
-    except (ImageRejected, OSError, ValueError, SyntaxError):
-        return False
-
-
-def link_all(
-    folder: str,  # of images
-    to: str,  # folder for the links
-    first: Collection[str],  # paths below `folder` that come first
-    at_most: int | None,
-    workers: int,
-) -> dict[str, str]:
-    """Link all images that both sides read; return path below `folder` -> name of its link."""
-    files = {}
-    for path, file in folder_tree(folder).files.items():
-        if is_image_name(path) and not is_junk(path):
-            files[path] = file
-    paths = sorted(files, key=lambda path: path not in first)[:at_most]
-    with open_engine("local", workers) as engine:
-        good = dict(spread(engine, readable_many, [files[path] for path in paths]))
-    readable = [path for i, path in enumerate(paths) if good[i] is True]
-    names = {}
-    for i, path in enumerate(readable):
-        names[path] = f"{i:07}{Path(path).suffix.lower()}"
-        os.symlink(os.path.abspath(files[path]), f"{to}/{names[path]}")
-    return names
-
-
-def gold_pairs(folder: str) -> list[GoldPair]:
-    """Read both tables of a folder."""
-    near = [GoldPair(r["path_a"], r["path_b"], r["kind"]) for r in _rows(folder, "near_pairs.csv")]
-    apart = []
-    for r in _rows(folder, "different_pairs.csv"):
-        apart.append(GoldPair(r["path_a"], r["path_b"], DIFFERENT))
-    return near + apart
-
-
-def _rows(folder: str, name: str) -> list[dict[str, str]]:
-    with open(Path(folder) / name, newline="", encoding="utf-8") as f:
-        return list(csv.DictReader(f))
 
 
 # ---- the steps
