@@ -50,7 +50,7 @@ def deep_form(
         text = "a TIFF of 16-bit channels in planes apart is not read; save it with its channels "
         raise rejected("format_not_allowed", name, text + "together, or as 16-bit gray")
     layout, _, order = _raw_mode(im).partition(";16")
-    if im.mode[0] == "I" or im.format == "BMP" or order not in ("B", "L", "N"):
+    if im.mode[0] == "I" or order not in ("B", "L", "N"):
         return None
     if order == "N":
         order = NATIVE_ORDER

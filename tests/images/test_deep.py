@@ -158,6 +158,14 @@ def test_an_alpha_of_12_bits_is_opaque_at_its_own_white(white):
     assert np.array_equal(r.pixels, gray_twin(GRAY12)) and r.notes == ()
 
 
+@pytest.mark.parametrize("level", [10_000, 40_000])
+def test_an_alpha_that_is_nowhere_opaque_is_a_share_of_16_bits(level):
+    alpha = np.full((H, W), level, np.uint16)
+    r = read(deep_png(GRAY12, alpha))
+    expected = gray_twin(GRAY12) * (level / 65535)
+    assert np.abs(r.pixels - expected).max() <= 1 and r.notes == ("alpha_composited",)
+
+
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "RGB", "gray"])
 def test_levels_that_are_transparent_do_not_count_for_the_range(kind):
     gray, alpha = GRAY12.copy(), OPAQUE.copy()

@@ -134,6 +134,15 @@ def test_a_tiff_of_floats_that_overshoot_is_read_as_if_clipped_before(white, opt
     assert np.array_equal(r.pixels, decode(levels.clip(0, white)))
 
 
+@pytest.mark.parametrize("white", [1, 255])
+@pytest.mark.parametrize("low,high", [(-0.1, 0.9), (0.1, 1.1)])
+def test_overshoot_on_one_side_alone_is_clipped_too(low, high, white):
+    levels = (GRAY / 255 * (high - low) + low) * white
+    r = read(levels)
+    assert r.notes == ("overshoot",)
+    assert np.array_equal(r.pixels, np.rint(levels.clip(0, white) / white * 255))
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("share", [1.0001, 1.076, 1.3])
 def test_the_smallest_overshoot_does_not_turn_0_to_1_into_0_to_255(share, dtype):
