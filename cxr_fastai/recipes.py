@@ -150,34 +150,43 @@ class Recipe:
         source: str,  # id
         findings: Collection[str],  # of one record
         stated: Collection[str] = FINDINGS,  # all that this source can state: the rest is unknown
+        absent: Collection[str] = (),  # findings that the source denies of this record
+        unknown: Collection[str] = (),  # those that it could state and says nothing of
+        uncertain: Collection[str] = (),  # those of the unknown that it leaves open in words
     ) -> tuple[str, str]:
         """Return (label, '') of a record, or ('', why it has none)."""
-        if not findings:
+        if not findings and not absent:
             return "", "the source states no finding"
         if not set(findings).isdisjoint(self.exclude.get(source, ())):
             return "", f"{'|'.join(findings)} of {source} is excluded by recipe {self.name}"
         if self.task is Task.MULTI_LABEL:
-            return self._classes_of(findings, stated)
-        return self._class_of(findings)
+            return self._classes_of(findings, stated, unknown)
+        return self._class_of(findings, uncertain)
 
-    def _classes_of(self, findings: Collection[str], stated: Collection[str]) -> tuple[str, str]:
+    def _classes_of(
+        self, findings: Collection[str], stated: Collection[str], unknown: Collection[str]
+    ) -> tuple[str, str]:
         """Label a record under a multi-label recipe."""
         found = self._classes_with(findings)
-        doubtful = self._doubtful(findings, stated, found)
+        doubtful = self._doubtful(findings, stated, unknown, found)
         if len(doubtful) == len(self.classes):
-            words = "|".join(findings)
+            words = _words(findings)
             return "", f"{words} tells nothing of any class of recipe {self.name}"
         parts = found or [NONE]
         parts += [f"?{name}" for name in doubtful]
         return "|".join(parts), ""
 
     def _doubtful(
-        self, findings: Collection[str], stated: Collection[str], found: list[str]
+        self,
+        findings: Collection[str],
+        stated: Collection[str],
+        unknown: Collection[str],
+        found: list[str],
     ) -> list[str]:
-        """Return the classes that a finding leaves open, or that the source cannot state."""
+        """Return the classes that a finding leaves open, or that the source does not state."""
+        open_findings = set(unknown)
         if set(findings) == {"no_finding"}:
-            return []  # no finding at all: nothing is left open
-        open_findings: set[str] = set()
+            stated = FINDINGS  # no finding at all: nothing else is left open
         for finding in findings:
             open_findings.update(LEAVES_OPEN.get(finding, ()))
         left_open = self._classes_with(open_findings)
@@ -188,14 +197,21 @@ class Recipe:
             if name not in found and (name in left_open or name not in can_be_stated)
         ]
 
-    def _class_of(self, findings: Collection[str]) -> tuple[str, str]:
+    def _class_of(self, findings: Collection[str], uncertain: Collection[str]) -> tuple[str, str]:
         """Label a record under a single-label recipe."""
         found = self._classes_with(findings)
         if len(found) > 1:
             found = [name for name in found if name != self.yields]
+        possible = [name for name in self._classes_with(uncertain) if name != self.yields]
+        words = _words(findings)
         if len(found) == 1:
+            others = [name for name in possible if name not in found]
+            if others:
+                return (
+                    "",
+                    f"{words} may be {' or '.join(others)}: {'|'.join(uncertain)} is left open",
+                )
             return found[0], ""
-        words = "|".join(findings)
         if found:
             return "", f"{words} names {' and '.join(found)}"
         return "", f"no class of recipe {self.name} for {words}"
@@ -230,6 +246,11 @@ class Recipe:
         recipe = cls(**{**values, "task": Task(task), "train": Train(**settings)})
         _check(recipe, where)
         return recipe
+
+
+def _words(findings: Collection[str]) -> str:
+    """Return findings as a message names them."""
+    return "|".join(findings) or "a record without a finding"
 
 
 # ---- whether a recipe makes sense

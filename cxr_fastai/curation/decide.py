@@ -6,7 +6,6 @@ why, in which split, and what a reader must know. Reads images through the scan,
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,7 +27,7 @@ from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Engine
-from cxr_fastai.curation.folder.manifest_rows import quick_subset, record
+from cxr_fastai.curation.folder.manifest_rows import quick_subset, records_of
 from cxr_fastai.curation.folder.radiographs import radiographs_of
 from cxr_fastai.curation.folder.result import Curation, Request, Row
 from cxr_fastai.curation.folder.run_warnings import (
@@ -40,6 +39,7 @@ from cxr_fastai.curation.folder.run_warnings import (
 )
 from cxr_fastai.curation.folder.split import assign_splits
 from cxr_fastai.curation.folder.summary import summarise
+from cxr_fastai.curation.sources.counts import label_counts
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.curation.sources.listing import Listing
 from cxr_fastai.manifest import Record
@@ -47,6 +47,9 @@ from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Recipe
 
 __all__ = ["Listed", "decide", "expects_copies"]
+
+
+REASONS_SHOWN = 3  # why nothing is left, in one line
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _stated_items(
     stated, silent = [], []
     for listing in listings:
         for item in listing.items:
-            if item.findings:
+            if item.findings or item.absent:
                 stated.append(item)
             else:
                 notes = item.rule.notes if item.rule else ""
@@ -201,11 +204,18 @@ def _labeller(
 
         The rank is explained at ScannedImage: of copies the least is kept.
         """
-        name, why = recipe.label(item.source, item.findings, stated[item.source])
+        name, why = recipe.label(
+            item.source,
+            item.findings,
+            stated[item.source],
+            absent=item.absent,
+            unknown=item.unknown,
+            uncertain=item.uncertain,
+        )
         rank = (
             not name,
-            depth[item.source],
             item.official != "test",
+            depth[item.source],
             -fingerprint.width * fingerprint.height,
             len(PurePosixPath(item.path).name),
             order[item.source],
@@ -237,20 +247,19 @@ def _make_records(
     catalog: Catalog,
     request: Request,  # with recipe, layout, and whether a subset is drawn
 ) -> tuple[list[Record], list[Reject]]:
-    """Make the rows: (rows of the manifest, kept images that have none).
+    """Make the rows: (rows of the manifest, images that were to stay and have none).
 
     A set whose labels conflict has none, unless that was settled.
     """
-    records, rejects = [], []
+    records: list[Record] = []
+    rejects: list[Reject] = []
     for copies in copy_sets:
         if not copies.is_included:
             continue
         group, split = splits[copies.kept.fingerprint.pixel_sha256]
-        row = record(copies, group, split, catalog, request)
-        if isinstance(row, Record):
-            records.append(row)
-        else:
-            rejects.append(row)
+        rows, refused = records_of(copies, group, split, catalog, request)
+        records += rows
+        rejects += refused
     if request.quick:
         records, not_drawn = quick_subset(records, request.seed)
         rejects += not_drawn
@@ -261,14 +270,25 @@ def _why_nothing(
     rejects: list[Reject],  # of all stages
     recipe: Recipe,  # that was curated for
 ) -> str:
-    """Say why no image is left, by the commonest reason."""
-    why = ": the sources hold no images"
-    for reason, n in Counter(reject.reason for reject in rejects).most_common(1):
-        why = f": {n} files left out for {reason!r}"
+    """Say why no image is left: the commonest reasons, each with an example or the labels found."""
+    by_reason: dict[str, list[Reject]] = {}
+    for reject in rejects:
+        by_reason.setdefault(reject.reason, []).append(reject)
+    common = sorted(by_reason.values(), key=len, reverse=True)[:REASONS_SHOWN]
+    why = "; ".join(_reason_line(of_one) for of_one in common) or "the sources hold no images"
     return (
-        f"no image has a class of recipe {recipe.name}{why}. "
+        f"no image has a class of recipe {recipe.name}: {why}. "
         "Check --only, --recipe and the catalogue's rules (cxr sources)."
     )
+
+
+def _reason_line(
+    rejects: list[Reject],  # of one reason; one at least
+) -> str:
+    """Count what was left out for a reason, and show what was found instead."""
+    first = rejects[0]
+    shown = label_counts(rejects) or f"{first.path}: {first.message.rstrip('.')}"
+    return f"{len(rejects)} left out for {first.reason!r} ({shown})"
 
 
 def _first_images(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["glob_regex", "meets", "shallowest", "is_text", "in_ascii"]
+__all__ = ["glob_regex", "meets", "shallowest", "by_depth", "is_text", "in_ascii"]
 
 GLOB_PARTS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}  # glob -> regular expression
 
@@ -52,8 +52,16 @@ def shallowest(
 
     Some archives hold a second copy of the same files further down.
     """
+    return next(iter(by_depth(glob, paths)), "")
+
+
+def by_depth(
+    glob: str,  # * and ? stay within a folder, **/ crosses any number
+    paths: Iterable[str],  # of all files
+) -> list[str]:
+    """Return the paths that meet a glob, those in the fewest folders first, then by name."""
     found = [path for path in paths if meets([glob], path)]
-    return min(found, key=lambda path: (path.count("/"), path), default="")
+    return sorted(found, key=lambda path: (path.count("/"), path))
 
 
 def in_ascii(path: str) -> str:

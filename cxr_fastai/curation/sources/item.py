@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cxr_fastai.catalog import COLUMNS, Rule, Source, split_bar
-from cxr_fastai.core import FINDINGS, one_line
+from cxr_fastai.core import FINDINGS, FolderWarning, one_line
+from cxr_fastai.curation.sources.cells import is_blank, known
 from cxr_fastai.curation.sources.tfrecord import Place
 
 __all__ = [
@@ -26,10 +27,13 @@ __all__ = [
     "reject_file",
     "findings_of",
     "fill",
+    "fill_known",
     "fields_in",
     "view_of",
     "years",
     "sex_of",
+    "listing_warning",
+    "LISTING_DIFFERS",
 ]
 
 # Where an image lies in its file. None: it is the whole file; (key, row): in an array of an npz;
@@ -37,6 +41,8 @@ __all__ = [
 PlaceInFile = tuple[str, int] | Place | None
 Fields = Mapping[str, str | None]  # what templates may name: columns of a row, parts of a name
 
+# Kind of a warning: a source holds other images, or says other of them, than the catalogue expects.
+LISTING_DIFFERS = "listing_differs"
 REJECT_COLUMNS = ("path", "sha256", "source", "stage", "reason", "message")
 FIELD = re.compile(r"\{([^{}]+)\}")
 NO_RULE = Rule(row=0, **dict.fromkeys(COLUMNS, ""))  # of images that no catalogue describes
@@ -62,6 +68,10 @@ class Item:
     sex: str
     official: str  # split that the source fixes, or ''
     rule: Rule  # that labelled it
+    # What a source with one column a finding says beside `findings`, of which it has more to say.
+    absent: tuple[str, ...] = ()  # findings that are known to be absent
+    unknown: tuple[str, ...] = ()  # findings of which the row says nothing, or that it leaves open
+    uncertain: tuple[str, ...] = ()  # those of `unknown` that it leaves open in words: -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class Reject:
     stage: str  # list | table | label | filter | scan | recipe | split | quick
     reason: str
     message: str
+    text: str = ""  # of the source, that no rule has; not a column
 
     def row(self) -> dict[str, str]:
         """Return the cells of REJECT_COLUMNS."""
@@ -87,6 +98,7 @@ def reject_file(
     reason: str,
     message: str,  # line breaks are folded
     sha256: str = "",
+    text: str = "",  # of the source, that no rule has
 ) -> Reject:
     """Make the Reject of a file."""
     return Reject(
@@ -96,7 +108,16 @@ def reject_file(
         stage=stage,
         reason=reason,
         message=one_line(message),
+        text=one_line(text),
     )
+
+
+def listing_warning(
+    source: str,  # id
+    what: str,  # a reader must know of it
+) -> FolderWarning:
+    """Say of a source what differs, or what was chosen."""
+    return FolderWarning(kind=LISTING_DIFFERS, says=f"{source}: {what}", numbers={"source": source})
 
 
 def make_item(
@@ -109,13 +130,16 @@ def make_item(
     findings: tuple[str, ...],
     fields: list[Fields],  # of each row that speaks of the image; one at least
     official: str,  # split, or ''
+    absent: tuple[str, ...] = (),  # findings
+    unknown: tuple[str, ...] = (),  # findings
+    uncertain: tuple[str, ...] = (),  # findings
 ) -> Item | Reject:
     """Make an Item, or a Reject where its view or modality is none of those to keep."""
     first = fields[0]
     refused = _refused(rule, first)
     if refused:
         return reject_file(source.id, path, "filter", *refused)
-    patients = [fill(rule.patient, row) for row in fields]
+    patients = [fill_known(rule.patient, row) for row in fields]
     return Item(
         source=source.id,
         file=file,
@@ -124,12 +148,15 @@ def make_item(
         source_label=label,
         findings=findings,
         patients=tuple(dict.fromkeys(patient for patient in patients if patient)),
-        radiograph=fill(rule.radiograph, first),
-        view=view_of(fill(rule.view, first)),
-        age=years(fill(rule.age, first)),
-        sex=sex_of(fill(rule.sex, first)),
+        radiograph=fill_known(rule.radiograph, first),
+        view=view_of(fill_known(rule.view, first)),
+        age=years(fill_known(rule.age, first)),
+        sex=sex_of(fill_known(rule.sex, first)),
         official=official,
         rule=rule,
+        absent=absent,
+        unknown=unknown,
+        uncertain=uncertain,
     )
 
 
@@ -170,8 +197,11 @@ def _refused(
         ("view", rule.view, rule.view_keep),
     )
     for name, template, keep in filters:
-        value = fill(template, fields) or "blank"
-        if keep and value.lower() not in keep.lower().split("|"):
+        kept = keep.lower().split("|")
+        value = fill(template, fields)
+        if is_blank(value) and value.lower() not in kept:
+            value = "blank"
+        if keep and value.lower() not in kept:
             return name, f"{name} {value!r} is none of {keep.replace('|', ', ')}"
     return None
 
@@ -221,6 +251,15 @@ def fill(
         if not values[name]:
             return ""
     return FIELD.sub(lambda found: values[found[1]], template)
+
+
+def fill_known(
+    template: str,  # constant text with {fields}
+    fields: Fields,  # of the row that speaks of the image
+) -> str:
+    """Return the template filled with what is known: nan and - are unknown, 7.0 is 7."""
+    names = fields_in(template)
+    return fill(template, {name: known((fields.get(name) or "").strip()) for name in names})
 
 
 # ---- words of the sources in one form

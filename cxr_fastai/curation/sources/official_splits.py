@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cxr_fastai.catalog import LIST_SPLIT, Rule, Source
-from cxr_fastai.core import IntegrityError
-from cxr_fastai.curation.sources.item import Item
+from cxr_fastai.core import FolderWarning, IntegrityError
+from cxr_fastai.curation.sources.item import LISTING_DIFFERS, Item
 from cxr_fastai.curation.sources.tree import Tree
+from cxr_fastai.reporting.text import count
 
 __all__ = ["Lists", "read_lists", "official_split", "list_warnings"]
 
@@ -116,7 +117,7 @@ def list_warnings(
     source: Source,
     items: list[Item],  # all of the source
     lists: dict[str, Lists],  # cell of column split -> the lists it names
-) -> list[str]:
+) -> list[FolderWarning]:
     """Say what does not add up between the lists and the images that are there.
 
     Images under another rule's split are not looked at.
@@ -126,7 +127,13 @@ def list_warnings(
         of_split = [item for item in items if item.rule.split == split]
         keys = [_key(source, _image_name(item)) for item in of_split]
         for what in _mismatches(split, names, keys):
-            warnings.append(f"{source.id}: {what}")
+            warnings.append(
+                FolderWarning(
+                    kind=LISTING_DIFFERS,
+                    says=f"{source.id}: {what}",
+                    numbers={"source": source.id},
+                )
+            )
     return warnings
 
 
@@ -154,9 +161,11 @@ def _mismatches(
     neither = [key for key in keys if key not in names.test and key not in names.rest]
     both = [key for key in keys if key in names.test and key in names.rest]
     if neither:
-        where = f"in neither {test} nor {rest}: their split is drawn"
-        out.append(f"{len(neither)} images are {where} ({neither[0]} the first)")
+        drawn = "its split is drawn" if len(neither) == 1 else "their split is drawn"
+        where = f"in neither {test} nor {rest}: {drawn} ({neither[0]} the first)"
+        out.append(f"{count(len(neither), 'image is', 'images are')} {where}")
     if both:
-        where = f"in both {test} and {rest}: they are tested on"
-        out.append(f"{len(both)} images are {where} ({both[0]} the first)")
+        tested = "it is tested on" if len(both) == 1 else "they are tested on"
+        where = f"in both {test} and {rest}: {tested} ({both[0]} the first)"
+        out.append(f"{count(len(both), 'image is', 'images are')} {where}")
     return out

@@ -10,7 +10,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Tree", "folder_tree"]
+from cxr_fastai.csv_cells import nfc
+
+__all__ = ["Tree", "folder_tree", "in_nfc"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +33,25 @@ class Tree:
     def __repr__(self) -> str:
         """Show how many files there are, not which."""
         return f"<Tree of {len(self.files)} files in {self.where}>"
+
+
+def in_nfc(tree: Tree) -> Tree:
+    """Return a tree whose paths have their accents composed; its files are opened as they were.
+
+    A path that two files would then have goes to the one whose name is composed on disk.
+    """
+    if all(path.isascii() for path in tree.files):
+        return tree
+    files: dict[str, str] = {}
+    for path, file in sorted(tree.files.items(), key=_is_decomposed):
+        composed = nfc(path)
+        files[path if composed in files else composed] = file
+    return Tree(where=tree.where, files=dict(sorted(files.items())), dropped=tree.dropped)
+
+
+def _is_decomposed(item: tuple[str, str]) -> bool:
+    """Tell whether a path is not as nfc writes it."""
+    return nfc(item[0]) != item[0]
 
 
 def folder_tree(

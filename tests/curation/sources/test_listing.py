@@ -23,7 +23,7 @@ def test_folder_labels_junk_and_a_nested_second_copy(tmp_path):
         ("label", "unknown_label"): 1,
     }
     assert "'odd'" in next(r.message for r in listed.rejects if r.reason == "unknown_label")
-    assert any("1 images left out" in w and "'odd'" in w for w in listed.warnings)
+    assert any("1 image left out" in w.says and "'odd'" in w.says for w in listed.warnings)
 
 
 def test_hidden_images_and_those_in_a_systems_folder_are_told_and_never_listed(tmp_path):

@@ -5,6 +5,7 @@ from toy_listing import listing
 from toy_sources import put, rule
 
 from cxr_fastai.core import IntegrityError
+from cxr_fastai.curation.sources.item import LISTING_DIFFERS
 
 
 def test_an_official_list_names_the_test_images(tmp_path):
@@ -57,10 +58,11 @@ def test_images_in_neither_list_or_in_both_are_told_and_the_test_list_decides(tm
         rest=["2.png", "3.png"],
     )
     assert in_test(listed) == ["sick/1.png", "sick/2.png"]
-    assert listed.warnings == [
-        "one: 1 images are in neither test.txt nor rest.txt: their split is drawn (4.png the first)",
-        "one: 1 images are in both test.txt and rest.txt: they are tested on (2.png the first)",
+    assert [warning.says for warning in listed.warnings] == [
+        "one: 1 image is in neither test.txt nor rest.txt: its split is drawn (4.png the first)",
+        "one: 1 image is in both test.txt and rest.txt: it is tested on (2.png the first)",
     ]
+    assert {warning.kind for warning in listed.warnings} == {LISTING_DIFFERS}
 
 
 def test_lists_that_share_the_images_between_them_are_no_matter(tmp_path):
@@ -73,9 +75,8 @@ def test_lists_that_share_the_images_between_them_are_no_matter(tmp_path):
 
 
 def test_a_list_that_names_no_image_is_told(tmp_path):
-    assert with_lists(tmp_path, "list:test.txt", test=["9.png"]).warnings == [
-        "one: test.txt names none of its 4 images"
-    ]
+    (warning,) = with_lists(tmp_path, "list:test.txt", test=["9.png"]).warnings
+    assert warning.says == "one: test.txt names none of its 4 images"
 
 
 def test_a_list_in_another_encoding_is_an_error(tmp_path):

@@ -112,7 +112,7 @@ def test_a_record_that_cannot_be_used_costs_itself_and_says_why(tmp_path, change
     assert names(listed) == ["1", "3"] and [r.reason for r in listed.rejects] == [reason]
     for part in ("000-3.tfrec: record 2: ", said):
         assert part in listed.rejects[0].message
-    assert any("1 images left out: 000-3.tfrec: record 2" in w for w in listed.warnings)
+    assert any("1 image left out: 000-3.tfrec: record 2" in w.says for w in listed.warnings)
 
 
 def test_a_number_that_is_no_label_is_of_no_interest(tmp_path):
@@ -170,7 +170,7 @@ def test_a_shard_torn_anywhere_keeps_what_came_before_and_counts_what_is_lost(tm
         if cut % LENGTH or not cut:
             assert [r.reason for r in listed.rejects] == ["unreadable_shard"], cut
             assert f"{3 - kept} of the 3 records of its name are lost" in listed.rejects[0].message
-            assert any("1 shards not read to their end" in w for w in listed.warnings)
+            assert any("1 shard not read to its end" in w.says for w in listed.warnings)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,8 @@ def test_what_is_no_plain_shard_is_named(tmp_path, data, said):
 
 def test_a_shard_that_is_cut_short_does_not_count_as_an_image(tmp_path):
     listed = listing(tmp_path, THREE[:-1], rows=[{**RULES[0], "expected_total": "3"}, *RULES[1:]])
-    assert "one: found, of what the catalogue expects: images 2 of 3" in listed.warnings
+    says = [warning.says for warning in listed.warnings]
+    assert "one: found, of what the catalogue expects: images 2 of 3" in says
 
 
 def test_a_shard_whose_name_holds_no_number_loses_all_from_there_on(tmp_path):
@@ -263,7 +264,7 @@ def test_the_official_list_is_met_by_stem(tmp_path, template):
         rows=rows,
     )
     assert [it.official for it in listed.items] == ["", "test", ""] and not [
-        w for w in listed.warnings if "list" in w
+        w for w in listed.warnings if "list" in w.says
     ]
 
 
