@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, TiffImagePlugin
 
 from cxr_fastai.images.radiograph import rejected
 
-__all__ = ["OPAQUE", "DeepForm", "deep_form", "joined", "set_raw_mode"]
+__all__ = ["OPAQUE", "DeepForm", "deep_form", "joined", "raw_mode_of", "set_raw_mode"]
 
 OPAQUE = 0xFFFF  # alpha of 16 bits, as PNG and TIFF define it
 
@@ -49,7 +49,7 @@ def deep_form(
     if isinstance(im, TiffImagePlugin.TiffImageFile) and _has_deep_planes(im):
         text = "a TIFF of 16-bit channels in planes apart is not read; save it with its channels "
         raise rejected("format_not_allowed", name, text + "together, or as 16-bit gray")
-    layout, _, order = _raw_mode(im).partition(";16")
+    layout, _, order = raw_mode_of(im).partition(";16")
     if im.mode[0] == "I" or order not in ("B", "L", "N"):
         return None
     if order == "N":
@@ -97,7 +97,7 @@ def joined(
     return levels
 
 
-def _raw_mode(im: ImageFile.ImageFile) -> str:
+def raw_mode_of(im: ImageFile.ImageFile) -> str:
     """Return how the first tile is packed, in Pillow's words; "" where it does not say."""
     if not im.tile:
         return ""

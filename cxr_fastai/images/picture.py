@@ -30,7 +30,7 @@ from PIL import (
 
 from cxr_fastai.core import ImageRejected
 from cxr_fastai.images.containers import check, is_cut, is_short, webp_size
-from cxr_fastai.images.deep import DeepForm, deep_form, joined, set_raw_mode
+from cxr_fastai.images.deep import DeepForm, deep_form, joined, raw_mode_of, set_raw_mode
 from cxr_fastai.images.gray import deep_to_gray, look, to_gray
 from cxr_fastai.images.radiograph import Radiograph, rejected
 from cxr_fastai.images.size import check_size
@@ -66,6 +66,8 @@ EXIF_KEYS = {"exif", "xmp", "Raw profile type exif"}
 WORD_KEYS = {"xmp", "photoshop", "comment", "flashpix"}
 # These decode without a warning, so without the lock: threads can do so side by side.
 QUIET_FORMATS = ("PNG", "JPEG")
+# Pillow's raw mode of a gray PNG of few bits -> the factor by which it widens the levels
+WIDENED = {"L;2": 85, "L;4": 17}
 PAGED_FORMATS = ("TIFF", "JPEG")  # several frames of these are pages, not a moving picture
 
 
@@ -178,6 +180,7 @@ def _open(
         im = OPENERS[kind](io.BytesIO(data))
         check_size(*im.size, kind, name)
         _check_frames(im, kind, name, notes)
+        _widen_clear_level(im)
         if isinstance(im, TiffImagePlugin.TiffImageFile) and _tiff_turn(im) in TURNS:
             notes.append("exif_rotated")  # turns as it loads
     return im, lenient
@@ -196,6 +199,15 @@ def _check_webp_size(
 def _tiff_turn(im: TiffImagePlugin.TiffImageFile) -> object:
     """Return the orientation that a TIFF states, if any."""
     return im.tag_v2.get(ORIENTATION)
+
+
+def _widen_clear_level(im: ImageFile.ImageFile) -> None:
+    """Widen the level that a PNG names transparent as Pillow widens its pixels, and not that."""
+    clear_level = im.info.get("transparency")
+    factor = WIDENED.get(raw_mode_of(im))
+    if factor is not None and isinstance(clear_level, int):
+        levels = 255 // factor + 1
+        im.info["transparency"] = clear_level % levels * factor  # bits beyond its depth say nothing
 
 
 def _check_frames(

@@ -9,6 +9,9 @@ from pictures import (
     H,
     L,
     W,
+    png_chunk,
+    png_of,
+    png_rows,
     saved,
     tiff,
     with_alpha,
@@ -141,6 +144,19 @@ def test_a_png_that_names_one_clear_level_has_it_black(mode):
     assert np.array_equal(r.pixels, np.where(GRAY == 200, 0, GRAY)) and r.notes == (
         "alpha_composited",
     )
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("clear", [0, 1, 3])
+def test_a_png_of_few_bits_that_names_a_clear_level_has_it_black(bits, clear):
+    white = (1 << bits) - 1
+    levels = (GRAY[:, :64] >> (8 - bits)).astype(np.uint8)
+    places = np.arange(8 - bits, -1, -bits)  # of the levels in a byte, the first highest
+    packed = (levels.reshape(64, -1, 8 // bits) << places).sum(axis=2).astype(np.uint8)
+    chunk = png_chunk(b"tRNS", bytes([0, clear + 128]))  # bits beyond the depth say nothing
+    r = read(png_of(64, 64, bits, 0, png_rows(packed), extra=chunk))
+    assert np.array_equal(r.pixels, np.where(levels == clear, 0, levels * (255 // white)))
+    assert r.notes == ("alpha_composited",)
 
 
 def test_opaque_alpha_is_not_noted():
