@@ -7,7 +7,7 @@ multi_label_intervals.
 
 An unknown label counts nowhere: neither for nor against, in no sum and under no average. All
 numbers are those of scikit-learn on what is known, with zero_division=0, and averages over
-findings leave out those that no image has.
+findings leave out those that no image has::
 
     micro     all images and findings in one count: common findings decide
     macro     mean over the findings that some image has: each as much as the others
