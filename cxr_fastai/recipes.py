@@ -1,7 +1,8 @@
 """A task as data: which findings make which class, and how to train for it.
 
-``recipes/*.toml``, or a user's own file -> a `Recipe`. It never touches images. Beside it stand what a
-label is (labels.py), what a key may hold (recipe_values.py) and how to train (train_settings.py).
+``recipes/*.toml``, or a user's own file -> a `Recipe`. It never touches images. Beside it stand
+what a label is (labels.py), what a key may hold (recipe_values.py) and how to train
+(train_settings.py).
 """
 
 from __future__ import annotations

@@ -259,3 +259,44 @@ def test_the_documentation_has_a_row_for_every_recipe():
         if line.startswith("| `") and line.count("|") == 6
     ]
     assert {r.strip("`") for r in rows} == set(recipe_names())
+
+
+# ---- one column a finding
+
+
+@pytest.mark.parametrize(
+    "findings,told,label",
+    [
+        (("mass",), dict(absent=("edema", "effusion")), "mass"),
+        (("mass",), dict(unknown=("edema",), absent=("effusion",)), "mass|?edema"),
+        ((), dict(absent=("mass", "edema", "effusion")), "none"),
+        ((), dict(absent=("mass",), unknown=("edema", "effusion")), "none|?edema|?fluid"),
+        ((), dict(absent=("edema",), unknown=("mass", "effusion")), "none|?mass|?fluid"),
+        (("no_finding",), dict(unknown=("edema",)), "none|?edema"),
+        (("no_finding",), dict(absent=("edema",)), "none"),
+    ],
+)
+def test_what_a_record_leaves_open_is_unknown_and_what_it_denies_is_absent(findings, told, label):
+    classes = {"mass": ["mass"], "edema": ["edema"], "fluid": ["effusion", "pneumonia"]}
+    values = dict(name="m", title="t", task="multi_label", classes=classes)
+    stated = {"no_finding", "mass", "edema", "effusion"}
+    assert Recipe.from_dict(values, "m").label("one", findings, stated, **told) == (label, "")
+
+
+def test_a_record_that_denies_one_class_and_leaves_the_others_open_tells_nothing():
+    values = dict(name="m", title="t", task="multi_label", classes={"mass": ["mass"]})
+    label, why = Recipe.from_dict(values, "m").label("one", (), {"mass"}, ("edema",), ("mass",))
+    assert (
+        label == "" and why == "a record without a finding tells nothing of any class of recipe m"
+    )
+
+
+def test_of_classes_that_exclude_each_other_none_is_guessed_where_one_is_left_open():
+    classes = {"normal": ["no_finding"], "mass": ["mass"], "fluid": ["effusion"]}
+    recipe = Recipe.from_dict(dict(name="s", title="t", classes=classes), "s")
+    label, why = recipe.label("one", ("mass",), uncertain=("effusion",))
+    assert label == "" and why == "mass may be fluid: effusion is left open"
+    assert recipe.label("one", ("mass",), uncertain=("edema",)) == ("mass", "")
+    assert recipe.label("one", ("mass",), unknown=("effusion",)) == ("mass", "")
+    label, why = recipe.label("one", (), absent=("mass",))
+    assert label == "" and why == "no class of recipe s for a record without a finding"

@@ -288,7 +288,7 @@ def _reason_line(
     """Count what was left out for a reason, and show what was found instead."""
     first = rejects[0]
     shown = label_counts(rejects) or f"{first.path}: {first.message.rstrip('.')}"
-    return f"{len(rejects)} left out for {first.reason!r} ({shown})"
+    return f"{len(rejects)} files left out for {first.reason!r} ({shown})"
 
 
 def _first_images(

@@ -10,6 +10,7 @@ from cxr_fastai.core import FolderWarning, SourceUnavailable, UsageError
 from cxr_fastai.curation.decide import Listed, decide, expects_copies
 from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, SOURCE_FAILED, Request
+from cxr_fastai.curation.sources.item import reject_file
 from cxr_fastai.curation.sources.listing import Listing
 from cxr_fastai.recipes import Recipe
 
@@ -116,3 +117,31 @@ def test_copies_are_expected_where_two_sources_have_an_origin_in_common(one, oth
     derived = dict(a="", b="a", c="b", d="a|e", e="", any="*")
     catalog = {name: source(name, derived_from=ups) for name, ups in derived.items()}
     assert expects_copies(catalog)(one, other) is expected
+
+
+def test_where_nothing_is_left_the_labels_that_were_found_are_told(tmp_path, listed):
+    def left_out(n, reason, text=""):
+        path, why = f"{reason}{n}.png", f"why {n}."
+        return reject_file("one", path, "label", reason, why, text=text)
+
+    texts = ["Normal"] * 4 + ["tb"] * 3 + ["blank"] * 4
+    rejects = [left_out(n, "unknown_label", text) for n, text in enumerate(texts)]
+    rejects += [left_out(n, "no_row") for n in range(2)]
+    nothing = replace(listed, listings=[Listing(items=[], rejects=rejects, warnings=[])])
+    with pytest.raises(UsageError) as e:
+        decided(tmp_path, nothing)
+    said = str(e.value)
+    assert "11 files left out for 'unknown_label' (4 'Normal', 4 blank, 3 'tb')" in said
+    assert "2 files left out for 'no_row' (no_row0.png: why 0)" in said
+
+
+def test_an_image_of_which_all_is_denied_is_stated(tmp_path, listed):
+    denied = item(
+        file=str(put(tmp_path / "d.png", 99)), path="d.png", findings=(), absent=("mass",)
+    )
+    more = [*listed.listings, Listing(items=[denied], rejects=[], warnings=[])]
+    classes = {"mass": ["mass"], "edema": ["edema"]}
+    recipe = Recipe(name="m", title="M", classes=classes, task="multi_label")
+    done = decided(tmp_path, replace(listed, listings=more), Request(recipe=recipe))
+    (row,) = [row for row in done.records if row.original_path == "d.png"]
+    assert (row.label, row.findings) == ("none|?edema", "")

@@ -15,7 +15,16 @@ from cxr_fastai.catalog import Rule, Source, split_list
 from cxr_fastai.core import FolderWarning, IntegrityError
 from cxr_fastai.curation.sources.cells import label_in_one_form
 from cxr_fastai.curation.sources.file_names import meets
-from cxr_fastai.curation.sources.item import Fields, Item, Reject, make_item, reject_file
+from cxr_fastai.curation.sources.item import (
+    Fields,
+    Item,
+    Reject,
+    fields_in,
+    listing_warning,
+    make_item,
+    reject_file,
+    templates,
+)
 from cxr_fastai.curation.sources.official_splits import Lists, official_split
 from cxr_fastai.curation.sources.stated import (
     Refused,
@@ -50,7 +59,7 @@ def list_files(
     found = [files.label(path) for path in met]
     if not any(isinstance(one, Item) for one in found):
         _check_keys(source, tables, met)
-    warnings: list[FolderWarning] = []
+    warnings = _without_field(source, tables)
     for table in tables.values():
         found += _without_file(source, table)
         warnings += table.warnings
@@ -73,6 +82,25 @@ def _check_keys(
             f"{rule.table_key} of row {table.rows[key][0].number} is {key!r}, and a file is "
             f"{met[0]!r}. Mend column table_key (catalogue row {rule.row}), or the table."
         )
+
+
+def _without_field(
+    source: Source,
+    tables: Mapping[str, Table],  # cell of column table -> Table
+) -> list[FolderWarning]:
+    """Say which templates name a field that nothing fills: what they tell stays blank."""
+    told: dict[str, None] = {}
+    for rule in source.rules:
+        filled = {"name", "stem", *re.compile(rule.name_regex).groupindex}
+        where = "no group of name_regex"
+        if rule.table:
+            filled.update(tables[rule.table].columns)
+            where = f"no column of {tables[rule.table].path} and {where}"
+        for column, template in templates(rule).items():
+            for name in fields_in(template):
+                if name not in filled:
+                    told[f"{column} stays blank: {{{name}}} of {template!r} is {where}"] = None
+    return [listing_warning(source.id, what) for what in told]
 
 
 def _without_file(

@@ -29,6 +29,7 @@ __all__ = [
     "fill",
     "fill_known",
     "fields_in",
+    "templates",
     "view_of",
     "years",
     "sex_of",
@@ -227,6 +228,12 @@ def findings_of(
             return None
         found.update(split_bar(by_label[part]))
     return tuple(finding for finding in FINDINGS if finding in found)
+
+
+def templates(rule: Rule) -> dict[str, str]:
+    """Return column -> template, of the columns of a rule that hold one and are no key."""
+    columns = ("patient", "radiograph", "view", "modality", "age", "sex")
+    return {column: getattr(rule, column) for column in columns}
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from cxr_fastai.catalog import LIST_SPLIT, Rule, Source
 from cxr_fastai.core import FolderWarning, IntegrityError
+from cxr_fastai.csv_cells import nfc
 from cxr_fastai.curation.sources.item import LISTING_DIFFERS, Item
 from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.reporting.text import count
@@ -78,7 +79,7 @@ def _key(
     name: str,  # of an image, or a line of a list
 ) -> str:
     """Return what a name is looked up by: its last part, of shards without its ending."""
-    path = PurePosixPath(name)
+    path = PurePosixPath(nfc(name).replace("\\", "/"))
     return path.stem if source.label_from == "shard" else path.name
 
 

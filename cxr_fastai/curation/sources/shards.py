@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cxr_fastai.catalog import Rule, Source
+from cxr_fastai.csv_cells import nfc
 from cxr_fastai.curation.sources.item import (
     Fields,
     Item,
@@ -143,10 +144,11 @@ def _shard_item(
 def _features(example: Example) -> dict[str, Feature]:
     """Return the record's features. Raises `_Unusable` where it has none to be read."""
     try:
-        return feature_map(example.data)
+        features = feature_map(example.data)
     except ValueError as e:
         why = f"its checksum fits, but it is no tf.train.Example: {e}"
         raise _Unusable("scan", "damaged", why) from e
+    return {nfc(name): feature for name, feature in features.items()}
 
 
 def _only_value(

@@ -6,6 +6,7 @@ Rules and the source's files -> the rows that speak of each. It changes no file.
 from __future__ import annotations
 
 import filecmp
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from cxr_fastai.catalog import Rule, Source, split_list
 from cxr_fastai.core import FolderWarning, IntegrityError
 from cxr_fastai.csv_cells import csv_table, nfc
 from cxr_fastai.curation.sources.file_names import by_depth
-from cxr_fastai.curation.sources.item import Fields, fields_in, fill, listing_warning
+from cxr_fastai.curation.sources.item import Fields, fields_in, fill, listing_warning, templates
 from cxr_fastai.curation.sources.table_keys import Matched, match_keys
 from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.reporting.text import count
@@ -22,6 +23,7 @@ from cxr_fastai.reporting.text import count
 __all__ = ["Row", "Table", "read_tables", "read_table"]
 
 MAX_NAMED = 3  # files that a sentence names
+OTHER_SEPARATOR = re.compile(r"[;\t|]")  # that some spreadsheets write between cells
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Table:
 
     name: str  # of the catalogue: a glob, or several
     path: str  # of the file, in the source
+    columns: Sequence[str]
     rows: dict[str, list[Row]]  # key -> the rows that have it
     matched: Matched  # keys and files
     warnings: tuple[FolderWarning, ...]
@@ -107,7 +110,7 @@ def read_table(
         *_without_key(rule, path, no_key),
     ]
     warnings = tuple(listing_warning(rule.source, what) for what in told)
-    return Table(rule.table, path, rows, matched, warnings)
+    return Table(rule.table, path, columns, rows, matched, warnings)
 
 
 def _candidates(
@@ -132,9 +135,12 @@ def _check_columns(
     """Raise `IntegrityError` for a column that a rule needs and the table lacks."""
     for rule in rules:
         for column in sorted(_columns_named(rule).difference(columns)):
+            hint = ""
+            if len(columns) == 1 and OTHER_SEPARATOR.search(columns[0]):
+                hint = " Separate the cells by commas: save it as csv again."
             raise IntegrityError(
                 f"{file}: no column {column!r} (catalogue row {rule.row}); "
-                f"it has {', '.join(columns)}."
+                f"it has {', '.join(columns)}.{hint}"
             )
 
 
@@ -209,7 +215,7 @@ def _alike_columns(
     needed: set[str] = set()
     for each in rules:
         needed |= _columns_named(each)
-        for template in (each.patient, each.view, each.modality, each.age, each.sex):
+        for template in templates(each).values():
             needed.update(fields_in(template))
     told = []
     for column in sorted(needed.intersection(columns)):

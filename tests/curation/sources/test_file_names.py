@@ -3,6 +3,7 @@
 import pytest
 
 from cxr_fastai.curation.sources.file_names import (
+    by_depth,
     glob_regex,
     in_ascii,
     is_text,
@@ -46,3 +47,9 @@ def test_of_several_paths_the_shallowest_is_taken_and_of_these_the_first_by_name
 )
 def test_a_name_that_no_csv_can_hold_is_told_in_ascii(name, text, ascii_name):
     assert is_text(name) == text and in_ascii(name) == ascii_name
+
+
+def test_files_that_meet_a_glob_come_by_depth_then_by_name():
+    paths = ["a/b/m.csv", "n.csv", "a/m.csv", "m.csv", "x.txt"]
+    assert by_depth("**/*.csv", paths) == ["m.csv", "n.csv", "a/m.csv", "a/b/m.csv"]
+    assert by_depth("*.tsv", paths) == []

@@ -132,3 +132,17 @@ def test_accents_in_a_table_are_those_of_files_and_rules(tmp_path, form):
         patient=unicodedata.normalize("NFD", "p:{qualité}"),
     )
     assert [item.patients for item in found.items] == [(unicodedata.normalize("NFC", "p:né"),)]
+
+
+def test_a_template_that_nothing_fills_is_told(tmp_path):
+    cells = dict(patient="one:{pdi}", age="{stem}", view="PA")
+    found = listed(tmp_path, ["a.png"], ["a.png,normal,7"], "file,finding,pid", **cells)
+    assert [str(w) for w in found.warnings] == [
+        "one: patient stays blank: {pdi} of 'one:{pdi}' is no column of m.csv and no group of "
+        "name_regex"
+    ]
+
+
+def test_a_table_of_semicolons_says_how_to_save_it(tmp_path):
+    with pytest.raises(IntegrityError, match="no column 'file'.*Separate the cells by commas"):
+        listed(tmp_path, ["a.png"], ["a.png;normal"], "file;finding")

@@ -84,3 +84,14 @@ def test_a_list_in_another_encoding_is_an_error(tmp_path):
     (tmp_path / "one/test.txt").write_bytes("Müller.png".encode("latin-1"))
     with pytest.raises(IntegrityError, match="test.txt in .*: not utf-8 at byte 1"):
         with_lists(tmp_path, "list:test.txt")
+
+
+def test_a_list_with_paths_of_windows_and_accents_of_macos_names_its_files(tmp_path):
+    for name in ("\u00e9.png", "b.png"):
+        put(tmp_path / "one/sick" / name, 1)
+    (tmp_path / "one/test.txt").write_text("C:\\data\\sick\\e\u0301.png\n", encoding="utf-8")
+    listed = listing(tmp_path, rule(label_value="sick", findings="mass", split="list:test.txt"))
+    assert {item.path: item.official for item in listed.items} == {
+        "sick/b.png": "",
+        "sick/\u00e9.png": "test",
+    }

@@ -130,6 +130,6 @@ def test_a_label_in_another_case_is_refused_with_that_of_the_rules():
 
 
 def test_rows_are_named_by_their_numbers():
-    table = Table("*.csv", "m.csv", {}, match_keys({}, [], lambda _: False), ())
+    table = Table("*.csv", "m.csv", (), {}, match_keys({}, [], lambda _: False), ())
     assert place_of(table, [Row(2, {})]) == " (row 2 of m.csv)"
     assert place_of(table, [Row(2, {}), Row(7, {})]) == " (rows 2 and 7 of m.csv)"

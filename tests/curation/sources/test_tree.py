@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from cxr_fastai.curation.sources.tree import folder_tree
+from cxr_fastai.curation.sources.tree import Tree, folder_tree, in_nfc
 
 NAMES = [
     "a b.png",
@@ -77,3 +77,11 @@ def test_folders_deeper_than_python_recurses_are_walked(tmp_path):
     files = list(folder_tree(tmp_path).files)
     subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's own clean-up recurses
     assert files == ["d/" * 1200 + "deep.png"]
+
+
+def test_accents_are_composed_and_two_files_of_one_look_stay_two():
+    apart, composed = "aigue\u0308/a.png", "aigu\u00eb/a.png"
+    alone = in_nfc(Tree("here", {apart: "/1", "b.png": "/2"}))
+    assert alone.files == {composed: "/1", "b.png": "/2"}
+    both = in_nfc(Tree("here", {apart: "/1", composed: "/2"}))
+    assert both.files == {apart: "/1", composed: "/2"}
