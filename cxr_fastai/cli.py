@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxr_fastai.core import CxrError, StorageError, one_line
 from cxr_fastai.flags import ids, parser
+from cxr_fastai.outputs import check_output_file, check_output_folder
 
 if TYPE_CHECKING:
     from cxr_fastai.curation.folder.result import Curation
@@ -103,11 +104,8 @@ def _what_was_written(result: Curation, args: Namespace) -> str:
 def dedupe(args: Namespace) -> int:
     """Find every copy of a radiograph in any folders."""
     from cxr_fastai import progress
-    from cxr_fastai.core import check_writable
     from cxr_fastai.curation.copies.find import find, write_found
 
-    if args.out:
-        check_writable(args.out)
     with redirect_stdout(sys.stderr):  # Ray, as above
         found = find(
             args.folders,
@@ -280,6 +278,8 @@ def _compare(report: Any, others: dict[str, Any], out: str | None) -> Comparison
 
 def predict(args: Namespace) -> int:
     """Tell what a bundle says of image files."""
+    if args.csv is not None:
+        check_output_file(args.csv, "--csv")  # before torch is imported
     from cxr_fastai import progress
     from cxr_fastai.bundle.store import load_bundle
     from cxr_fastai.serving.predict import (
@@ -291,6 +291,8 @@ def predict(args: Namespace) -> int:
     )
 
     files = find_images(args.paths, progress)
+    if args.csv is not None:
+        check_output_file(args.csv, "--csv", inputs=files)
     bundle = load_bundle(args.bundle)
     rows = predict_paths(bundle, files, progress=progress)
     if args.worklist:
@@ -298,9 +300,9 @@ def predict(args: Namespace) -> int:
     if args.csv:
         write_csv(rows, args.csv)
         progress.say(f"wrote {args.csv}")
-    elif args.json:
+    if args.json:
         _print_json(rows)
-    else:
+    elif not args.csv:
         print(format_rows(rows, bundle.display))
     unread = [row for row in rows if row["error"]]
     if unread:
@@ -348,6 +350,7 @@ def main(
         p.print_help()
         return 2
     try:
+        _check_out(args)
         code: int = args.fn(args)
         return code
     except CxrError as e:
@@ -363,6 +366,13 @@ def main(
         place = f"{e.filename or 'disk'}: {e.strerror}"
         remedy = "Free space or permission there, then run it again."
         return _fail(args.verb, f"{place}. {remedy}", StorageError.exit_code)
+
+
+def _check_out(args: Namespace) -> None:
+    """Refuse a folder that cannot be written, of any verb, before anything long begins."""
+    out = getattr(args, "out", None)
+    if out is not None:
+        check_output_folder(out, "--out")
 
 
 def _fail(verb: str, error: object, code: int) -> int:

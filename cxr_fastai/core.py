@@ -21,6 +21,7 @@ import difflib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -236,22 +237,29 @@ def _storage_error(path: StrPath, e: OSError) -> StorageError:
     """Return the error for a path that cannot be written."""
     why = e.strerror or e
     return StorageError(
-        f"cannot write {path}: {why}. Choose another --out, or free space or permission there."
+        f"cannot write {path}: {why}. Choose another place, or free space or permission there."
     )
 
 
-def check_writable(path: StrPath) -> None:
+def check_writable(
+    path: StrPath,
+    name: str = "place",  # what a person is to choose anew: the flag that named the path
+) -> None:
     """Raise `StorageError` where a folder could not be made or written to; change nothing."""
     nearest = Path(path)  # the part of `path` that exists already
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise StorageError(f"cannot write {path}: {nearest} is a file. Choose another --out.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    try:
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise StorageError(f"cannot write {path}: {nearest} is a file. Choose another {name}.")
+        with tempfile.TemporaryFile(dir=nearest):  # asking for permission tells less: /proc
+            pass
+    except OSError as e:
+        why = "permission denied" if isinstance(e, PermissionError) else e.strerror or e
         raise StorageError(
-            f"cannot write {path}: permission denied in {nearest}. "
-            "Choose another --out, or change its permission."
-        )
+            f"cannot write {path}: {why} in {nearest}. "
+            f"Choose another {name}, or change its permission."
+        ) from e
 
 
 def make_folder(path: StrPath) -> Path:
@@ -278,6 +286,8 @@ def atomic_path(
     On failure nothing is left. Raises `StorageError`.
     """
     path = Path(path)
+    if path.is_dir():
+        raise StorageError(f"cannot write {path}: it is a folder. Name a file.")
     part = path.with_name(f".{path.name[:80]}.{os.getpid()}.part")
     try:
         yield part

@@ -69,6 +69,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_text() == "old"
 
 
+@pytest.mark.parametrize("name", [".", "folder", "folder/.."])
+def test_a_folder_is_no_file_to_write(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StorageError, match="it is a folder. Name a file."):
+        write_text(name, "x")
+
+
 def test_writing_the_same_again_writes_nothing(tmp_path):
     assert (
         write_text(tmp_path / "a", "x")
@@ -86,8 +94,10 @@ def test_json_is_strict(tmp_path):
 def test_a_folder_below_a_file_is_a_storage_error_before_anything_is_made(tmp_path):
     (tmp_path / "f").write_text("")
     for call in (check_writable, make_folder):
-        with pytest.raises(StorageError, match="--out"):
+        with pytest.raises(StorageError, match="Choose another place"):
             call(tmp_path / "f/x/y")
+    with pytest.raises(StorageError, match="Choose another --out."):
+        check_writable(tmp_path / "f/x", "--out")
     check_writable(tmp_path / "new/deep")
     assert not (tmp_path / "new").exists()
 

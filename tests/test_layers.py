@@ -59,6 +59,7 @@ PARTS = {  # modules beside a room that are part of it
     "labels": "recipes",
     "manifest_check": "manifest",
     "csv_cells": "core",
+    "outputs": "core",
 }
 
 
