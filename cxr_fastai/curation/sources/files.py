@@ -76,11 +76,13 @@ def _check_keys(
         if table.matched.key_of or table.matched.unclear or not table.rows or not met:
             continue
         rule = next(rule for rule in source.rules if rule.table == table.name)
-        key = next(iter(table.rows))
+        missing = table.matched.missing
+        key = next((key for key, near in missing.items() if near), next(iter(table.rows)))
+        file = missing.get(key) or f"a file is {met[0]}"
         raise IntegrityError(
             f"{source.id}: no row of {table.path} speaks of a file that is there: "
-            f"{rule.table_key} of row {table.rows[key][0].number} is {key!r}, and a file is "
-            f"{met[0]!r}. Mend column table_key (catalogue row {rule.row}), or the table."
+            f"{rule.table_key} of row {table.rows[key][0].number} is {key!r}, and {file}. "
+            f"Mend column table_key (catalogue row {rule.row}), or the table."
         )
 
 

@@ -48,7 +48,9 @@ class Matched:
 
 def _parts(text: str) -> Parts:
     """Return folders and name of a path as any system writes it, without drive, . and .."""
-    plain = DRIVE.sub("", nfc(text).strip().replace("\\", "/"), count=1)
+    plain = nfc(text).strip().replace("\\", "/")
+    if ":" in plain:
+        plain = DRIVE.sub("", plain, count=1)
     return tuple(part for part in plain.split("/") if part not in ("", ".", ".."))
 
 
@@ -116,7 +118,7 @@ class _Files:
     @cached_property
     def parts(self) -> dict[str, Parts]:
         """Path -> its folders and name, as keys are taken apart."""
-        return {path: _parts(path) for path in self.paths}
+        return {path: _parts(path) or (path,) for path in self.paths}
 
     @cached_property
     def folders(self) -> dict[str, Parts]:

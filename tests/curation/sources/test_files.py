@@ -46,8 +46,13 @@ def test_a_table_of_which_no_row_speaks_of_a_file_is_an_error_that_names_both(tm
     with pytest.raises(IntegrityError) as e:
         listed(tmp_path, ["images/0.png"], [r"C:\other\patient_a.png,normal"])
     said = str(e.value)
-    assert "'images/0.png'" in said and "patient_a.png" in said and "row 2" in said
+    assert "a file is images/0.png" in said and "patient_a.png" in said and "row 2" in said
     assert "column table_key (catalogue row 2)" in said
+
+
+def test_where_no_row_fits_the_key_that_comes_nearest_is_shown(tmp_path):
+    with pytest.raises(IntegrityError, match="row 3 is 'b/0.png', and the nearest is a/0.png. Me"):
+        listed(tmp_path, ["a/0.png"], ["nothing like it,sick", "b/0.png,sick"])
 
 
 def test_a_missing_row_and_a_missing_file_name_what_is_nearest(tmp_path):

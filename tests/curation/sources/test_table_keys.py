@@ -1,6 +1,8 @@
 """Which file a key of a table speaks of, and when that cannot be told."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cxr_fastai.curation.sources.table_keys import match_keys
 
@@ -115,3 +117,20 @@ def test_in_a_large_table_only_the_same_name_elsewhere_is_looked_for():
     found = match(keys, ["a/scan_7.png", "a/scan_x7.png"])
     assert found.missing["b/scan_7.png"] == "the nearest is a/scan_7.png"
     assert found.missing["b/scan_8.png"] == ""
+
+
+NAMES = st.text(st.sampled_from("aA7 0./\\:-\u00e9\u0301"), min_size=1, max_size=8)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(NAMES, unique=True, max_size=6), st.lists(NAMES, unique=True, max_size=6))
+def test_every_key_and_every_file_is_accounted_for_once(keys, names):
+    paths = [name.strip("/") or "x" for name in names]
+    paths = list(dict.fromkeys(paths))
+    found = match(keys, paths)
+    assert not set(found.key_of) & set(found.unclear)
+    assert {*found.key_of, *found.unclear} <= set(paths)
+    told = [*set(found.key_of.values()), *found.unclear_keys, *found.missing]
+    assert sorted(told) == sorted(keys)
+    assert len(set(found.key_of.values())) == len(found.key_of)
+    assert match(keys[::-1], paths[::-1]).key_of == found.key_of
