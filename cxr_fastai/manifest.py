@@ -58,7 +58,8 @@ __all__ = [
 MANIFEST = "manifest.csv"
 CURATION = "curation.json"
 # Of the columns and what their cells may hold: key manifest_version of curation.json.
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+COLUMNS_OF_VERSION_1 = COLUMNS[:-1]  # it had no repeat_of; such folders are still read
 MAX_FAULTS_SHOWN = 20  # that check_manifest spells out
 
 
@@ -196,15 +197,18 @@ class _Parsed:
 
 
 def _parse(content: bytes, file: Path) -> _Parsed:
-    """Take a manifest.csv apart. Raises `NotCurated` for what has not its columns."""
+    """Take a manifest.csv apart, also one of an earlier version: what it lacks is empty.
+
+    Raises `NotCurated` for what has not its columns.
+    """
     columns, table = csv_rows(content, file, error=NotCurated)
-    if tuple(columns) != COLUMNS:
+    if tuple(columns) not in (COLUMNS, COLUMNS_OF_VERSION_1):
         raise NotCurated(f"{file}, row 1: {_wrong_columns(columns)}")
     parsed = _Parsed(rows=[], numbers=[], faults=[])
     for number, cells in enumerate(table, start=2):  # row 1 is the header
-        is_whole = len(cells) == len(COLUMNS) and None not in cells.values()
+        is_whole = len(cells) == len(columns) and None not in cells.values()
         if not is_whole:
-            wrong = f"expected {len(COLUMNS)} cells"
+            wrong = f"expected {len(columns)} cells"
             parsed.faults.append(Fault(number, "", wrong))
             continue
         values = {column: unguard(cell) for column, cell in cells.items()}

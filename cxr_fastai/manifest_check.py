@@ -1,7 +1,8 @@
 """A row of manifest.csv: what it holds, and what is promised of all rows together.
 
-Records -> Faults. The promises: cells of the right form, names that are known, no path and no image
-twice, no group or patient in two splits. It opens no file and looks at no pixels.
+Records -> Faults. The promises: cells of the right form, names that are known, no path twice, no
+image twice but in a source's own official test set, no group or patient in two splits. It opens no
+file and looks at no pixels.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Record:
     height: str  # px, upright
     mode: str  # of the source file: Pillow's mode and bit depth, as L/8, I;16/12
     licence: str
+    # path of the row whose radiograph this one shows again: both are of one source's official test
+    # set, which is kept whole; empty for all others
+    repeat_of: str = ""
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
@@ -166,6 +170,7 @@ FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     "sex": (_is_sex, "F, M, or empty"),
     "width": (_is_pixel_count, "a whole number of pixels, at least 1"),
     "height": (_is_pixel_count, "a whole number of pixels, at least 1"),
+    "repeat_of": (is_inside, "the path of another row, or empty"),
 }
 
 
@@ -195,6 +200,7 @@ def find_faults(
     for column in COLUMNS:
         faults += _cell_faults(column, rows, numbers, recipe)
     faults += _path_faults(rows, numbers)
+    faults += _repeat_faults(rows, numbers)
     faults += _split_faults(rows, numbers)
     return sorted(faults, key=lambda fault: fault.row)
 
@@ -268,14 +274,19 @@ def _unknown(
 
 
 def _path_faults(rows: Sequence[Record], numbers: Sequence[int]) -> Iterator[Fault]:
-    """Yield paths, and images, that stand twice; of one row the first fault only."""
+    """Yield paths, and images, that stand twice; of one row the first fault only.
+
+    An image may stand again where its row says so, in `repeat_of`.
+    """
     first_of_path: dict[str, int] = {}  # -> row number
     first_of_folded: dict[str, int] = {}
     first_of_image: dict[str, int] = {}
     for number, row in zip(numbers, rows):
         same_path = first_of_path.setdefault(row.path, number)
         same_folded = first_of_folded.setdefault(row.path.casefold(), number)
-        same_image = first_of_image.setdefault(row.pixel_sha256, number)
+        same_image = number
+        if not row.repeat_of:
+            same_image = first_of_image.setdefault(row.pixel_sha256, number)
         path = shown(row.path)
         if same_path != number:
             yield Fault(number, "path", f"{path} stands twice, in row {same_path} too")
@@ -288,6 +299,27 @@ def _path_faults(rows: Sequence[Record], numbers: Sequence[int]) -> Iterator[Fau
         elif same_image != number:
             wrong = f"that of row {same_image}: the image stands twice"
             yield Fault(number, "pixel_sha256", wrong)
+
+
+def _repeat_faults(rows: Sequence[Record], numbers: Sequence[int]) -> Iterator[Fault]:
+    """Yield rows that say they repeat another one, and do not."""
+    by_path = {row.path: row for row in rows}
+    for number, row in zip(numbers, rows):
+        if not row.repeat_of:
+            continue
+        first = by_path.get(row.repeat_of)
+        named = shown(row.repeat_of)
+        if first is None:
+            yield Fault(number, "repeat_of", f"{named}: no row has this path")
+        elif first.repeat_of:
+            yield Fault(number, "repeat_of", f"{named} repeats another row itself: name that one")
+        elif (first.source, first.group) != (row.source, row.group):
+            yield Fault(number, "repeat_of", f"{named} is of another source or group")
+        elif row.split != "test":
+            wrong = (
+                f"only images of an official test set are kept twice; this one is in {row.split}"
+            )
+            yield Fault(number, "repeat_of", wrong)
 
 
 def _split_faults(rows: Sequence[Record], numbers: Sequence[int]) -> Iterator[Fault]:

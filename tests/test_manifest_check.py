@@ -114,3 +114,44 @@ def test_a_long_cell_is_cut_in_a_message():
 
 def test_a_fault_of_a_whole_row_names_no_column():
     assert Fault(4, "", "expected 20 cells").sentence("m.csv") == "m.csv, row 4: expected 20 cells."
+
+
+# ---- images that stand twice
+
+TESTED = dict(group="g", split="test")
+
+
+def test_an_image_may_stand_again_where_its_row_says_so_in_any_order():
+    first = other(2, **TESTED)
+    again = other(1, **TESTED, pixel_sha256=first.pixel_sha256, repeat_of=first.path)
+    near = other(3, **TESTED, repeat_of=first.path)
+    assert find_faults([again, first, near], SIX) == []
+    (fault,) = find_faults([replace(again, repeat_of=""), first, near], SIX)
+    assert (fault.row, fault.column) == (3, "pixel_sha256")
+
+
+@pytest.mark.parametrize(
+    "cells, says",
+    [
+        (dict(repeat_of="normal/9.png"), "'normal/9.png': no row has this path"),
+        (dict(repeat_of="../1.png"), "'../1.png': expected the path of another row, or empty"),
+        (dict(repeat_of="normal/2.png"), "'normal/2.png' repeats another row itself"),
+        (dict(repeat_of="normal/3.png"), "'normal/3.png' repeats another row itself"),
+        (dict(group="h"), "'normal/1.png' is of another source or group"),
+        (dict(source="t"), "'normal/1.png' is of another source or group"),
+    ],
+)
+def test_a_row_that_repeats_none_though_it_says_so_is_a_fault(cells, says):
+    rows = [other(i, **TESTED) for i in (1, 2, 3)]
+    rows[1:] = [replace(row, repeat_of="normal/1.png") for row in rows[1:]]
+    assert find_faults(rows, SIX) == []
+    rows[1] = replace(rows[1], **cells)
+    faults = find_faults(rows, SIX)
+    assert says in [fault.wrong[: len(says)] for fault in faults]
+    assert {(fault.row, fault.column) for fault in faults} == {(3, "repeat_of")}
+
+
+def test_only_tested_images_are_kept_twice():
+    rows = [other(1, group="g"), other(2, group="g", repeat_of="normal/1.png")]
+    (fault,) = find_faults(rows, SIX)
+    assert fault.wrong.startswith("only images of an official test set are kept twice")

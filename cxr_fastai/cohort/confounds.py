@@ -50,6 +50,7 @@ class AgeNumbers(TypedDict):
 def find_confounds(
     cohort: Cohort,
     brightness: Mapping[str, float] | None = None,  # path -> mean gray, 0-255, of images measured
+    told_absent: Collection[str] = (),  # classes that the caller says himself to have no image
 ) -> list[FolderWarning]:
     """Return every way in which a folder may teach something else than the disease, gravest first.
 
@@ -62,7 +63,7 @@ def find_confounds(
         *_age_warnings(cohort),
         *_attribute_warnings(cohort, scores),
         *_quantity_warnings(cohort, brightness or {}),
-        *_scarcity_warnings(cohort),
+        *_scarcity_warnings(cohort, told_absent),
     ]
 
 
@@ -306,11 +307,16 @@ def _number(x: float) -> str:
 # ---- classes of few images
 
 
-def _scarcity_warnings(cohort: Cohort) -> list[FolderWarning]:
+def _scarcity_warnings(
+    cohort: Cohort,
+    told_absent: Collection[str],  # classes that are not told again
+) -> list[FolderWarning]:
     """Warn of classes that a split lacks, or has too few of to be scored."""
     absent = []
     scarce = {}
     for label, splits in cohort.tallies("split").items():
+        if label in told_absent:
+            continue
         for split in cohort.splits:
             images = splits.get(split, 0)
             if not images:

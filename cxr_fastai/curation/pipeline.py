@@ -28,12 +28,7 @@ from cxr_fastai.curation.engines import open_engine
 from cxr_fastai.curation.fetch import Fetched, fetch, first_at_hand, passed_over
 from cxr_fastai.curation.folder.lock import one_run
 from cxr_fastai.curation.folder.ownership import check_out
-from cxr_fastai.curation.folder.result import (
-    LISTING_DIFFERS,
-    SOURCE_LEFT_ASIDE,
-    Curation,
-    Request,
-)
+from cxr_fastai.curation.folder.result import Curation, Request
 from cxr_fastai.curation.folder.run_warnings import Catalog
 from cxr_fastai.curation.folder.write import write_folder
 from cxr_fastai.curation.sources.listing import list_source
@@ -189,8 +184,7 @@ def _left_aside(
     places: _Places,  # where a source may lie
 ) -> list[FolderWarning]:
     """Name the sources that are at hand and were not taken."""
-    sentences = passed_over(recipe.sources, sources, catalog, places.mirror, places.catalog_folder)
-    return [FolderWarning(kind=SOURCE_LEFT_ASIDE, says=sentence) for sentence in sentences]
+    return passed_over(recipe.sources, sources, catalog, places.mirror, places.catalog_folder)
 
 
 # ---- what they hold
@@ -206,7 +200,8 @@ def _list_sources(
 
     Raises its error where `must`, where it is the only source, or where nothing is left.
     """
-    present, listings, warnings = [], [], []
+    present, listings = [], []
+    warnings: list[FolderWarning] = []
     failed: dict[str, CxrError] = dict(got.failed)
     for source in sources:
         if source.id not in got.trees:
@@ -220,8 +215,7 @@ def _list_sources(
             continue
         present.append(source)
         listings.append(listing)
-        for sentence in listing.warnings:
-            warnings.append(FolderWarning(kind=LISTING_DIFFERS, says=sentence))
+        warnings += listing.warnings
     if not present:
         raise next(iter(failed.values()))
     return Listed(

@@ -29,8 +29,9 @@ from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, UNEXPECTED_O
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.curation.sources import tree as tree_module
 from cxr_fastai.images import decode
-from cxr_fastai.manifest import read_manifest
+from cxr_fastai.manifest import check_manifest, read_manifest
 from cxr_fastai.phantom import draw
+from cxr_fastai.recipes import Recipe
 
 LABELS = dict(
     bac="bacterial_pneumonia",
@@ -635,3 +636,139 @@ def test_near_copies_never_stand_in_two_splits(tmp_path, films):
         f"norm/{i}.png" for i in range(4)
     }
     assert len(done.records) == 8
+
+
+# ---- official test sets
+
+
+def with_test_set(tmp_path, films, **second):
+    "Source one: eight test images of five radiographs, two of them twice by file, one by pixels, one near."
+    at = tmp_path / "one"
+    for i in (0, 1, 2):
+        film(at / f"test/norm/{i}.png", films[i])
+    film(at / "test/tb/4.png", films[4])
+    shutil.copy(at / "test/norm/0.png", at / "test/norm/0_bytes.png")
+    Image.fromarray(films[1]).save(at / "test/norm/1_pixels.png", compress_level=0)
+    film(at / "test/norm/2_near.png", np.asarray(Image.fromarray(films[2]).resize((150, 150))))
+    shutil.copy(at / "test/tb/4.png", at / "test/norm/4_other_label.png")
+    film(at / "train/norm/3.png", films[3])
+    shutil.copy(at / "test/norm/0.png", at / "train/norm/0.png")
+    film(at / "train/norm/2.png", films[2][:, ::-1])
+    film(tmp_path / "two/two/norm/5.png", films[5])
+    film(tmp_path / "two/two/norm/1.png", films[1][8:, :150])
+    film(tmp_path / "two/two/tb/0.png", films[0])
+    rows = []
+    for source, cells in (
+        ("one", dict(split="path:^(?P<test>test)/", glob="*/*/*.png")),
+        ("two", dict(glob="*/*/*.png") | second),
+    ):
+        rows.append(rule(source, label_value="norm", findings="no_finding", **cells))
+        rows.append(rule(source, first=False, label_value="tb", findings="tuberculosis"))
+    return write_catalog(tmp_path / "c.csv", *rows)
+
+
+def official_files(tmp_path):
+    return {f"test/{p.parent.name}/{p.name}" for p in (tmp_path / "one/test").rglob("*.png")}
+
+
+@pytest.mark.parametrize("layout", ["class", "split"])
+@pytest.mark.parametrize("how", ["drop", "upstream", "keep-both-out"])
+def test_an_official_test_set_is_kept_whole_and_copies_of_it_elsewhere_go(
+    tmp_path, films, how, layout
+):
+    c = with_test_set(tmp_path, films)
+    done = curate(tmp_path / "out", manifest=c, workers=1, on_conflict=how, layout=layout)
+    assert check_manifest(tmp_path / "out") == []
+    rows = {r.original_path: r for r in read_manifest(tmp_path / "out").rows}
+    test_rows = {path for path, r in rows.items() if r.split == "test"}
+    assert test_rows == official_files(tmp_path) and len(test_rows) == 8
+    assert {path for path, r in rows.items() if r.split != "test"} == {
+        "train/norm/3.png",
+        "two/norm/5.png",
+    }
+    for path in test_rows:
+        assert rows[path].label == {"norm": "normal", "tb": "tuberculosis"}[path.split("/")[1]]
+        assert (decode(tmp_path / "out" / rows[path].path) == decode(tmp_path / "one" / path)).all()
+    repeats = {path: rows[path].repeat_of for path in test_rows if rows[path].repeat_of}
+    firsts = {rows[path].path: path for path in test_rows - set(repeats)}
+    assert {path: firsts[first] for path, first in repeats.items()} == {
+        "test/norm/0_bytes.png": "test/norm/0.png",
+        "test/norm/1_pixels.png": "test/norm/1.png",
+        "test/norm/2_near.png": "test/norm/2.png",
+        "test/norm/4_other_label.png": "test/tb/4.png",
+    }
+    assert done.summary.official_tests == {"one": 8}
+    assert done.to_dict()["official_repeats"] == {"one": 4}
+    before = tree(tmp_path / "out")
+    again = curate(tmp_path / "out", manifest=c, workers=1, on_conflict=how, layout=layout)
+    assert not again.written and tree(tmp_path / "out") == before
+
+
+def test_what_an_official_test_set_repeats_is_noted_in_every_table_and_told(tmp_path, films):
+    done = curate(tmp_path / "out", manifest=with_test_set(tmp_path, films), workers=1)
+    kept = {r["path"]: r["kept"] for r in read_rows(tmp_path / "out/duplicates.csv")}
+    assert {path for path, said in kept.items() if said == "yes"} == official_files(tmp_path)
+    assert sum(done.duplicates()[kind] for kind in ("bytes", "pixels", "near")) == 4
+    conflicts = {r["path"] for r in read_rows(tmp_path / "out/conflicts.csv")}
+    assert {"test/tb/4.png", "test/norm/4_other_label.png"} <= conflicts
+    assert {"test/norm/0.png", "two/tb/0.png"} <= conflicts
+    card = (tmp_path / "out/README.md").read_text()
+    assert "one (8 images, 4 of which repeat others of the set)" in card
+    assert "2 more are kept, since an official test set is kept whole" in card
+    assert "copies kept, since an official test set is kept whole: 4 (one 4)" in str(done)
+    page = (tmp_path / "out/report.html").read_text()
+    assert "but for 4 images that show a radiograph of an official test set again" in page
+    assert "kept too, near" in page
+
+
+def test_the_upstream_original_gives_way_to_an_official_test_image_that_copies_it(tmp_path, films):
+    c = with_test_set(tmp_path, films)
+    text = c.read_text().splitlines()
+    column = text[0].split(",").index("derived_from")
+    first = text[1].split(",")
+    first[column] = "two"
+    c.write_text("\n".join([text[0], ",".join(first), *text[2:]]) + "\n")
+    rows = curate(tmp_path / "out", manifest=c, workers=1).records
+    assert {r.upstream for r in rows if r.source == "one"} == {"two"}
+    assert {r.original_path for r in rows if r.split == "test"} == official_files(tmp_path)
+
+
+def test_a_test_set_that_the_download_holds_twice_is_counted_once(tmp_path, films):
+    for i in range(4):
+        film(tmp_path / f"one/test/norm/{i}.png", films[i])
+        film(tmp_path / f"one/train/norm/{i}.png", films[i + 4])
+    shutil.copytree(tmp_path / "one/test", tmp_path / "one/again/test")
+    c = write_catalog(
+        tmp_path / "c.csv",
+        rule(
+            label_value="norm",
+            findings="no_finding",
+            glob="**/*.png",
+            split="path:(?P<test>test)/",
+        ),
+    )
+    done = curate(tmp_path / "out", manifest=c, workers=1)
+    assert sum(r.split == "test" for r in done.records) == 4
+    assert not done.summary.official_repeats and done.duplicates()["bytes"] == 4
+
+
+def test_a_subset_repeats_nothing(tmp_path, films):
+    done = curate(tmp_path / "out", manifest=with_test_set(tmp_path, films), workers=1, quick=True)
+    assert not [r for r in done.records if r.repeat_of] and len(done.records) == 6
+    assert done.summary.rejects["quick", "not_drawn"] == 4
+
+
+def test_with_several_labels_equal_pixels_stand_side_by_side(tmp_path, films):
+    recipe = Recipe(
+        name="multi",
+        title="Two",
+        classes={"tuberculosis": ["tuberculosis"], "mass": ["mass"]},
+        task="multi_label",
+    )
+    c = with_test_set(tmp_path, films)
+    done = curate(tmp_path / "out", recipe=recipe, manifest=c, workers=1)
+    assert check_manifest(tmp_path / "out") == []
+    tested_rows = [r for r in done.records if r.split == "test"]
+    assert {r.original_path for r in tested_rows} == official_files(tmp_path)
+    assert sorted(r.label for r in tested_rows if r.original_path[-7:] == "bel.png") == ["none"]
+    assert sum(r.path.endswith("_2.png") for r in tested_rows) == 3

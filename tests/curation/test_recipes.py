@@ -7,9 +7,10 @@ import pytest
 from toy_sources import put, read_rows, rule, tree, write_catalog
 
 from cxr_fastai.core import UnknownName, UsageError
+from cxr_fastai.curation.fetch import SOURCE_LEFT_ASIDE
 from cxr_fastai.curation.folder.croissant import croissant
 from cxr_fastai.curation.folder.manifest_rows import QUICK_PER_CLASS
-from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, SOURCE_LEFT_ASIDE
+from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import check_manifest, read_manifest
 from cxr_fastai.recipes import Recipe

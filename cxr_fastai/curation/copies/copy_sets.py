@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import PurePosixPath
 from typing import Any
 
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
@@ -58,8 +59,8 @@ class ScannedImage:
     fingerprint: Fingerprint
     label: str  # class slug, or ''
     why_unlabelled: str  # why it has no label, or ''
-    # Of copies the one of the least rank is kept: a class, the nearest to the original, an official
-    # test image, the largest, the shortest name (copies get prefixes), catalogue order, path.
+    # Of copies the one of the least rank is kept: a class, an official test image, the nearest to
+    # the original, the largest, the shortest name (copies get prefixes), catalogue order, path.
     rank: tuple[Any, ...]
 
 
@@ -98,14 +99,39 @@ class CopySet:
 
     @property
     def is_included(self) -> bool:
-        """Whether the kept image goes into the folder: not if labels conflict, unless settled."""
-        return self.settled or not self.conflict
+        """Whether the kept image goes into the folder.
+
+        Not if labels conflict, unless that is settled, or the image is one of an official test set:
+        a published score counts it, whatever its copies are called.
+        """
+        return self.settled or not self.conflict or _is_official(self.kept)
+
+    @property
+    def staying(self) -> list[ScannedImage]:
+        """The members that go into the folder: the kept one, and those that repeat it officially.
+
+        An official test set is kept whole. So where the kept image is of one, the other images of
+        the same source's test set stay too, each under its own label; all other copies go. Files of
+        one name and label are one image of the set, which the download holds twice.
+        """
+        if not self.is_included:
+            return []
+        if not _is_official(self.kept):
+            return [self.kept]
+        stay: dict[tuple[str, str], ScannedImage] = {}
+        for member in self.members:
+            item = member.item
+            if _is_official(member) and item.source == self.kept.item.source:
+                name = PurePosixPath(item.path).name if item.array is None else item.path
+                stay.setdefault((name, item.source_label), member)
+        return list(stay.values())
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of duplicates.csv, one for each member."""
         rows = []
+        staying = self.staying
         for member, copy in zip(self.members, self.copies):
-            is_kept = self.is_included and member is self.kept
+            is_kept = any(member is one for one in staying)
             row = {
                 "group": self.id,
                 "path": member.item.path,
@@ -144,6 +170,13 @@ class CopySet:
             }
             rows.append(row)
         return rows
+
+
+def _is_official(
+    image: ScannedImage,  # a member of a set
+) -> bool:
+    """Whether an image with a class is of its source's official test set."""
+    return image.item.official == "test" and image.label != ""
 
 
 # ---- copies of one radiograph

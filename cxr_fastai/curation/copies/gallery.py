@@ -217,11 +217,14 @@ def _member_shot(
     if image is copies.kept:
         badge = "kept" if copies.is_included else "reference"
         return _shot(image, thumbnails, badge, kept=copies.is_included)
+    stays = any(image is one for one in copies.staying)
     exact = copy.kind in ("bytes", "pixels")
+    words = KIND_WORDS.get(copy.kind, copy.kind)
     return _shot(
         image,
         thumbnails,
-        badge=KIND_WORDS.get(copy.kind, copy.kind),
+        badge=f"kept too, {words}" if stays else words,
+        kept=stays,
         score="" if exact else f"{copy.score:.2f}",
         transform=copy.transform,
     )

@@ -31,7 +31,7 @@ from cxr_fastai.curation.folder.sentences import (
     share_lines,
     warning_line,
 )
-from cxr_fastai.reporting.text import markdown_table, md, share
+from cxr_fastai.reporting.text import count, markdown_table, md, share
 
 __all__ = ["dataset_card", "used_sources"]
 
@@ -47,13 +47,14 @@ def dataset_card(curation: Curation) -> str:
     parts = [
         md(incomplete_line(curation)),
         f"# {md(recipe.title)}",
-        f"{summary.images} radiographs, curated by cxr_fastai for recipe {md(recipe.name)}. "
-        "Research only, not a medical device.\n"
+        f"{count(summary.images, 'radiograph')}, curated by cxr_fastai for recipe "
+        f"{md(recipe.name)}. Research only, not a medical device.\n"
         "Images are upright 8-bit gray PNG without metadata, named by the SHA-256 of their pixels; "
         "manifest.csv has a row for each, and croissant.json describes both to machines.",
         "## Images by class, source and split",
         markdown_table(COUNTS_HEADER, summary.counts_rows()),
-        f"{conflicts_line(curation)} Left out: {summary.left_out} files or table rows for the "
+        f"{conflicts_line(curation)} Left out: "
+        f"{count(summary.left_out, 'file or table row', 'files or table rows')} for the "
         "reasons in rejects.csv.",
         "## What may be shared",
         "\n".join(md(line) for line in share_lines(curation)),
@@ -128,9 +129,10 @@ def _leakage(summary: Summary) -> str:
     """Say what is promised of copies, patients and splits, and on what numbers that rests."""
     lines = [copies_line(summary), patients_line(summary)]
     if summary.tied_across_sources:
+        images = count(summary.tied_across_sources, "image is", "images are")
         lines.append(
-            f"{summary.tied_across_sources} images are tied to images of another source, by a "
-            "patient, a declared radiograph or their look; they stand in one split with them."
+            f"{images} tied to images of another source, by a patient, a declared radiograph or "
+            "their look; they stand in one split with them."
         )
     if summary.related:
         lines.append(related_line(summary))

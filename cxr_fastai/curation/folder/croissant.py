@@ -11,9 +11,10 @@ from typing import Any
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import SPLITS, Task
+from cxr_fastai.curation.fetch import SOURCE_LEFT_ASIDE
 from cxr_fastai.curation.folder.card import used_sources
 from cxr_fastai.curation.folder.croissant_terms import CONTEXT, LICENCES, MANIFEST_COLUMNS
-from cxr_fastai.curation.folder.result import SOURCE_FAILED, SOURCE_LEFT_ASIDE, Curation
+from cxr_fastai.curation.folder.result import SOURCE_FAILED, Curation
 from cxr_fastai.curation.folder.sentences import (
     NOTHING_FOUND,
     conflicts_line,
@@ -27,6 +28,7 @@ from cxr_fastai.curation.folder.sentences import (
 )
 from cxr_fastai.manifest import COLUMNS, MANIFEST, MANIFEST_VERSION
 from cxr_fastai.recipes import Recipe
+from cxr_fastai.reporting.text import count
 
 __all__ = ["croissant", "CROISSANT"]
 
@@ -83,7 +85,7 @@ def _description(curation: Curation) -> str:
     recipe = curation.recipe
     parts = [
         incomplete_line(curation),
-        f"{curation.summary.images} chest radiographs for recipe {recipe.name}: "
+        f"{count(curation.summary.images, 'chest radiograph')} for recipe {recipe.name}: "
         f"{', '.join(recipe.vocab)}. Upright 8-bit gray PNG without metadata, a row each in "
         f"{MANIFEST}.",
         *share_lines(curation),
@@ -137,7 +139,8 @@ def _responsible(
             "carried over.",
             copies_line(summary),
             conflicts_line(curation),
-            f"{summary.left_out} files or table rows are left out, for the reasons in rejects.csv.",
+            f"{count(summary.left_out, 'file or table row is', 'files or table rows are')} left "
+            "out, for the reasons in rejects.csv.",
             f"Split by group, linked by patient, radiograph or look. {official_line(summary)}",
         ],
         "rai:dataAnnotationProtocol": [

@@ -105,4 +105,8 @@ MANIFEST_COLUMNS = {
     "height": Column("Pixels, upright.", "sc:Integer"),
     "mode": Column("Pixel format and bit depth of the source file."),
     "licence": Column("The source's licence."),
+    "repeat_of": Column(
+        "Path of the image whose radiograph this one shows again: both stand in one official test "
+        "set, which is kept whole; nothing: it repeats none."
+    ),
 }

@@ -1,16 +1,18 @@
-"""Make a radiograph's row of the manifest, or say why it has none.
+"""Make a radiograph's rows of the manifest, or say why it has none.
 
 CopySets with their split, a recipe and the catalogue -> Records and Rejects. Reads no file.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import Task, sha256_text
-from cxr_fastai.curation.copies.copy_sets import CopySet
+from cxr_fastai.curation.copies.copy_sets import CopySet, ScannedImage
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.folder.result import Request
 from cxr_fastai.curation.folder.split import FRACTIONS
@@ -18,23 +20,51 @@ from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
 
-__all__ = ["record", "quick_subset", "IMAGES", "QUICK_PER_CLASS"]
+__all__ = ["records_of", "quick_subset", "IMAGES", "QUICK_PER_CLASS"]
 
 IMAGES = "images"  # the one folder of a multi-label recipe
 QUICK_PER_CLASS = 524  # six classes of it are the 3,142 images of the published balanced subset
 
 
-def record(
+def records_of(
     copies: CopySet,
     group: str,
     split: str,
     catalog: Mapping[str, Source],  # id -> Source
     request: Request,
+) -> tuple[list[Record], list[Reject]]:  # each image that stays is in one of them
+    """Make the rows of a set, and say which of its images that were to stay have none.
+
+    One row, but for radiographs that stand several times in one official test set: of these the
+    first row stands for all, and the others name it in `repeat_of`.
+    """
+    records: list[Record] = []
+    refused: list[Reject] = []
+    times: Counter[str] = Counter()  # pixel_sha256 -> rows
+    for image in copies.staying:
+        sha = image.fingerprint.pixel_sha256
+        path = _path(image, split, request, times[sha] + 1)
+        first = records[0].path if records else ""
+        row = _record(image, path, group, split, catalog, request)
+        if isinstance(row, Record):
+            records.append(replace(row, repeat_of=first))
+            times[sha] += 1
+        else:
+            refused.append(row)
+    return records, refused
+
+
+def _record(
+    image: ScannedImage,
+    path: str,  # in the folder
+    group: str,
+    split: str,  # train | valid | test
+    catalog: Mapping[str, Source],  # id -> Source
+    request: Request,
 ) -> Record | Reject:
-    """Make the row of a set's kept image, or the Reject that says why it has none."""
-    kept = copies.kept
-    item, fingerprint = kept.item, kept.fingerprint
-    refused = _refusal(copies, split, request.recipe)
+    """Make the row of an image, or the Reject that says why it has none."""
+    item, fingerprint = image.item, image.fingerprint
+    refused = _refusal(image, split, request.recipe)
     if refused:
         stage, reason, message = refused
         return Reject(
@@ -46,7 +76,7 @@ def record(
             message=message,
         )
     return Record(
-        path=_path(copies, split, request),
+        path=path,
         sha256=fingerprint.sha256,
         pixel_sha256=fingerprint.pixel_sha256,
         phash=fingerprint.phash,
@@ -54,7 +84,7 @@ def record(
         upstream=catalog[item.source].derived_from,
         original_path=item.path,
         source_label=item.source_label,
-        label=kept.label,
+        label=image.label,
         findings="|".join(item.findings),
         patient=item.patients[0] if item.patients else "",
         group=group,
@@ -70,23 +100,22 @@ def record(
 
 
 def _refusal(
-    copies: CopySet,  # whose kept image it is
+    image: ScannedImage,  # that stays
     split: str,  # train | valid | test
     recipe: Recipe,  # whose filters it must pass
 ) -> tuple[str, str, str] | None:  # None: it reaches the folder
-    """Tell (stage, reason, message) where a kept image does not reach the folder.
+    """Tell (stage, reason, message) where an image does not reach the folder.
 
     That is so without a class, for a source that is only trained on, and by a filter of the recipe.
     """
-    kept = copies.kept
-    item = kept.item
-    if not kept.label:
-        return "recipe", "no_class", kept.why_unlabelled
+    item = image.item
+    if not image.label:
+        return "recipe", "no_class", image.why_unlabelled
     only_trained_on = item.rule is not None and item.rule.split == "train"
     if only_trained_on and split != "train":
         why = f"{item.source} is for training only, but its patient or a copy is in {split}"
         return "split", "train_only", why
-    filtered = _why_filtered(item, kept.fingerprint, recipe)
+    filtered = _why_filtered(item, image.fingerprint, recipe)
     return ("recipe", "filtered", filtered) if filtered else None
 
 
@@ -126,17 +155,20 @@ def _passes(
 
 
 def _path(
-    copies: CopySet,  # whose kept image it is
+    image: ScannedImage,
     split: str,  # train | valid | test
     request: Request,  # which layout
+    number: int,  # of the rows that have these pixels, from 1
 ) -> str:  # relative to the folder, with /
     """Tell where the image stands in the folder, named by its pixels.
 
-    In a folder of its class, or of all images where they may have several classes.
+    In a folder of its class, or of all images where they may have several classes. The second of
+    equal pixels has _2 behind its name.
     """
     several = request.recipe.task is Task.MULTI_LABEL
-    folder = IMAGES if several else copies.kept.label
-    name = f"{copies.kept.fingerprint.pixel_sha256[:32]}.png"
+    folder = IMAGES if several else image.label
+    name = image.fingerprint.pixel_sha256[:32]
+    name = f"{name}.png" if number == 1 else f"{name}_{number}.png"
     if request.layout == "split":
         return f"{split}/{folder}/{name}"
     return f"{folder}/{name}"
@@ -150,7 +182,7 @@ def quick_subset(
 
     They are drawn by the random order of their groups; of a class that comes with others there are
     more, where these still have room. Every image stays in the split it has, so no patient comes to
-    stand on two sides.
+    stand on two sides. A subset holds no official test set whole, so repeats are left out.
 
     The same records and seed give the same subset, in whatever order they come.
     """
@@ -158,9 +190,11 @@ def quick_subset(
     for row in records:
         for label in present(row.label):
             room[label, row.split] = round(QUICK_PER_CLASS * FRACTIONS[row.split])
-    kept, left_out = [], []
+    distinct = [row for row in records if not row.repeat_of]
+    kept = []
+    left_out = [_not_drawn(row) for row in records if row.repeat_of]
     for row in sorted(
-        records, key=lambda row: (sha256_text(f"quick|{seed}|{row.group}"), row.path)
+        distinct, key=lambda row: (sha256_text(f"quick|{seed}|{row.group}"), row.path)
     ):
         places = [(label, row.split) for label in present(row.label)]
         if any(room[place] > 0 for place in places):

@@ -72,6 +72,7 @@ def report_page(curation: Curation) -> str:
         beware=beware_lines(curation) or [NOTHING_FOUND],
         looks=_looks(curation),
         tally=curation.duplicates(),
+        repeats=sum(summary.official_repeats.values()),
         meanings=MEANINGS,
         between=_between_sources(summary),
         copies=show_copy_sets(agreeing, MAX_SETS, thumbnails),

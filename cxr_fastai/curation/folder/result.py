@@ -18,7 +18,7 @@ from cxr_fastai.curation.folder.split import RULE
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.manifest import MANIFEST_VERSION, Record
 from cxr_fastai.recipes import Recipe
-from cxr_fastai.reporting.text import table
+from cxr_fastai.reporting.text import count, table
 
 __all__ = ["Request", "Curation", "Summary", "Written", "COUNTS_HEADER", "COPY_KINDS"]
 
@@ -34,12 +34,11 @@ CONFLICT_WORDS = {
     "upstream": "settled by the original's label",
     "keep-both-out": "laid aside in conflicts/",
 }
-# Kinds of the warnings that a curation gives; those of its Summary.confounds are cohort's.
+# Kinds of the warnings that a curation gives, with sources.item.LISTING_DIFFERS and
+# fetch.SOURCE_LEFT_ASIDE; those of its Summary.confounds are cohort's.
 SOURCE_FAILED = "source_failed"  # a source is absent: the folder is incomplete
-LISTING_DIFFERS = "listing_differs"  # a source holds other images than the catalogue says
 CLASS_WITHOUT_IMAGES = "class_without_images"
 UNEXPECTED_OVERLAP = "unexpected_overlap"  # copies between sources that the catalogue does not link
-SOURCE_LEFT_ASIDE = "source_left_aside"  # at hand, but another with the same images was taken
 
 Row = dict[str, str]  # of a csv
 
@@ -84,7 +83,7 @@ class Summary:
     # (kept source, source of the copy, kind) -> copies left out
     copies: dict[tuple[str, str, str], int] = field(default_factory=dict)
     conflicts: int = 0  # radiographs whose copies have labels of two classes
-    conflicts_kept: int = 0  # of these, with a copy in the folder
+    conflicts_kept: int = 0  # of these, with a copy in the folder: settled, or officially tested
     # (stage, reason) -> files or table rows that were left out
     rejects: dict[tuple[str, str], int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)  # column -> images without a value
@@ -92,6 +91,10 @@ class Summary:
     # source -> images of its official test set that are in the folder
     official_tests: dict[str, int] = field(default_factory=dict)
     official_images: int = 0  # in any official test set
+    # source -> images in the folder that repeat another of its official test set: `repeat_of`
+    official_repeats: dict[str, int] = field(default_factory=dict)
+    # source -> its official test images that are left out as copies of another source's
+    official_elsewhere: dict[str, int] = field(default_factory=dict)
     # sources with an official test set by the catalogue, of which no image here is marked
     official_absent: tuple[str, ...] = ()
     tied_across_sources: int = 0  # images in one group with images of another source
@@ -246,6 +249,7 @@ class Curation:
             "images": self.summary.images,
             "counts": counts,
             "duplicates": self.duplicates(),
+            "official_repeats": self.summary.official_repeats,
             "conflicts": self.summary.conflicts,
             "on_conflict": self.on_conflict,
             "related": self.summary.related,
@@ -271,18 +275,45 @@ class Curation:
             f"copies left out: {left_out} ({copies['bytes']} equal bytes, {copies['pixels']} equal "
             f"pixels, {copies['near']} resized, cropped, turned or else; "
             f"{copies['across_sources']} across sources) -> duplicates.csv",
-            f"label conflicts {CONFLICT_WORDS[self.on_conflict]}: {summary.conflicts} radiographs "
-            "-> conflicts.csv",
-            f"more exposures of one patient, by their look: {summary.related} pairs, "
-            f"{summary.related_joined} of them tied to one split -> related.csv",
+            *self._repeats_text(),
+            *self._conflicts_text(),
+            "more exposures of one patient, by their look: "
+            f"{count(summary.related, 'pair')}, {summary.related_joined:,} of them tied to one "
+            "split -> related.csv",
             f"left out or not read: {summary.left_out} -> rejects.csv",
         ]
         for (stage, reason), n in sorted(summary.rejects.items()):
             lines.append(f"    {n:6}  {stage}: {reason}")
         return "\n".join(lines)
 
+    def _repeats_text(self) -> list[str]:
+        """Count the images that repeat others of an official test set; nothing without any."""
+        repeats = self.summary.official_repeats
+        if not repeats:
+            return []
+        named = ", ".join(f"{source} {n}" for source, n in repeats.items())
+        return [
+            f"copies kept, since an official test set is kept whole: {sum(repeats.values())} "
+            f"({named}) -> manifest.csv, repeat_of"
+        ]
+
+    def _conflicts_text(self) -> list[str]:
+        """Count the radiographs whose copies disagree, and say what became of them."""
+        settled = self.on_conflict == "upstream"
+        tested = 0 if settled else self.summary.conflicts_kept
+        others = count(self.summary.conflicts - tested, "radiograph")
+        lines = [f"label conflicts {CONFLICT_WORDS[self.on_conflict]}: {others} -> conflicts.csv"]
+        if tested:
+            radiographs = count(tested, "radiograph")
+            lines.append(
+                "label conflicts kept, since an official test set is kept whole: "
+                f"{radiographs} -> conflicts.csv"
+            )
+        return lines
+
     def __repr__(self) -> str:
-        return f"<Curation of {len(self.records)} radiographs for recipe {self.recipe.name}>"
+        images = count(len(self.records), "radiograph")
+        return f"<Curation of {images} for recipe {self.recipe.name}>"
 
     def _repr_html_(self) -> str:
         """Show it in a notebook as in a terminal."""

@@ -17,6 +17,7 @@ from cxr_fastai.curation.folder.result import (
 from cxr_fastai.curation.folder.summary import count_overlap
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
+from cxr_fastai.reporting.text import count
 
 __all__ = ["failure_warnings", "class_warnings", "overlap_warnings", "findings_of_rule", "Catalog"]
 
@@ -84,12 +85,11 @@ def overlap_warnings(unexpected: list[Row]) -> list[FolderWarning]:
     """Name each two sources that share radiographs and are not linked."""
     warnings = []
     for (one, other), n in count_overlap(unexpected).items():
-        radiographs = "radiograph" if n == 1 else "radiographs"
         warnings.append(
             FolderWarning(
                 kind=UNEXPECTED_OVERLAP,
-                says=f"unexpected overlap: {one} and {other} share {n} {radiographs}, and the "
-                "catalogue does not link them",
+                says=f"unexpected overlap: {one} and {other} share {count(n, 'radiograph')}, and "
+                "the catalogue does not link them",
                 numbers={"sources": [one, other], "radiographs": n},
             )
         )

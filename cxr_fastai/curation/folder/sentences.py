@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.curation.folder.result import COPY_KINDS, SOURCE_FAILED, Curation, Summary
-from cxr_fastai.reporting.text import share
+from cxr_fastai.reporting.text import count, share
 
 __all__ = [
     "incomplete_line",
@@ -52,8 +52,9 @@ def share_lines(curation: Curation) -> list[str]:
         else:
             shut.append(f"{source.id} ({UNSHARED.get(source.redistribute, 'not known')})")
     named = f": {', '.join(free)}; each under its licence" if free else ""
+    come = "comes" if summary.shareable == 1 else "come"
     lines = [
-        f"{summary.shareable} of {summary.images} images come from sources that allow "
+        f"{summary.shareable:,} of {count(summary.images, 'image')} {come} from sources that allow "
         f"redistribution{named}."
     ]
     if shut:
@@ -65,26 +66,37 @@ def copies_line(summary: Summary) -> str:
     """Count the copies that were left out, by kind."""
     copies = summary.duplicates()
     total = sum(copies[kind] for kind in COPY_KINDS)
+    are = "is" if total == 1 else "are"
     return (
-        f"{total} copies are left out (duplicates.csv): "
-        f"{copies['bytes']} of equal bytes, {copies['pixels']} of equal pixels, {copies['near']} "
-        "resized, cropped, turned or otherwise altered; "
-        f"{copies['across_sources']} of them between two sources."
+        f"{count(total, 'copy', 'copies')} {are} left out (duplicates.csv): "
+        f"{copies['bytes']:,} of equal bytes, {copies['pixels']:,} of equal pixels, "
+        f"{copies['near']:,} resized, cropped, turned or otherwise altered; "
+        f"{copies['across_sources']:,} of them between two sources."
     )
 
 
 def conflicts_line(curation: Curation) -> str:
     """Say what became of the radiographs whose copies disagree."""
     summary = curation.summary
-    radiographs = "radiographs whose copies have labels of two classes"
+    whose = "whose copies have labels of two classes"
+    n_kept = summary.conflicts_kept
     if curation.on_conflict == "upstream":
+        are = "is" if n_kept == 1 else "are"
         return (
-            f"Of {summary.conflicts} {radiographs} {summary.conflicts_kept} are kept, each under "
-            "the label of the copy that is kept (conflicts.csv)."
+            f"Of {count(summary.conflicts, 'radiograph')} {whose} {n_kept:,} {are} kept, each "
+            "under the label of the copy that is kept (conflicts.csv)."
         )
     laid_aside = curation.on_conflict == "keep-both-out"
     how = "laid aside in conflicts/" if laid_aside else "left out"
-    return f"{summary.conflicts} {radiographs} are {how} (conflicts.csv)."
+    n_out = summary.conflicts - n_kept
+    are = "is" if n_out == 1 else "are"
+    line = f"{count(n_out, 'radiograph')} {whose} {are} {how} (conflicts.csv)."
+    if n_kept:
+        line += (
+            f" {count(n_kept, 'more is', 'more are')} kept, since an official test set is kept "
+            "whole: each of its images under the label that its source gives it."
+        )
+    return line
 
 
 def patients_line(summary: Summary) -> str:
@@ -95,7 +107,8 @@ def patients_line(summary: Summary) -> str:
         rest = "; other exposures of the others may still meet across splits"
     return (
         "No radiograph, and no patient that the sources name, is in two splits. The patient is "
-        f"known for {known} of {summary.images} images ({share(known, summary.images)}){rest}."
+        f"known for {known:,} of {count(summary.images, 'image')} "
+        f"({share(known, summary.images)}){rest}."
     )
 
 
@@ -104,11 +117,13 @@ def related_line(summary: Summary) -> str:
     if not summary.related:
         return ""
     apart = summary.related - summary.related_joined
-    told = f", {apart} not, because a source says that they are two people" if apart else ""
+    told = f", {apart:,} not, because a source says that they are two people" if apart else ""
+    look = "looks" if summary.related == 1 else "look"
+    are = "is" if summary.related_joined == 1 else "are"
     return (
-        f"{summary.related} pairs of images look like two exposures of one patient whom the "
-        "sources do not name alike (related.csv): "
-        f"{summary.related_joined} are tied to one split{told}."
+        f"{count(summary.related, 'pair')} of images {look} like two exposures of one patient whom "
+        "the sources do not name alike (related.csv): "
+        f"{summary.related_joined:,} {are} tied to one split{told}."
     )
 
 
@@ -117,7 +132,8 @@ def official_line(summary: Summary) -> str:
 
     An image counts where its source, or that of a copy, marks it as a test image. A source that
     names a test set by the catalogue, of which no image here is marked, is told of as such: a list
-    file may be missing, or the images.
+    file may be missing, or the images. A set is kept whole, and what repeats another image of it,
+    or went as a copy of another source's, is counted.
     """
     tested = summary.splits.get("test", 0)
     if not summary.official_tests and not summary.official_absent:
@@ -126,13 +142,44 @@ def official_line(summary: Summary) -> str:
         return "No source here has an official test set: the test images are drawn."
     sentences = []
     if summary.official_tests:
-        named = [f"{source} ({_images(n)})" for source, n in summary.official_tests.items()]
+        named = [_official_set(summary, source) for source in summary.official_tests]
         sentences.append(f"Official test sets are kept as test: {', '.join(named)}.")
+    if summary.official_repeats:
+        sentences.append(
+            "Such a set is kept whole, so that scores can be held against published ones: "
+            "manifest.csv says in repeat_of which images show a radiograph again."
+        )
+    for source, n in summary.official_elsewhere.items():
+        are = "is" if n == 1 else "are"
+        sentences.append(
+            f"{count(n, 'official test image')} of {source} {are} left out as "
+            f"{'a copy' if n == 1 else 'copies'} of another source's: for a score to be held "
+            f"against published ones, curate it alone (--only {source})."
+        )
     if summary.official_absent:
         absent = ", ".join(summary.official_absent)
         sentences.append(f"No image here is marked as one of the official test set of {absent}.")
     sentences.append(_other_test_images(tested, tested - summary.official_images))
     return " ".join(sentences)
+
+
+def _official_set(
+    summary: Summary,
+    source: str,  # with an official test set of which images are here
+) -> str:
+    """Name an official test set with its images, and how many of them repeat others of it."""
+    images = count(summary.official_tests[source], "image")
+    repeats = summary.official_repeats.get(source, 0)
+    if not repeats:
+        return f"{source} ({images})"
+    return f"{source} ({images}, {repeats:,} of which {_repeat(repeats)} of the set)"
+
+
+def _repeat(
+    n: int,  # images
+) -> str:
+    """Say that one repeats another, or several repeat others."""
+    return "repeats another" if n == 1 else "repeat others"
 
 
 def _other_test_images(
@@ -145,14 +192,7 @@ def _other_test_images(
     if not others:
         return "No other image stands in test."
     are = "is" if others == 1 else "are"
-    return f"{others} of {_images(tested)} in test {are} not of an official test set."
-
-
-def _images(
-    n: int,  # how many
-) -> str:
-    """Count images in words."""
-    return f"{n} image" if n == 1 else f"{n} images"
+    return f"{others:,} of {count(tested, 'image')} in test {are} not of an official test set."
 
 
 def beware_lines(curation: Curation) -> list[str]:

@@ -14,7 +14,7 @@ from cxr_fastai.cohort.confounds import find_confounds
 from cxr_fastai.cohort.counts import Cohort, class_counts, gather
 from cxr_fastai.cohort.shapes import ClassCounts
 from cxr_fastai.curation.copies.copy_sets import CopySet
-from cxr_fastai.curation.folder.result import Curation, Row, Summary
+from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, Curation, Row, Summary
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import present
 
@@ -42,6 +42,8 @@ def summarise(
         classes=_count_classes(cohort, curation.brightness),
         shareable=_count_shareable(curation.sources, per_source),
         copies=_count_copies(curation.copy_sets),
+        official_repeats=_count_repeats(records, curation.sources),
+        official_elsewhere=_count_elsewhere(curation.copy_sets, curation.sources),
         conflicts=len(curation.conflicts),
         conflicts_kept=sum(_pixels(copies) in kept_pixels for copies in curation.conflicts),
         rejects=dict(sorted(Counter((r.stage, r.reason) for r in curation.rejects).items())),
@@ -54,7 +56,7 @@ def summarise(
         related=len(curation.related),
         related_joined=len(joined),
         unexpected=count_overlap(curation.unexpected),
-        confounds=tuple(find_confounds(cohort, curation.brightness)),
+        confounds=tuple(find_confounds(cohort, curation.brightness, _told_absent(curation))),
     )
 
 
@@ -90,6 +92,17 @@ def _count_classes(
     """Count everything of each class that has images, by name."""
     labels = sorted(label for label, has in cohort.has.items() if has.any())
     return {label: class_counts(cohort, label, brightness) for label in labels}
+
+
+def _told_absent(
+    curation: Curation,  # with its warnings
+) -> set[str]:
+    """Return the classes without any image that a warning names, with who could give some."""
+    told = set()
+    for warning in curation.warnings:
+        if warning.kind == CLASS_WITHOUT_IMAGES and isinstance(warning.numbers, dict):
+            told.add(warning.numbers["class"])
+    return told
 
 
 def _count_shareable(
@@ -153,11 +166,14 @@ def _pixels(copies: CopySet) -> str:
 def _count_copies(
     copy_sets: list[CopySet],  # of two copies or more
 ) -> dict[tuple[str, str, str], int]:
-    """(kept source, source of the copy, kind) -> copies, of sets of which one is kept."""
+    """(kept source, source of the copy, kind) -> copies left out, of sets of which one is kept."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for copies in copy_sets:
-        if copies.is_included:
-            for member, copy in zip(copies.members[1:], copies.copies[1:]):
+        staying = copies.staying
+        if not staying:
+            continue
+        for member, copy in zip(copies.members, copies.copies):
+            if not any(member is one for one in staying):
                 counts[copies.kept.item.source, member.item.source, copy.kind] += 1
     return dict(counts)
 
@@ -170,8 +186,8 @@ def _official_marks(
 ) -> dict[str, set[str]]:  # images in no official test set are missing
     """Tell in whose official test sets the images of the folder stand.
 
-    pixel_sha256 -> ids of sources. A source marks its own image, or a copy of an image that was
-    kept from another source: either fixed the split.
+    Path -> ids of sources. A source marks its own image, or a copy of an image that was kept from
+    another source: either fixed the split.
     """
     marks: dict[str, set[str]] = {}
     for copies in curation.copy_sets:
@@ -180,16 +196,16 @@ def _official_marks(
             marks[_pixels(copies)] = sources
     in_folder = {}
     for record in curation.records:
-        sources = marks.get(record.pixel_sha256, set())
-        if curation.origins[record.pixel_sha256].official == "test":
+        sources = set() if record.repeat_of else marks.get(record.pixel_sha256, set())
+        if record.repeat_of or curation.origins[record.pixel_sha256].official == "test":
             sources = sources | {record.source}
         if sources:
-            in_folder[record.pixel_sha256] = sources
+            in_folder[record.path] = sources
     return in_folder
 
 
 def _count_official(
-    marked: dict[str, set[str]],  # pixel_sha256 -> sources
+    marked: dict[str, set[str]],  # path -> sources
     sources: list[Source],  # of the catalogue that were there
 ) -> dict[str, int]:
     """Source -> images of its official test set, in the order of the sources."""
@@ -199,8 +215,37 @@ def _count_official(
     return {source.id: counts[source.id] for source in sources if source.id in counts}
 
 
+def _count_repeats(
+    records: list[Record],  # of the folder
+    sources: list[Source],  # of the catalogue that were there
+) -> dict[str, int]:
+    """Source -> images that repeat another of its official test set, in the sources' order."""
+    counts = Counter(record.source for record in records if record.repeat_of)
+    return {source.id: counts[source.id] for source in sources if source.id in counts}
+
+
+def _count_elsewhere(
+    copy_sets: list[CopySet],  # of two copies or more
+    sources: list[Source],  # of the catalogue that were there
+) -> dict[str, int]:
+    """Source -> its official test images that went as copies of another source's.
+
+    In the order of the sources.
+    """
+    counts: Counter[str] = Counter()
+    for copies in copy_sets:
+        if not copies.is_included:
+            continue
+        kept = copies.kept.item.source
+        for member in copies.members:
+            item = member.item
+            if item.official == "test" and member.label and item.source != kept:
+                counts[item.source] += 1
+    return {source.id: counts[source.id] for source in sources if source.id in counts}
+
+
 def _official_absent(
-    marked: dict[str, set[str]],  # pixel_sha256 -> sources
+    marked: dict[str, set[str]],  # path -> sources
     sources: list[Source],  # of the catalogue that were there
     per_source: Mapping[str, int],  # source id -> images
 ) -> tuple[str, ...]:  # in the order of the sources

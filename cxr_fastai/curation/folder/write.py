@@ -65,7 +65,7 @@ TABLES = (
     CROISSANT,
 )
 HALF_FILE = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names it
-IMAGE = re.compile(r"([a-z0-9_]+/){1,2}[0-9a-f]{32}\.png")
+IMAGE = re.compile(r"([a-z0-9_]+/){1,2}[0-9a-f]{32}(_[0-9]+)?\.png")
 # Bytes of a PNG for each pixel: what radiographs take at most (benchmarks/scan.py measures it).
 PNG_SHARE = 0.7
 ROOM_MARGIN = 1.1  # of the bytes that are thought to be needed

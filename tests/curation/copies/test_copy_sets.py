@@ -30,6 +30,7 @@ def seen(
     radiograph="",
     bytes_="",
     size=100,
+    official="",
 ):
     path = path or f"{pixels}.png"
     item = Item(
@@ -44,7 +45,7 @@ def seen(
         view="",
         age="",
         sex="",
-        official="",
+        official=official,
         rule=None,
     )
     fingerprint = Fingerprint(
@@ -243,3 +244,40 @@ def test_overlap_that_the_graph_does_not_expect_is_told_once_for_two_sources_of_
         (r["source"], r["path"], r["other_source"], r["other_path"], r["transform"]) for r in rows
     ] == [("x", "a.png", "z", "d.png", "rotated 90"), ("y", "b.png", "z", "d.png", "rotated 90")]
     assert unexpected_overlap(groups, lambda *_: True) == []
+
+
+# ---- official test sets
+
+
+def staying(*images, **how):
+    (copies,) = collect_copies(images, **how)
+    kept = {row["path"] for row in copies.rows() if row["kept"] == "yes"}
+    paths = [image.item.path for image in copies.staying]
+    assert kept == set(paths) and len(paths) == len(set(paths))
+    return paths
+
+
+def test_of_copies_one_stays_and_of_an_official_test_set_all_of_its_source():
+    a, b = seen("a", "a.png", rank=(0,)), seen("a", "b.png", rank=(1,))
+    assert staying(a, b) == ["a.png"]
+    a, b = seen("a", "a.png", rank=(0,), official="test"), seen("a", "b.png", rank=(1,))
+    assert staying(a, b) == ["a.png"]
+    c = seen("a", "c.png", rank=(2,), official="test")
+    other = seen("a", "d.png", rank=(3,), official="test", source="two")
+    assert staying(a, b, c, other) == ["a.png", "c.png"]
+
+
+def test_an_official_test_image_stays_though_its_copies_are_called_otherwise():
+    a = seen("a", "a.png", rank=(0,), official="test")
+    b = seen("a", "b.png", rank=(1,), label="mass")
+    c = seen("a", "c.png", rank=(2,), label="mass", official="test")
+    assert staying(a, b, c) == ["a.png", "c.png"]
+    assert staying(b, seen("a", "c.png", rank=(3,))) == []
+    assert staying(a, seen("a", "d.png", rank=(3,), label="", official="test")) == ["a.png"]
+
+
+def test_files_of_one_name_and_label_are_one_image_of_the_test_set():
+    a = seen("a", "x/a.png", rank=(0,), official="test")
+    twice = seen("a", "y/a.png", rank=(1,), official="test")
+    other = seen("a", "z/a.png", rank=(2,), official="test", label="mass")
+    assert staying(a, twice, other) == ["x/a.png", "z/a.png"]

@@ -272,7 +272,7 @@ def test_an_official_test_set_without_an_image_here_is_not_called_kept(toy):
     assert "- No image here is marked as one of the official test set of s0. " in card
 
 
-def test_a_source_whose_official_test_images_were_kept_from_another_is_named(toy):
+def test_an_official_test_image_goes_before_the_original_that_is_none(toy):
     done = toy(
         ({"norm": names(6)}, {}),
         (
@@ -281,9 +281,22 @@ def test_a_source_whose_official_test_images_were_kept_from_another_is_named(toy
         ),
         copies=[("s1/norm/p7_1_5_test.png", "s0/norm/p9_9__.png")],
     )
-    kept = next(r for r in done.records if r.original_path == "norm/p9_9__.png")
-    assert (kept.source, kept.split) == ("s0", "test")
+    kept = next(r for r in done.records if r.original_path == "norm/p7_1_5_test.png")
+    assert (kept.source, kept.split) == ("s1", "test")
+    assert not any(r.original_path == "norm/p9_9__.png" for r in done.records)
     assert "- Official test sets are kept as test: s1 (1 image). " in dataset_card(done)
+
+
+def test_a_source_whose_official_test_images_were_kept_from_another_is_named(toy):
+    split = dict(split="path:_(?P<test>test)[.]")
+    done = toy(
+        ({"norm": [*names(6), "p9_9__test"]}, split),
+        ({"norm": ["p7_1_5_test"], "tb": names(3)}, dict(split, derived_from="s0")),
+        copies=[("s1/norm/p7_1_5_test.png", "s0/norm/p9_9__test.png")],
+    )
+    card = dataset_card(done)
+    assert "- Official test sets are kept as test: s0 (1 image), s1 (1 image). " in card
+    assert "1 official test image of s1 is left out as a copy of another source's" in card
 
 
 # ---- text

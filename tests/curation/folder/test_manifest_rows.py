@@ -8,13 +8,14 @@ from made_curations import Films, moved, rule, source
 from made_curations import record as row_of
 
 from cxr_fastai.curation.folder import manifest_rows
-from cxr_fastai.curation.folder.manifest_rows import quick_subset, record
+from cxr_fastai.curation.folder.manifest_rows import quick_subset, records_of
 from cxr_fastai.curation.folder.result import Request
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe
 
 RECIPE = Recipe(name="toy", title="Toy", classes={"normal": ["no_finding"], "sick": ["mass"]})
 CATALOG = {"one": source("one", derived_from="zero")}
+REQUEST = Request(recipe=RECIPE)
 
 
 @pytest.fixture
@@ -26,7 +27,14 @@ def made(copies, split="train", recipe=RECIPE, layout="class", **cells):
     "The row, or the Reject, of a set whose kept item has other cells."
     members = [moved(copies.members[0], **cells), *copies.members[1:]]
     request = Request(recipe=recipe, layout=layout)
-    return record(replace(copies, members=members), "g", split, CATALOG, request)
+    return only_one(replace(copies, members=members), split, request)
+
+
+def only_one(copies, split="train", request=REQUEST):
+    "The row, or the Reject, of a set of which one image stays."
+    rows, refused = records_of(copies, "g", split, CATALOG, request)
+    (one,) = [*rows, *refused]
+    return one
 
 
 def test_a_row_is_of_the_kept_image_and_its_file(films):
@@ -66,7 +74,7 @@ def test_an_image_without_a_class_is_left_out_with_the_reason(films):
     copies = films.pair()
     unlabelled = replace(copies.members[0], label="", why_unlabelled="no class for it")
     copies = replace(copies, members=[unlabelled, *copies.members[1:]])
-    left_out = record(copies, "g", "train", CATALOG, Request(recipe=RECIPE))
+    left_out = only_one(copies)
     assert (left_out.stage, left_out.reason, left_out.message) == (
         "recipe",
         "no_class",

@@ -84,10 +84,10 @@ def test_what_users_read_of_a_curation(films):
     written = replace(done, changes=Written(files=3, removed=1, foreign=("x/y.png",)))
     assert (written.written, written.removed, written.foreign) == (3, 1, ["x/y.png"])
     text = str(done)
-    assert "label conflicts laid aside in conflicts/: 1 radiographs -> conflicts.csv" in text
-    assert "by their look: 1 pairs, 0 of them tied to one split" in text
+    assert "label conflicts laid aside in conflicts/: 1 radiograph -> conflicts.csv" in text
+    assert "by their look: 1 pair, 0 of them tied to one split" in text
     assert "left out or not read: 3 -> rejects.csv\n         1  label: truncated" in text
-    assert repr(done) == "<Curation of 1 radiographs for recipe toy>"
+    assert repr(done) == "<Curation of 1 radiograph for recipe toy>"
     assert "<pre>" in done._repr_html_()
 
 
@@ -100,6 +100,7 @@ def test_as_json_it_keeps_its_keys_and_warnings_are_sentences(films):
         "images",
         "counts",
         "duplicates",
+        "official_repeats",
         "conflicts",
         "on_conflict",
         "related",

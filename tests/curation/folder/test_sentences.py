@@ -56,6 +56,21 @@ def told(done, **numbers):
             "Official test sets are kept as test: a (3 images). No other image stands in test.",
         ),
         (
+            dict(splits={"test": 9}, official_tests={"a": 9}, official_images=9)
+            | dict(official_repeats={"a": 2}),
+            "Official test sets are kept as test: a (9 images, 2 of which repeat others of the "
+            "set). Such a set is kept whole, so that scores can be held against published ones: "
+            "manifest.csv says in repeat_of which images show a radiograph again. No other image "
+            "stands in test.",
+        ),
+        (
+            dict(splits={"test": 1}, official_tests={"a": 1, "b": 1}, official_images=1)
+            | dict(official_elsewhere={"b": 1}),
+            "Official test sets are kept as test: a (1 image), b (1 image). 1 official test image "
+            "of b is left out as a copy of another source's: for a score to be held against "
+            "published ones, curate it alone (--only b). No other image stands in test.",
+        ),
+        (
             dict(official_absent=("a", "b")),
             "No image here is marked as one of the official test set of a, b. "
             "No image stands in test.",
@@ -93,7 +108,7 @@ def test_what_is_promised_of_patients_is_told_with_how_many_are_known(known, tot
     [
         (0, 0, ""),
         (2, 2, "2 are tied to one split."),
-        (3, 1, "1 are tied to one split, 2 not, because a source says that they are two people."),
+        (3, 1, "1 is tied to one split, 2 not, because a source says that they are two people."),
     ],
 )
 def test_pairs_that_look_alike_are_told_with_how_many_are_tied(related, joined, says):
@@ -126,7 +141,26 @@ def test_copies_are_counted_in_all_kinds():
 )
 def test_what_became_of_conflicts_is_told_as_it_was_decided(done, how, says):
     done = replace(done, request=replace(done.request, on_conflict=how))
-    assert conflicts_line(told(done, conflicts=3, conflicts_kept=2)) == f"{says} (conflicts.csv)."
+    kept = 2 if how == "upstream" else 0
+    line = conflicts_line(told(done, conflicts=3, conflicts_kept=kept))
+    assert line == f"{says} (conflicts.csv)."
+
+
+def test_conflicts_within_an_official_test_set_are_told_apart_from_those_left_out(done):
+    assert conflicts_line(told(done, conflicts=3, conflicts_kept=2)) == (
+        "1 radiograph whose copies have labels of two classes is left out (conflicts.csv). "
+        "2 more are kept, since an official test set is kept whole: each of its images under the "
+        "label that its source gives it."
+    )
+
+
+def test_what_stands_once_is_told_in_the_singular(done):
+    once = Summary(images=1, copies={("a", "a", "bytes"): 1}, related=1, related_joined=1)
+    assert copies_line(once).startswith("1 copy is left out (duplicates.csv): 1 of equal bytes")
+    assert related_line(once).startswith("1 pair of images looks like two exposures")
+    assert related_line(once).endswith("1 is tied to one split.")
+    assert "known for 1 of 1 image (100 %)" in patients_line(replace(once, unknown={"patient": 0}))
+    assert share_lines(told(done, images=1, shareable=1))[0].startswith("1 of 1 image comes")
 
 
 def test_sources_are_told_apart_by_what_may_be_shared(done):

@@ -118,9 +118,16 @@ def test_a_source_that_names_a_test_set_of_which_nothing_is_here_is_told(films, 
 
 
 def test_official_images_that_did_not_reach_the_folder_are_not_counted(films):
-    torn = official(films.pair(label="mass", seed=2), 0, 1)
-    summary = curation([films.pair(), torn]).summary
+    unseen = official(films.pair(seed=2), 0, 1)
+    summary = curation([films.pair(), unseen], records=[record(films.image(seed=3))]).summary
     assert summary.official_tests == {} and summary.official_images == 0
+
+
+def test_an_official_test_image_is_kept_whatever_its_copies_are_called(films):
+    torn = official(films.pair(label="mass", seed=2), 0)
+    summary = curation([torn]).summary
+    assert summary.official_tests == {"one": 1}
+    assert (summary.conflicts, summary.conflicts_kept) == (1, 1)
 
 
 def test_groups_over_two_sources_pairs_and_rejects_are_counted(films):
