@@ -7,12 +7,14 @@ reads no image, writes no file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from cxr_fastai.core import Task
 from cxr_fastai.evaluation.bootstrap import RESAMPLES, Interval, IntervalTree, Resampling
+from cxr_fastai.evaluation.distinct import distinct_indices, distinct_words
 from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
 from cxr_fastai.evaluation.multi_label_floors import findings_floors
 from cxr_fastai.evaluation.multi_label_intervals import findings_intervals
@@ -61,7 +63,30 @@ def build_report(
     resamples: int = RESAMPLES,  # draws of the groups
     seed: int = 0,  # of the draws
 ) -> AnyReport:
-    """Count what a bundle answers to the images of `rows`, as its task asks."""
+    """Count what a bundle answers to the images of `rows`, as its task asks.
+
+    Where rows show a radiograph of an official test set again, over each radiograph once too.
+    """
+    whole = _build(bundle, data, split, rows, probs, resamples, seed)
+    once = distinct_indices(rows)
+    if len(once) == len(rows):
+        return whole
+    rows_once = [rows[i] for i in once]
+    distinct = _build(bundle, data, split, rows_once, probs[once], resamples, seed)
+    notes = [*whole.notes, distinct_words(whole, distinct)]
+    return replace(whole, distinct=distinct, notes=notes)
+
+
+def _build(
+    bundle: Bundle,
+    data: Manifest,
+    split: str,  # train | valid | test
+    rows: list[Row],  # of the manifest, one an image
+    probs: np.ndarray,  # (n, c), of the bundle
+    resamples: int,  # draws of the groups
+    seed: int,  # of the draws
+) -> AnyReport:
+    """Count over these rows alone, as the bundle's task asks."""
     if bundle.task is Task.MULTI_LABEL:
         return findings_report(bundle, data, split, rows, probs, resamples, seed)
     return class_report(bundle, data, split, rows, probs, resamples, seed)

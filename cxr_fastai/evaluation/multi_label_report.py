@@ -21,6 +21,7 @@ from cxr_fastai.evaluation.bootstrap import (
     find_interval,
 )
 from cxr_fastai.evaluation.cells import Cell, TableRow, cell, row_cells, wide_table
+from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -91,6 +92,8 @@ class FindingsReport:
     resamples: int = 0
     seed: int = 0
     headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
+    # over each radiograph once, where some of an official test set are shown again
+    distinct: Counted | None = field(default=None, repr=False)
 
     picture = "roc.png"  # what a file of to_png is called
 
@@ -287,6 +290,7 @@ class FindingsReport:
             "groups": self.groups,
             "resamples": self.resamples,
             "seed": self.seed,
+            "distinct": distinct_numbers(self.distinct),
             "notes": self.notes,
             "about": self.about,
         }

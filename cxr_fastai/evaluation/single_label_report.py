@@ -28,6 +28,7 @@ from cxr_fastai.evaluation.cells import (
     row_cells,
     stacked_table,
 )
+from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
 from cxr_fastai.evaluation.plots import confusion_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
 from cxr_fastai.evaluation.single_label import (
@@ -94,6 +95,8 @@ class Report:
     resamples: int = 0
     seed: int = 0
     headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
+    # over each radiograph once, where some of an official test set are shown again
+    distinct: Counted | None = field(default=None, repr=False)
     predictions: Predictions | None = field(default=None, repr=False, compare=False)
 
     picture = "confusion.png"  # what a file of to_png is called
@@ -274,6 +277,7 @@ class Report:
             "groups": self.groups,
             "resamples": self.resamples,
             "seed": self.seed,
+            "distinct": distinct_numbers(self.distinct),
             "notes": self.notes,
             "about": self.about,
         }
