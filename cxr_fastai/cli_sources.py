@@ -1,7 +1,8 @@
 """`cxr sources`: the catalogue in lines, and what is missing to have each source.
 
 A catalogue -> lines or JSON on stdout. With --check it asks every source; with --check and a
-curated folder it checks the folder's manifest. Nothing is downloaded.
+curated folder it checks the folder's manifest, with --pixels its images too, and says what it did
+not look at. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cxr_fastai.catalog import Rule, Source, choose, load_catalog, split_bar
-from cxr_fastai.core import StrPath, size_text
+from cxr_fastai.core import IntegrityError, UsageError, size_text
 from cxr_fastai.flags import ids
-from cxr_fastai.manifest import MANIFEST, check_manifest
+from cxr_fastai.manifest import MANIFEST, check_manifest, read_manifest
 
 __all__ = ["show_sources"]
 
@@ -24,7 +25,11 @@ __all__ = ["show_sources"]
 def show_sources(args: Namespace) -> int:
     """Print what `cxr sources` was asked for; return the exit code."""
     if args.check and args.manifest and _is_curated(Path(args.manifest)):
-        return _check_curated(args.manifest)
+        return _check_curated(Path(args.manifest), args.pixels)
+    if args.pixels:
+        raise UsageError(
+            "--pixels verifies the images of a curated folder: give --check --manifest FOLDER too."
+        )
     catalog = load_catalog(args.manifest)
     if args.check:
         return _check_sources(args, catalog)
@@ -45,12 +50,38 @@ def _is_curated(path: Path) -> bool:
     return path.is_dir() or path.name == MANIFEST
 
 
-def _check_curated(path: StrPath) -> int:
-    """Print every fault of a curated folder; return 2 where there is one."""
+def _check_curated(
+    path: Path,  # a curated folder or its manifest
+    pixels: bool,  # verify them too
+) -> int:
+    """Print every fault of a curated folder, or what was found sound and what was not looked at.
+
+    Returns 2 where the manifest has a fault, 4 where an image is not that of its row.
+    """
+    from cxr_fastai import progress
+    from cxr_fastai.manifest_pixels import pixel_faults
+
     faults = check_manifest(path)
-    for line in faults or [f"{path}: sound"]:
+    if faults:
+        for line in faults:
+            print(line)
+        if pixels:
+            progress.say("no pixels were verified: the manifest comes first")
+        return 2
+    folder = path if path.is_dir() else path.parent
+    manifest = read_manifest(folder)
+    images = f"{len(manifest.rows)} images"
+    if not pixels:
+        print(f"{path}: sound: {images}, all there. Their pixels were not verified: give --pixels")
+        return 0
+    wrong = pixel_faults(manifest, progress=progress)
+    for line in wrong:
         print(line)
-    return 2 if faults else 0
+    if wrong:
+        progress.say(f"{len(wrong)} of {images} are not those of the manifest")
+        return IntegrityError.exit_code
+    print(f"{path}: sound: {images}, all with the pixels that the manifest names")
+    return 0
 
 
 def _check_sources(args: Namespace, catalog: dict[str, Source]) -> int:

@@ -68,6 +68,11 @@ def _sources(v: ArgumentParser) -> None:
         help="ask every source what is missing to have it; "
         "with --manifest FOLDER, check a curated folder",
     )
+    v.add_argument(
+        "--pixels",
+        action="store_true",
+        help="with --check --manifest FOLDER: read every image and verify its pixels",
+    )
     v.add_argument("--only", metavar="ID,..", help="with --check: these sources")
     v.add_argument("--mirror", metavar="DIR", help="with --check: look for them in this mirror")
     v.add_argument("--json", action="store_true", help="everything, as JSON")

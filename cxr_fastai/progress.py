@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from cxr_fastai.core import size_text
 
-__all__ = ["Progress", "Meter", "SILENT", "bar", "meter", "say"]
+__all__ = ["Progress", "Meter", "SILENT", "bar", "meter", "say", "shows_bars"]
 
 T = TypeVar("T")
 
@@ -132,6 +132,11 @@ class _Lines:
 
 
 # ---- where this process can draw
+
+
+def shows_bars() -> bool:
+    """Tell whether a bar can be drawn here: in a terminal or a notebook, not in a pipe."""
+    return _tqdm() is not None
 
 
 def _tqdm() -> Any:

@@ -58,6 +58,7 @@ PARTS = {  # modules beside a room that are part of it
     "train_settings": "recipes",
     "labels": "recipes",
     "manifest_check": "manifest",
+    "manifest_pixels": "manifest",
     "csv_cells": "core",
     "outputs": "core",
 }

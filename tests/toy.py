@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr_fastai.core import SPLITS, write_json, write_text
-from cxr_fastai.images import write_png
+from cxr_fastai.images import pixel_sha256, write_png
 from cxr_fastai.manifest import COLUMNS, CURATION, MANIFEST, Record, manifest_text
 from cxr_fastai.recipes import NONE, Recipe, Train, present
 
@@ -98,9 +98,16 @@ def _image(root: Path, label: str, split: str, i: int) -> Record:
     name = f"{label}-{split}-{i:02}"
     path = f"{label}/{name}.png"
     (root / label).mkdir(parents=True, exist_ok=True)
-    write_png(picture(list(CLASSES).index(label), hash_of(name)), root / path)
+    drawn = picture(list(CLASSES).index(label), hash_of(name))
+    write_png(drawn, root / path)
     return _record(
-        name, path=path, label=label, findings=CLASSES[label][0], group=name, split=split
+        name,
+        path=path,
+        pixel_sha256=pixel_sha256(drawn),
+        label=label,
+        findings=CLASSES[label][0],
+        group=name,
+        split=split,
     )
 
 
@@ -110,11 +117,13 @@ def _findings_image(root: Path, its_recipe: Recipe, label: str, split: str, i: i
     found = [c for c in present(label) if c != NONE]
     kinds = [its_recipe.vocab.index(c) for c in found] or [5]
     drawn = [picture(kind, hash_of(name)) for kind in kinds]
+    mixed = np.mean(drawn, 0).astype(np.uint8)
     (root / "images").mkdir(parents=True, exist_ok=True)
-    write_png(np.mean(drawn, 0).astype(np.uint8), root / path)
+    write_png(mixed, root / path)
     return _record(
         name,
         path=path,
+        pixel_sha256=pixel_sha256(mixed),
         label=label,
         findings="|".join(found) or "no_finding",
         group=f"{label}-{split}-{i // 2}",
@@ -124,7 +133,7 @@ def _findings_image(root: Path, its_recipe: Recipe, label: str, split: str, i: i
 
 def _record(name: str, **cells: str) -> Record:
     sha256 = hashlib.sha256(name.encode()).hexdigest()
-    known = dict(sha256=sha256, pixel_sha256=sha256, source="toy", width="48", height="48")
+    known = dict(sha256=sha256, source="toy", width="48", height="48")
     return Record(**{**dict.fromkeys(COLUMNS, ""), **known, "mode": "L8", **cells})
 
 

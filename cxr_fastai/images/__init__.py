@@ -23,7 +23,7 @@ import numpy as np
 from cxr_fastai.core import StrPath
 from cxr_fastai.images.gray import levels_to_gray
 from cxr_fastai.images.picture import OPENERS, finished, read_picture
-from cxr_fastai.images.pixels import resize, write_png
+from cxr_fastai.images.pixels import pixel_sha256, resize, write_png
 from cxr_fastai.images.radiograph import NOTES, REASONS, Radiograph, rejected
 from cxr_fastai.images.size import (
     MAX_ASPECT,
@@ -50,6 +50,7 @@ __all__ = [
     "decode",
     "resize",
     "write_png",
+    "pixel_sha256",
     "is_image_name",
 ]
 

@@ -1,16 +1,18 @@
-"""What is done with decoded pixels: squash to a square, save as PNG.
+"""What is done with decoded pixels: squash to a square, save as PNG, hash.
 
-(h, w) uint8 pixels, as `decode` gives them -> a new array, or a file without any metadata.
+(h, w) uint8 pixels, as `decode` gives them -> a new array, a file without any metadata, or a hash.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 from PIL import Image
 
 from cxr_fastai.core import StrPath, UsageError
 
-__all__ = ["resize", "write_png"]
+__all__ = ["resize", "write_png", "pixel_sha256"]
 
 
 def resize(
@@ -45,6 +47,16 @@ def write_png(
     """Save as 8-bit gray PNG without any metadata; the same pixels give the same bytes."""
     _check_pixels(pixels)
     Image.fromarray(pixels).save(path, "PNG", compress_level=1)
+
+
+def pixel_sha256(
+    pixels: np.ndarray,  # (height, width) uint8
+) -> str:  # 64 hex digits
+    """Return the SHA-256 of size and pixels: equal for the same picture in any container."""
+    height, width = pixels.shape
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def _check_pixels(pixels: object) -> None:

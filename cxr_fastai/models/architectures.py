@@ -12,12 +12,13 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torchvision
 from torch import nn
 
-from cxr_fastai.core import UnknownName
+from cxr_fastai.core import UnknownName, UsageError, one_line
 from cxr_fastai.models.names import COMMON
 
 __all__ = [
@@ -176,15 +177,28 @@ def _vit_parts(arch: str, in_channels: int) -> BodyParts:
 
 def _timm_parts(arch: str, in_channels: int) -> BodyParts:
     """Take timm's whole network with its own pooling, without its classifier."""
+    try:
+        whole = _timm_whole(arch, in_channels)
+    except Exception as e:  # each of timm's networks has errors of its own
+        raise UsageError(
+            f"timm cannot build {arch} for images of {in_channels} channel: "
+            f"{one_line(e) or type(e).__name__}. Choose another network, as resnet18."
+        ) from e
+    # what it gives before its classifier; num_features is what its last convolution gives
+    channels = getattr(whole, "head_hidden_size", None) or whole.num_features
+    return _as_map(whole, channels)
+
+
+def _timm_whole(arch: str, in_channels: int) -> Any:
+    """Build timm's network with random weights, for squares of any size where it can."""
     import timm
 
     options = {"pretrained": False, "num_classes": 0, "in_chans": in_channels}
     any_size = {"dynamic_img_size": True} if "vit_" in arch else {}
     try:
-        whole = timm.create_model(arch, **options, **any_size)
+        return timm.create_model(arch, **options, **any_size)
     except TypeError:  # not every network of that name takes squares of any size
-        whole = timm.create_model(arch, **options)
-    return _as_map(whole, whole.num_features)
+        return timm.create_model(arch, **options)
 
 
 def _as_map(

@@ -36,7 +36,10 @@ def first_convolution(body: nn.Module) -> tuple[str, nn.Conv2d]:
     for name, module in body.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
-    raise ValueError("a body without a convolution")
+    raise UsageError(
+        "a network without a convolution, whose first layer cannot be made to read gray images. "
+        "Choose another one, as resnet18."
+    )
 
 
 def _set_in_channels(body: nn.Sequential, n: int) -> None:

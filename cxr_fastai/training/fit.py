@@ -25,12 +25,11 @@ from cxr_fastai.training.callbacks import step_callbacks
 from cxr_fastai.training.checkpoint import Checkpoint, Identity, State
 from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.distributed import distributed, rank, same_everywhere
-from cxr_fastai.training.history import BEST, EpochBar, LossGuard, Row, RunHistory
+from cxr_fastai.training.history import BEST, EpochBar, LossGuard, Row, RunHistory, Tracker
 from cxr_fastai.training.learner import starting_weights
 from cxr_fastai.training.precision import Precision, choose_precision, computing, keep_memory
 from cxr_fastai.training.run_folder import refuse_full
 from cxr_fastai.training.schedule import stages
-from cxr_fastai.training.trackers import Tracker
 
 __all__ = ["Fitted", "fit"]
 

@@ -20,7 +20,7 @@ import torch
 from fastai.callback.core import Callback, CancelFitException
 
 from cxr_fastai.core import CxrError, UsageError, atomic_path, write_text
-from cxr_fastai.progress import say
+from cxr_fastai.progress import say, shows_bars
 from cxr_fastai.training.callbacks import copy_tensors
 from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Row",
+    "numbers",
+    "Tracker",
     "RunHistory",
     "LossGuard",
     "EpochBar",
@@ -70,6 +72,23 @@ class EarlierEpochs(Protocol):
     @property
     def seconds(self) -> float:
         """How long they took."""
+
+
+def numbers(
+    row: Row,  # of history.csv
+) -> dict[str, float]:
+    """Leave out the stage and the epoch."""
+    return {key: value for key, value in row.items() if isinstance(value, float)}
+
+
+class Tracker(Protocol):
+    """What keeps a run elsewhere; none raises, or a run would be lost for it."""
+
+    def epoch(self, row: Row) -> None:
+        """Record an epoch."""
+
+    def close(self, bundle: Path | None) -> None:
+        """End the record; without a bundle the run failed."""
 
 
 class RunHistory(Callback):
@@ -308,7 +327,7 @@ class LossGuard(Callback):
 
 
 class EpochBar(Callback):
-    """A bar of the running epoch's batches, in a terminal."""
+    """A bar of the running epoch's batches, in a terminal or a notebook."""
 
     order = 59  # taken away before RunHistory tells the epoch
 
@@ -321,9 +340,9 @@ class EpochBar(Callback):
 
     def before_train(self) -> None:
         """Show the bar."""
-        if not sys.stderr.isatty():
+        if not shows_bars():
             return
-        from tqdm import tqdm
+        from tqdm.auto import tqdm  # which draws in a notebook too
 
         self.bar = tqdm(
             total=len(self.learn.dls.train) + len(self.learn.dls.valid),

@@ -30,6 +30,7 @@ from cxr_fastai.models.weights import load_weights
 from cxr_fastai.recipes import Train
 from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.losses import build_loss
+from cxr_fastai.training.network_check import check_sides
 
 __all__ = [
     "build_learner",
@@ -136,13 +137,16 @@ def start_network(
     n_out: int,  # classes
     weights: str,  # imagenet | none | a file
     seed: int,
+    sides: Sequence[int] = (),  # of the images that it is to take, px; the last is that of `size`
 ) -> StartedNetwork:
     """Build an untrained network.
 
-    Seeds Python's, NumPy's and torch's global generators. Raises as `models.load_weights` does.
+    Seeds Python's, NumPy's and torch's global generators. Raises `UsageError` where it cannot take
+    images of these sides, before weights are fetched, and as `models.load_weights` does.
     """
     set_seed(seed, reproducible=True)
     net = build_network(arch, n_out, in_channels=1)
+    check_sides(net, arch, sides)
     loaded = load_weights(net, weights, arch)
     return StartedNetwork(
         # the layout that convolutions are quickest in, on CPU and GPU
@@ -187,7 +191,7 @@ def build_learner(
     """
     task = Task(task) if task else _task(dls)
     classes = len(vocab or _vocab(dls))
-    started = net or start_network(arch, classes, weights, seed)
+    started = net or start_network(arch, classes, weights, seed, _sides(dls))
     loss_func = build_loss(loss, task, _loss_weights(dls, classes), gamma, label_smoothing)
     return Learner(
         dls,
@@ -207,6 +211,14 @@ def _task(dls: DataLoaders) -> Task:
     if isinstance(train, CachedDL) and train.pixels is not None:
         return train.pixels.task
     return Task.SINGLE_LABEL
+
+
+def _sides(dls: DataLoaders) -> list[int]:
+    """Return the sides of our own loaders' images, px; of others nobody knows them."""
+    train = dls.train
+    if not isinstance(train, CachedDL) or train.pixels is None:
+        return []
+    return [*train.pixels_by_side, train.pixels.all.shape[-1]]
 
 
 def _vocab(dls: DataLoaders) -> Sequence[str]:

@@ -4,7 +4,8 @@ A manifest in, one (n, size, size) array out, kept in the cache folder. The file
 manifest, size, crop and decoder version: when one of them changes, it is made anew. Behind the
 array stands a checksum of each stretch of rows: a file that was cut, torn or changed is made anew
 too. One process makes it, the others wait and share it. Never writes into the curated folder, and
-never lets a file that has become unreadable pass.
+never lets an image pass that is gone or not that of its row any more, whether its pixels are
+decoded or come from the cache.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ import numpy as np
 
 from cxr_fastai import images
 from cxr_fastai.core import (
-    ImageRejected,
-    IntegrityError,
     StorageError,
     atomic_path,
     cache_dir,
@@ -32,10 +31,15 @@ from cxr_fastai.core import (
     sha256_text,
 )
 from cxr_fastai.manifest import Manifest
+from cxr_fastai.manifest_check import Record
+from cxr_fastai.manifest_pixels import pixels_of
 from cxr_fastai.progress import SILENT, Progress, say
+from cxr_fastai.training.unchanged import keep_stamps, refuse_changed, stamps_of
 
 __all__ = ["pixel_cache"]
 
+# Of what a cache promises. 2: its pixels are those of the manifest's pixel_sha256.
+CACHE_VERSION = 2
 MAX_BYTES_A_SUM = 1 << 24  # of pixels under one checksum
 
 Shape = tuple[int, int, int]  # images, height, width
@@ -45,7 +49,8 @@ Shape = tuple[int, int, int]  # images, height, width
 class _Decoding:
     """What is to be decoded, and how."""
 
-    paths: list[str]
+    manifest: Manifest
+    stamps: np.ndarray  # of its images, taken before they are read
     size: int
     crop: float
     threads: int
@@ -61,14 +66,14 @@ def pixel_cache(
 ) -> tuple[dict[str, int], np.ndarray]:
     """Return every image of the manifest at one size: path -> row, and (n, size, size) uint8.
 
-    The array is read-only where it lies on disk. Raises `IntegrityError` naming a file that cannot
-    be read any more.
+    The array is read-only where it lies on disk. Raises `IntegrityError` naming a file that is
+    missing, cannot be read any more, or has other pixels than the manifest says.
     """
-    paths = [str(manifest.root / row.path) for row in manifest.rows]
-    rows = {path: i for i, path in enumerate(paths)}
-    shape = (len(paths), size, size)
+    rows = {str(manifest.root / row.path): i for i, row in enumerate(manifest.rows)}
+    shape = (len(manifest.rows), size, size)
     decoding = _Decoding(
-        paths=paths,
+        manifest=manifest,
+        stamps=stamps_of(manifest),
         size=size,
         crop=crop,
         threads=workers or _cores(),
@@ -78,12 +83,14 @@ def pixel_cache(
     pixels = _open(file, shape, decoding.threads)
     if pixels is None:
         pixels = _made(file, shape, decoding)
+    else:
+        refuse_changed(manifest, decoding.stamps, decoding.threads, decoding.progress)
     return rows, pixels
 
 
 def _key(manifest: Manifest, size: int, crop: float) -> str:
     """Name all that the pixels follow from."""
-    what = [manifest.sha256, size, float(crop), images.DECODER_VERSION]
+    what = [manifest.sha256, size, float(crop), images.DECODER_VERSION, CACHE_VERSION]
     return sha256_text(json.dumps(what))
 
 
@@ -96,7 +103,12 @@ def _made(file: Path, shape: Shape, decoding: _Decoding) -> np.ndarray:
             pixels = _open(file, shape, decoding.threads)  # another may have made it meanwhile
             if pixels is None:
                 _write(file, shape, _decoded(decoding))
+                keep_stamps(decoding.manifest, decoding.stamps)
                 pixels = _open(file, shape, decoding.threads)
+            else:
+                refuse_changed(
+                    decoding.manifest, decoding.stamps, decoding.threads, decoding.progress
+                )
     except StorageError:
         say(
             f"no cache in {file.parent}: pixels stay in memory. "
@@ -185,27 +197,19 @@ def _decoded(what: _Decoding) -> Generator[np.ndarray, None, None]:
     Threads: decoding releases the GIL, and on two cores they were as quick as processes (NIH's PNGs
     of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start.
     """
-    title = f"decoding {len(what.paths)} images at {what.size} px"
+    rows = what.manifest.rows
+    title = f"decoding {len(rows)} images at {what.size} px"
 
-    def read(path: str) -> np.ndarray:
+    def read(row: Record) -> np.ndarray:
         """Decode one image."""
-        return _read(path, what.size, what.crop)
+        pixels = pixels_of(what.manifest.root, row)
+        return images.resize(pixels, what.size, what.crop)
 
     with ThreadPoolExecutor(what.threads) as pool:
-        rows = pool.map(read, what.paths)
-        with closing(rows):  # type: ignore[type-var]  # map's iterator is a generator
-            shown: Iterable[np.ndarray] = what.progress.bar(rows, len(what.paths), title)
+        decoded = pool.map(read, rows)
+        with closing(decoded):  # type: ignore[type-var]  # map's iterator is a generator
+            shown: Iterable[np.ndarray] = what.progress.bar(decoded, len(rows), title)
             yield from shown
-
-
-def _read(path: str, size: int, crop: float) -> np.ndarray:
-    """Raise `IntegrityError` for a file that is no radiograph any more."""
-    try:
-        return images.resize(images.decode(path), size, crop)
-    except ImageRejected as e:
-        raise IntegrityError(
-            f"{e}. It was readable when the folder was curated: curate the folder again."
-        ) from e
 
 
 def _cores() -> int:

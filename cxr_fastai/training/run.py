@@ -7,7 +7,7 @@ bundle: bundle.json comes at the end. A checkpoint stands beside it until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ from cxr_fastai.training.learner import (
     start_network,
     starting_weights,
 )
+from cxr_fastai.training.network_check import check_networks
 from cxr_fastai.training.run_folder import (
     BASELINES,
     BUNDLE,
@@ -57,7 +58,7 @@ from cxr_fastai.training.run_folder import (
     refuse_other_data,
     state_to_resume,
 )
-from cxr_fastai.training.trackers import open_trackers
+from cxr_fastai.training.trackers import recorded
 
 __all__ = ["train", "export", "LEARNER"]
 
@@ -107,6 +108,7 @@ def train(
         track=list(track),
         quiet=quiet,
         allow_missing_classes=allow_missing_classes,
+        beside=baselines,
     )
     bundle = _train_one(request)
     _train_baselines(request, baselines)
@@ -128,9 +130,10 @@ class _Request:
     track: list[str]
     quiet: bool
     allow_missing_classes: bool
+    beside: Sequence[str] = ()  # architectures that train after it
 
 
-def _train_baselines(request: _Request, archs: list[str]) -> None:
+def _train_baselines(request: _Request, archs: Sequence[str]) -> None:
     """Train further architectures, from scratch, with the settings that the first one had.
 
     Also where it was resumed without naming them.
@@ -147,6 +150,7 @@ def _train_baselines(request: _Request, archs: list[str]) -> None:
             own={**meta["recipe"]["train"], "arch": arch, "weights": "none"},
             seed=meta["trained"]["seed"],
             resume=request.resume and begun,
+            beside=(),
         )
         _train_one(baseline)
 
@@ -168,13 +172,13 @@ def _train_one(request: _Request) -> Path:
         shared(partial(refuse_full, run))
     # all that can be refused is, before the pixels are decoded
     check_classes(request.manifest, request.allow_missing_classes)
+    sides = [*settings.resize, settings.size]
+    others = [arch for arch in request.beside if arch != settings.arch]
+    check_networks(others, len(request.manifest.vocab), sides)
     started = _started(request.manifest, settings, seed, state)
-    make_folder(run)
     request = replace(request, quiet=request.quiet or rank() > 0)
     tracked = request.track if rank() == 0 else []
-    trackers = open_trackers(tracked, run, settings, request.manifest, seed)
-    bundle = None
-    try:
+    with recorded(tracked, run, settings, request.manifest, seed) as record:
         learn = _learner(request, settings, seed, started, state)
         fitted = fit(
             learn,
@@ -184,15 +188,12 @@ def _train_one(request: _Request) -> Path:
             seed=seed,
             manifest_sha256=request.manifest.sha256,
             state=state,
-            trackers=trackers,
+            trackers=record.trackers,
             fresh=False,
         )
         if rank() > 0:
             return run / BUNDLE
-        bundle = _bundled(request, learn, fitted, seed)
-    finally:
-        for tracker in trackers:
-            tracker.close(bundle)
+        bundle = record.bundle = _bundled(request, learn, fitted, seed)
     if fitted.interrupted:  # the checkpoint stays, for --resume
         say(
             f"interrupted: {bundle} has epoch {fitted.best['epoch']}, "
@@ -230,7 +231,8 @@ def _asked(request: _Request, state: State | None) -> tuple[Train, int]:
 def _started(manifest: Manifest, settings: Train, seed: int, state: State | None) -> StartedNetwork:
     """Build the network; that of a resumed run gets its weights from the checkpoint."""
     weights = "none" if state else settings.weights
-    make = partial(start_network, settings.arch, len(manifest.vocab), weights, seed)
+    sides = [*settings.resize, settings.size]
+    make = partial(start_network, settings.arch, len(manifest.vocab), weights, seed, sides)
     started = first(make)
     if not state:
         return started

@@ -1,123 +1,68 @@
 """Where a run is recorded beside its own folder: MLflow or TensorBoard, both optional.
 
-A run's settings, each epoch's row and the finished bundle go in; nothing comes back. Import of
-either library waits until it is asked for.
+A run's settings, each epoch's row and the finished bundle go in; nothing comes back. One that
+cannot be had at the start is refused before anything is decoded; one that is lost on the way costs
+the run nothing. Import of either library waits until it is asked for.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
 
-from cxr_fastai.core import UsageError, unknown_name
+from cxr_fastai.core import UsageError, make_folder, one_line, unknown_name
 from cxr_fastai.manifest import Manifest
+from cxr_fastai.progress import say
 from cxr_fastai.recipes import Train
-from cxr_fastai.training.history import HISTORY, PICTURE, Row
+from cxr_fastai.training.history import Row, Tracker
+from cxr_fastai.training.mlflow_run import MLflow
+from cxr_fastai.training.tensorboard_run import TensorBoard
 
-__all__ = ["Tracker", "open_trackers", "MLflow", "TensorBoard", "TRACKERS"]
-
-
-class Tracker(Protocol):
-    """What keeps a run elsewhere."""
-
-    def epoch(self, row: Row) -> None:
-        """Record an epoch."""
-
-    def close(self, bundle: Path | None) -> None:
-        """End the record; without a bundle the run failed."""
-
-
-class MLflow:
-    """An MLflow run.
-
-    It stands in the SQLite file mlflow.db of the working folder unless $MLFLOW_TRACKING_URI names
-    a server.
-    """
-
-    def __init__(
-        self,
-        run: Path,  # the run's folder
-        params: dict[str, Any],  # its settings
-        experiment: str,  # the recipe's name
-    ) -> None:
-        self.mlflow = _module("mlflow")
-        self.run = run
-        if not os.environ.get("MLFLOW_TRACKING_URI"):
-            self.mlflow.set_tracking_uri("sqlite:///mlflow.db")
-        self.mlflow.set_experiment(experiment)
-        self.mlflow.start_run(run_name=run.name)
-        self.mlflow.log_params(params)
-
-    def epoch(self, row: Row) -> None:
-        """Record the numbers of an epoch."""
-        self.mlflow.log_metrics(_numbers(row), step=row["epoch"])
-
-    def close(self, bundle: Path | None) -> None:
-        """Add bundle, history and its picture; without a bundle, end as a run that failed."""
-        for name in (HISTORY, PICTURE):
-            if (self.run / name).exists():
-                self.mlflow.log_artifact(str(self.run / name))
-        if bundle:
-            self.mlflow.log_artifacts(str(bundle), "bundle")
-        self.mlflow.end_run("FINISHED" if bundle else "FAILED")
-
-
-class TensorBoard:
-    """Event files in the run's folder `tensorboard`."""
-
-    def __init__(
-        self,
-        run: Path,  # the run's folder
-        params: dict[str, Any],  # its settings
-        experiment: str,  # the recipe's name, of which this one has no use
-    ) -> None:
-        _module("tensorboard")
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.run = run
-        self.writer = SummaryWriter(str(run / "tensorboard"))
-        lines = [f"    {key} = {value}" for key, value in params.items()]
-        self.writer.add_text("settings", "\n".join(lines))
-
-    def epoch(self, row: Row) -> None:
-        """Record the numbers of an epoch."""
-        for key, value in _numbers(row).items():
-            self.writer.add_scalar(key, value, row["epoch"])
-
-    def close(self, bundle: Path | None) -> None:
-        """Add the picture of the history and the bundle's card."""
-        if (self.run / PICTURE).exists():
-            self.writer.add_image("history", _pixels(self.run / PICTURE), dataformats="HWC")
-        if bundle:
-            card = (bundle / "README.md").read_text(encoding="utf-8")
-            self.writer.add_text("bundle", card)
-        self.writer.close()
-
-
-def _numbers(
-    row: Row,  # of history.csv
-) -> dict[str, float]:
-    """Leave out the stage and the epoch."""
-    return {key: value for key, value in row.items() if isinstance(value, float)}
-
-
-def _pixels(file: Path) -> Any:
-    """Read a picture: (height, width, 3) uint8."""
-    import numpy as np
-    from PIL import Image
-
-    return np.asarray(Image.open(file).convert("RGB"))
-
+__all__ = ["Record", "recorded", "open_trackers", "Patient", "TRACKERS"]
 
 TRACKERS: dict[str, type[MLflow] | type[TensorBoard]] = {
     "mlflow": MLflow,
     "tensorboard": TensorBoard,
 }
+MAX_REASON = 160  # characters of a library's own words
+
+
+@dataclass
+class Record:
+    """What keeps a run elsewhere, and what it came to."""
+
+    trackers: list[Tracker] = field(default_factory=list)
+    bundle: Path | None = None  # None: the run failed, or is not over
+
+
+@contextmanager
+def recorded(
+    names: Iterable[str],  # of TRACKERS
+    run: Path,  # the run's folder, which is made
+    settings: Train,
+    manifest: Manifest,
+    seed: int,
+) -> Iterator[Record]:
+    """Begin each tracker; end each with the bundle that the run came to.
+
+    Raises as `open_trackers` does, and leaves no folder then.
+    """
+    is_new = not run.exists()
+    make_folder(run)
+    try:
+        record = Record(open_trackers(names, run, settings, manifest, seed))
+    except BaseException:
+        with suppress(OSError):  # it holds something
+            if is_new:
+                run.rmdir()
+        raise
+    try:
+        yield record
+    finally:
+        for tracker in record.trackers:
+            tracker.close(record.bundle)
 
 
 def open_trackers(
@@ -127,8 +72,13 @@ def open_trackers(
     manifest: Manifest,
     seed: int,
 ) -> list[Tracker]:
-    """Begin each. Raises `UsageError` for an unknown one, and for one that is not installed."""
-    names = list(names)
+    """Begin each.
+
+    Raises `UsageError` for an unknown one, and for one that is not installed; `SourceUnavailable`
+    or `StorageError` for one that cannot be written to: a run without it is not what was asked for,
+    and nothing is lost yet.
+    """
+    names = list(dict.fromkeys(names))
     for name in names:
         if name not in TRACKERS:
             raise UsageError(unknown_name("tracker", name, TRACKERS))
@@ -139,14 +89,76 @@ def open_trackers(
         "recipe": manifest.recipe.name,
         "manifest_sha256": manifest.sha256,
     }
-    return [TRACKERS[name](run, params, manifest.recipe.name) for name in names]
+    return [Patient(TRACKERS[name](run, params, manifest.recipe.name), run) for name in names]
 
 
-def _module(name: str) -> ModuleType:
-    """Import an optional library, whose extra has its name."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as e:
-        raise UsageError(
-            f"--track {name}: {name} is not installed ({e}). pip install 'cxr_fastai[{name}]'"
-        ) from e
+class Patient:
+    """A tracker whose failures cost the run nothing.
+
+    From the first failure on, epochs are kept here. They are written at the end, if it answers
+    again by then.
+    """
+
+    def __init__(
+        self,
+        tracker: MLflow | TensorBoard,
+        run: Path,  # the run's folder, which holds all that a tracker may miss
+    ) -> None:
+        self.tracker = tracker
+        self.run = run
+        self.unwritten: list[Row] = []
+        self.lost = False
+
+    def epoch(self, row: Row) -> None:
+        """Record an epoch, now or at the end."""
+        self.unwritten.append(row)
+        if self.lost:
+            return
+        try:
+            self._catch_up()
+        except Exception as e:  # each library has errors of its own
+            self.lost = True
+            say(
+                f"warning: {self.tracker.place} cannot be written to ({_reason(e)}). The run goes "
+                "on; what it misses is written at the end, if it can be then"
+            )
+
+    def close(self, bundle: Path | None) -> None:
+        """Write what is missing and end the record; without a bundle the run failed."""
+        epochs = len(self.unwritten)
+        try:
+            self.tracker.before_close()
+            self._catch_up()
+            self.tracker.close(bundle)
+        except Exception as e:  # as above
+            say(f"warning: {self._missing(bundle)} ({_reason(e)}). {self._kept(bundle)}")
+            return
+        if self.lost:
+            say(f"{self.tracker.place} answers again: {_epochs(epochs)} written afterwards")
+
+    def _catch_up(self) -> None:
+        """Record all epochs that are not."""
+        while self.unwritten:
+            self.tracker.epoch(self.unwritten[0])
+            del self.unwritten[0]
+
+    def _missing(self, bundle: Path | None) -> str:
+        """Say what the tracker does not have."""
+        lacks = [_epochs(len(self.unwritten))] if self.unwritten else []
+        lacks.append("the bundle" if bundle else "the end of the run")
+        return f"{self.tracker.place} was not given {' and '.join(lacks)}"
+
+    def _kept(self, bundle: Path | None) -> str:
+        """Say where that stands."""
+        what = "History and bundle stand" if bundle else "The history stands"
+        return f"{what} in {self.run}"
+
+
+def _epochs(n: int) -> str:
+    """Return "1 epoch", "3 epochs"."""
+    return f"{n} epoch" if n == 1 else f"{n} epochs"
+
+
+def _reason(e: Exception) -> str:
+    """Return a library's error as part of a line."""
+    return one_line(e)[:MAX_REASON].rstrip(". ") or type(e).__name__

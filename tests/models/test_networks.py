@@ -104,5 +104,5 @@ def test_pooling_gives_the_largest_value_and_the_mean_of_each_channel():
 
 
 def test_a_body_without_a_convolution_is_no_body():
-    with pytest.raises(ValueError, match="without a convolution"):
+    with pytest.raises(core.UsageError, match="without a convolution"):
         networks.first_convolution(torch.nn.Sequential(torch.nn.ReLU()))

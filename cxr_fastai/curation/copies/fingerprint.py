@@ -19,7 +19,7 @@ from cxr_fastai.core import ImageRejected, one_line
 from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.sources.item import PlaceInFile
 from cxr_fastai.curation.sources.tfrecord import Place, image_bytes
-from cxr_fastai.images import read
+from cxr_fastai.images import pixel_sha256, read
 
 __all__ = ["Fingerprint", "Unreadable", "fingerprint", "pixel_sha256", "phash", "source_bytes"]
 
@@ -55,16 +55,6 @@ class Unreadable:
     sha256: str  # of its bytes, or '' where they cannot be read
     reason: str  # a code of images.REASONS
     message: str
-
-
-def pixel_sha256(
-    pixels: np.ndarray,  # (height, width) uint8
-) -> str:
-    """Return the SHA-256 of size and pixels: equal for the same picture in any container."""
-    height, width = pixels.shape
-    digest = hashlib.sha256(f"{width}x{height}:".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 # ---- the perceptual hash

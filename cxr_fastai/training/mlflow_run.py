@@ -1,0 +1,153 @@
+"""A run in MLflow, optional: its settings, each epoch's row, the finished bundle.
+
+Through a client of its own: no active run of the process is touched, and none is ended at exit.
+Every wait for a server is bounded here; what a failure means is decided in `trackers`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from cxr_fastai.core import SourceUnavailable, one_line
+from cxr_fastai.training.extras import extra
+from cxr_fastai.training.history import HISTORY, PICTURE, Row, numbers
+
+__all__ = ["MLflow"]
+
+LOCAL_STORE = "sqlite:///mlflow.db"  # in the working folder
+LOCAL_ARTIFACTS = "mlruns"  # likewise
+MAX_REASON = 160  # characters of MLflow's own words
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """How long a server may take."""
+
+    seconds: int  # for an answer
+    retries: int  # each after 2, 4, 8, .. s, the first at once
+
+
+# MLflow's own are 120 s and 7 retries: 4 min 21 s until it says that no server listens.
+AT_START = _Wait(seconds=3, retries=1)  # a line within 10 s
+ON_THE_WAY = _Wait(seconds=5, retries=1)  # an epoch waits so long, once
+AT_END = _Wait(seconds=10, retries=3)  # a server that starts anew is waited for
+
+
+class MLflow:
+    """An MLflow run.
+
+    It stands in the SQLite file mlflow.db of the working folder unless $MLFLOW_TRACKING_URI names
+    a server.
+    """
+
+    def __init__(
+        self,
+        run: Path,  # the run's folder
+        params: dict[str, Any],  # its settings
+        experiment: str,  # the recipe's name
+    ) -> None:
+        """Begin it. Raises `SourceUnavailable` within 10 s where it cannot be written to."""
+        extra("mlflow")
+        self.run = run
+        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_STORE
+        self.place = f"MLflow at {_without_password(self.uri)}"
+        self.wait = ON_THE_WAY
+        try:
+            with _waiting(AT_START, at_most=True):
+                self._begin(params, experiment)
+        except Exception as e:  # MLflow and its stores have errors of their own
+            reason = one_line(e).replace(self.uri, _without_password(self.uri))
+            raise SourceUnavailable(
+                f"--track mlflow: {self.place} cannot be written to "
+                f"({reason[:MAX_REASON].rstrip('. ')}). Start it or correct MLFLOW_TRACKING_URI, "
+                "or train without --track mlflow."
+            ) from e
+
+    def _begin(self, params: dict[str, Any], experiment: str) -> None:
+        """Create the run and record its settings."""
+        from mlflow.entities import Param
+        from mlflow.tracking import MlflowClient
+        from mlflow.tracking.context.registry import resolve_tags
+
+        self.client = MlflowClient(self.uri)
+        created = self.client.create_run(
+            self._experiment(experiment), run_name=self.run.name, tags=resolve_tags()
+        )
+        self.id = created.info.run_id
+        settings = [Param(key, str(value)) for key, value in params.items()]
+        self.client.log_batch(self.id, params=settings)
+
+    def _experiment(self, name: str) -> str:
+        """Return the id of the experiment of this name, which is created where there is none.
+
+        MLflow decodes % in the path of its artifacts, so that a folder named a%20b became one named
+        "a b": here the path is told as an address, in which % is written as %25.
+        """
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        artifacts = None
+        if self.uri == LOCAL_STORE:
+            artifacts = (Path(LOCAL_ARTIFACTS).absolute() / quote(name, safe="")).as_uri()
+        return str(self.client.create_experiment(name, artifact_location=artifacts))
+
+    def epoch(self, row: Row) -> None:
+        """Record the numbers of an epoch."""
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000  # ms, as MLflow counts
+        metrics = [Metric(key, value, now, row["epoch"]) for key, value in numbers(row).items()]
+        with _waiting(self.wait):
+            self.client.log_batch(self.id, metrics=metrics)
+
+    def before_close(self) -> None:
+        """Wait longer from now on."""
+        self.wait = AT_END
+
+    def close(self, bundle: Path | None) -> None:
+        """Add bundle, history and its picture; without a bundle, end as a run that failed."""
+        with _waiting(self.wait):
+            for name in (HISTORY, PICTURE):
+                if (self.run / name).exists():
+                    self.client.log_artifact(self.id, str(self.run / name))
+            if bundle:
+                self.client.log_artifacts(self.id, str(bundle), "bundle")
+            self.client.set_terminated(self.id, "FINISHED" if bundle else "FAILED")
+
+
+@contextmanager
+def _waiting(
+    wait: _Wait,
+    at_most: bool = False,  # whatever the environment says
+) -> Iterator[None]:
+    """Let MLflow wait so long for a server; the environment's own settings stand before ours."""
+    ours = {
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(wait.seconds),
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(wait.retries),
+        "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    }
+    before = {key: os.environ.get(key) for key in ours}
+    for key, value in ours.items():
+        if at_most or before[key] is None:
+            os.environ[key] = value
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = old
+
+
+def _without_password(uri: str) -> str:
+    """Return an address without what a person would not want in a log."""
+    user_and_password, at, _ = urlsplit(uri).netloc.rpartition("@")
+    return uri.replace(f"{user_and_password}@", "", 1) if at else uri
