@@ -158,3 +158,10 @@ def test_a_class_without_images_is_absent_and_nothing_else():
     assert got["class_absent"].numbers == [
         {"class": "c", "split": split} for split in ("train", "valid", "test")
     ]
+
+
+def test_a_class_that_the_caller_tells_of_is_not_told_again():
+    rows = [r for r in even() if not is_a(r) or r.split != "valid"]
+    cohort = cohort_of(folder(rows, vocab="abc"))
+    (absent,) = [w for w in find_confounds(cohort, None, {"c"}) if w.kind == "class_absent"]
+    assert absent.numbers == [{"class": "a", "split": "valid"}]

@@ -772,3 +772,34 @@ def test_with_several_labels_equal_pixels_stand_side_by_side(tmp_path, films):
     assert {r.original_path for r in tested_rows} == official_files(tmp_path)
     assert sorted(r.label for r in tested_rows if r.original_path[-7:] == "bel.png") == ["none"]
     assert sum(r.path.endswith("_2.png") for r in tested_rows) == 3
+
+
+def test_an_official_array_of_small_images_is_kept_whole(tmp_path, films):
+    small = [np.asarray(Image.fromarray(x).resize((28, 28))) for x in films]
+    (tmp_path / "one").mkdir()
+    np.savez(
+        tmp_path / "one/a.npz",
+        train_images=np.stack([small[3], small[0], small[4]]),
+        train_labels=np.array([[0], [0], [0]]),
+        test_images=np.stack([small[0], small[1], small[0], small[2], small[0]]),
+        test_labels=np.array([[0], [1], [0], [0], [1]]),
+    )
+    cells = dict(glob="a.npz", label_from="array", split="array")
+    c = write_catalog(
+        tmp_path / "c.csv",
+        rule(label_value="0", findings="no_finding", **cells),
+        rule(first=False, label_value="1", findings="pneumonia"),
+    )
+    classes = {"normal": ["no_finding"], "pneumonia": ["pneumonia"]}
+    recipe = Recipe(name="two", title="Two", classes=classes)
+    done = curate(tmp_path / "out", manifest=c, recipe=recipe, workers=1)
+    tested = {r.original_path: r for r in done.records if r.split == "test"}
+    assert sorted(tested) == [f"a.npz#test/{i}" for i in range(5)]
+    assert {path for path, r in tested.items() if r.repeat_of} == {"a.npz#test/2", "a.npz#test/4"}
+    assert tested["a.npz#test/4"].label == "pneumonia"
+    assert {r.original_path for r in done.records if r.split != "test"} == {
+        "a.npz#train/0",
+        "a.npz#train/2",
+    }
+    assert len({r.path for r in done.records}) == 7
+    assert check_manifest(tmp_path / "out") == []

@@ -1,5 +1,6 @@
 """pytest tests/evaluation/test_distinct.py: numbers where an official test set repeats radiographs"""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import toy_findings_reports as findings
 
 from cxr_fastai.evaluation.build_report import build_report
 from cxr_fastai.evaluation.distinct import distinct_indices, distinct_numbers, distinct_words
+from cxr_fastai.evaluation.evaluate import evaluate
 
 
 def row(path, repeat_of=""):
@@ -79,3 +81,18 @@ def test_where_no_image_repeats_another_nothing_is_said(toy):
     report = build_report(bundle, data, "test", rows, probs, 20)
     assert report.distinct is None and report.to_dict()["distinct"] == {}
     assert not any("again" in note for note in report.notes)
+
+
+def test_metrics_json_holds_both_numbers_with_their_intervals(tmp_path):
+    data, _, _ = repeating(classes, {1: 0, 2: 0})
+    bundle = classes.ToyBundle(wrong={0: "b", 1: "b", 2: "b"})
+    evaluate(bundle, data, out=tmp_path, resamples=50)
+    told = json.loads((tmp_path / "metrics.json").read_text())
+    assert (told["n"], told["metrics"]["accuracy"]) == (12, 9 / 12)
+    distinct = told["distinct"]
+    assert (distinct["n"], distinct["metrics"]["accuracy"]) == (10, 9 / 10)
+    assert distinct["groups"] == told["groups"] == 10
+    for numbers in (told, distinct):
+        low, high = numbers["intervals"]["metrics"]["accuracy"]
+        assert low < numbers["metrics"]["accuracy"] < high
+    assert "accuracy 90.0 %" in (tmp_path / "report.html").read_text()

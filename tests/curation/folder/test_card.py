@@ -10,7 +10,7 @@ from toy_sources import put, rule, write_catalog
 
 from cxr_fastai.core import CxrError, one_line
 from cxr_fastai.curation.folder.card import dataset_card
-from cxr_fastai.curation.folder.sentences import share_lines, warning_line
+from cxr_fastai.curation.folder.sentences import beware_lines, share_lines, warning_line
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.reporting.text import md, share
 
@@ -165,6 +165,15 @@ def test_no_class_is_said_to_come_from_the_one_source_that_there_is(toy):
 def test_a_class_without_any_image_and_its_sources_are_told(toy):
     card = dataset_card(toy(({"norm": names(6), "tb": names(6)}, {})))
     assert "- no image for class covid\\_19" in card or "- no image for class covid_19" in card
+
+
+def test_a_class_without_any_image_is_told_once_and_one_that_a_split_lacks_is_told_too(toy):
+    done = toy(({"norm": names(30), "tb": names(2)}, {}))
+    beware = dataset_card(done).split("## Beware")[1]
+    assert beware.lower().replace("\\", "").count("covid") == 1
+    assert "No image at all: Tuberculosis in" in beware
+    page = " ".join(beware_lines(done)).lower()
+    assert page.count("covid") == 1
 
 
 def test_shares_of_the_largest_source_are_told_for_each_split(toy):

@@ -70,6 +70,42 @@ def test_the_layout_and_the_task_tell_the_folder(films):
     assert made(copies, "valid", recipe=several, layout="split").path == f"valid/images/{name}"
 
 
+def official(copies, *cells):
+    "The same copies as images of one official test set, with cells of each one's item."
+    members = []
+    for image, own in zip(copies.members, cells):
+        members.append(moved(image, source="one", official="test", **own))
+    return replace(copies, members=members)
+
+
+def test_images_of_an_official_test_set_that_repeat_another_name_its_row(films):
+    exact = ("bytes", 1.0, "", dict(seed=1))
+    copies = official(films.group(exact, exact, kept=dict(seed=1)), {}, {}, {})
+    rows, refused = records_of(copies, "g", "test", CATALOG, REQUEST)
+    stem = f"normal/{copies.kept.fingerprint.pixel_sha256[:32]}"
+    assert [row.path for row in rows] == [f"{stem}.png", f"{stem}_2.png", f"{stem}_3.png"]
+    assert [row.repeat_of for row in rows] == ["", f"{stem}.png", f"{stem}.png"]
+    assert {(row.group, row.split) for row in rows} == {("g", "test")} and not refused
+
+
+def test_where_the_first_image_of_a_test_set_is_refused_the_next_stands_for_the_radiograph(films):
+    exact = ("bytes", 1.0, "", dict(seed=1))
+    group = films.group(exact, exact, kept=dict(seed=1))
+    copies = official(group, dict(view="L"), dict(view="PA"), dict(view="PA"))
+    request = Request(recipe=replace(RECIPE, filters={"view": ["PA"]}))
+    rows, refused = records_of(copies, "g", "test", CATALOG, request)
+    assert [reject.path for reject in refused] == [copies.kept.item.path]
+    assert [row.repeat_of for row in rows] == ["", rows[0].path] and "_" not in rows[0].path
+
+
+def test_a_subset_is_drawn_of_images_that_repeat_none(films):
+    rows = [row_of(films.image(seed=i), split="test") for i in range(3)]
+    rows[2] = replace(rows[2], repeat_of=rows[0].path)
+    kept, left_out = quick_subset(rows, 0)
+    assert {row.path for row in kept} == {rows[0].path, rows[1].path}
+    assert [reject.path for reject in left_out] == [rows[2].original_path]
+
+
 def test_an_image_without_a_class_is_left_out_with_the_reason(films):
     copies = films.pair()
     unlabelled = replace(copies.members[0], label="", why_unlabelled="no class for it")
