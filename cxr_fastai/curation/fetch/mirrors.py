@@ -78,7 +78,10 @@ def source_place(
             return found
     if source.transport == "local":
         local = Path(catalogue_folder) / source.handle
-        return _folder_or_archive(local)
+        found = _folder_or_archive(local)
+        if found is None and local.is_dir():
+            return local  # empty: what is missing is told by its globs
+        return found
     return None
 
 
