@@ -27,7 +27,7 @@ def leaves(obj):
     return [x for o in obj for x in leaves(o)] if isinstance(obj, list) else [obj]
 
 
-def limits_of(found, *keys):
+def limits_of(found, *keys, groups):
     "Interval of the number that `keys` lead to, over what was counted in each resample."
 
     def number(x):
@@ -35,7 +35,7 @@ def limits_of(found, *keys):
             x = x[k]
         return np.nan if x is None else x
 
-    return interval([number(x) for x in found])
+    return interval([number(x) for x in found], groups)
 
 
 def draw_findings(seed, n=120, unknown=0.0):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cxr_fastai.core import Task
-from cxr_fastai.evaluation.bootstrap import RESAMPLES, Interval, IntervalTree, Resampling
+from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling
 from cxr_fastai.evaluation.distinct import distinct_indices, distinct_words
+from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree
 from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
 from cxr_fastai.evaluation.multi_label_floors import findings_floors
 from cxr_fastai.evaluation.multi_label_intervals import findings_intervals
@@ -126,6 +127,8 @@ def class_report(
         triage=triage,
         intervals=_class_intervals(resampling, found, vocab, floor, fixed),
         groups=resampling.n_groups,
+        side_groups=_side_groups(resampling, found, vocab, fixed),
+        class_groups={slug: resampling.groups_of(targs == i) for i, slug in enumerate(vocab)},
         resamples=resamples,
         seed=seed,
         headline_keys=list(data.recipe.metrics),
@@ -145,6 +148,22 @@ def _decide(
     positive, risk = positives_and_risk(targs, probs, vocab, negative)
     decision = decision_metrics(targs, probs, vocab, negative, fixed["threshold"])
     return decision, triage_metrics(positive, risk, found.groups, fixed.get("triage", ()))
+
+
+def _side_groups(
+    resampling: Resampling,  # R draws of the groups of these images
+    found: Predictions,  # what the bundle predicted
+    vocab: Sequence[str],  # (c,) slugs
+    fixed: Decision,  # of the bundle; empty where it decides nothing
+) -> dict[str, int]:
+    """Return how many groups each side of the decision has; empty where there is none."""
+    if not fixed:
+        return {}
+    positive, _ = positives_and_risk(found.targs, found.probs, vocab, fixed["negative"])
+    return {
+        "positive": resampling.groups_of(positive),
+        "negative": resampling.groups_of(~positive),
+    }
 
 
 def _class_intervals(
@@ -213,10 +232,23 @@ def findings_report(
         about=identities(bundle, data),
         intervals=findings_intervals(resampling, targs, probs, vocab, preds, sources),
         groups=resampling.n_groups,
+        class_groups=_finding_groups(resampling, targs, vocab),
         resamples=resamples,
         seed=seed,
         headline_keys=list(data.recipe.metrics),
     )
+
+
+def _finding_groups(
+    resampling: Resampling,  # R draws of the groups of these images
+    targs: np.ndarray,  # (n, c) 1, 0, nan
+    vocab: Sequence[str],  # (c,) slugs
+) -> dict[str, int]:
+    """Return how many groups have each finding, or lack it where these are fewer."""
+    found: dict[str, int] = {}
+    for slug, labels in zip(vocab, targs.T):
+        found[slug] = resampling.groups_of(labels == 1, labels == 0)
+    return found
 
 
 def _targets(

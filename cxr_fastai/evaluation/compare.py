@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.bootstrap import Interval, ResampledNumber, Resampling, interval
+from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.build_report import AnyReport
 from cxr_fastai.evaluation.cells import (
     PERCENT_KEYS,
@@ -22,9 +22,12 @@ from cxr_fastai.evaluation.cells import (
     number_text,
     stacked_table,
 )
+from cxr_fastai.evaluation.interval_trees import Interval, interval_kinds
 from cxr_fastai.evaluation.multi_label_report import FindingsReport
 from cxr_fastai.evaluation.predictions import Predictions
+from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
 from cxr_fastai.evaluation.single_label_report import Report
+from cxr_fastai.evaluation.too_few import are_too_few, opening_words
 from cxr_fastai.reporting.html import render
 from cxr_fastai.reporting.text import count, interval_words, percent, wrap
 
@@ -38,7 +41,7 @@ DIFFERENCE_WORDS = (
 
 
 class ModelNumbers(TypedDict):
-    """Numbers of a model, by key of a metric."""
+    """Numbers of a model, by key of a metric. Their intervals tell their kind: `interval_kinds`."""
 
     values: dict[str, float | None]
     intervals: dict[str, Interval]
@@ -60,6 +63,21 @@ class Comparison:
     groups: int
     resamples: int
     seed: int
+    few_words: tuple[str, ...] = ()  # of the first report: which sides or classes have few groups
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few groups for a verdict."""
+        return are_too_few(self.groups)
+
+    @property
+    def opening(self) -> str:
+        """What the tables open with where groups are too few; empty where they are enough."""
+        if not self.columns:
+            return ""
+        name = f"{self.header()[0]} of {self.first}"
+        _, cells = self.rows()[0]
+        return opening_words(name, cells[0], self.groups)
 
     @property
     def summary(self) -> str:
@@ -77,7 +95,7 @@ class Comparison:
         words = [interval_words(self.groups, self.resamples)]
         if self._has_difference_intervals():
             words.insert(0, DIFFERENCE_WORDS)
-        return words
+        return [*self.few_words, *words]
 
     def _has_difference_intervals(self) -> bool:
         """Tell whether any difference to the first model has an interval.
@@ -138,12 +156,14 @@ class Comparison:
             "groups": self.groups,
             "resamples": self.resamples,
             "seed": self.seed,
+            "too_few": self.too_few,
             "first": self.first,
-            "models": self.models,
+            "models": {name: _with_kinds(numbers) for name, numbers in self.models.items()},
         }
 
     def __str__(self) -> str:
-        parts = [wrap(self.summary), self._text(self.rows())]
+        parts = [wrap(self.opening)] if self.opening else []
+        parts += [wrap(self.summary), self._text(self.rows())]
         differences = self.differences()
         if differences:
             parts.append([f"Difference to {self.first}, of shares in points"])
@@ -201,7 +221,18 @@ def compare(
         groups=resampling.n_groups,
         resamples=base.resamples,
         seed=base.seed,
+        few_words=_few_words(base),
     )
+
+
+def _few_words(
+    report: AnyReport,  # its own
+) -> tuple[str, ...]:
+    """Return what a report says of sides and classes of few groups."""
+    words = [report.class_words]
+    if isinstance(report, Report):
+        words.insert(0, report.side_words)
+    return tuple(each for each in words if each)
 
 
 def _prevalence(
@@ -268,15 +299,22 @@ def _model(
         if other is None or own.value is None or other.value is None:
             continue
         differences[key] = own.value - other.value
-        difference_intervals[key] = None
-        if own.interval and other.interval:
-            difference_intervals[key] = interval(own.in_resamples - other.in_resamples)
+        difference_intervals[key] = difference_interval(own, other)
     return ModelNumbers(
         values={key: own.value for key, own in numbers.items()},
         intervals={key: own.interval for key, own in numbers.items()},
         differences=differences,
         difference_intervals=difference_intervals,
     )
+
+
+def _with_kinds(numbers: ModelNumbers) -> dict[str, object]:
+    """Return the numbers of a model and of which kind each interval is."""
+    return {
+        **numbers,
+        "interval_kinds": interval_kinds(numbers["intervals"]),
+        "difference_interval_kinds": interval_kinds(numbers["difference_intervals"]),
+    }
 
 
 def _columns(numbers: list[dict[str, ResampledNumber]]) -> list[str]:

@@ -7,16 +7,20 @@ and intervals nested as the numbers are out. Never reads files, never picks a th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cxr_fastai.evaluation.arrays import finding_arrays, source_names
-from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, Resampling
-from cxr_fastai.evaluation.multi_label import SOURCE_KEYS
+from cxr_fastai.evaluation.bootstrap import Resampling
+from cxr_fastai.evaluation.exact import groups_of_mean
+from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree, find_interval
+from cxr_fastai.evaluation.multi_label import SOURCE_KEYS, first_draw, first_draw_by_class
 from cxr_fastai.evaluation.multi_label_counts import (
     HEADLINE_KEYS,
     FindingCounts,
+    SingleDraw,
     count_findings,
 )
 from cxr_fastai.evaluation.multi_label_floors import (
@@ -25,11 +29,15 @@ from cxr_fastai.evaluation.multi_label_floors import (
     answer_by_source,
     answer_nothing,
 )
+from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
+from cxr_fastai.evaluation.shares import Share
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["findings_intervals", "resampled_findings"]
+__all__ = ["findings_intervals", "headline_groups", "resampled_findings"]
+
+RANKING_KEYS = ("macro_auroc", "macro_ap", "auroc", "ap")
 
 
 def resampled_findings(
@@ -62,23 +70,92 @@ def findings_intervals(
     """
     labels, scores, answers = finding_arrays(targs, probs, preds, vocab)
     names = source_names(sources, len(labels))
-    counts = count_findings(resampling, labels, scores, answers)
-    nothing = _count_blind(resampling, labels, answer_nothing(labels))
-    by_source = _count_blind(resampling, labels, answer_by_source(labels, names))
-    gain = counts.headline["macro_auroc"] - by_source.headline["macro_auroc"]
+    blind = answer_by_source(labels, names)
+    model = _count(resampling, labels, scores, answers)
+    by_source = _count(resampling, labels, blind.scores, blind.preds)
     floors: dict[str, IntervalTree] = {
-        "all_absent": _floor_headline(resampling, nothing),
-        "source_only": {
-            **_floor_headline(resampling, by_source),
-            "per_class": _floor_classes(resampling, by_source, labels, vocab),
-        },
+        "all_absent": _nothing_intervals(resampling, labels),
+        "source_only": _floor_intervals(resampling, by_source, blind, vocab),
     }
+    metrics = _metric_intervals(resampling, model, vocab)
+    floor = _macro_auroc(by_source, floors["source_only"])
     return {
-        "metrics": _metric_intervals(resampling, counts, labels, answers, vocab),
+        "metrics": metrics,
         "floors": floors,
         "by_source": _source_intervals(resampling, labels, scores, answers, names),
-        "gain": resampling.interval(gain),
+        "gain": difference_interval(_macro_auroc(model, metrics), floor),
     }
+
+
+def headline_groups(
+    resampling: Resampling,  # R draws of the groups of these images
+    targs: ArrayLike,  # (n, c) 1 present, 0 absent, nan unknown
+) -> dict[str, int]:  # by HEADLINE_KEYS
+    """Return on how many groups each headline number rests."""
+    labels = np.asarray(targs, float)
+    present = labels == 1
+    smaller_sides = []
+    of_sides = []
+    for is_present, is_absent in zip(present.T, (labels == 0).T):
+        fewer_present = resampling.groups_of(is_present) <= resampling.groups_of(is_absent)
+        smaller_sides.append(is_present if fewer_present else is_absent)
+        of_sides.append(resampling.groups_of(is_present, is_absent))
+    of_any_side = resampling.groups_of(np.any(smaller_sides, axis=0))
+    of_any = resampling.groups_of(present.any(1))
+    ranked = groups_of_mean(of_sides, of_any_side)
+    known = resampling.groups_of((~np.isnan(labels)).any(1))
+    return {
+        "macro_auroc": ranked,
+        "macro_ap": ranked,
+        "macro_f1": groups_of_mean([resampling.groups_of(each) for each in present.T], of_any),
+        "micro_f1": of_any,
+        "weighted_f1": of_any,
+        "samples_f1": known,
+        "exact": known,
+    }
+
+
+# ---- counted once and in each resample
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """Answers, their numbers, the same in each resample, and on how many groups they rest."""
+
+    labels: np.ndarray  # (n, c) 1, 0, nan
+    answers: np.ndarray  # (n, c) bool
+    once: FindingCounts  # of the images as they came
+    draws: FindingCounts
+    groups: dict[str, int]  # of the headline
+
+
+def _count(
+    resampling: Resampling,  # R draws of the groups of these images
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    scores: np.ndarray,  # (n, c)
+    answers: np.ndarray,  # (n, c) bool
+) -> _Counted:
+    """Count fixed answers on the images as they came and in each resample."""
+    return _Counted(
+        labels=labels,
+        answers=answers,
+        once=count_findings(SingleDraw(), labels, scores, answers),
+        draws=count_findings(resampling, labels, scores, answers),
+        groups=headline_groups(resampling, labels),
+    )
+
+
+def _macro_auroc(
+    counted: _Counted,
+    intervals: IntervalTree,  # of its headline
+) -> ResampledNumber:
+    """Return the macro AUROC with all that is known of it."""
+    return ResampledNumber(
+        value=first_draw(counted.once.headline)["macro_auroc"],
+        interval=find_interval(intervals, "macro_auroc"),
+        in_resamples=counted.draws.headline["macro_auroc"],
+        groups=counted.groups["macro_auroc"],
+    )
 
 
 # ---- the model's numbers
@@ -86,55 +163,111 @@ def findings_intervals(
 
 def _metric_intervals(
     resampling: Resampling,  # R draws of the groups of these images
-    counts: FindingCounts,  # R draws
-    labels: np.ndarray,  # (n, c) 1, 0, nan
-    answers: np.ndarray,  # (n, c) bool
+    counted: _Counted,
     vocab: Sequence[str],  # (c,) slugs
 ) -> IntervalTree:
     """Return the intervals of the model's own numbers, nested as in `findings_metrics`."""
-    averages: dict[str, IntervalTree] = {}
-    for name, scores in counts.averages.items():
-        averages[name] = _intervals(resampling, scores)
     per_class: dict[str, IntervalTree] = {}
+    numbers = first_draw_by_class(counted.once.per_class)
     for i, slug in enumerate(vocab):
-        own = {key: values[:, i] for key, values in counts.per_class.items()}
-        per_class[slug] = _class_intervals(resampling, own, labels[:, i], answers[:, i])
-    headline = _intervals(resampling, counts.headline)
+        per_class[slug] = _class_intervals(resampling, counted, i, numbers[i])
+    headline = _headline_intervals(resampling, counted)
+    averages = _average_intervals(resampling, counted)
     return {**headline, "averages": averages, "per_class": per_class}
 
 
-def _intervals(
+def _headline_intervals(
     resampling: Resampling,  # R draws of the groups of these images
-    numbers: Mapping[str, np.ndarray],  # each (R,)
+    counted: _Counted,
 ) -> dict[str, Interval]:
-    """Return the intervals of numbers that rest on all images."""
-    return {key: resampling.interval(values) for key, values in numbers.items()}
+    """Return the intervals of HEADLINE_KEYS."""
+    numbers = first_draw(counted.once.headline)
+    draws = counted.draws.headline
+    found: dict[str, Interval] = {}
+    for key in HEADLINE_KEYS:
+        n = counted.groups[key]
+        ranks = key in RANKING_KEYS
+        found[key] = resampling.interval(draws[key], numbers[key], n, is_ranking=ranks)
+    found["exact"] = _all_right(counted.labels, counted.answers).interval(
+        resampling, draws["exact"]
+    )
+    return found
+
+
+def _all_right(
+    labels: np.ndarray,  # (n, c) 1, 0, nan
+    answers: np.ndarray,  # (n, c) bool
+) -> Share:
+    """Return the share of images all of whose known findings were answered right."""
+    known = ~np.isnan(labels)
+    wrong = known & (answers != (labels == 1))
+    return Share(~wrong.any(1), known.any(1))
+
+
+def _average_intervals(
+    resampling: Resampling,  # R draws of the groups of these images
+    counted: _Counted,
+) -> dict[str, IntervalTree]:
+    """Return the intervals of AVERAGES, each of precision, recall and F1."""
+    found: dict[str, IntervalTree] = {}
+    for name, draws in counted.draws.averages.items():
+        numbers = first_draw(counted.once.averages[name])
+        groups = counted.groups[f"{name}_f1"]
+        own = {key: resampling.interval(draws[key], numbers[key], groups) for key in draws}
+        if name == "micro":
+            own.update(_micro_intervals(resampling, counted, draws))
+        found[name] = own
+    return found
+
+
+def _micro_intervals(
+    resampling: Resampling,  # R draws of the groups of these images
+    counted: _Counted,
+    draws: Mapping[str, np.ndarray],  # each (R,)
+) -> dict[str, Interval]:
+    """Return the intervals of all answers in one count, which are shares.
+
+    Where nothing is answered precision is 0 of all, and no share.
+    """
+    present = counted.labels == 1
+    answered = ~np.isnan(counted.labels) & counted.answers
+    found = {"recall": resampling.share_interval(draws["recall"], counted.answers, present)}
+    if answered.any():
+        found["precision"] = resampling.share_interval(draws["precision"], present, answered)
+    return found
 
 
 def _class_intervals(
     resampling: Resampling,  # R draws of the groups of these images
-    numbers: Mapping[str, np.ndarray],  # each (R,)
-    labels: np.ndarray,  # (n,)
-    answers: np.ndarray,  # (n,) bool
+    counted: _Counted,
+    i: int,  # of the finding
+    numbers: Mapping[str, float | None],  # of the finding
 ) -> IntervalTree:
     """Return the intervals of one finding's numbers.
 
     None where the images that a number rests on belong to one group.
     """
+    labels, answers = counted.labels[:, i], counted.answers[:, i]
+    draws = {key: values[:, i] for key, values in counted.draws.per_class.items()}
     known = ~np.isnan(labels)
     present = labels == 1
-    absent = known & ~present
-    answered = known & answers
-    sides: dict[str, list[np.ndarray]] = {  # the images that each number rests on
-        "auroc": [present, absent],
-        "ap": [present, absent],
-        "precision": [answered],
-        "recall": [present],
-        "f1": [present],
-        "specificity": [absent],
-        "prevalence": [known],
+    absent = labels == 0
+    shares = {
+        "precision": Share(present, known & answers),
+        "recall": Share(answers, present),
+        "specificity": Share(~answers, absent),
+        "prevalence": Share(present, known),
     }
-    return {key: resampling.interval(numbers[key], *images) for key, images in sides.items()}
+    groups = {
+        "auroc": resampling.groups_of(present, absent),
+        "ap": resampling.groups_of(present, absent),
+        "f1": resampling.groups_of(present),
+    }
+    found = {key: share.interval(resampling, draws[key]) for key, share in shares.items()}
+    for key, n in groups.items():
+        ranks = key in RANKING_KEYS
+        found[key] = resampling.interval(draws[key], numbers[key], n, is_ranking=ranks)
+    return found
 
 
 def _source_intervals(
@@ -153,47 +286,51 @@ def _source_intervals(
         own = names == source
         # What is unknown counts nowhere, so images elsewhere are made unknown.
         own_labels = np.where(own[:, None], labels, np.nan)
-        headline = count_findings(resampling, own_labels, scores, answers).headline
-        intervals[source] = {key: resampling.interval(headline[key], own) for key in SOURCE_KEYS}
+        headline = _headline_intervals(resampling, _count(resampling, own_labels, scores, answers))
+        intervals[source] = {key: headline[key] for key in SOURCE_KEYS}
     return intervals
 
 
 # ---- the floors
 
 
-def _count_blind(
+def _nothing_intervals(
     resampling: Resampling,  # R draws of the groups of these images
     labels: np.ndarray,  # (n, c) 1, 0, nan
-    blind: BlindAnswers,
-) -> FindingCounts:
-    """Count a floor's fixed answers in each resample."""
-    return count_findings(resampling, labels, blind.scores, blind.preds)
-
-
-def _floor_headline(
-    resampling: Resampling,  # R draws of the groups of these images
-    counts: FindingCounts,  # R draws
 ) -> dict[str, Interval]:
-    """Return the intervals of a floor's headline."""
-    return {key: resampling.interval(counts.headline[key]) for key in HEADLINE_KEYS}
+    """Return the intervals of answering nothing.
+
+    Its AUROC is 0.5 and its F1 0 by definition: they have none.
+    """
+    blind = answer_nothing(labels)
+    counted = _count(resampling, labels, blind.scores, blind.preds)
+    found = _headline_intervals(resampling, counted)
+    by_definition = [key for key in HEADLINE_KEYS if key not in ("macro_ap", "exact")]
+    return {**found, **dict.fromkeys(by_definition)}
 
 
-def _floor_classes(
+def _floor_intervals(
     resampling: Resampling,  # R draws of the groups of these images
-    counts: FindingCounts,  # R draws
-    labels: np.ndarray,  # (n, c) 1, 0, nan
+    counted: _Counted,
+    blind: BlindAnswers,  # by the source
     vocab: Sequence[str],  # (c,) slugs
 ) -> IntervalTree:
-    """Return the intervals of the source-only floor, finding by finding.
+    """Return the intervals of the source-only floor, and of it finding by finding.
 
-    None where those who have the finding, or those who lack it, belong to one group.
+    None where those who have the finding, or those who lack it, belong to one group, and of an
+    AUROC that is 0.5 by definition, as no image is ranked above another.
     """
-    intervals: dict[str, IntervalTree] = {}
+    found: dict[str, Interval | IntervalTree] = {**_headline_intervals(resampling, counted)}
+    numbers = first_draw_by_class(counted.once.per_class)
+    is_ranked = (blind.scores != blind.scores[0]).any(0)
+    per_class: dict[str, IntervalTree] = {}
     for i, slug in enumerate(vocab):
-        present = labels[:, i] == 1
-        absent = labels[:, i] == 0
-        own: dict[str, Interval] = {}
-        for key in FLOOR_CLASS_KEYS:
-            own[key] = resampling.interval(counts.per_class[key][:, i], present, absent)
-        intervals[slug] = own
-    return intervals
+        own = _class_intervals(resampling, counted, i, numbers[i])
+        sides = resampling.groups_of(counted.labels[:, i] == 1, counted.labels[:, i] == 0)
+        kept = {key: find_interval(own, key) for key in FLOOR_CLASS_KEYS if sides > 1}
+        if not is_ranked[i]:
+            kept["auroc"] = None
+        per_class[slug] = {**dict.fromkeys(FLOOR_CLASS_KEYS), **kept}
+    if not is_ranked.any():
+        found["macro_auroc"] = None
+    return {**found, "per_class": per_class}

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import (
-    Interval,
-    IntervalTree,
-    ResampledNumber,
-    Resampling,
-    branch,
-    collect_resampled,
-    find_interval,
-)
+from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.cells import Cell, TableRow, cell, row_cells, wide_table
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
+from cxr_fastai.evaluation.interval_trees import (
+    Interval,
+    IntervalTree,
+    branch,
+    find_interval,
+    interval_kinds,
+)
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -30,7 +29,7 @@ from cxr_fastai.evaluation.multi_label import (
 )
 from cxr_fastai.evaluation.multi_label_counts import SCORE_KEYS
 from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
-from cxr_fastai.evaluation.multi_label_intervals import resampled_findings
+from cxr_fastai.evaluation.multi_label_intervals import headline_groups, resampled_findings
 from cxr_fastai.evaluation.multi_label_words import (
     exact_words,
     samples_words,
@@ -38,6 +37,13 @@ from cxr_fastai.evaluation.multi_label_words import (
 )
 from cxr_fastai.evaluation.plots import Panel, roc_png, together_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
+from cxr_fastai.evaluation.resampled import ResampledNumber, collect_resampled
+from cxr_fastai.evaluation.too_few import (
+    are_too_few,
+    class_words,
+    opening_words,
+    verdict_instead,
+)
 from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import data_uri, render
 from cxr_fastai.reporting.text import count, decimal, interval_words, wrap
@@ -89,6 +95,9 @@ class FindingsReport:
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
     intervals: IntervalTree = field(default_factory=dict)  # of findings_intervals
     groups: int = 0  # patients, or radiographs of unknown ones: what the intervals resample
+    class_groups: dict[str, int] = field(
+        default_factory=dict
+    )  # slug -> groups, of the smaller side
     resamples: int = 0
     seed: int = 0
     headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
@@ -105,8 +114,38 @@ class FindingsReport:
         return self._gain is not None and self._gain > 0
 
     @property
+    def too_few(self) -> bool:
+        """Whether there are too few groups for a verdict."""
+        return are_too_few(self.groups)
+
+    @property
+    def opening(self) -> str:
+        """What the report opens with where groups are too few; empty where they are enough."""
+        is_ranked = self.metrics["macro_auroc"] is not None
+        key = "macro_auroc" if is_ranked else "exact"
+        name = "macro AUROC" if is_ranked else "the share of images all right"
+        number = cell(self.metrics, key, find_interval(self.intervals, "metrics", key))
+        return opening_words(name, number, self.groups)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the verdict is said: not of too few groups, unless nothing is defined."""
+        return not self.too_few or self._gain is None
+
+    @property
+    def class_words(self) -> str:
+        """Which findings too few groups have, or lack; empty where all have enough."""
+        findings = {self.names[slug]: n for slug, n in self.class_groups.items()}
+        return class_words(findings, self.groups)
+
+    @property
     def sure(self) -> bool:
-        """Whether the interval of the gain over the source-only floor lies above 0."""
+        """Whether the interval of the gain over the source-only floor lies above 0.
+
+        Never where groups are too few.
+        """
+        if self.too_few:
+            return False
         interval = find_interval(self.intervals, "gain")
         return self.above_floor and interval is not None and interval[0] > 0
 
@@ -120,6 +159,8 @@ class FindingsReport:
     @property
     def verdict(self) -> str:
         """Macro AUROC beside the source-only floor, in words."""
+        if not self.is_judged:
+            return verdict_instead(self.groups)
         floor = self.floors["source_only"]["macro_auroc"]
         return verdict_words(self._gain, floor, find_interval(self.intervals, "gain"))
 
@@ -267,7 +308,8 @@ class FindingsReport:
         counts = resampled_findings(resampling, found.targs, found.probs, vocab, found.preds)
         keys = self.headline_keys or HEADLINE
         intervals = branch(self.intervals, "metrics")
-        return collect_resampled(keys, self.metrics, intervals, counts.headline)
+        groups = headline_groups(resampling, found.targs)
+        return collect_resampled(keys, self.metrics, intervals, counts.headline, groups)
 
     # ---- forms
 
@@ -287,7 +329,10 @@ class FindingsReport:
             "by_source": self.sources,
             "above_source_only_floor": self.above_floor,
             "intervals": self.intervals,
+            "interval_kinds": interval_kinds(self.intervals),
             "groups": self.groups,
+            "groups_by_class": self.class_groups,
+            "too_few": self.too_few,
             "resamples": self.resamples,
             "seed": self.seed,
             "distinct": distinct_numbers(self.distinct),
@@ -298,14 +343,17 @@ class FindingsReport:
     def __str__(self) -> str:
         _, exact = self.exact_words
         sentences: list[str] = []
-        for sentence in (f"Macro AUROC is {self.verdict}.", exact, *self.notes):
+        verdict = f"Macro AUROC is {self.verdict}." if self.is_judged else ""
+        for sentence in (verdict, exact, *self.notes):
             sentences.extend(wrap(sentence))
         parts = [
+            wrap(self.opening),
             wrap(self.summary),
             self._headline_text(),
             sentences,
             self._ranking_text(),
             self._answering_text(),
+            wrap(self.class_words),
             self._averages_text(),
             wrap(self.samples_words),
             wrap(self.interval_words),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import Interval, Resampling
+from cxr_fastai.evaluation.bootstrap import Resampling
+from cxr_fastai.evaluation.interval_trees import Interval
 
 __all__ = ["Share", "decision_shares", "triage_shares"]
 
@@ -47,9 +48,12 @@ class Share:
     def interval(
         self,
         resampling: Resampling,  # R draws of the groups of these images
+        in_resamples: np.ndarray | None = None,  # (R,) of `resampled`; None: counted here
     ) -> Interval:
         """Return the interval of the share; None where one group holds all its images."""
-        return resampling.interval(self.resampled(resampling), self.whole)
+        if in_resamples is None:
+            in_resamples = self.resampled(resampling)
+        return resampling.share_interval(in_resamples, self.part, self.whole)
 
 
 def decision_shares(

@@ -17,16 +17,27 @@ from cxr_fastai.evaluation.arrays import (
     class_probs,
     source_names,
 )
-from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, Resampling
-from cxr_fastai.evaluation.shares import decision_shares
-from cxr_fastai.evaluation.single_label import FloorMetrics, positives_and_risk
+from cxr_fastai.evaluation.bootstrap import Resampling
+from cxr_fastai.evaluation.exact import groups_of_mean
+from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree
+from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
+from cxr_fastai.evaluation.shares import Share, decision_shares
+from cxr_fastai.evaluation.single_label import (
+    ClassMetrics,
+    FloorMetrics,
+    classification_metrics,
+    decision_metrics,
+    positives_and_risk,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = [
     "MEAN_KEYS",
+    "classification_groups",
     "classification_intervals",
+    "decision_groups",
     "decision_intervals",
     "floor_intervals",
     "resampled_decision",
@@ -76,6 +87,24 @@ def resampled_metrics(
         }
 
 
+def classification_groups(
+    resampling: Resampling,  # R draws of the groups of these images
+    targs: ArrayLike,  # (n,) true classes
+    vocab: Sequence[str],  # (c,) slugs
+) -> dict[str, int]:  # by MEAN_KEYS
+    """Return on how many groups each mean rests."""
+    is_class = _one_hot(np.asarray(targs), vocab)
+    of_class = [resampling.groups_of(own) for own in is_class.T if own.any()]
+    of_sides = [resampling.groups_of(own, ~own) for own in is_class.T]
+    by_class = groups_of_mean(of_class, resampling.n_groups)
+    return {
+        "accuracy": resampling.n_groups,
+        "balanced_accuracy": by_class,
+        "macro_f1": by_class,
+        "macro_auroc": groups_of_mean(of_sides, resampling.n_groups),
+    }
+
+
 def classification_intervals(
     resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,
@@ -85,18 +114,36 @@ def classification_intervals(
 ) -> IntervalTree:
     """Return the intervals of the numbers of `classification_metrics`, nested as they are."""
     truth, scores, answers = _checked(targs, probs, vocab, preds)
-    numbers = resampled_metrics(resampling, truth, scores, vocab, answers)
+    numbers = classification_metrics(truth, scores, vocab, answers)
+    draws = resampled_metrics(resampling, truth, scores, vocab, answers)
+    groups = classification_groups(resampling, truth, vocab)
     per_class: dict[str, IntervalTree] = {}
     for i, slug in enumerate(vocab):
-        own = {key: values[:, i] for key, values in numbers.items() if key not in MEAN_KEYS}
-        per_class[slug] = _class_intervals(resampling, own, truth == i, answers == i)
-    means = {key: resampling.interval(numbers[key]) for key in MEAN_KEYS}
-    return {**means, "per_class": per_class}
+        own = {key: values[:, i] for key, values in draws.items() if key not in MEAN_KEYS}
+        metrics = numbers["per_class"][slug]
+        per_class[slug] = _class_intervals(resampling, metrics, own, truth == i, answers == i)
+    every = np.ones(len(truth), bool)
+    right = Share(answers == truth, every)
+    return {
+        "accuracy": right.interval(resampling, draws["accuracy"]),
+        "balanced_accuracy": resampling.interval(
+            draws["balanced_accuracy"], numbers["balanced_accuracy"], groups["balanced_accuracy"]
+        ),
+        "macro_f1": resampling.interval(draws["macro_f1"], numbers["macro_f1"], groups["macro_f1"]),
+        "macro_auroc": resampling.interval(
+            draws["macro_auroc"],
+            numbers["macro_auroc"],
+            groups["macro_auroc"],
+            is_ranking=True,
+        ),
+        "per_class": per_class,
+    }
 
 
 def _class_intervals(
     resampling: Resampling,  # R draws of the groups of these images
-    numbers: dict[str, np.ndarray],  # each (R,)
+    numbers: ClassMetrics,
+    draws: dict[str, np.ndarray],  # each (R,)
     is_class: np.ndarray,  # (n,) bool
     is_answered: np.ndarray,  # (n,) bool
 ) -> IntervalTree:
@@ -104,14 +151,16 @@ def _class_intervals(
 
     None where the images that a number rests on belong to one group.
     """
-    sides: dict[str, list[np.ndarray]] = {  # the images that each number rests on
-        "precision": [is_answered],
-        "recall": [is_class],
-        "f1": [is_class],
-        "auroc": [is_class, ~is_class],
-        "prevalence": [],
+    every = np.ones(len(is_class), bool)
+    groups = resampling.groups_of(is_class)
+    sides = resampling.groups_of(is_class, ~is_class)
+    return {
+        "precision": Share(is_class, is_answered).interval(resampling, draws["precision"]),
+        "recall": Share(is_answered, is_class).interval(resampling, draws["recall"]),
+        "f1": resampling.interval(draws["f1"], numbers["f1"], groups),
+        "auroc": resampling.interval(draws["auroc"], numbers["auroc"], sides, is_ranking=True),
+        "prevalence": Share(is_class, every).interval(resampling, draws["prevalence"]),
     }
-    return {key: resampling.interval(numbers[key], *images) for key, images in sides.items()}
 
 
 # ---- the yes or no that a bundle's threshold decides
@@ -136,6 +185,18 @@ def resampled_decision(
     return numbers
 
 
+def decision_groups(
+    resampling: Resampling,  # R draws of the groups of these images
+    positive: np.ndarray,  # (n,) bool
+) -> dict[str, int]:
+    """Return on how many groups each number that has sides rests, of the smaller side."""
+    return {
+        "auroc": resampling.groups_of(positive, ~positive),
+        "sensitivity": resampling.groups_of(positive),
+        "specificity": resampling.groups_of(~positive),
+    }
+
+
 def decision_intervals(
     resampling: Resampling,  # R draws of the groups of these images
     targs: ArrayLike,
@@ -149,8 +210,11 @@ def decision_intervals(
     None where the images that a number rests on belong to one group.
     """
     positive, risk = positives_and_risk(targs, probs, vocab, negative)
-    auroc = resampling.aurocs(positive, risk)
-    intervals = {"auroc": resampling.interval(auroc, positive, ~positive)}
+    numbers = decision_metrics(targs, probs, vocab, negative, threshold)
+    sides = decision_groups(resampling, positive)["auroc"]
+    draws = resampling.aurocs(positive, risk)
+    auroc = resampling.interval(draws, numbers["auroc"], sides, is_ranking=True)
+    intervals = {"auroc": auroc}
     for name, share in decision_shares(positive, risk >= threshold).items():
         intervals[name] = share.interval(resampling)
     return intervals
@@ -169,37 +233,54 @@ def floor_intervals(
 ) -> tuple[IntervalTree, Interval]:  # as in `floors`; of the accuracy above the source-only one
     """Return the intervals of the floors, and of what the answers gain over the source-only one.
 
-    The gain is paired: counted in the same resamples.
+    The gain is paired: counted in the same resamples. The majority floor's balanced accuracy is 1
+    over the number of classes by definition, and has no interval.
     """
     truth = class_indices(targs, vocab)
     slugs = list(vocab)
-    class_of_source = floors["source_only"]["answers"]
+    source_only = floors["source_only"]
     majority = slugs.index(floors["majority"]["label"])
-    by_source = [slugs.index(class_of_source[s]) for s in source_names(sources, len(truth))]
-    majority_scores = _resampled_scores(resampling, truth, np.full_like(truth, majority), slugs)
-    source_scores = _resampled_scores(resampling, truth, np.array(by_source), slugs)
-    gain = resampling.shares(np.asarray(preds) == truth) - source_scores["accuracy"]
-    intervals = {
-        "majority": {key: resampling.interval(x) for key, x in majority_scores.items()},
-        "source_only": {key: resampling.interval(x) for key, x in source_scores.items()},
+    names = source_names(sources, len(truth))
+    by_source = np.array([slugs.index(source_only["answers"][name]) for name in names])
+    right = _right(resampling, truth, np.asarray(preds))
+    floor = _right(resampling, truth, by_source)
+    balanced: Interval = None
+    if len(set(by_source.tolist())) > 1:
+        groups = classification_groups(resampling, truth, slugs)["balanced_accuracy"]
+        draws = _resampled_balanced(resampling, truth, by_source, slugs)
+        balanced = resampling.interval(draws, source_only["balanced_accuracy"], groups)
+    intervals: dict[str, IntervalTree] = {
+        "majority": {
+            "accuracy": _right(resampling, truth, np.full_like(truth, majority)).interval,
+            "balanced_accuracy": None,
+        },
+        "source_only": {"accuracy": floor.interval, "balanced_accuracy": balanced},
     }
-    return intervals, resampling.interval(gain)
+    return intervals, difference_interval(right, floor)
 
 
-def _resampled_scores(
+def _right(
+    resampling: Resampling,  # R draws of the groups of these images
+    truth: np.ndarray,  # (n,) true classes
+    answers: np.ndarray,  # (n,) answered classes
+) -> ResampledNumber:
+    """Return the accuracy of answers, its interval and its resamples."""
+    share = Share(answers == truth, np.ones(len(truth), bool))
+    draws = share.resampled(resampling)
+    between = share.interval(resampling, draws)
+    return ResampledNumber(share.value, between, draws, resampling.n_groups)
+
+
+def _resampled_balanced(
     resampling: Resampling,  # R draws of the groups of these images
     truth: np.ndarray,  # (n,) true classes
     answers: np.ndarray,  # (n,) answered classes
     vocab: Sequence[str],  # (c,) slugs
-) -> dict[str, np.ndarray]:
-    """Count accuracy and balanced accuracy of fixed answers in each resample."""
+) -> np.ndarray:
+    """Count the balanced accuracy of fixed answers in each resample, (R,)."""
     is_class = _one_hot(truth, vocab)
     right = answers == truth
-    recall = resampling.shares(is_class & right[:, None], is_class)
-    return {
-        "accuracy": resampling.shares(right),
-        "balanced_accuracy": _mean_of_defined(recall),
-    }
+    return _mean_of_defined(resampling.shares(is_class & right[:, None], is_class))
 
 
 # ---- each source
@@ -217,14 +298,15 @@ def source_intervals(
     slugs = sorted(set(names))
     is_own = np.stack([names == source for source in slugs], axis=1)
     is_commonest = np.stack([truth == np.bincount(truth[own]).argmax() for own in is_own.T], axis=1)
-    is_right = (np.asarray(preds) == truth)[:, None]
-    accuracy = resampling.shares(is_own & is_right, is_own)
+    is_right = np.asarray(preds) == truth
+    accuracy = resampling.shares(is_own & is_right[:, None], is_own)
     floor = resampling.shares(is_own & is_commonest, is_own)
     intervals: dict[str, IntervalTree] = {}
     for i, source in enumerate(slugs):
+        own = is_own[:, i]
         intervals[source] = {
-            "accuracy": resampling.interval(accuracy[:, i], is_own[:, i]),
-            "floor": resampling.interval(floor[:, i], is_own[:, i]),
+            "accuracy": Share(is_right, own).interval(resampling, accuracy[:, i]),
+            "floor": Share(is_commonest[:, i], own).interval(resampling, floor[:, i]),
         }
     return intervals
 

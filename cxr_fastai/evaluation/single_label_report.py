@@ -9,16 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from cxr_fastai.evaluation.bootstrap import (
-    Interval,
-    IntervalTree,
-    ResampledNumber,
-    Resampling,
-    branch,
-    collect_resampled,
-    find_interval,
-    includes_zero,
-)
+from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.cells import (
     Cell,
     TableRow,
@@ -29,18 +20,37 @@ from cxr_fastai.evaluation.cells import (
     stacked_table,
 )
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
+from cxr_fastai.evaluation.interval_trees import (
+    Interval,
+    IntervalTree,
+    branch,
+    find_interval,
+    includes_zero,
+    interval_kinds,
+)
 from cxr_fastai.evaluation.plots import confusion_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
+from cxr_fastai.evaluation.resampled import ResampledNumber, collect_resampled
 from cxr_fastai.evaluation.single_label import (
     ClassificationMetrics,
     DecisionMetrics,
     FloorMetrics,
     SourceMetrics,
+    positives_and_risk,
 )
 from cxr_fastai.evaluation.single_label_intervals import (
     MEAN_KEYS,
+    classification_groups,
+    decision_groups,
     resampled_decision,
     resampled_metrics,
+)
+from cxr_fastai.evaluation.too_few import (
+    are_too_few,
+    class_words,
+    opening_words,
+    side_words,
+    verdict_instead,
 )
 from cxr_fastai.evaluation.triage import Triage
 from cxr_fastai.evaluation.triage_words import triage_rows, triage_words
@@ -92,6 +102,8 @@ class Report:
     triage: Triage | None = None  # likewise
     intervals: IntervalTree = field(default_factory=dict)  # nested as in to_dict; and gain
     groups: int = 0  # patients, or radiographs of unknown ones: what the intervals resample
+    side_groups: dict[str, int] = field(default_factory=dict)  # of the decision: positive, negative
+    class_groups: dict[str, int] = field(default_factory=dict)  # slug -> groups that have the class
     resamples: int = 0
     seed: int = 0
     headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
@@ -109,8 +121,37 @@ class Report:
         return self._gain > 0
 
     @property
+    def too_few(self) -> bool:
+        """Whether there are too few groups for a verdict."""
+        return are_too_few(self.groups)
+
+    @property
+    def opening(self) -> str:
+        """What the report opens with where groups are too few; empty where they are enough."""
+        interval = find_interval(self.intervals, "metrics", "accuracy")
+        return opening_words("accuracy", cell(self.metrics, "accuracy", interval), self.groups)
+
+    @property
+    def side_words(self) -> str:
+        """Which side of the decision has too few groups; empty where both have enough."""
+        names = {"positive": self.positive, "negative": "the others"}
+        sides = {names[side]: n for side, n in self.side_groups.items()}
+        return side_words(sides, self.groups)
+
+    @property
+    def class_words(self) -> str:
+        """Which classes have too few groups; empty where all have enough."""
+        classes = {self.names[slug]: n for slug, n in self.class_groups.items()}
+        return class_words(classes, self.groups)
+
+    @property
     def sure(self) -> bool:
-        """Whether the interval of the gain over the source-only floor lies above 0."""
+        """Whether the interval of the gain over the source-only floor lies above 0.
+
+        Never where groups are too few.
+        """
+        if self.too_few:
+            return False
         interval = find_interval(self.intervals, "gain")
         return self.above_floor and interval is not None and interval[0] > 0
 
@@ -123,6 +164,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """Accuracy beside the source-only floor, in words."""
+        if self.too_few:
+            return verdict_instead(self.groups)
         interval = find_interval(self.intervals, "gain")
         points = f"{100 * self._gain / self.n:.1f} points"
         if self.above_floor:
@@ -245,13 +288,16 @@ class Report:
         vocab = list(self.names)
         counted = resampled_metrics(resampling, targs, probs, vocab, self.predictions.preds)
         intervals = branch(self.intervals, "metrics")
-        found = collect_resampled(MEAN_KEYS, self.metrics, intervals, counted)
+        groups = classification_groups(resampling, targs, vocab)
+        found = collect_resampled(MEAN_KEYS, self.metrics, intervals, counted, groups)
         if self.decision:
             negative, threshold = self.decision["negative"], self.decision["threshold"]
             counted = resampled_decision(resampling, targs, probs, vocab, negative, threshold)
             intervals = branch(self.intervals, "decision")
+            positive, _ = positives_and_risk(targs, probs, vocab, negative)
+            groups = decision_groups(resampling, positive)
             keys = COMPARED_DECISION_KEYS
-            found.update(collect_resampled(keys, self.decision, intervals, counted))
+            found.update(collect_resampled(keys, self.decision, intervals, counted, groups))
         return found
 
     # ---- forms
@@ -274,7 +320,11 @@ class Report:
             "by_source": self.sources,
             "above_source_only_floor": self.above_floor,
             "intervals": self.intervals,
+            "interval_kinds": interval_kinds(self.intervals),
             "groups": self.groups,
+            "groups_by_side": self.side_groups,
+            "groups_by_class": self.class_groups,
+            "too_few": self.too_few,
             "resamples": self.resamples,
             "seed": self.seed,
             "distinct": distinct_numbers(self.distinct),
@@ -283,13 +333,17 @@ class Report:
         }
 
     def __str__(self) -> str:
+        verdict = [] if self.too_few else [f"Accuracy is {self.verdict}."]
         parts = [
+            wrap(self.opening),
             [self.summary],
             self._headline_text(),
-            [f"Accuracy is {self.verdict}.", *self.notes],
+            [*verdict, *self.notes],
             self._decision_text(),
+            wrap(self.side_words),
             self._triage_text(),
             self._class_text(),
+            wrap(self.class_words),
             wrap(self.interval_words),
         ]
         return "\n\n".join("\n".join(lines) for lines in parts if lines)

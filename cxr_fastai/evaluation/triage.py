@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, Resampling
+from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.interval_trees import ExactInterval, Interval, IntervalTree
 from cxr_fastai.evaluation.shares import triage_shares
 
 if TYPE_CHECKING:
@@ -239,9 +240,10 @@ def triage_intervals(
     is_positive = np.asarray(positive, bool)
     risks = np.asarray(risk)
     found = resampled_early_shares(resampling, is_positive, risks)
+    groups = resampling.groups_of(is_positive)
     early: dict[str, Interval] = {}
-    for i, part in enumerate(FIRST_PARTS):
-        early[f"{part:g}"] = resampling.interval(found[:, i], is_positive)
+    for i, (part, value) in enumerate(early_shares(is_positive, risks).items()):
+        early[part] = resampling.interval(found[:, i], value, groups)
     steps = []
     for fixed in thresholds:
         aside = risks < fixed["threshold"]
@@ -256,14 +258,56 @@ def _removed_intervals(
 ) -> IntervalTree:
     """Return the intervals of the numbers of `work_removed`."""
     shares = triage_shares(positive, aside)
-    numbers = {name: share.resampled(resampling) for name, share in shares.items()}
+    draws = {name: share.resampled(resampling) for name, share in shares.items()}
+    here = {name: share.interval(resampling, draws[name]) for name, share in shares.items()}
+    sensitivity, specificity = here["sensitivity"], here["specificity"]
     elsewhere: dict[str, Interval] = {}
     for prevalence in PREVALENCES:
-        npv = _npvs_at(numbers["sensitivity"], numbers["specificity"], prevalence)
-        elsewhere[f"{prevalence:g}"] = resampling.interval(npv, positive, ~positive)
-    missed = resampling.totals(positive & aside)
-    here = {name: resampling.interval(numbers[name], share.whole) for name, share in shares.items()}
-    return {**here, "missed": resampling.interval(missed, positive), "npv_at": elsewhere}
+        between = _npv_interval_at(sensitivity, specificity, prevalence)
+        if between is None and sensitivity and specificity:
+            npv = _npvs_at(draws["sensitivity"], draws["specificity"], prevalence)
+            between = interval(npv, resampling.groups_of(positive, ~positive))
+        elsewhere[f"{prevalence:g}"] = between
+    missed = _missed_interval(resampling, positive, aside, sensitivity)
+    return {**here, "missed": missed, "npv_at": elsewhere}
+
+
+def _missed_interval(
+    resampling: Resampling,  # R draws of the groups of these images
+    positive: np.ndarray,  # (n,) bool
+    aside: np.ndarray,  # (n,) bool: laid aside
+    sensitivity: Interval,
+) -> Interval:
+    """Return how many of as many positive would be missed, in images.
+
+    Exact where the sensitivity's interval is.
+    """
+    if sensitivity is None:
+        return None
+    if isinstance(sensitivity, ExactInterval):
+        low, high = sensitivity
+        n = int(positive.sum())
+        return ExactInterval([n * (1 - high), n * (1 - low)])
+    return interval(resampling.totals(positive & aside), resampling.groups_of(positive))
+
+
+def _npv_interval_at(
+    sensitivity: Interval,
+    specificity: Interval,
+    prevalence: float,
+) -> Interval:
+    """Return the NPV from the worst to the best of both intervals; None unless one is exact.
+
+    The NPV rises with either.
+    """
+    if sensitivity is None or specificity is None:
+        return None
+    exact = [isinstance(each, ExactInterval) for each in (sensitivity, specificity)]
+    low = npv_at(sensitivity[0], specificity[0], prevalence)
+    high = npv_at(sensitivity[1], specificity[1], prevalence)
+    if not any(exact) or low is None or high is None:
+        return None
+    return ExactInterval([low, high])
 
 
 def _npvs_at(

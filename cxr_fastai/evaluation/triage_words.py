@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 
-from cxr_fastai.evaluation.bootstrap import Interval, IntervalTree, find_interval
+from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree, find_interval
+from cxr_fastai.evaluation.too_few import are_too_few
 from cxr_fastai.evaluation.triage import Triage, TriageStepNumbers, part_images
 from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
@@ -143,18 +144,25 @@ def _threshold_words(
 ) -> tuple[bool, str]:
     """Say whether a threshold keeps its sensitivity on these images.
 
-    Where none is missed, the rule of three tells what may still be missed elsewhere.
+    Where none is missed, the interval tells what may still be missed elsewhere. Of too few groups
+    nothing is said to be kept, or not.
     """
     asked = step["asked_sensitivity"]
     sensitivity = step["sensitivity"] or 0.0  # defined: there are positives
     here = with_span(percent(sensitivity), span(interval, none=""))
     fixed = f"The threshold that validation fixed for a sensitivity of {_short_percent(asked)}"
+    if are_too_few(positive_groups):
+        groups = count(positive_groups, "group")
+        return False, (
+            f"Too few to tell whether the threshold that validation fixed for a sensitivity of "
+            f"{_short_percent(asked)} keeps it: {here} of {groups} here."
+        )
     if sensitivity < asked:
         return False, f"{fixed} does not keep it here: {here}{_hope(asked, interval)}."
-    if not step["missed"]:
-        elsewhere = percent(min(1, 3 / positive_groups))  # the rule of three
+    if not step["missed"] and interval:
+        elsewhere = percent(1 - interval[0])
         groups = count(positive_groups, "group")
-        doubt = f"; none missed in {groups} still allows about {elsewhere} elsewhere"
+        doubt = f"; none missed in {groups} still allows {elsewhere} elsewhere"
         return True, f"{fixed} keeps it here: {here}{doubt}."
     return True, f"{fixed} keeps it here: {here}{_doubt(asked, interval)}."
 

@@ -25,7 +25,11 @@ __all__ = [
     "markdown_table",
 ]
 
-MIN_GROUPS_FOR_INTERVALS = 50  # below it reports warn; benchmarks/results/intervals.md
+# Below it no number is a verdict, and no bootstrap an interval: benchmarks/results/intervals.md
+MIN_GROUPS_FOR_VERDICT = 20
+# Of a share: where fewer groups have what it counts, or lack it, its interval is exact. The counts
+# below which a normal curve is not trusted (Cochran, Biometrics 1954, 10:417-451).
+MIN_GROUPS_THAT_DIFFER = 5
 PAGE_COLUMNS = 100  # of a wrapped line, unless told otherwise
 
 
@@ -116,14 +120,19 @@ def interval_words(
         return (
             "No intervals: all images belong to one group, and one patient tells nothing of others."
         )
-    narrow = ""
-    if groups < MIN_GROUPS_FOR_INTERVALS:
-        narrow = f" With {groups} groups they are too narrow."
+    what = "(images of one patient or of one radiograph)"
+    if groups < MIN_GROUPS_FOR_VERDICT:
+        return (
+            f"Intervals are 95 % and exact (Clopper-Pearson), with the {groups} groups {what} as "
+            f"trials: below {MIN_GROUPS_FOR_VERDICT} groups a bootstrap tells too little. None "
+            "covers another hospital or another training run."
+        )
     return (
-        f"Intervals are 95 %: a bootstrap over {groups:,} groups (images of one patient or of one "
-        f"radiograph), {resamples:,} resamples. One without width means that all were answered "
-        "alike, not that nothing can go wrong; none covers another hospital or another training "
-        f"run.{narrow}"
+        f"Intervals are 95 %: an expanded percentile bootstrap over {groups:,} groups {what}, "
+        f"{resamples:,} resamples; exact ones (Clopper-Pearson over groups) where a number rests "
+        f"on fewer than {MIN_GROUPS_FOR_VERDICT} groups, where fewer than {MIN_GROUPS_THAT_DIFFER} "
+        "have what a share counts or lack it, and where all resamples are alike. None covers "
+        "another hospital or another training run."
     )
 
 

@@ -5,18 +5,14 @@ Bootstrap over groups against plain loops over the same draws, with scikit-learn
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.evaluation import bootstrap
-from cxr_fastai.evaluation.bootstrap import (
-    Resampling,
-    branch,
-    collect_resampled,
-    find_interval,
-    includes_zero,
-    interval,
-)
+from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.interval_trees import ExactInterval
 
 
 def drawn(seed):
@@ -170,13 +166,70 @@ def test_one_group_has_no_interval_nor_has_a_side_of_one_group():
         and interval(alone.aurocs(right, np.arange(5.0))) is None
     )
     rs = Resampling(["p", "p", "q", "r", "s"], 200)
-    recall, of_p = rs.shares(right & [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]), [1, 1, 0, 0, 0]
-    assert rs.interval(recall) == [1, 1] and rs.interval(recall, of_p) is None
-    assert rs.interval(recall, np.ones(5, bool)) == [1, 1]
+    of_p, recall = np.array([1, 1, 0, 0, 0], bool), np.ones(200)
+    assert rs.groups_of(of_p) == 1 and rs.share_interval(recall, right, of_p) is None
+    assert rs.interval(recall, 1.0, 1) is None is rs.interval(recall, None, 4)
 
 
-def test_answers_that_are_all_right_have_an_interval_without_width():
-    assert interval(Resampling(range(30), 100).shares(np.ones(30, bool))) == [1, 1]
+# ---- where a bootstrap cannot tell
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_seven_groups_all_right_or_all_wrong_have_the_exact_interval(images):
+    groups = np.repeat(np.arange(7), images)
+    every, rs = np.ones(len(groups), bool), Resampling(groups, 50)
+    right, wrong = (rs.share_interval(rs.shares(x), x, every) for x in (every, ~every))
+    assert right == pytest.approx([0.025 ** (1 / 7), 1]) and round(right[0], 2) == 0.59
+    assert wrong == pytest.approx([0, 1 - 0.025 ** (1 / 7)])
+    assert isinstance(right, ExactInterval)
+
+
+@pytest.mark.parametrize("groups,exact", [(19, True), (20, False)])
+def test_from_20_groups_on_a_bootstrap_is_an_interval(groups, exact):
+    right, rs = np.arange(groups) % 2 == 0, Resampling(range(groups), 50)
+    found = rs.share_interval(rs.shares(right), right, right | True)
+    assert isinstance(found, ExactInterval) is exact
+    area = rs.interval(rs.shares(right), 0.5, groups, is_ranking=True)
+    assert isinstance(area, ExactInterval) is exact
+
+
+@pytest.mark.parametrize("wrong,exact", [(0, True), (4, True), (5, False), (56, True), (55, False)])
+def test_a_share_that_fewer_than_5_groups_have_or_lack_is_exact(wrong, exact):
+    right, rs = np.arange(60) >= wrong, Resampling(range(60), 200)
+    found = rs.share_interval(rs.shares(right), right, right | True)
+    assert isinstance(found, ExactInterval) is exact
+    if exact:
+        want = binomtest(60 - wrong, 60).proportion_ci(method="exact")
+        assert found == pytest.approx(list(want))
+
+
+@pytest.mark.parametrize("number,ranks,exact", [(0.95, 0, True), (0.95, 1, False), (0.9, 0, False)])
+def test_numbers_of_answers_near_the_end_are_exact_and_rankings_where_all_are_alike(
+    number, ranks, exact
+):
+    rs, draws = Resampling(range(60), 50), np.linspace(0.8, 1, 50)
+    found = rs.interval(draws, number, 60, is_ranking=bool(ranks))
+    assert isinstance(found, ExactInterval) is exact
+    assert isinstance(rs.interval(np.ones(50), 1.0, 60, is_ranking=True), ExactInterval)
+
+
+def test_the_expanded_interval_is_hesterbergs():
+    values = np.arange(100_001) / 1000
+    reach = np.sqrt(20 / 19) * stats.t.ppf(0.975, 19)
+    want = [100 * stats.norm.cdf(-reach), 100 * stats.norm.cdf(reach)]
+    assert interval(values, 20) == pytest.approx(want, abs=0.002) and want[0] < 1.6
+    assert interval(values, 10**6) == pytest.approx(interval(values), abs=0.002)
+
+
+def test_exact_intervals_hold_the_truth_where_images_of_a_group_are_alike():
+    rng, held = np.random.default_rng(0), []
+    for trial in range(300):
+        groups = np.repeat(np.arange(12), rng.integers(1, 6, 12))
+        right = (rng.random(12) < 0.85)[groups]
+        rs = Resampling(groups, 20, trial)
+        low, high = rs.share_interval(rs.shares(right), right, right | True)
+        held.append(low <= 0.85 <= high)
+    assert np.mean(held) >= 0.95
 
 
 def test_patients_whose_images_resemble_each_other_widen_the_interval():
@@ -197,47 +250,3 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         low, high = interval(Resampling(groups, 200, trial).shares(right))
         held.append(low <= 0.8 <= high)
     assert 0.88 <= np.mean(held) <= 0.99
-
-
-# ---- trees of intervals
-
-TREE = {"metrics": {"accuracy": [0.1, 0.2], "f1": None}, "gain": [-0.1, 0.3]}
-
-
-@pytest.mark.parametrize(
-    "keys,want",
-    [
-        (["gain"], [-0.1, 0.3]),
-        (["metrics", "accuracy"], [0.1, 0.2]),
-        (["metrics", "f1"], None),
-        (["metrics", "recall"], None),
-        (["floors", "majority", "accuracy"], None),
-        (["gain", "accuracy"], None),
-    ],
-)
-def test_an_interval_is_found_by_its_keys_or_there_is_none(keys, want):
-    assert find_interval(TREE, *keys) == want
-
-
-def test_a_branch_that_the_tree_lacks_is_empty():
-    assert branch(TREE, "metrics") == TREE["metrics"]
-    assert branch(TREE, "floors", "majority") == {} == branch(TREE, "gain", "low")
-
-
-@pytest.mark.parametrize(
-    "limits,want",
-    [(None, False), ([-0.1, 0.1], True), ([0, 0.1], True), ([-0.1, 0], True), ([0.1, 0.2], False)],
-)
-def test_zero_lies_within_an_interval_or_on_its_edge(limits, want):
-    assert includes_zero(limits) is want
-
-
-def test_numbers_are_collected_with_their_intervals_and_resamples():
-    draws = {"accuracy": np.arange(3.0), "f1": np.ones(3)}
-    found = collect_resampled(
-        ["accuracy", "f1"], {"accuracy": 0.15, "f1": None}, TREE["metrics"], draws
-    )
-    assert list(found) == ["accuracy", "f1"]
-    assert (found["accuracy"].value, found["accuracy"].interval) == (0.15, [0.1, 0.2])
-    assert found["f1"].value is None is found["f1"].interval
-    assert found["accuracy"].in_resamples is draws["accuracy"]

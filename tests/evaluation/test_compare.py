@@ -22,7 +22,7 @@ from cxr_fastai.manifest import Manifest
 from cxr_fastai.recipes import Recipe
 
 VOCAB, RESAMPLES = ["ill", "well"], 60
-N, GROUPS = 60, np.random.default_rng(0).integers(0, 25, 60)
+N, GROUPS = 120, np.random.default_rng(0).integers(0, 60, 120)
 TARGS = np.random.default_rng(1).integers(0, 2, N)
 
 
@@ -76,17 +76,37 @@ def test_differences_are_counted_in_the_same_resamples(three, found, key):
     one, other = three["first"], three["better"]
     images = list(Resampling(GROUPS, RESAMPLES, 3).draws())
     m = found.models["better"]
+    ill, well = len(set(GROUPS[TARGS == 0])), len(set(GROUPS[TARGS == 1]))
+    n = dict(accuracy=len(set(GROUPS)), auroc=min(ill, well), sensitivity=ill, specificity=well)
     assert m["differences"][key] == pytest.approx(of(other, np.arange(N)) - of(one, np.arange(N)))
     assert m["difference_intervals"][key] == pytest.approx(
-        interval([of(other, i) - of(one, i) for i in images])
+        interval([of(other, i) - of(one, i) for i in images], n[key])
     )
 
 
-def test_a_model_beside_itself_differs_by_nothing():
+def test_a_model_beside_itself_differs_by_nothing_here_and_may_by_little_elsewhere():
     m = compare({"a": report(0), "b": report(0)}).models["b"]
-    assert set(m["differences"].values()) == {0} and all(
-        v == [0, 0] for v in m["difference_intervals"].values()
-    )
+    assert set(m["differences"].values()) == {0}
+    most = 1 - 0.025 ** (1 / len(set(GROUPS)))
+    assert m["difference_intervals"]["accuracy"] == pytest.approx([-most, most])
+    assert all(-0.2 < low < 0 < high < 0.2 for low, high in m["difference_intervals"].values())
+
+
+def test_below_20_groups_the_tables_open_with_it(monkeypatch):
+    reports = {"a": report(0), "b": report(1)}
+    assert not compare(reports).too_few and "Too few" not in str(compare(reports))
+    for each in reports.values():
+        for i, row in enumerate(each.predictions.rows):
+            row["group"] = str(i % 12)
+    few = compare(reports)
+    assert str(few).startswith("Too few to tell: accuracy of a ") and "12 groups" in str(few)
+    assert few.opening in few.to_html() and few.to_dict()["too_few"] is True
+
+
+def test_json_tells_the_kind_of_each_interval(found):
+    m = found.to_dict()["models"]["better"]
+    assert m["interval_kinds"]["accuracy"] in ("bootstrap", "exact")
+    assert m["difference_interval_kinds"].keys() == m["difference_intervals"].keys()
 
 
 def test_the_paired_interval_is_narrower_than_the_two_apart(found):
@@ -99,7 +119,7 @@ def test_the_paired_interval_is_narrower_than_the_two_apart(found):
 
 def test_the_table_names_models_metrics_and_differences(found):
     text = str(found)
-    assert text.startswith("test split: 60 images (") and "% <Ill>" in text
+    assert text.startswith("test split: 120 images (") and "% <Ill>" in text
     assert re.search(
         r"^model +accuracy +balanced accuracy +macro F1 +AUROC +sensitivity +specificity$",
         text,
@@ -116,7 +136,7 @@ def test_the_table_names_models_metrics_and_differences(found):
         text,
         re.M,
     )
-    assert "a bootstrap over" in text and "Differences are paired" in text
+    assert "percentile bootstrap over" in text and "Differences are paired" in text
 
 
 def test_it_is_strict_json_and_a_page_that_escapes_names(found):
@@ -175,7 +195,7 @@ def test_one_model_alone_has_no_differences():
     [
         (
             lambda: report(1, split="valid"),
-            "b was evaluated on other images (valid split, 60) than a (test split, 60)",
+            "b was evaluated on other images (valid split, 120) than a (test split, 120)",
         ),
         (lambda: report(1, targs=1 - TARGS), "evaluate both on the same split of one folder"),
         (lambda: object(), "b is a object: expected a report"),

@@ -12,12 +12,17 @@ from toy_scores import count_labels, draw_findings, limits_of
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.interval_trees import ExactInterval
 from cxr_fastai.evaluation.multi_label_counts import (
     AVERAGES,
     HEADLINE_KEYS,
 )
 from cxr_fastai.evaluation.multi_label_floors import findings_floors
-from cxr_fastai.evaluation.multi_label_intervals import findings_intervals, resampled_findings
+from cxr_fastai.evaluation.multi_label_intervals import (
+    findings_intervals,
+    headline_groups,
+    resampled_findings,
+)
 
 V = list("abcd")
 
@@ -27,8 +32,8 @@ PER_CLASS = ("prevalence", "auroc", "ap", "precision", "recall", "specificity", 
 
 @pytest.fixture(scope="module")
 def few():
-    "Sixty images of about twenty groups, with unknown labels and ties; each of their resamples, counted one by one."
-    targs, probs, found, sources, groups = draw_findings(2, n=60, unknown=0.2)
+    "Images of about 150 groups, with unknown labels and ties; each of their resamples, counted one by one."
+    targs, probs, found, sources, groups = draw_findings(2, n=480, unknown=0.2)
     rs = Resampling(groups, 40)
     images = list(rs.draws())
     return SimpleNamespace(
@@ -36,6 +41,7 @@ def few():
         probs=probs,
         found=found,
         sources=sources,
+        groups=groups,
         rs=rs,
         images=images,
         metrics=[count_labels(targs[i], probs[i], found[i]) for i in images],
@@ -43,25 +49,50 @@ def few():
     )
 
 
+def n_groups(few, *sides):
+    "Groups of the side that has fewest."
+    return min(len(set(few.groups[side])) for side in sides)
+
+
 def test_headline_and_average_intervals_equal_a_plain_loop(few):
-    spans = few.spans["metrics"]
+    spans, n = few.spans["metrics"], headline_groups(few.rs, few.targs)
     for k in HEADLINE_KEYS:
-        assert spans[k] == pytest.approx(limits_of(few.metrics, k)), k
+        assert spans[k] == pytest.approx(limits_of(few.metrics, k, groups=n[k])), k
     for a, k in itertools.product(AVERAGES, ("precision", "recall", "f1")):
-        assert spans["averages"][a][k] == pytest.approx(limits_of(few.metrics, "averages", a, k)), (
-            a,
-            k,
-        )
+        groups = n[f"{a}_f1"]
+        if (a, k) == ("micro", "precision"):
+            groups = n_groups(few, (few.found & ~np.isnan(few.targs)).any(1))
+        want = limits_of(few.metrics, "averages", a, k, groups=groups)
+        assert spans["averages"][a][k] == pytest.approx(want), (a, k)
+
+
+def test_a_headline_number_rests_on_the_groups_of_its_rarest_finding():
+    targs = np.array([[1, 0], [1, 0], [0, 1], [1, 0], [0, np.nan]])
+    n = headline_groups(Resampling("ppqrs", 5), targs)
+    assert n["macro_auroc"] == 2 and n["macro_f1"] == 2 and n["exact"] == 4
+    assert n["micro_f1"] == 3 == n["weighted_f1"]
 
 
 @pytest.mark.parametrize("c", V)
 def test_intervals_of_a_finding_equal_a_plain_loop(few, c):
     spans = few.spans["metrics"]["per_class"][c]
     assert set(spans) == set(PER_CLASS)
+    labels, yes = few.targs[:, V.index(c)], few.found[:, V.index(c)]
+    ill, well = labels == 1, labels == 0
+    sides = dict(auroc=[ill, well], ap=[ill, well], specificity=[well], prevalence=[ill | well])
     for k in set(PER_CLASS) - {"precision"}:
-        assert spans[k] == pytest.approx(limits_of(few.metrics, "per_class", c, k)), k
+        if isinstance(spans[k], ExactInterval):
+            assert c == "d"  # rare: its numbers lie near the end
+            continue
+        groups = n_groups(few, *sides.get(k, [ill]))
+        assert spans[k] == pytest.approx(
+            limits_of(few.metrics, "per_class", c, k, groups=groups)
+        ), k
     answered = [m["per_class"][c] for m in few.metrics if m["per_class"][c]["answered"]]
-    assert spans["precision"] == pytest.approx(limits_of(answered, "precision"))
+    groups = n_groups(few, yes & (ill | well))
+    if groups >= 20:
+        assert spans["precision"] == pytest.approx(limits_of(answered, "precision", groups=groups))
+    assert isinstance(spans["precision"], ExactInterval) is (groups < 20)
 
 
 def test_each_resample_gives_the_numbers_of_a_plain_count(few):
@@ -90,25 +121,33 @@ def test_floors_keep_the_answers_of_the_whole_split_and_the_gain_is_paired(few):
     found = np.array([[c in floor["answers"][s].split("|") for c in V] for s in few.sources])
     counted = [count_labels(few.targs[i], scores[i], found[i]) for i in few.images]
     spans = few.spans["floors"]["source_only"]
+    n = headline_groups(few.rs, few.targs)
     for k in HEADLINE_KEYS:
-        assert spans[k] == pytest.approx(limits_of(counted, k)), k
+        assert spans[k] == pytest.approx(limits_of(counted, k, groups=n[k])), k
     for c, k in itertools.product(V, ("auroc", "ap", "f1")):
-        assert spans["per_class"][c][k] == pytest.approx(limits_of(counted, "per_class", c, k)), (
-            c,
-            k,
-        )
+        ill, well = few.targs[:, V.index(c)] == 1, few.targs[:, V.index(c)] == 0
+        groups = n_groups(few, ill) if k == "f1" else n_groups(few, ill, well)
+        if isinstance(spans["per_class"][c][k], ExactInterval):
+            assert c == "d"
+            continue
+        want = limits_of(counted, "per_class", c, k, groups=groups)
+        assert spans["per_class"][c][k] == pytest.approx(want), (c, k)
     gain = [m["macro_auroc"] - f["macro_auroc"] for m, f in zip(few.metrics, counted)]
-    assert few.spans["gain"] == pytest.approx(interval(gain))
+    assert few.spans["gain"] == pytest.approx(interval(gain, n["macro_auroc"]))
     none = [count_labels(few.targs[i], 0 * scores[i], found[i] & False) for i in few.images]
-    assert few.spans["floors"]["all_absent"]["exact"] == pytest.approx(limits_of(none, "exact"))
+    absent = few.spans["floors"]["all_absent"]
+    assert absent["exact"] == pytest.approx(limits_of(none, "exact", groups=n["exact"]))
+    assert absent["macro_auroc"] is None is absent["macro_f1"]  # 0.5 and 0 by definition
 
 
 def test_source_intervals_equal_a_plain_loop(few):
     for s, spans in few.spans["by_source"].items():
         own = [i[few.sources[i] == s] for i in few.images]
         counted = [count_labels(few.targs[i], few.probs[i], few.found[i]) for i in own]
+        n = headline_groups(few.rs, np.where((few.sources == s)[:, None], few.targs, np.nan))
         for k in ("macro_auroc", "micro_f1", "exact"):
-            assert spans[k] == pytest.approx(limits_of(counted, k)), (s, k)
+            if n[k] >= 20:
+                assert spans[k] == pytest.approx(limits_of(counted, k, groups=n[k])), (s, k)
 
 
 def test_a_finding_of_one_patient_has_no_interval_but_of_its_prevalence():

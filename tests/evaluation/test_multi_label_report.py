@@ -91,29 +91,30 @@ def test_the_same_draws_are_made_for_the_same_seed():
     assert report(wrong={0: "a"}) == report(wrong={0: "a"})
 
 
+MANY = LABELS * 2  # in 24 groups
 TWO = ["s", "t"] * 12  # a|b, none and b|?a stand in source t
 
 
 @pytest.mark.parametrize(
     "wrong,above,says",
     [
-        ({}, True, "above the source-only floor of 0.500 by 0.500, 95 % interval"),
+        ({}, True, "above the source-only floor of 0.500 by 0.500, 95 % interval 0."),
         (
-            {i: "ab" for i in range(24)},
+            {i: "ab" for i in range(48)},
             False,
-            f"{NOT_ABOVE} (-0.500, 95 % interval -0.500 to -0.500)",
+            f"{NOT_ABOVE} (-0.500, 95 % interval -0.500 to -0.",
         ),
     ],
 )
 def test_macro_auroc_is_told_apart_from_the_source_only_floor(wrong, above, says):
-    r = report(wrong=wrong)
+    r = report(MANY, wrong=wrong)
     assert r.above_floor is r.sure is above and says in r.verdict
     assert r.to_dict()["above_source_only_floor"] is above
     assert says in " ".join(str(r).split()) and r.verdict in r.to_html(page=False)
 
 
 def test_a_gain_whose_interval_includes_0_is_not_sure():
-    r = report(wrong={i: "ab" for i in range(11)})
+    r = report(MANY, wrong={i: "ab" for i in range(22)})
     assert (
         r.above_floor
         and not r.sure
@@ -129,6 +130,25 @@ def test_without_a_finding_that_some_images_have_and_others_lack_there_is_no_ver
         and f"Macro AUROC is {UNDEFINED}." in " ".join(str(r).split())
     )
     assert UNDEFINED in r.to_html()
+    assert str(r).startswith("Too few to tell: the share of images all right 100.0 % (")
+
+
+def test_below_20_groups_the_report_opens_with_it_and_has_no_verdict(written):
+    r = written.report
+    assert r.too_few and not r.sure and not report(MANY).too_few
+    assert str(r).startswith("Too few to tell: macro AUROC ") and "is of 12 groups" in r.opening
+    for page in (str(r), r.to_html(), r._repr_html_()):
+        assert "source-only floor of" not in page and NOT_ABOVE not in page
+    assert r.opening in r.to_html() and "Too few to tell: macro" not in str(report(MANY))
+    d = r.to_dict()
+    assert d["too_few"] is True and d["interval_kinds"]["metrics"]["macro_auroc"] == "exact"
+
+
+def test_findings_of_few_groups_are_named_where_all_groups_are_enough():
+    r = report(MANY)
+    assert r.to_dict()["groups_by_class"] == {"a": 8, "b": 24, "c": 0}
+    for page in (" ".join(str(r).split()), r.to_html(), r._repr_html_()):
+        assert "with fewer than 20 groups on a side: A 8." in page
 
 
 def test_several_sources_have_a_floor_a_finding_and_numbers_of_their_own():
@@ -173,14 +193,14 @@ def test_terminal_text_has_every_number_with_its_interval_and_n(written):
         re.M,
     )
     assert re.search(
-        rf"^A +0\.300 +7 +1\.000 +1\.000 to 1\.000 +0\.875 +{of['recall'][0]:.3f} to ", text, re.M
+        rf"^A +0\.300 +7 +1\.000 +0\.\d+ to 1\.000 +0\.875 +{of['recall'][0]:.3f} to ", text, re.M
     )
     assert re.search(r"^C +\(0\.500\) +0 +0\.000 +- +-$", text, re.M)
     for a, found in m["averages"].items():
         assert re.search(
             rf"^{a} +{found['precision']:.3f} +\S+ to \S+ +{found['recall']:.3f} ", text, re.M
         )
-    assert "12 groups" in text and "50 resamples" in " ".join(text.split())
+    assert "the 12 groups" in " ".join(text.split())
 
 
 def test_the_four_files_are_written_and_nothing_is_left_over(written):

@@ -47,9 +47,12 @@ def test_what_has_it_outside_of_the_whole_does_not_count():
 
 
 def test_the_interval_is_that_of_a_plain_loop_and_none_where_one_group_holds_the_images():
+    rng = np.random.default_rng(0)
+    groups, positive, yes = rng.integers(0, 60, 150), rng.random(150) < 0.7, rng.random(150) < 0.6
+    resampling = Resampling(groups, 40)
+    share = decision_shares(positive, yes)["sensitivity"]
+    own = [i[positive[i]] for i in resampling.draws()]
+    loop = [yes[i].mean() for i in own]
+    assert share.interval(resampling) == pytest.approx(interval(loop, len(set(groups[positive]))))
     resampling = Resampling("aabcd", 40)
-    share = decision_shares(POSITIVE, YES)["sensitivity"]
-    own = [i[POSITIVE[i]] for i in resampling.draws()]
-    loop = [YES[i].mean() if len(i) else np.nan for i in own]
-    assert share.interval(resampling) == pytest.approx(interval(loop))
     assert Share(YES, np.array([1, 1, 0, 0, 0], bool)).interval(resampling) is None

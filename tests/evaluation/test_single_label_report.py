@@ -50,34 +50,88 @@ def test_a_class_of_the_bundle_without_images_is_shown_without_numbers():
     "wrong,above,says",
     [
         (
-            {},
+            {6: "a", 18: "a", 30: "a"},
             True,
-            "above the source-only floor by 16.7 points (2 of 12 images; 95 % interval 0.0 to 41.7): "
-            "the interval includes 0, with other patients there may be no gain",
+            r"above the source-only floor by 8\.3 points \(3 of 36 images; 95 % interval 0\.0 to "
+            r"\d+\.\d\): the interval includes 0, with other patients there may be no gain",
         ),
         (
-            {6: "a"},
-            True,
-            "above the source-only floor by 8.3 points (1 of 12 images; 95 % interval 0.0 to 25.0): "
-            "the interval includes 0, with other patients there may be no gain",
-        ),
-        (
-            {6: "a", 7: "a"},
+            {i: "a" for i in (6, 7, 18, 19, 30, 31)},
             False,
-            f"{NOT_ABOVE} (0.0 points, 95 % interval 0.0 to 0.0, which includes 0)",
+            re.escape(NOT_ABOVE)
+            + r" \(0\.0 points, 95 % interval -9\.7 to 9\.7, which includes 0\)",
         ),
         (
-            {i: "c" for i in range(8)},
+            {i: "c" for i in range(36)},
             False,
-            f"{NOT_ABOVE} (-50.0 points, 95 % interval -75.0 to -25.0)",
+            re.escape(NOT_ABOVE) + r" \(-50\.0 points, 95 % interval -6\d\.\d to -3\d\.\d\)",
         ),
     ],
 )
 def test_accuracy_is_told_apart_from_the_source_only_floor(wrong, above, says):
-    r = evaluate(ToyBundle(wrong=wrong), manifest())
-    assert r.above_floor is above and not r.sure and r.verdict == says
+    r = evaluate(ToyBundle(wrong=wrong), manifest(ROWS * 3))
+    assert r.above_floor is above and not r.sure and re.fullmatch(says, r.verdict)
     assert r.to_dict()["above_source_only_floor"] is above
-    assert f"Accuracy is {says}." in str(r) and says in r.to_html() and says in r._repr_html_()
+    assert f"Accuracy is {r.verdict}." in str(r)
+    assert r.verdict in r.to_html() and r.verdict in r._repr_html_()
+
+
+# ---- too few
+
+
+@pytest.mark.parametrize("groups,few", [(19, True), (20, False)])
+def test_below_20_groups_a_report_opens_with_it_and_has_no_verdict(groups, few):
+    r = evaluate(ToyBundle(), manifest((ROWS * 2)[:groups]), resamples=100)
+    pages = (str(r), r.to_html(), r._repr_html_())
+    assert r.too_few is r.to_dict()["too_few"] is few
+    assert str(r).startswith("Too few to tell: accuracy 100.0 % (") is few
+    for page in pages:
+        assert ("source-only floor by" in page or NOT_ABOVE in page) is not few
+        assert ("Too few to tell: accuracy" in page) is few
+    assert not few or not r.sure and r.verdict == "too few to tell: 19 groups, fewer than 20"
+
+
+def test_seven_of_seven_read_59_to_100_percent():
+    r = evaluate(ToyBundle(), manifest([("a", "s"), ("b", "s")] * 3 + [("a", "t")]))
+    assert str(r).startswith("Too few to tell: accuracy 100.0 % (59.0 to 100.0) is of 7 groups")
+    d = r.to_dict()
+    assert d["intervals"]["metrics"]["accuracy"] == pytest.approx([0.5904, 1], abs=1e-4)
+    assert d["interval_kinds"]["metrics"]["accuracy"] == "exact"
+
+
+def test_no_number_of_a_faultless_report_has_an_interval_without_width():
+    decision = dict(
+        negative="a", threshold=0.5, triage=[dict(asked_sensitivity=0.98, threshold=0.4)]
+    )
+    for times in (1, 4):
+        r = evaluate(ToyBundle(decision=decision), manifest(ROWS * times), resamples=60)
+        ends = limits(r.to_dict()["intervals"])
+        assert len(ends) > 40 and all(low < high for low, high in ends)
+
+
+def limits(tree):
+    "Every interval of a tree."
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    elif tree is None or not isinstance(tree[0], dict | list):
+        return [] if tree is None else [tree]
+    return [found for part in tree for found in limits(part)]
+
+
+def test_a_side_of_few_groups_is_told_beside_the_decision_and_judged_nowhere():
+    rows = [("a", "s")] * 60 + [("b", "s")] * 7
+    decision = dict(
+        negative="a", threshold=0.5, triage=[dict(asked_sensitivity=0.98, threshold=0.4)]
+    )
+    r = evaluate(ToyBundle(decision=decision), manifest(rows), resamples=60)
+    assert not r.too_few and r.to_dict()["groups_by_side"] == {"positive": 7, "negative": 60}
+    for page in (" ".join(str(r).split()), r.to_html(), r._repr_html_()):
+        assert "with fewer than 20 groups on a side (not A 7): what rests on it" in page
+        assert "Too few to tell whether the threshold that validation fixed" in page
+        assert "on a side: B 7." in page and "keeps it here" not in page
+    kinds = r.to_dict()["interval_kinds"]["decision"]
+    assert kinds["sensitivity"] == kinds["auroc"] == "exact"
+    assert r.intervals["decision"]["sensitivity"] == pytest.approx([0.025 ** (1 / 7), 1])
 
 
 def test_a_gain_that_other_patients_would_keep_is_told_without_doubt():
@@ -103,6 +157,8 @@ def test_every_number_has_an_interval_around_it():
             return sum(check(number[k], v, (*path, k)) for k, v in of.items())
         if of and isinstance(of[0], dict):
             return sum(check(a, b, path) for a, b in zip(number, of))
+        if path == ("floors", "majority", "balanced_accuracy"):
+            return of is None  # 1 over the number of classes, by definition
         assert of[0] <= number <= of[1], path
         return 1
 
@@ -115,28 +171,26 @@ def test_every_number_has_an_interval_around_it():
 
 
 def test_intervals_resample_the_groups_of_the_manifest():
-    rows = manifest(ROWS * 2)
-    groups = [f"p{i // 4}" for i in range(24)]
+    rows = manifest(ROWS * 10)
+    groups = [f"p{i // 4}" for i in range(120)]
     paired = Manifest(
         rows.root,
         [Record(**{**vars(r), "group": g}) for r, g in zip(rows.rows, groups)],
         rows.recipe,
         rows.sha256,
     )
-    r = evaluate(ToyBundle(wrong={0: "b", 1: "b", 20: "a"}), paired, resamples=300, seed=7)
-    right = np.isin(np.arange(24), [0, 1, 20], invert=True)
-    want = interval([right[i].mean() for i in Resampling(groups, 300, 7).draws()])
+    wrong = {0: "b", 1: "b", 20: "a", 30: "a", 40: "b", 50: "b", 60: "b"}
+    r = evaluate(ToyBundle(wrong=wrong), paired, resamples=300, seed=7)
+    right = np.isin(np.arange(120), list(wrong), invert=True)
+    want = interval([right[i].mean() for i in Resampling(groups, 300, 7).draws()], 30)
     assert r.intervals["metrics"]["accuracy"] == pytest.approx(want) and (
         r.groups,
         r.resamples,
         r.seed,
-    ) == (6, 300, 7)
+    ) == (30, 300, 7)
+    assert "percentile bootstrap over 30 groups" in " ".join(str(r).split())
     assert (
-        "a bootstrap over 6 groups" in str(r)
-        and "With 6 groups they are too narrow." in r.to_html()
-    )
-    assert (
-        r.to_dict()["groups"] == 6 and r.to_dict()["resamples"] == 300 and r.to_dict()["seed"] == 7
+        r.to_dict()["groups"] == 30 and r.to_dict()["resamples"] == 300 and r.to_dict()["seed"] == 7
     )
 
 
@@ -152,7 +206,8 @@ def test_one_patient_has_numbers_and_no_intervals():
     assert r.intervals["metrics"]["accuracy"] is None and "66.7 %" in str(r)
     assert (
         "No intervals: all images belong to one group" in str(r)
-        and " to " not in str(r).split("No intervals")[0]
+        and str(r).startswith("Too few to tell: accuracy 66.7 % is of 1 group,")
+        and not re.search(r"\d to \d", str(r).split("No intervals")[0])
     )
 
 
@@ -166,18 +221,19 @@ def test_a_recipe_chooses_the_headline():
     assert "balanced accuracy" not in str(r)
 
 
+def asked_decision():
+    "Asks for 90 and for 95 %; who is answered `a` falls below the second threshold."
+    steps = [
+        dict(asked_sensitivity=0.9, threshold=0.1),
+        dict(asked_sensitivity=0.95, threshold=0.4),
+    ]
+    return dict(negative="a", threshold=0.5, triage=steps)
+
+
 @pytest.fixture(scope="module")
 def asked():
-    "A bundle whose negative class is `a`; one `b` is answered `a` and falls below the second worklist threshold."
-    decision = dict(
-        negative="a",
-        threshold=0.5,
-        triage=[
-            dict(asked_sensitivity=0.9, threshold=0.1),
-            dict(asked_sensitivity=0.95, threshold=0.4),
-        ],
-    )
-    return evaluate(ToyBundle(wrong={6: "a"}, decision=decision), manifest())
+    "A bundle whose negative class is `a`; one `b` is answered `a`."
+    return evaluate(ToyBundle(wrong={6: "a"}, decision=asked_decision()), manifest())
 
 
 def test_a_question_is_told_with_the_images_that_each_share_is_of(asked):
@@ -187,7 +243,7 @@ def test_a_question_is_told_with_the_images_that_each_share_is_of(asked):
         and rows["NPV"] == ("85.7 %", "7")
         and rows["AUROC"][1] == "12"
     )
-    assert re.search(r"^sensitivity +83\.3 % +\d+\.\d to 100\.0 +6$", str(asked), re.M)
+    assert re.search(r"^sensitivity +83\.3 % +35\.9 to 99\.6 +6$", str(asked), re.M)
     assert "not A, from 0.500" in str(asked) and "not A, from 0.500" in asked.to_html()
 
 
@@ -200,15 +256,13 @@ def test_a_worklist_tells_what_each_threshold_removes_and_whether_it_keeps_its_s
         1,
     )
     for page in (str(asked).replace("\n", " "), asked.to_html(), asked._repr_html_()):
-        assert (
-            "sensitivity of 95 % does not keep it here: 83.3 %" in page
-            and "sensitivity of 90 % keeps it" in page
-        )
+        assert page.count("Too few to tell whether the threshold") == 2 and "83.3 % (" in page
         assert "work removed" in page and "NPV at a prevalence of 5 %" in page
-    assert (
-        'class="box warn">The threshold that validation fixed for a sensitivity of 95 %'
-        in asked.to_html()
-    )
+    assert 'class="box warn">Too few to tell whether the threshold' in asked.to_html()
+    many = evaluate(ToyBundle(wrong={6: "a"}, decision=asked_decision()), manifest(ROWS * 4))
+    for page in (" ".join(str(many).split()), many.to_html()):
+        assert "sensitivity of 90 % keeps it here: 100.0 %" in page
+        assert "sensitivity of 95 % keeps it here: 95.8 %" in page
 
 
 def test_a_bundle_without_worklist_thresholds_or_without_a_question_has_no_such_tables():
@@ -227,28 +281,28 @@ def test_terminal_table_is_plain_text_of_headline_floors_and_classes():
     assert (
         str(r)
         == """\
+Too few to tell: accuracy 91.7 % (61.5 to 99.8) is of 12 groups, and below 20 no number is a
+verdict.
+
 test split: 12 images, 3 classes, 2 sources
 
-                                    model         majority floor       source-only floor
-accuracy           91.7 % (66.7 to 100.0)  50.0 % (16.7 to 75.2)  83.3 % (58.3 to 100.0)
-balanced accuracy  83.3 % (66.7 to 100.0)  33.3 % (33.3 to 50.0)  66.7 % (66.7 to 100.0)
-macro F1           0.863 (0.583 to 1.000)                      -                       -
-macro AUROC        0.889 (0.766 to 1.000)                      -                       -
-
-Accuracy is above the source-only floor by 8.3 points (1 of 12 images; 95 % interval 0.0 to 25.0): \
-the interval includes 0, with other patients there may be no gain.
+                                    model         majority floor      source-only floor
+accuracy            91.7 % (61.5 to 99.8)  50.0 % (21.1 to 78.9)  83.3 % (51.6 to 97.9)
+balanced accuracy   83.3 % (35.9 to 99.6)                 33.3 %  66.7 % (22.3 to 95.7)
+macro F1           0.863 (0.387 to 0.998)                      -                      -
+macro AUROC        0.889 (0.413 to 0.999)                      -                      -
 
 class  n    prevalence       precision          recall              F1           AUROC
 A      6        50.0 %           0.857           1.000           0.923           0.917
-          16.7 to 75.2  0.429 to 1.000  1.000 to 1.000  0.600 to 1.000  0.749 to 1.000
+          21.1 to 78.9  0.421 to 0.996  0.541 to 1.000  0.449 to 1.000  0.442 to 1.000
 B      2        16.7 %           1.000           0.500           0.667           0.750
-           0.0 to 41.7                  0.000 to 1.000  0.000 to 1.000  0.500 to 1.000
+           2.1 to 48.4                  0.013 to 0.987  0.040 to 0.998  0.061 to 1.000
 C      4        33.3 %           1.000           1.000           1.000           1.000
-           8.3 to 58.5  1.000 to 1.000  1.000 to 1.000  1.000 to 1.000  1.000 to 1.000
+           9.9 to 65.1  0.398 to 1.000  0.398 to 1.000  0.398 to 1.000  0.398 to 1.000
 
-Intervals are 95 %: a bootstrap over 12 groups (images of one patient or of one radiograph), 200
-resamples. One without width means that all were answered alike, not that nothing can go wrong; none
-covers another hospital or another training run. With 12 groups they are too narrow."""
+Intervals are 95 % and exact (Clopper-Pearson), with the 12 groups (images of one patient or of one
+radiograph) as trials: below 20 groups a bootstrap tells too little. None covers another hospital or
+another training run."""
     )
 
 
@@ -284,6 +338,9 @@ def test_the_page_counts_the_images_that_were_answered(written):
 
 
 def test_numbers_in_each_resample_are_those_of_the_intervals(asked):
+    asked = evaluate(
+        ToyBundle(wrong={i: "a" for i in range(60)}, decision=asked_decision()), manifest(ROWS * 12)
+    )
     found = asked.resampled_numbers(Resampling(asked.predictions.groups))
     assert list(found) == [
         "accuracy",
@@ -296,5 +353,6 @@ def test_numbers_in_each_resample_are_those_of_the_intervals(asked):
     ]
     for name in ("accuracy", "macro_f1"):
         assert found[name].value == asked.metrics[name]
-        assert interval(found[name].in_resamples) == found[name].interval
+        n = found[name].groups
+        assert n >= 72 and interval(found[name].in_resamples, n) == found[name].interval
     assert replace(asked, predictions=None).resampled_numbers(Resampling("ab")) == {}

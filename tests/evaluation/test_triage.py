@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cxr_fastai.evaluation.bootstrap import Resampling, interval
+from cxr_fastai.evaluation.interval_trees import interval_kinds
 from cxr_fastai.evaluation.triage import (
     early_shares,
     npv_at,
@@ -143,15 +144,29 @@ def test_early_shares_equal_a_plain_loop_over_the_resamples(seed):
 
 
 def test_intervals_equal_those_of_a_plain_loop():
-    positive, risk, groups = drawn(1)
+    positive, risk, groups = drawn(1, n=400)
     rs, asked = Resampling(groups, 90), [dict(asked_sensitivity=0.98, threshold=0.4)]
     loop = [work_removed(positive[i], risk[i], 0.4) for i in rs.draws()]
     found = triage_intervals(rs, positive, risk, asked)["at"][0]
+    aside, every = risk < 0.4, risk > -1
+    sides = dict(sensitivity=positive, missed=positive, specificity=~positive, npv=aside)
     for k in ("prevalence", "removed", "sensitivity", "specificity", "npv", "missed"):
-        assert found[k] == pytest.approx(
-            interval([np.nan if x[k] is None else x[k] for x in loop])
-        ), k
-    assert found["npv_at"]["0.1"] == pytest.approx(interval([x["npv_at"]["0.1"] for x in loop]))
+        n = len(set(groups[sides.get(k, every)]))
+        assert found[k] == pytest.approx(interval([x[k] for x in loop], n)), k
+    n = min(len(set(groups[positive])), len(set(groups[~positive])))
+    assert found["npv_at"]["0.1"] == pytest.approx(interval([x["npv_at"]["0.1"] for x in loop], n))
+
+
+def test_of_few_ill_groups_all_found_each_interval_is_exact():
+    positive, risk = np.arange(107) < 7, np.where(np.arange(107) < 7, 0.9, 0.1)
+    asked = [dict(asked_sensitivity=0.98, threshold=0.5)]
+    found = triage_intervals(Resampling(range(107), 50), positive, risk, asked)["at"][0]
+    low = 0.025 ** (1 / 7)
+    assert found["sensitivity"] == pytest.approx([low, 1])
+    assert found["missed"] == pytest.approx([0, 7 * (1 - low)])
+    worst = npv_at(low, 0.025 ** (1 / 100), 0.1)
+    assert found["npv_at"]["0.1"] == pytest.approx([worst, 1])
+    assert set(interval_kinds(found)["npv_at"].values()) == {"exact"}
 
 
 def test_metrics_and_intervals_are_strict_json_of_one_shape_even_where_nothing_is_defined():

@@ -17,8 +17,9 @@ RISK = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05])
 ILL = np.array([1, 1, 0, 1, 0, 0, 0, 1, 0, 0], bool)
 
 
-def said(sensitivity, limits, missed=1, asked=0.98):
+def said(sensitivity, limits, missed=1, asked=0.98, groups=40):
     found = triage_metrics(ILL, RISK, range(10), [dict(asked_sensitivity=asked, threshold=0.35)])
+    found["positive_groups"] = groups
     found["at"][0].update(sensitivity=sensitivity, missed=missed)
     return triage_words(found, dict(at=[dict(sensitivity=limits)]), "not Normal", 10)[1]
 
@@ -40,7 +41,7 @@ def said(sensitivity, limits, missed=1, asked=0.98):
             True,
             "keeps it here: 98.5 % (95.0 to 99.0), though the interval reaches below it.",
         ),
-        (1.0, [1.0, 1.0], 0, True, "none missed in 4 groups still allows about 75.0 % elsewhere."),
+        (1.0, [0.912, 1.0], 0, True, "none missed in 40 groups still allows 8.8 % elsewhere."),
         (
             0.96,
             [0.94, 0.97],
@@ -98,6 +99,13 @@ def test_without_an_interval_nothing_is_said_of_one():
     assert said(0.985, None, 5)[1].endswith("keeps it here: 98.5 %.")
 
 
+@pytest.mark.parametrize("sensitivity", [0.96, 0.985, 1.0])
+def test_whether_few_groups_keep_a_sensitivity_is_not_told(sensitivity):
+    found, words = said(sensitivity, [0.6, 1.0], 0, groups=19)
+    assert not found and words.startswith("Too few to tell whether the threshold")
+    assert "(60.0 to 100.0) of 19 groups here." in words
+
+
 def test_the_table_has_a_column_an_asked_sensitivity():
     asked = [dict(asked_sensitivity=s, threshold=t) for s, t in ((0.98, 0.35), (0.995, 0.15))]
     rows = triage_rows(
@@ -106,7 +114,7 @@ def test_the_table_has_a_column_an_asked_sensitivity():
     )
     assert rows[0] == ("asked sensitivity", "98 %", "99.5 %") and {len(r) for r in rows} == {3}
     missed = dict((r[0], r[1:]) for r in rows)["missed"]
-    assert missed[0].startswith("1 of 4 (0 to ") and missed[1].startswith("0 of 4 (0 to 0)")
+    assert missed[0].startswith("1 of 4 (0 to ") and missed[1] == "0 of 4 (0 to 2)"
     assert [r[0] for r in rows][-1] == "NPV at a prevalence of 50 %" and not triage_rows(
         dict(at=[]), {}
     )

@@ -66,13 +66,13 @@ def test_a_noun_agrees_with_its_number(args, want):
 
 
 @pytest.mark.parametrize(
-    "groups,begins,narrow",
-    [(1, "No intervals", False), (2, "Intervals", True), (49, "Intervals", True), (50, "I", False)],
+    "groups,begins,resampled",
+    [(1, "No intervals", False), (2, "Intervals", False), (19, "I", False), (20, "I", True)],
 )
-def test_too_few_groups_for_intervals_are_told(groups, begins, narrow):
+def test_what_the_intervals_are_hangs_on_the_number_of_groups(groups, begins, resampled):
     words = text.interval_words(groups, 2000)
-    assert words.startswith(begins) and ("too narrow" in words) is narrow
-    assert groups == 1 or f"{groups} groups" in words and "2,000 resamples" in words
+    assert words.startswith(begins) and ("2,000 resamples" in words) is resampled
+    assert groups == 1 or f"{groups} groups" in words and "Clopper-Pearson" in words
 
 
 # ---- tables and lines
