@@ -803,3 +803,16 @@ def test_an_official_array_of_small_images_is_kept_whole(tmp_path, films):
     }
     assert len({r.path for r in done.records}) == 7
     assert check_manifest(tmp_path / "out") == []
+
+
+def test_a_repeat_that_its_source_no_longer_has_goes_from_the_folder_too(tmp_path, films):
+    c = with_test_set(tmp_path, films)
+    curate(tmp_path / "out", manifest=c, workers=1)
+    second = [path for path in tree(tmp_path / "out") if path.endswith("_2.png")]
+    (tmp_path / "one/test/norm/0_bytes.png").unlink()
+    (tmp_path / "one/test/norm/1_pixels.png").unlink()
+    (tmp_path / "one/test/norm/4_other_label.png").unlink()
+    done = curate(tmp_path / "out", manifest=c, workers=1)
+    assert len(second) == 3 == done.removed and not done.foreign
+    assert not [path for path in tree(tmp_path / "out") if path.endswith("_2.png")]
+    assert {r.original_path for r in done.records if r.repeat_of} == {"test/norm/2_near.png"}

@@ -189,6 +189,13 @@ def test_where_labels_contradict_nothing_is_marked_kept_unless_it_was_settled(fi
     assert settled[0][0] == "kept"
 
 
+def test_images_that_stay_with_the_kept_one_are_marked_as_kept(films):
+    pair = films.pair(source="one")
+    members = [moved(image, official="test") for image in pair.members]
+    (kept, also) = Page(gallery_page([replace(pair, members=members)], "t")).figures
+    assert kept[0] == also[0] == "kept" and also[1].startswith("kept too, near ")
+
+
 def test_a_gallery_is_bounded_and_says_so(films, monkeypatch):
     monkeypatch.setattr(gallery, "MAX_SETS", 4)
     monkeypatch.setattr(gallery, "MAX_MEMBERS", 3)
