@@ -199,10 +199,9 @@ def _refused(
     )
     for name, template, keep in filters:
         kept = keep.lower().split("|")
-        value = fill(template, fields)
-        if is_blank(value) and value.lower() not in kept:
-            value = "blank"
-        if keep and value.lower() not in kept:
+        value = fill(template, fields) or "blank"
+        passes = value.lower() in kept or ("blank" in kept and is_blank(value))
+        if keep and not passes:
             return name, f"{name} {value!r} is none of {keep.replace('|', ', ')}"
     return None
 
