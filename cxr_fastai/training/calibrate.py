@@ -22,6 +22,7 @@ from cxr_fastai.training.losses import prior_offsets
 __all__ = ["calibrate", "fit_temperature", "fit_decision", "fit_thresholds", "probabilities"]
 
 MAX_TEMPERATURE = 20.0  # temperatures looked at: from a twentieth to this
+SHARE_DIGITS = 6  # of a share of images in images: finer differences are those of floats
 MIN_PROBABILITY = 1e-30  # below it, its logarithm is taken of this
 
 Offsets = np.ndarray | float  # (classes,) of losses.prior_offsets, or 0 for all
@@ -193,6 +194,17 @@ def _below(
     return float((score + next_lower) / 2)
 
 
+def _least_found(
+    share: float,  # 0-1, that must be found
+    n: int,  # 1 or more
+) -> int:
+    """Return the least number of n that is this share of them, 1 or more.
+
+    As a float .55 * 100 is a little more than 55, and would ask for 56.
+    """
+    return max(1, math.ceil(round(share * n, SHARE_DIGITS)))
+
+
 def fit_decision(
     probs: np.ndarray,  # (n, classes), calibrated
     targs: np.ndarray,  # (n,) class indices
@@ -216,8 +228,7 @@ def fit_decision(
 
     def threshold_for(share: float) -> float:
         """Return the threshold that still finds this share."""
-        last_found = math.ceil(share * len(ranked)) - 1
-        return _below(ranked[last_found], risk)
+        return _below(ranked[_least_found(share, len(ranked)) - 1], risk)
 
     threshold = threshold_for(sensitivity)
     found = risk >= threshold

@@ -66,6 +66,18 @@ def test_the_threshold_is_the_highest_that_finds_as_many_as_asked(asked):
     )
 
 
+@pytest.mark.parametrize(
+    "asked,found", [(0.55, 55), (0.07, 7), (0.14, 14), (0.555, 56), (1.0, 100)]
+)
+def test_a_share_of_100_asks_for_as_many_and_not_for_one_more(asked, found):
+    risk = np.linspace(0.01, 0.99, 200)  # the highest hundred are ill
+    probs = np.stack([risk, 1 - risk, 0 * risk], axis=1)
+    targs = np.where(np.arange(200) >= 100, 0, 1)
+    fixed = fit_decision(probs, targs, VOCAB, "normal", asked, triage=[asked])
+    for threshold in (fixed["threshold"], fixed["triage"][0]["threshold"]):
+        assert np.count_nonzero(1 - probs[:, 1] >= threshold) == found
+
+
 @pytest.mark.parametrize("targs", [[1, 1, 1], [0, 2, 0]])
 def test_one_side_alone_fixes_no_threshold(targs):
     assert fit_decision(np.full((3, 3), 1 / 3), np.array(targs), VOCAB, "normal", 0.95) == {}
