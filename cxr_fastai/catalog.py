@@ -186,7 +186,7 @@ class Source:
 def _rule_dict(rule: Rule) -> dict[str, Any]:
     """Return what of a rule is its own."""
     own = {column: getattr(rule, column) for column in OWN}
-    return {"row": rule.row, "glob": rule.glob, **own}
+    return {"row": rule.row, "glob": rule.glob, "label_key": rule.label_key, **own}
 
 
 # ---- reading the csv

@@ -179,4 +179,7 @@ def _rule_line(rule: Rule) -> str:
     """Return what a rule makes of a label."""
     findings = rule.findings.replace("|", ", ") or "left out"
     expected = f" ({rule.expected})" if rule.expected else ""
-    return f"    {rule.label_from} {rule.label_value!r} -> {findings}{expected}"
+    label = rule.label_value
+    if rule.label_from == "columns":
+        label = f"{rule.label_key}={label}"
+    return f"    {rule.label_from} {label!r} -> {findings}{expected}"

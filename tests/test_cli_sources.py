@@ -7,6 +7,7 @@ from toy import curated
 from toy_sources import put, rule, write_catalog
 
 from cxr_fastai.cli import main
+from cxr_fastai.images import decode, write_png
 
 
 @pytest.fixture
@@ -36,6 +37,19 @@ def test_a_source_is_told_with_its_rules_its_doubts_and_what_it_copies(catalogue
     assert "    UNCONFIRMED: age, view\n" in out
     assert "   copies of one, far\n" in out and "two   off   " in out
     assert "far   (named by others, never fetched)   Far away\n" in out
+
+
+def test_of_one_column_a_finding_each_rule_names_its_column(tmp_path, capsys):
+    table = dict(label_from="columns", table="m.csv", table_key="{file}", label_value="1")
+    rows = (
+        rule("one", label_key="Edema", findings="edema", **table),
+        rule("one", first=False, label_key="Fluid", label_value="1", findings="effusion"),
+    )
+    catalogue = write_catalog(tmp_path / "c.csv", *rows)
+    out = shown(capsys, "--manifest", catalogue)[1]
+    assert "    columns 'Edema=1' -> edema\n    columns 'Fluid=1' -> effusion\n" in out
+    (source,) = json.loads(shown(capsys, "--manifest", catalogue, "--json")[1])
+    assert [rule["label_key"] for rule in source["rules"]] == ["Edema", "Fluid"]
 
 
 def test_the_catalogue_as_json_has_every_source(catalogue, capsys):
@@ -68,9 +82,36 @@ def test_a_source_whose_parts_are_here_is_not_counted_as_missing(tmp_path, monke
     assert (code, err) == (0, "") and "all                     yes  in_parts " in out
 
 
+def test_a_check_of_a_curated_folder_says_what_it_did_not_look_at(tmp_path, capsys):
+    folder = curated(tmp_path / "data")
+    code, out, _ = shown(capsys, "--check", "--manifest", folder)
+    assert (code, out) == (
+        0,
+        f"{folder}: sound: 32 images, all there. Their pixels were not verified: give --pixels\n",
+    )
+    code, out, _ = shown(capsys, "--check", "--manifest", folder / "manifest.csv", "--pixels")
+    assert code == 0 and out.endswith("32 images, all with the pixels that the manifest names\n")
+
+
+def test_a_check_of_pixels_names_every_image_that_was_edited(tmp_path, capsys):
+    folder = curated(tmp_path / "data")
+    edited = sorted((folder / "normal").glob("*.png"))[:2]
+    for path in edited:
+        write_png(255 - decode(path), path)
+    assert shown(capsys, "--check", "--manifest", folder)[0] == 0
+    code, out, err = shown(capsys, "--check", "--manifest", folder, "--pixels")
+    assert code == 4 and "2 of 32 images" in err
+    assert [line.split(": ")[0] for line in out.splitlines()] == [str(path) for path in edited]
+
+
+def test_pixels_without_a_folder_is_told_what_is_missing(catalogue, capsys):
+    for args in ((), ("--check",), ("--manifest", catalogue)):
+        code, out, err = shown(capsys, *args, "--pixels")
+        assert (code, out) == (2, "") and "--check --manifest FOLDER" in err
+
+
 def test_a_check_of_a_curated_folder_lists_its_faults(tmp_path, capsys):
     folder = curated(tmp_path / "data")
-    assert shown(capsys, "--check", "--manifest", folder)[:2] == (0, f"{folder}: sound\n")
     next((folder / "normal").glob("*.png")).unlink()
     code, out, _ = shown(capsys, "--check", "--manifest", folder / "manifest.csv")
     assert code == 2 and len(out.splitlines()) == 1 and "no file" in out

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from cxr_fastai.catalog import Source, split_bar
 from cxr_fastai.core import FolderWarning
+from cxr_fastai.curation.sources.cells import whole_number
 from cxr_fastai.curation.sources.item import Item, Reject, listing_warning
 from cxr_fastai.reporting.text import count
 
@@ -95,7 +96,7 @@ def _differing_counts(
         unconfirmed = "expected" in split_bar(rule.unconfirmed)
         label = rule.label_value
         if rule.label_from == "columns":
-            label = f"{rule.label_key}={rule.label_value}"
+            label = f"{rule.label_key}={whole_number(rule.label_value)}"
         have = by_label.get(label, 0)
         counts.append(_differing(repr(label), have, rule.expected, unconfirmed))
     return [count for count in counts if count]

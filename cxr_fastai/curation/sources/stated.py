@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cxr_fastai.catalog import Rule, Source, split_bar
 from cxr_fastai.core import FINDINGS
-from cxr_fastai.curation.sources.cells import answer_of, is_blank
+from cxr_fastai.curation.sources.cells import answer_of, is_blank, whole_number
 from cxr_fastai.curation.sources.item import findings_of
 from cxr_fastai.curation.sources.tables import Row, Table
 
@@ -177,7 +177,7 @@ def _words(column: _Column) -> list[str]:
     """Return COLUMN=CELL where a cell says something."""
     key = column.rules[0].label_key
     cells = [row.cells.get(key) or "" for row in column.rows[:1]]
-    return [f"{key}={cell}" for cell in cells if not is_blank(cell)]
+    return [f"{key}={whole_number(cell)}" for cell in cells if not is_blank(cell)]
 
 
 def _is_present(

@@ -35,7 +35,7 @@ def test_labels_that_no_rule_has_are_named_the_commonest_first():
 
 def test_of_columns_a_column_and_its_cell_are_counted(tmp_path):
     put(tmp_path / "one/a.png", 1)
-    (tmp_path / "one/m.csv").write_text("file,Edema\na.png,1\n")
+    (tmp_path / "one/m.csv").write_text("file,Edema\na.png,1.0\n")
     cells = dict(glob="*.png", table="m.csv", table_key="{file}", label_from="columns")
     columns = dict(label_key="Edema", label_value="1", findings="edema", expected="2")
     (told,) = listing(tmp_path, rule(**cells, **columns)).warnings

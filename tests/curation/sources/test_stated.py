@@ -61,7 +61,7 @@ def test_columns_are_united_and_what_is_unknown_stays_so(
 
 def test_the_label_of_columns_is_what_they_say(tmp_path):
     (item,) = stated(tmp_path, "x.png,1.0,-1,nan,0").items
-    assert item.source_label == "Edema=1.0|Mass=-1|Clear=0"
+    assert item.source_label == "Edema=1|Mass=-1|Clear=0"
 
 
 @pytest.mark.parametrize(
