@@ -34,7 +34,7 @@ from cxr_fastai.curation.fetch.unpacked import (
     read_whole_index,
     write_index,
 )
-from cxr_fastai.curation.sources.file_names import meets
+from cxr_fastai.curation.sources.file_names import meets, shallowest
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.junk import is_junk
 from cxr_fastai.progress import SILENT, Progress
@@ -248,7 +248,8 @@ def _count_met(source: Source, paths: Iterable[str]) -> int:
     wanted = [*source.globs]
     for rule in source.rules:
         wanted += split_list(rule.table)
-    return sum(any(meets([glob], name) for name in names) for glob in dict.fromkeys(wanted))
+    met = [glob for glob in dict.fromkeys(wanted) if shallowest(glob, names)]
+    return len(met)
 
 
 # ---- all of them
