@@ -285,6 +285,7 @@ def predict(args: Namespace) -> int:
     from cxr_fastai.serving.predict import (
         find_images,
         format_rows,
+        notes_line,
         predict_paths,
         worklist,
         write_csv,
@@ -304,6 +305,9 @@ def predict(args: Namespace) -> int:
         _print_json(rows)
     elif not args.csv:
         print(format_rows(rows, bundle.display))
+    noted = notes_line(rows)
+    if noted:
+        progress.say(noted)
     unread = [row for row in rows if row["error"]]
     if unread:
         progress.say(f"{len(unread)} of {len(rows)} files could not be read: {unread[0]['error']}")

@@ -176,6 +176,7 @@ class Prediction:
     thresholds: dict[str, float] = field(default_factory=dict)
     abstained: bool = False
     reason: str = ""  # why it abstained
+    notes: tuple[str, ...] = ()  # keys of images.NOTES: what is odd about the picture's file
 
 
 # ---- words

@@ -7,7 +7,7 @@ weight, writes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cxr_fastai import images
 from cxr_fastai.bundle.files import TRAINED_ON
 from cxr_fastai.bundle.inputs import prepare
 from cxr_fastai.bundle.meta import Meta
+from cxr_fastai.bundle.most_probable import most_probable, risk_besides
 from cxr_fastai.bundle.trained_on import read_names, short_name
 from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
 from cxr_fastai.recipes import NONE, UNSET
@@ -63,7 +64,15 @@ class Bundle:
         source: Any,  # path, bytes, file object or array
     ) -> torch.Tensor:  # (in_channels, size, size) float32
         """Read one radiograph as the network's input. Raises `ImageRejected`."""
-        return prepare(images.decode(source), self.meta)
+        return self.read(source)[0]
+
+    def read(
+        self,
+        source: Any,  # path, bytes, file object or array
+    ) -> tuple[torch.Tensor, tuple[str, ...]]:  # as `tensor`; what is odd, keys of images.NOTES
+        """Read one radiograph, and what the decoder notes of it. Raises `ImageRejected`."""
+        radiograph = images.read(source)
+        return prepare(radiograph.pixels, self.meta), radiograph.notes
 
     def probs_of(
         self,
@@ -136,16 +145,7 @@ class Bundle:
             return probs.max(1)
         if not decision:
             return None
-        return self._risk_besides(probs, decision["negative"])
-
-    def _risk_besides(
-        self,
-        probs: np.ndarray,  # (n, classes)
-        negative: str,  # one of vocab
-    ) -> np.ndarray:  # (n,)
-        """Sum the probabilities of all classes but one."""
-        others: np.ndarray = np.delete(probs, self.vocab.index(negative), 1)
-        return others.sum(1)
+        return risk_besides(probs, self.vocab.index(decision["negative"]))
 
     def answers(
         self,
@@ -159,12 +159,9 @@ class Bundle:
         probs = np.asarray(probs)
         decision = self.meta.get("decision")
         if not decision:
-            return probs.argmax(1)
-        index = self.vocab.index(decision["negative"])
-        others = probs.copy()
-        others[:, index] = -1
-        risk = self._risk_besides(probs, decision["negative"])
-        return np.where(risk >= decision["threshold"], others.argmax(1), index)
+            return most_probable(probs)
+        negative = self.vocab.index(decision["negative"])
+        return most_probable(probs, negative, decision["threshold"])
 
     def decide(
         self,
@@ -217,8 +214,10 @@ class Bundle:
         self,
         source: Any,  # path, bytes, file object or array
     ) -> Prediction:
-        """Answer for one radiograph. Raises `ImageRejected`."""
-        return self.decide(self.probs([source])[0])
+        """Answer for one radiograph, with what is odd about it. Raises `ImageRejected`."""
+        tensor, notes = self.read(source)
+        answer = self.decide(self.probs_of(tensor[None])[0])
+        return replace(answer, notes=notes)
 
     # ---- what it has seen
 

@@ -7,6 +7,7 @@ in, always. Never writes beside the images, never imports fastai or pandas, neve
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO, TypedDict
@@ -23,14 +24,24 @@ from cxr_fastai.core import (
     write_text,
 )
 from cxr_fastai.csv_cells import to_csv
-from cxr_fastai.images import is_image_name
+from cxr_fastai.images import NOTES, is_image_name
 from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import NONE
+from cxr_fastai.reporting.text import count
 
-__all__ = ["Row", "find_images", "predict_paths", "worklist", "write_csv", "format_rows"]
+__all__ = [
+    "Row",
+    "find_images",
+    "predict_paths",
+    "worklist",
+    "write_csv",
+    "notes_line",
+    "format_rows",
+]
 
-COLUMNS = ("path", "label", "abstained", "reason", "error")  # of a csv, before risk and prob_CLASS
+# of a csv, before risk, prob_CLASS and notes
+COLUMNS = ("path", "label", "abstained", "reason", "error")
 
 AnyPath = str | os.PathLike[str]
 
@@ -45,6 +56,7 @@ class Row(TypedDict):
     abstained: bool
     reason: str  # why it abstained
     error: str  # why the file could not be read
+    notes: list[str]  # what is odd about the file, keys of images.NOTES
 
 
 # ---- find
@@ -141,7 +153,9 @@ def _predict_batch(bundle: Bundle, paths: Sequence[AnyPath]) -> list[Row]:
         row = _empty_row(path)
         rows.append(row)
         try:
-            tensors.append(bundle.tensor(path))
+            tensor, notes = bundle.read(path)
+            tensors.append(tensor)
+            row["notes"] = list(notes)
             readable.append(row)
         except (CxrError, OSError) as e:
             row["error"] = one_line(e)
@@ -160,6 +174,7 @@ def _empty_row(path: AnyPath) -> Row:
         abstained=False,
         reason="",
         error="",
+        notes=[],
     )
 
 
@@ -213,15 +228,15 @@ def write_csv(
 ) -> None:
     """Write one line a row.
 
-    Columns: path, label, abstained, reason, error, then risk, where the bundle has one, and
-    prob_CLASS with 6 decimals.
+    Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
+    prob_CLASS with 6 decimals, and notes, joined by |.
     """
     has_risk = any(row["risk"] is not None for row in rows)
     classes = _classes(rows)
     risk_column = ["risk"] if has_risk else []
     class_columns = [f"prob_{name}" for name in classes]
     cells = [_cells(row, classes, has_risk) for row in rows]
-    text = to_csv(cells, [*COLUMNS, *risk_column, *class_columns])
+    text = to_csv(cells, [*COLUMNS, *risk_column, *class_columns, "notes"])
     if isinstance(file, (str, os.PathLike)):
         write_text(file, text)
     else:
@@ -253,6 +268,7 @@ def _cells(
         cells["risk"] = _six_decimals(row["risk"])
     for name in classes:
         cells[f"prob_{name}"] = _six_decimals(row["probs"].get(name))
+    cells["notes"] = "|".join(row["notes"])
     return cells
 
 
@@ -264,6 +280,18 @@ def _six_decimals(probability: float | None) -> str:
 def _spelled_out(text: str) -> str:
     """Spell out the bytes of a path that are no UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def notes_line(
+    rows: list[Row],  # of predict_paths
+) -> str:  # empty where nothing is noted
+    """Say how many files are odd, and in what way, the most frequent first."""
+    counts = Counter(note for row in rows for note in row["notes"])
+    odd = sum(bool(row["notes"]) for row in rows)
+    if not odd:
+        return ""
+    kinds = [f"{note} {n} ({NOTES[note].rstrip('.')})" for note, n in counts.most_common()]
+    return f"noted of {odd} of {count(len(rows), 'file')}: {'; '.join(kinds)}"
 
 
 def format_rows(

@@ -19,11 +19,13 @@ from recording_progress import RecordingProgress
 
 from cxr_fastai import core
 from cxr_fastai.bundle import load_bundle, save_bundle
+from cxr_fastai.images import NOTES
 from cxr_fastai.models.networks import build_network
 from cxr_fastai.serving.predict import (
     Row,
     find_images,
     format_rows,
+    notes_line,
     predict_paths,
     worklist,
     write_csv,
@@ -81,6 +83,7 @@ def row(path="a.png", label="normal", probs=(0.25, 0.75), **kw):
         abstained=False,
         reason="",
         error="",
+        notes=[],
     )
     return plain | kw
 
@@ -169,7 +172,8 @@ def test_an_unreadable_file_becomes_a_row_and_the_others_carry_on(bundle, folder
     assert [r["path"] for r in rows] == [str(p) for p in paths]
     assert [bool(r["error"]) for r in rows] == [False, True, False, True, True]
     for r in rows:
-        assert list(r) == ["path", "label", "risk", "probs", "abstained", "reason", "error"]
+        keys = ["path", "label", "risk", "probs", "abstained", "reason", "error", "notes"]
+        assert list(r) == keys
         if r["error"]:
             assert r["label"] is None and r["probs"] == {} and "\n" not in r["error"]
         else:
@@ -262,6 +266,30 @@ def test_the_risk_has_a_column_where_there_is_one(bundle, folder, tmp_path):
     assert "risk" not in read_csv(predict_paths(bundle, find_images([folder])), tmp_path)[0]
 
 
+def test_what_is_odd_about_a_file_is_told_and_no_answer_changes(bundle, tmp_path):
+    levels = np.random.default_rng(3).uniform(-0.02, 1.02, (80, 70)).astype(np.float32)
+    Image.fromarray(levels).save(tmp_path / "over.tiff")
+    Image.fromarray(levels).save(tmp_path / "over.png.tif")
+    Image.fromarray((levels[:40].clip(0, 1) * 255).astype(np.uint8)).save(tmp_path / "tiny.png")
+    (tmp_path / "x.png").write_bytes(b"x")
+    rows = predict_paths(bundle, find_images([tmp_path]))
+    assert [r["notes"] for r in rows] == [["overshoot"], ["overshoot"], ["tiny"], []]
+    assert bundle.predict(tmp_path / "over.tiff").notes == ("overshoot",)
+    assert bundle.predict(levels).probs == pytest.approx(rows[0]["probs"])
+    assert [cells["notes"] for cells in read_csv(rows, tmp_path)] == ["overshoot"] * 2 + [
+        "tiny",
+        "",
+    ]
+    assert notes_line(rows) == (
+        f"noted of 3 of 4 files: overshoot 2 ({NOTES['overshoot'][:-1]}); "
+        f"tiny 1 ({NOTES['tiny'][:-1]})"
+    )
+
+
+def test_where_nothing_is_odd_nothing_is_said():
+    assert notes_line([row(), failed("b.png")]) == ""
+
+
 # ---- show
 
 
@@ -281,6 +309,7 @@ def test_csv_has_one_column_a_class(tmp_path):
         error="",
         prob_covid_19="0.250000",
         prob_normal="0.750000",
+        notes="",
     )
     assert bad["error"] == "damaged PNG" and bad["label"] == bad["prob_normal"] == ""
 
@@ -312,7 +341,7 @@ def test_csv_keeps_what_could_break_its_reader(tmp_path, name, cell):
 def test_csv_goes_to_an_open_file_too():
     out = io.StringIO()
     write_csv([row()], out)
-    assert out.getvalue().splitlines()[1] == "a.png,normal,false,,,0.250000,0.750000"
+    assert out.getvalue().splitlines()[1] == "a.png,normal,false,,,0.250000,0.750000,"
 
 
 def test_lines_are_aligned_and_use_display_names():
