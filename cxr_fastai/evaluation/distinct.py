@@ -17,7 +17,18 @@ from cxr_fastai.reporting.text import count, with_span
 __all__ = ["distinct_indices", "distinct_words", "distinct_numbers"]
 
 # What metrics.json holds of the distinct radiographs, of all keys of a report
-KEYS = ("n", "groups", "metrics", "decision", "triage", "floors", "by_source", "intervals")
+KEYS = (
+    "n",
+    "groups",
+    "too_few",
+    "metrics",
+    "decision",
+    "triage",
+    "floors",
+    "by_source",
+    "intervals",
+    "interval_kinds",
+)
 
 
 class Counted(Protocol):

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from cxr_fastai.evaluation.bootstrap import Resampling
-from cxr_fastai.evaluation.cells import Cell, TableRow, cell, row_cells, wide_table
+from cxr_fastai.evaluation.cells import Cell, cell, row_cells
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
 from cxr_fastai.evaluation.interval_trees import (
-    Interval,
     IntervalTree,
     branch,
     find_interval,
@@ -30,12 +27,20 @@ from cxr_fastai.evaluation.multi_label import (
 from cxr_fastai.evaluation.multi_label_counts import SCORE_KEYS
 from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
 from cxr_fastai.evaluation.multi_label_intervals import headline_groups, resampled_findings
+from cxr_fastai.evaluation.multi_label_panels import roc_panels
+from cxr_fastai.evaluation.multi_label_tables import (
+    answering_text,
+    averages_text,
+    headline_text,
+    ranking_text,
+)
 from cxr_fastai.evaluation.multi_label_words import (
+    HEADLINE,
     exact_words,
     samples_words,
     verdict_words,
 )
-from cxr_fastai.evaluation.plots import Panel, roc_png, together_png
+from cxr_fastai.evaluation.plots import roc_png, together_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
 from cxr_fastai.evaluation.resampled import ResampledNumber, collect_resampled
 from cxr_fastai.evaluation.too_few import (
@@ -48,29 +53,8 @@ from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import data_uri, render
 from cxr_fastai.reporting.text import count, decimal, interval_words, wrap
 
-__all__ = ["HEADLINE", "FindingsReport"]
+__all__ = ["FindingsReport"]
 
-HEADLINE = {  # key of metrics: its name, what it means; the order is that of recipes.METRICS
-    "macro_auroc": (
-        "macro AUROC",
-        "Mean over the findings of the chance that an image with the finding gets a higher "
-        "probability of it than an image without; 0.5 is guessing.",
-    ),
-    "macro_ap": (
-        "macro AP",
-        "Mean over the findings of the average precision; guessing reaches the prevalence.",
-    ),
-    "macro_f1": ("macro F1", "Mean F1 of the findings that some image has; 1 is perfect."),
-    "micro_f1": ("micro F1", "F1 of all answers in one count: common findings decide."),
-    "weighted_f1": (
-        "weighted F1",
-        "Mean F1 of the findings, each weighing as many images as have it.",
-    ),
-    "samples_f1": (
-        "samples F1",
-        "Mean over the images of the F1 of their own findings, 0 for one without any.",
-    ),
-}
 RANKING_KEYS = ("prevalence", "auroc", "ap")
 ANSWER_KEYS = ("precision", "recall", "specificity", "f1")
 CLASS_PERCENT_KEYS = ("prevalence",)  # specificity stands between precision, recall and F1
@@ -349,38 +333,16 @@ class FindingsReport:
         parts = [
             wrap(self.opening),
             wrap(self.summary),
-            self._headline_text(),
+            headline_text(self.headline()),
             sentences,
-            self._ranking_text(),
-            self._answering_text(),
+            ranking_text(self.ranking(), self.names),
+            answering_text(self.answering(), self.names),
             wrap(self.class_words),
-            self._averages_text(),
+            averages_text(self.averages()),
             wrap(self.samples_words),
             wrap(self.interval_words),
         ]
         return "\n\n".join("\n".join(lines) for lines in parts if lines)
-
-    def _headline_text(self) -> list[str]:
-        rows = [TableRow([name], cells) for name, _, cells in self.headline()]
-        return wide_table(("", "model", "source-only floor"), rows)
-
-    def _ranking_text(self) -> list[str]:
-        rows = []
-        for slug, n, n_present, cells in self.ranking():
-            plain = [self.names[slug], f"{n:,}", f"{n_present:,}"]
-            rows.append(TableRow(plain, cells[: len(RANKING_KEYS)]))
-        return wide_table(("finding", "of n", "present", "prevalence", "AUROC", "AP"), rows)
-
-    def _answering_text(self) -> list[str]:
-        rows = []
-        for slug, threshold, n_answered, (precision, recall, _, f1) in self.answering():
-            plain = [self.names[slug], threshold, f"{n_answered:,}"]
-            rows.append(TableRow(plain, [precision, recall, f1]))
-        return wide_table(("finding", "from", "answered", "precision", "recall", "F1"), rows)
-
-    def _averages_text(self) -> list[str]:
-        rows = [TableRow([name], cells) for name, cells in self.averages()]
-        return wide_table(("average", "precision", "recall", "F1"), rows)
 
     def to_html(
         self,
@@ -404,31 +366,9 @@ class FindingsReport:
 
     def to_png(self) -> bytes:
         """Draw an ROC curve a finding."""
-        panels = []
-        for i, (slug, numbers) in enumerate(self.metrics["per_class"].items()):
-            panels.append(self._panel(i, slug, numbers))
-        return roc_png(panels, self.summary)
-
-    def _panel(
-        self,
-        i: int,  # column of the finding
-        slug: str,  # of the finding
-        numbers: FindingMetrics,  # of the finding
-    ) -> Panel:
-        """Return what the ROC panel of a finding shows, of the images where it is known."""
-        labels = self.predictions.targs[:, i]
-        known = ~np.isnan(labels)
-        interval: Interval = find_interval(self.intervals, "metrics", "per_class", slug, "auroc")
-        return Panel(
-            name=self.names[slug],
-            present=labels[known] == 1,
-            scores=self.predictions.probs[known, i],
-            auroc=numbers["auroc"],
-            interval=interval,
-            specificity=numbers["specificity"],
-            sensitivity=numbers["recall"],
-            fixed=numbers["fixed"],
-        )
+        intervals = branch(self.intervals, "metrics", "per_class")
+        found = self.predictions
+        return roc_png(roc_panels(self.metrics, self.names, intervals, found), self.summary)
 
     def _together_png(self) -> bytes:
         """Draw which findings come together, as they are present and as they are answered."""

@@ -7,8 +7,29 @@ from cxr_fastai.evaluation.multi_label import FindingsMetrics
 from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
 from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
-__all__ = ["NOT_ABOVE", "UNDEFINED", "exact_words", "samples_words", "verdict_words"]
+__all__ = ["HEADLINE", "NOT_ABOVE", "UNDEFINED", "exact_words", "samples_words", "verdict_words"]
 
+HEADLINE = {  # key of metrics: its name, what it means; the order is that of recipes.METRICS
+    "macro_auroc": (
+        "macro AUROC",
+        "Mean over the findings of the chance that an image with the finding gets a higher "
+        "probability of it than an image without; 0.5 is guessing.",
+    ),
+    "macro_ap": (
+        "macro AP",
+        "Mean over the findings of the average precision; guessing reaches the prevalence.",
+    ),
+    "macro_f1": ("macro F1", "Mean F1 of the findings that some image has; 1 is perfect."),
+    "micro_f1": ("micro F1", "F1 of all answers in one count: common findings decide."),
+    "weighted_f1": (
+        "weighted F1",
+        "Mean F1 of the findings, each weighing as many images as have it.",
+    ),
+    "samples_f1": (
+        "samples F1",
+        "Mean over the images of the F1 of their own findings, 0 for one without any.",
+    ),
+}
 UNDEFINED = "not defined: no finding is present in some of these images and absent in others"
 NOT_ABOVE = (
     "not above the source-only floor: a model that only recognises the source would rank as well"

@@ -21,11 +21,9 @@ from cxr_fastai.evaluation.cells import (
 )
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
 from cxr_fastai.evaluation.interval_trees import (
-    Interval,
     IntervalTree,
     branch,
     find_interval,
-    includes_zero,
     interval_kinds,
 )
 from cxr_fastai.evaluation.plots import confusion_png
@@ -45,6 +43,7 @@ from cxr_fastai.evaluation.single_label_intervals import (
     resampled_decision,
     resampled_metrics,
 )
+from cxr_fastai.evaluation.single_label_words import verdict_words
 from cxr_fastai.evaluation.too_few import (
     are_too_few,
     class_words,
@@ -55,9 +54,9 @@ from cxr_fastai.evaluation.too_few import (
 from cxr_fastai.evaluation.triage import Triage
 from cxr_fastai.evaluation.triage_words import triage_rows, triage_words
 from cxr_fastai.reporting.html import data_uri, render
-from cxr_fastai.reporting.text import count, interval_words, span, table, with_span, wrap
+from cxr_fastai.reporting.text import count, interval_words, table, with_span, wrap
 
-__all__ = ["NOT_ABOVE", "Report"]
+__all__ = ["Report"]
 
 HEADLINE = {  # key of metrics: its name, what it means; the order is that of recipes.METRICS
     "accuracy": ("accuracy", "Share of the images that were answered right."),
@@ -76,10 +75,6 @@ DECISION_KEYS = ("auroc", "accuracy", "sensitivity", "specificity", "ppv", "npv"
 CAPITALS = {"auroc": "AUROC", "ppv": "PPV", "npv": "NPV"}  # the others are called as their keys
 CLASS_KEYS = ("prevalence", "precision", "recall", "f1", "auroc")
 COMPARED_DECISION_KEYS = ("auroc", "sensitivity", "specificity")
-NOT_ABOVE = (
-    "not above the source-only floor: a model that only recognises the source would do as well"
-)
-DOUBT = ": the interval includes 0, with other patients there may be no gain"
 
 
 @dataclass(frozen=True)
@@ -166,18 +161,7 @@ class Report:
         """Accuracy beside the source-only floor, in words."""
         if self.too_few:
             return verdict_instead(self.groups)
-        interval = find_interval(self.intervals, "gain")
-        points = f"{100 * self._gain / self.n:.1f} points"
-        if self.above_floor:
-            details = [f"{self._gain:,} of {count(self.n, 'image')}", *_interval_clause(interval)]
-            doubt = DOUBT if includes_zero(interval) else ""
-            return f"above the source-only floor by {points} ({'; '.join(details)}){doubt}"
-        if interval is None:
-            return NOT_ABOVE
-        details = [points, *_interval_clause(interval)]
-        if includes_zero(interval):
-            details.append("which includes 0")
-        return f"{NOT_ABOVE} ({', '.join(details)})"
+        return verdict_words(self._gain, self.n, find_interval(self.intervals, "gain"))
 
     @property
     def summary(self) -> str:
@@ -397,10 +381,3 @@ class Report:
             return [], []
         vocab = list(self.names)
         return self.predictions.table(vocab, [vocab[int(i)] for i in self.predictions.preds])
-
-
-def _interval_clause(
-    interval: Interval,  # [low, high], or None
-) -> list[str]:
-    """Return the interval of the gain in words; nothing without one."""
-    return [f"95 % interval {span(interval)}"] if interval else []

@@ -18,8 +18,8 @@ from toy_findings_reports import ABC, LABELS, ToyBundle, manifest, report
 from cxr_fastai.evaluation.compare import compare
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.multi_label import findings_metrics
-from cxr_fastai.evaluation.multi_label_report import HEADLINE, FindingsReport
-from cxr_fastai.evaluation.multi_label_words import NOT_ABOVE, UNDEFINED
+from cxr_fastai.evaluation.multi_label_report import FindingsReport
+from cxr_fastai.evaluation.multi_label_words import HEADLINE, NOT_ABOVE, UNDEFINED
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.recipes import METRICS, present, unknown
 

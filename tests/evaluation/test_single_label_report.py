@@ -13,7 +13,7 @@ from toy_class_reports import EVIL, ROWS, Tags, ToyBundle, manifest
 
 from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.evaluate import evaluate
-from cxr_fastai.evaluation.single_label_report import NOT_ABOVE
+from cxr_fastai.evaluation.single_label_words import NOT_ABOVE
 from cxr_fastai.manifest import Manifest, Record
 
 
