@@ -151,6 +151,14 @@ def test_a_notebook_gets_bars_though_its_stderr_is_no_terminal(
     assert capsys.readouterr() == ("", "")
 
 
+def test_whether_bars_show_is_told_of_a_notebook_a_terminal_and_a_pipe(notebook, monkeypatch):
+    assert progress.shows_bars()
+    del notebook.kernel
+    assert not progress.shows_bars()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert progress.shows_bars()
+
+
 def test_ipython_in_a_pipe_is_no_notebook(notebook, capsys):
     del notebook.kernel
     assert list(progress.bar([1], 1, "steps")) == [1]

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import safetensors.torch
 import torch
@@ -26,9 +26,6 @@ from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
 from cxr_fastai.training.history_picture import history_png
 from cxr_fastai.training.schedule import Stage
-
-if TYPE_CHECKING:
-    from cxr_fastai.training.trackers import Tracker
 
 __all__ = [
     "Row",

@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cxr_fastai.bundle.most_probable import most_probable
 from cxr_fastai.core import Task
 from cxr_fastai.recipes import LOSSES, UNSET
 
@@ -241,14 +242,8 @@ class CrossEntropy(_Loss):
 
     def decodes(self, x: Tensor) -> Tensor:
         """Return the answers to (n, classes) probabilities, by the rule of Bundle.answers."""
-        if self.negative is None:
-            return x.argmax(-1)
-        index = torch.tensor(self.negative, device=x.device)
-        without_negative = x.index_fill(-1, index, 0)
-        risk = without_negative.sum(-1)
-        likeliest_other = x.index_fill(-1, index, -1).argmax(-1)
-        negative = torch.full_like(likeliest_other, self.negative)
-        return torch.where(risk >= self.threshold, likeliest_other, negative)
+        answers = most_probable(_plain(x).cpu().numpy(), self.negative, self.threshold)
+        return torch.as_tensor(answers, device=x.device)
 
 
 class BinaryCrossEntropy(_Loss):

@@ -7,9 +7,10 @@ Every wait for a server is bounded here; what a failure means is decided in `tra
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,10 @@ def _waiting(
     wait: _Wait,
     at_most: bool = False,  # whatever the environment says
 ) -> Iterator[None]:
-    """Let MLflow wait so long for a server; the environment's own settings stand before ours."""
+    """Let MLflow wait so long for a server; the environment's own settings stand before ours.
+
+    What it prints meanwhile, as where to look at a run, goes to stderr: stdout names the bundle.
+    """
     ours = {
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(wait.seconds),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(wait.retries),
@@ -138,7 +142,8 @@ def _waiting(
         if at_most or before[key] is None:
             os.environ[key] = value
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         for key, old in before.items():
             if old is None:

@@ -49,9 +49,14 @@ def stamps_of(manifest: Manifest) -> np.ndarray:  # (n, 4) int64
                 f"{path}: {e.strerror or e}. It was there when the folder was curated: put it "
                 "back, or curate the folder again."
             ) from e
-        inode = found.st_ino & 0x7FFF_FFFF_FFFF_FFFF  # some systems' have all 64 bits
-        stamps[i] = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode)
+        stamps[i] = _stamp(found)
     return stamps
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what a file is known by; some systems' inodes have all 64 bits."""
+    inode = found.st_ino & 0x7FFF_FFFF_FFFF_FFFF
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode
 
 
 def keep_stamps(manifest: Manifest, stamps: np.ndarray) -> None:

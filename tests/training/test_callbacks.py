@@ -1,6 +1,6 @@
 """pytest tests/training/test_callbacks.py"""
 
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -19,6 +19,23 @@ from cxr_fastai.training.callbacks import (
 from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.fit import fit
 from cxr_fastai.training.learner import build_learner
+
+
+@dataclass
+class Loop:
+    """What Accumulate reads of a Learner in the middle of an epoch."""
+
+    n_iter: int  # batches an epoch
+    iter: int  # the running one, from 0
+    training: bool = True
+    loss_grad: float = 1.0
+
+
+@dataclass
+class Trained:
+    """What Average reads of a Learner."""
+
+    model: torch.nn.Module
 
 
 def learner(folder, bs=8, **kwargs):
@@ -70,7 +87,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(folder, tmp_path):
 def test_an_epochs_last_batches_make_a_step_however_few(batches, n, steps):
     cb, done, weight = Accumulate(n), [], 0
     for i in range(batches):
-        cb.learn = SimpleNamespace(training=True, n_iter=batches, iter=i, loss_grad=1.0)
+        cb.learn = Loop(n_iter=batches, iter=i)
         cb.after_loss()
         weight += cb.learn.loss_grad
         try:
@@ -110,7 +127,7 @@ def test_the_average_validates_and_is_kept_while_the_raw_weights_train_on(folder
 def test_the_average_is_that_of_its_formula():
     net = torch.nn.Linear(1, 1, bias=False)
     cb = Average(0.5)
-    cb.learn = SimpleNamespace(model=net)
+    cb.learn = Trained(net)
     torch.nn.init.constant_(net.weight, 1.0)
     cb.before_fit()
     wanted = 1.0

@@ -1,7 +1,7 @@
 """pytest tests/training/test_history.py"""
 
 import sys
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import pytest
 import safetensors.torch
@@ -34,6 +34,13 @@ def test_a_terminal_shows_a_bar_and_keeps_the_lines(folder, tmp_path, monkeypatc
         and "\nepoch 1/1 (all layers) train" in captured.err.replace("\r", "\n")
     )
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_bar_shows_where_progress_can_draw_one(folder, tmp_path, monkeypatch, capsys, shows):
+    monkeypatch.setattr(history_module, "shows_bars", lambda: shows)
+    fit(learner(folder), toy.recipe(epochs=1).train, tmp_path / "run")
+    assert ("epoch 1/1:" in capsys.readouterr().err) is shows
 
 
 class Vandal(Callback):
@@ -131,26 +138,40 @@ def test_on_a_gpu_losses_are_looked_at_together_and_the_bad_one_is_named(tmp_pat
     run.enter(Stage(name="head", freeze_to=-1, epochs=1, lr_max=0.1))
     guard = LossGuard(run)
     guard.BATCHES_A_LOOK = 4
-    opt = SimpleNamespace(hypers=[{"lr": 0.05}])
     with pytest.raises(CancelFitException):
         for i, loss in enumerate([1.0, 2.0, float("inf"), 3.0]):
-            on_gpu = torch.tensor(loss)
-            monkeypatch.setattr(
-                guard,
-                "learn",
-                SimpleNamespace(loss=_OnGpu(on_gpu), iter=i, n_iter=9, training=True, opt=opt),
-            )
+            loop = _Loop(loss=_OnGpu(torch.tensor(loss)), opt=_Rates([{"lr": 0.05}]), iter=i)
+            monkeypatch.setattr(guard, "learn", loop)
             guard.after_loss()
             assert len(guard.unseen) == i + 1 < 4, "each is not looked at by itself"
     assert "became inf" in str(run.error) and "train batch 3, at a rate of 0.05" in str(run.error)
 
 
+@dataclass
 class _OnGpu:
-    "A loss that says that it lies on a GPU, which this machine may lack."
+    """A loss that says that it lies on a GPU, which this machine may lack."""
 
-    def __init__(self, value):
-        self.value = value
-        self.device = SimpleNamespace(type="cuda")
+    value: torch.Tensor
+    device: torch.device = torch.device("cuda")
 
     def detach(self):
+        """Give the number."""
         return self.value
+
+
+@dataclass
+class _Rates:
+    """What LossGuard reads of an optimizer."""
+
+    hypers: list
+
+
+@dataclass
+class _Loop:
+    """What LossGuard reads of a Learner in the middle of an epoch."""
+
+    loss: _OnGpu
+    opt: _Rates
+    iter: int  # the running batch, from 0
+    n_iter: int = 9  # batches an epoch
+    training: bool = True
