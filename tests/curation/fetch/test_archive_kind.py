@@ -30,6 +30,7 @@ from cxr_fastai.curation.fetch.containers import Archive
         (b"\x89PNG\r\n\x1a\n", ""),
         (TAR[:300], ""),
     ],
+    ids=lambda value: value or "none" if isinstance(value, str) else f"{len(value)} bytes",
 )
 def test_the_first_bytes_tell_the_kind(head, kind):
     assert archive_kind(head) == kind

@@ -135,7 +135,11 @@ def test_what_kaggle_refuses_becomes_a_state_and_a_remedy(kaggle, call, answer, 
     assert c.state in state and all(w in c.message + c.remedy for w in words)
 
 
-@pytest.mark.parametrize("later", ["0", formatdate(time.time() - 9, usegmt=True), "soon", None])
+@pytest.mark.parametrize(
+    "later",
+    ["0", formatdate(time.time() - 9, usegmt=True), "soon", None],
+    ids=["now", "a date that is over", "no number", "nothing said"],
+)
 def test_a_busy_kaggle_is_asked_again(kaggle, later):
     kaggle.say("GetDataset", (429, {"Retry-After": later} if later else ()), (503,))
     kaggle.say("DownloadDataset", (500,))
