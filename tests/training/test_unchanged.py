@@ -117,7 +117,21 @@ def test_the_same_pixels_in_other_bytes_are_taken_and_looked_at_once(folder, mon
     assert (first == again).all()
     assert shown.titles == ["looking at 2 images whose files are not those of before"]
     monkeypatch.setattr(images, "decode", None)
-    pixel_cache(manifest, SIZE)
+    assert (pixel_cache(manifest, SIZE)[1] == first).all()
+
+
+def test_an_edit_in_place_of_the_same_length_and_time_has_another_stamp(folder):
+    manifest = read_manifest(folder)
+    file = folder / manifest.rows[0].path
+    before = stamps_of(manifest)
+    times = os.stat(file)
+    content = file.read_bytes()
+    with open(file, "r+b") as f:
+        f.write(content[::-1])
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    after = stamps_of(manifest)
+    assert (after[:, [0, 1, 3]] == before[:, [0, 1, 3]]).all()
+    assert np.flatnonzero((after != before).any(1)).tolist() == [0]
 
 
 def test_a_second_size_needs_no_second_look(folder, monkeypatch):
@@ -125,8 +139,8 @@ def test_a_second_size_needs_no_second_look(folder, monkeypatch):
     pixel_cache(manifest, SIZE)
     pixel_cache(manifest, 40)
     monkeypatch.setattr(images, "decode", None)
-    for size in (SIZE, 40):
-        pixel_cache(manifest, size)
+    sides = [pixel_cache(manifest, size)[1].shape[1] for size in (SIZE, 40)]
+    assert sides == [SIZE, 40]
 
 
 def test_a_copy_of_the_folder_is_looked_at_and_does_not_unsettle_the_first(
