@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxr_fastai.core import CxrError, StorageError, one_line
+from cxr_fastai.core import CxrError, IntegrityError, StorageError, one_line
 from cxr_fastai.flags import ids, parser
 from cxr_fastai.outputs import check_output_file, check_output_folder
 
@@ -83,9 +83,10 @@ def curate(args: Namespace) -> int:
     if result.incomplete:
         progress.say(f"INCOMPLETE: without {', '.join(result.incomplete)} (cxr sources --check)")
     if args.strict and result.faults:
-        rejects = Path(args.out) / "rejects.csv"
-        progress.say(f"--strict: {result.faults} inputs are broken: see {rejects}")
-        return 1
+        see = f"see {Path(args.out) / 'rejects.csv'}"
+        if args.check:
+            see = "rejects.csv of a run without --check names them"
+        return _fail("curate", f"--strict: {result.faults} inputs are broken: {see}", 1)
     return 0
 
 
@@ -309,9 +310,13 @@ def predict(args: Namespace) -> int:
     if noted:
         progress.say(noted)
     unread = [row for row in rows if row["error"]]
-    if unread:
-        progress.say(f"{len(unread)} of {len(rows)} files could not be read: {unread[0]['error']}")
-    return 4 if len(unread) == len(rows) else 0
+    if not unread:
+        return 0
+    told = f"{len(unread)} of {len(rows)} files could not be read: {unread[0]['error']}"
+    if len(unread) == len(rows):
+        return _fail("predict", told, IntegrityError.exit_code)
+    progress.say(told)
+    return 0
 
 
 # ---- output

@@ -18,6 +18,7 @@ from cxr_fastai.catalog import Rule, Source, choose, load_catalog, split_bar
 from cxr_fastai.core import IntegrityError, UsageError, size_text
 from cxr_fastai.flags import ids
 from cxr_fastai.manifest import MANIFEST, check_manifest, read_manifest
+from cxr_fastai.reporting.text import count
 
 __all__ = ["show_sources"]
 
@@ -65,8 +66,10 @@ def _check_curated(
     if faults:
         for line in faults:
             print(line)
+        told = f"{path} has {count(len(faults), 'fault')}"
         if pixels:
-            progress.say("no pixels were verified: the manifest comes first")
+            told += "; no pixels were verified: the manifest comes first"
+        progress.say(f"cxr sources: {told}")
         return 2
     folder = path if path.is_dir() else path.parent
     manifest = read_manifest(folder)
@@ -78,7 +81,7 @@ def _check_curated(
     for line in wrong:
         print(line)
     if wrong:
-        progress.say(f"{len(wrong)} of {images} are not those of the manifest")
+        progress.say(f"cxr sources: {len(wrong)} of {images} are not those of the manifest")
         return IntegrityError.exit_code
     print(f"{path}: sound: {images}, all with the pixels that the manifest names")
     return 0

@@ -18,6 +18,7 @@ CxrError                 exit code
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import json
 import os
@@ -55,7 +56,9 @@ __all__ = [
     "write_text",
     "write_json",
     "make_folder",
+    "check_name",
     "check_writable",
+    "usable_path",
     "sha256_file",
     "sha256_text",
     "unknown_name",
@@ -71,6 +74,9 @@ class CxrError(Exception):
     """One line for people: what, where, what was found, what to do."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())  # whatever is quoted in it
 
 
 class UsageError(CxrError):
@@ -242,11 +248,48 @@ def _storage_error(path: StrPath, e: OSError) -> StorageError:
     )
 
 
+# Why no file can have a name: too long, a circle of links, bytes that this system does not take.
+NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EILSEQ)
+
+
+def usable_path(
+    path: StrPath,
+    name: str = "path",  # what it was given as: "recipe", "folder"
+) -> Path:
+    """Return a path, of a file that may not exist.
+
+    Raises `UsageError` where no file here can have such a name.
+    """
+    check_name(path, name)
+    try:
+        os.stat(path)
+    except OSError as e:
+        if e.errno in NO_NAME:
+            raise UsageError(f"{name} {printable(path)[:80]}: {e.strerror}: give another.") from e
+    return Path(path)
+
+
+def check_name(path: StrPath, name: str) -> None:
+    """Raise `UsageError` for a path with a NUL, or half a character, in it."""
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise UsageError(
+            f"{name} {printable(path)[:80]}: it holds a character that no file name can have."
+        )
+
+
 def check_writable(
     path: StrPath,
     name: str = "place",  # what a person is to choose anew: the flag that named the path
 ) -> None:
-    """Raise `StorageError` where a folder could not be made or written to; change nothing."""
+    """Raise `StorageError` where a folder could not be made or written to; change nothing.
+
+    `UsageError` for a name that no folder can have.
+    """
+    check_name(path, name)
     nearest = Path(path)  # the part of `path` that exists already
     try:
         while not nearest.exists() and nearest != nearest.parent:
@@ -266,8 +309,10 @@ def check_writable(
 def make_folder(path: StrPath) -> Path:
     """Create a folder and its parents.
 
-    Raises `StorageError` where that cannot be done, or the folder not be written to.
+    Raises `StorageError` where that cannot be done, or the folder not be written to; `UsageError`
+    for a name that no folder can have.
     """
+    check_name(path, "folder")
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)

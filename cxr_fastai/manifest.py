@@ -8,7 +8,6 @@ stands in manifest_check.py.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +21,7 @@ from cxr_fastai.core import (
     StrPath,
     UnknownName,
     unknown_name,
+    usable_path,
 )
 from cxr_fastai.csv_cells import csv_rows, read_rows, to_csv, unguard, write_rows
 from cxr_fastai.manifest_check import (
@@ -34,6 +34,7 @@ from cxr_fastai.manifest_check import (
     shown,
 )
 from cxr_fastai.recipes import Recipe
+from cxr_fastai.strict_json import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def read_manifest(
     """Read and check a curated folder. Raises `NotCurated` naming file, row and column."""
     if isinstance(data, Manifest):
         return data
-    root = Path(data)
+    root = usable_path(data, "folder")
     file = root / MANIFEST
     if not file.is_file():
         raise NotCurated(_not_curated(root))
@@ -150,7 +151,7 @@ def read_curation(root: StrPath) -> dict[str, Any]:
     """
     file = Path(root) / CURATION
     try:
-        curation = json.loads(file.read_text(encoding="utf-8"))
+        curation = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise NotCurated(f"{file}: {e}. Curate the folder again, into an empty one.") from e
     if not isinstance(curation, dict):
@@ -247,7 +248,11 @@ def check_manifest(
 
     Empty: it is sound. Images that the folder lacks are faults; their pixels are not read.
     """
-    file = Path(path) if Path(path).is_file() else Path(path) / MANIFEST
+    try:
+        file = usable_path(path, "folder")
+    except CxrError as e:
+        return [str(e)]
+    file = file if file.is_file() else file / MANIFEST
     root = file.parent
     if not file.is_file():
         return [_not_curated(root)]

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from cxr_fastai.core import StorageError, StrPath, UsageError, check_writable, printable
+from cxr_fastai.core import StorageError, StrPath, UsageError, check_name, check_writable, printable
 
 __all__ = ["check_output_file", "check_output_folder"]
 
@@ -38,6 +38,7 @@ def check_output_file(
     `UsageError` for a folder, a device, or a file that is read; `StorageError` for a folder that is
     not there or may not be written to.
     """
+    check_name(path, flag)
     file = Path(path)
     shown = printable(path)
     try:

@@ -6,6 +6,7 @@ what is allowed. It does not know what a recipe means: recipes.py checks that.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "is_whole",
 ]
 
+GREATEST = sys.float_info.max  # a whole number beyond it is none to compute with
 # What a value must be, in words, and whether it is.
 Shape = tuple[str, Callable[[Any], bool]]
 
@@ -33,8 +35,10 @@ def is_whole(value: object, least: int) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Tell whether a value is a finite number; true and false are none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return -GREATEST <= value <= GREATEST
 
 
 def are_texts(value: object) -> bool:
@@ -137,7 +141,9 @@ def check_keys(
     allowed: Collection[str],
     where: str,  # names the file, and the table in it, in errors
 ) -> None:
-    """Raise `RecipeError` for a key that is not allowed."""
+    """Raise `RecipeError` for what is no table, or a key that is not allowed."""
+    if not isinstance(values, Mapping):
+        raise RecipeError(f"{where} is {values!r:.80}: expected a table of keys and values.")
     for key in values:
         if key not in allowed:
             raise RecipeError(unknown_name("key", key, sorted(allowed), where))

@@ -23,6 +23,7 @@ from cxr_fastai.core import (
     UnknownName,
     package_file,
     unknown_name,
+    usable_path,
 )
 from cxr_fastai.labels import (
     NONE,
@@ -354,6 +355,7 @@ def load_recipe(
     Raises `UnknownName` for no such recipe, `RecipeError` for a wrong key or value.
     """
     path = Path(name) if str(name).endswith(".toml") else package_file("recipes", f"{name}.toml")
+    usable_path(path, "recipe")
     if not path.is_file():
         sentence = unknown_name("recipe", str(name), recipe_names())
         raise UnknownName(f"{sentence} A recipe file of your own ends in .toml.")

@@ -92,7 +92,8 @@ def test_strict_exits_1_when_an_input_is_broken_and_0_without_it(toy):
         cxr("curate", "--manifest", "c.csv", "--out", "a", "--workers", 1, cwd=toy).returncode == 0
     )
     strict = cxr("curate", "--manifest", "c.csv", "--out", "b", "--workers", 1, "--strict", cwd=toy)
-    assert strict.returncode == 1 and "rejects.csv" in strict.stderr
+    assert strict.returncode == 1 and "cxr curate: --strict: " in strict.stderr
+    assert "see b/rejects.csv" in strict.stderr and (toy / "b/rejects.csv").is_file()
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_check_of_pixels_names_every_image_that_was_edited(tmp_path, capsys):
         write_png(255 - decode(path), path)
     assert shown(capsys, "--check", "--manifest", folder)[0] == 0
     code, out, err = shown(capsys, "--check", "--manifest", folder, "--pixels")
-    assert code == 4 and "2 of 32 images" in err
+    assert code == 4 and "\ncxr sources: 2 of 32 images" in err
     assert [line.split(": ")[0] for line in out.splitlines()] == [str(path) for path in edited]
 
 

@@ -13,8 +13,10 @@ from cxr_fastai.core import (
     ImageRejected,
     StorageError,
     Task,
+    UsageError,
     atomic_path,
     cache_dir,
+    check_name,
     check_writable,
     make_folder,
     one_line,
@@ -23,6 +25,7 @@ from cxr_fastai.core import (
     sha256_text,
     size_text,
     unknown_name,
+    usable_path,
     write_json,
     write_text,
 )
@@ -184,3 +187,27 @@ def test_public_names_exist():
     with pytest.raises(AttributeError):
         cxr_fastai.nothing
     assert os.path.exists(core.package_file("data_manifest.csv"))
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a/\ud800/b"])
+def test_a_name_that_no_file_can_have_is_refused_wherever_it_is_used(name):
+    for call in (usable_path, check_writable, make_folder):
+        with pytest.raises(UsageError, match="a character that no file name can have"):
+            call(name)
+    with pytest.raises(UsageError, match="^--csv .*a character"):
+        check_name(name, "--csv")
+
+
+def test_a_path_that_is_too_long_or_runs_in_a_circle_is_refused_for_reading(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path in ("x" * 300, "x/" * 3000, tmp_path / "loop"):
+        with pytest.raises(UsageError, match="recipe .*: give another"):
+            usable_path(path, "recipe")
+    for path in (tmp_path, tmp_path / "gone", os.fsdecode(b"a\xff")):
+        assert os.fspath(usable_path(path)) == os.fspath(path)
+
+
+def test_a_message_is_one_line_whatever_it_quotes():
+    error = UsageError("no folder a\nb\x0bc: give another")
+    assert str(error) == "no folder a b c: give another"
+    assert str(ImageRejected("damaged", "x\ny")) == "x y"

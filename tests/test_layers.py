@@ -60,6 +60,7 @@ PARTS = {  # modules beside a room that are part of it
     "manifest_check": "manifest",
     "manifest_pixels": "manifest",
     "csv_cells": "core",
+    "strict_json": "core",
     "outputs": "core",
 }
 

@@ -23,6 +23,7 @@ def test_true_and_false_are_no_numbers():
     assert is_whole(3, 3) and not is_whole(2, 3)
     assert not is_whole(True, 0) and not is_whole(2.0, 1)
     assert is_number(0.5) and is_number(-1) and not is_number(False) and not is_number("1")
+    assert not any(map(is_number, (float("nan"), float("inf"), 10**400, -(10**400))))
     assert are_texts(["a", ""]) and are_texts([]) and not are_texts(["a", 1]) and not are_texts("a")
 
 
@@ -93,5 +94,8 @@ def test_a_filter_that_cannot_be_met_is_told(filters, message):
 def test_names_that_do_not_exist_are_told_with_those_that_do():
     with pytest.raises(RecipeError, match="unknown key 'titel' in r.toml: .*Did you mean 'title'"):
         check_keys({"titel": 1}, {"title", "name"}, "r.toml")
+    for values in (3, [1], "x"):
+        with pytest.raises(RecipeError, match="r.toml is .*: expected a table of keys and values"):
+            check_keys(values, {"title"}, "r.toml")
     with pytest.raises(RecipeError, match="unknown task 'x' in r.toml: expected one of a, b"):
         check_one_of("x", ("a", "b"), "task", "r.toml")

@@ -5,13 +5,20 @@ A folder in, a checked record out. Needs no torch, writes nothing, opens no weig
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 
 from cxr_fastai import images
 from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
-from cxr_fastai.core import IntegrityError, NotTrained, StorageError, UsageError, one_line
+from cxr_fastai.core import (
+    IntegrityError,
+    NotTrained,
+    StorageError,
+    UsageError,
+    one_line,
+    usable_path,
+)
+from cxr_fastai.strict_json import parse_json
 
 __all__ = [
     "BUNDLE_JSON",
@@ -33,6 +40,7 @@ def find_folder(
     path: Path,  # a bundle's folder, or a run's folder that holds `bundle`
 ) -> Path:
     """Find the folder that holds bundle.json. Raises `UsageError`."""
+    usable_path(path, "bundle")
     if path.suffix == ".pkl":
         raise UsageError(
             f"{path} is a pickle: load_bundle never unpickles, as that runs whatever code the file "
@@ -65,8 +73,8 @@ def read_meta(file: Path) -> Meta:
     learned. Warns where the network saw pixels of another decoder.
     """
     try:
-        record = json.loads(read_bytes(file), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as e:
+        record = parse_json(read_bytes(file))
+    except ValueError as e:
         raise IntegrityError(f"{file} is no readable JSON: {one_line(e)[:120]}") from e
     meta = check_meta(upgraded(record), file)
     if meta["trained"]["epochs"] < 1:
@@ -82,8 +90,3 @@ def read_meta(file: Path) -> Meta:
             stacklevel=3,
         )
     return meta
-
-
-def _refuse_constant(name: str) -> None:
-    """Refuse NaN and Infinity, which Python's parser would take."""
-    raise ValueError(f"{name} is no JSON number")

@@ -5,7 +5,7 @@ One value in, yes or no out. Numbers never include true and false, which Python 
 
 from __future__ import annotations
 
-import math
+import sys
 
 __all__ = [
     "is_whole",
@@ -20,6 +20,7 @@ __all__ = [
     "are_different_texts",
 ]
 
+GREATEST = sys.float_info.max  # a whole number beyond it is none to compute with
 HEX_DIGITS = set("0123456789abcdef")
 
 
@@ -35,7 +36,7 @@ def is_number(value: object) -> bool:
     """Tell whether a value is a finite number."""
     if isinstance(value, bool):
         return False
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and -GREATEST <= value <= GREATEST
 
 
 def is_share(value: object) -> bool:

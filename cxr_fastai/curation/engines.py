@@ -27,6 +27,7 @@ __all__ = ["ENGINES", "Engine", "Lost", "open_engine", "spread"]
 T = TypeVar("T")
 R = TypeVar("R")
 
+MAX_WORKERS = 4096  # each has a thread and a process; no machine or cluster here has more
 CHUNK = 64  # things a task: tens of milliseconds of decoding at least, so that sending costs little
 CHUNK_SECONDS = 120  # for a task; one that takes longer is done again thing by thing, not refused
 THING_SECONDS = 60  # for one thing alone; the greatest radiograph decodes in about 2
@@ -66,6 +67,8 @@ def open_engine(
     """Yield an engine; its workers end with the block. Raises `UnknownName`, `UsageError`."""
     if name not in ENGINES:
         raise UnknownName(unknown_name("engine", name, ENGINES))
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise UsageError(f"workers is {workers}: expected 1 to {MAX_WORKERS:,}.")
     engine = ENGINES[name](workers)
     try:
         yield engine

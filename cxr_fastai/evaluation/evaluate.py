@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+MAX_RESAMPLES = 1_000_000  # a second digit of an interval's end; more would not end, or not fit
+
 
 def evaluate(
     bundle: Bundle | str | Path,  # a bundle, or its folder
@@ -46,9 +48,10 @@ def evaluate(
     unreadable image ends the run.
     """
     progress = progress or SILENT
-    if seed < 0 or resamples < 1:
+    if seed < 0 or not 1 <= resamples <= MAX_RESAMPLES:
         raise UsageError(
-            f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 or more."
+            f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 to "
+            f"{MAX_RESAMPLES:,}."
         )
     manifest = read_manifest(data)
     rows = _rows_of_split(manifest, split)

@@ -21,6 +21,7 @@ from cxr_fastai.core import (
     UsageError,
     one_line,
     printable,
+    usable_path,
     write_text,
 )
 from cxr_fastai.csv_cells import to_csv
@@ -73,7 +74,7 @@ def find_images(
     where a path does not exist or nothing is found.
     """
     progress = progress or SILENT
-    given = [Path(path) for path in paths]
+    given = [usable_path(path) for path in paths]
     found: list[Path] = []
     junk: list[str] = []  # images that are passed over
     for path in given:

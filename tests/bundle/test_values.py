@@ -14,7 +14,7 @@ NOT_FINITE = [float("nan"), float("inf")]
     "question, yes, no",
     [
         (values.is_whole, [0, 7], [-1, 1.0, True, "1", None]),
-        (values.is_number, [0, -1.5], [True, "1", None, *NOT_FINITE]),
+        (values.is_number, [0, -1.5], [True, "1", None, 10**400, -(10**400), *NOT_FINITE]),
         (values.is_share, [0, 1, 0.5], [-0.1, 1.1, True, "0.5", None, *NOT_FINITE]),
         (values.is_text, ["", "a"], [1, None, b"a"]),
         (values.is_record, [{}, {"a": 1}], [[], None, "a"]),

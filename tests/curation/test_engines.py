@@ -133,3 +133,10 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(UsageError, match="cannot reach the Ray cluster at 127.0.0.1:1: .*refused"):
         engines._start(pytest.importorskip("ray"), 2)
+
+
+@pytest.mark.parametrize("workers", [-1, 0, 10**9])
+def test_workers_that_cannot_be_are_refused(workers):
+    with pytest.raises(UsageError, match=f"workers is {workers}: expected 1 to 4,096"):
+        with open_engine("local", workers):
+            pass

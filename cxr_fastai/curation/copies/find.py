@@ -12,7 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxr_fastai.core import NotCurated, UsageError, make_folder, printable, write_json, write_text
+from cxr_fastai.core import (
+    NotCurated,
+    UsageError,
+    make_folder,
+    printable,
+    usable_path,
+    write_json,
+    write_text,
+)
 from cxr_fastai.curation.copies.copy_sets import (
     DUPLICATE_COLUMNS,
     ScannedImage,
@@ -197,7 +205,7 @@ def _found(
 def _existing(paths: Paths) -> list[Path]:
     """Return the paths as a list. Raises `UsageError` where one does not exist."""
     listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    found = [Path(path) for path in listed]
+    found = [usable_path(path) for path in listed]
     for path in found:
         if not path.exists():
             raise UsageError(f"no folder or file {printable(path)}: check the path.")

@@ -22,6 +22,7 @@ from cxr_fastai.core import (
     cache_dir,
     make_folder,
     size_text,
+    usable_path,
 )
 from cxr_fastai.curation.fetch.fetch_one import FetchedSource, fetch_source
 from cxr_fastai.curation.fetch.lock_file import (
@@ -71,7 +72,7 @@ def fetch(
     `must` or where nothing could be had.
     """
     progress = progress or SILENT
-    if mirror is not None and not Path(mirror).is_dir():
+    if mirror is not None and not usable_path(mirror, "mirror").is_dir():
         raise UsageError(
             f"no mirror folder {mirror}: "
             "give --mirror a folder that holds kaggle/, github/, http/ or local/, kagglehub's "

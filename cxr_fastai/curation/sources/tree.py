@@ -97,7 +97,11 @@ def _refused(
     A link is judged by where it leads.
     """
     if entry.is_symlink():
-        return _refused_link(os.path.realpath(entry.path), real_top)
+        try:
+            target = os.path.realpath(entry.path)
+        except OSError as e:  # of /proc, or a link that went away
+            return "dangling_link", f"a link that cannot be read: {e.strerror}"
+        return _refused_link(target, real_top)
     if entry.is_file(follow_symlinks=False):
         return None
     return "not_regular", "a pipe, socket or device"

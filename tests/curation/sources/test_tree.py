@@ -85,3 +85,17 @@ def test_accents_are_composed_and_two_files_of_one_look_stay_two():
     assert alone.files == {composed: "/1", "b.png": "/2"}
     both = in_nfc(Tree("here", {apart: "/1", composed: "/2"}))
     assert both.files == {apart: "/1", composed: "/2"}
+
+
+def test_a_link_that_cannot_be_read_is_dropped(tmp_path, monkeypatch):
+    (tmp_path / "a.png").symlink_to("b.png")
+
+    def realpath(path):
+        if str(path).endswith("a.png"):
+            raise FileNotFoundError(2, "No such file or directory")
+        return str(path)
+
+    monkeypatch.setattr(os.path, "realpath", realpath)
+    tree = folder_tree(tmp_path)
+    message = "a link that cannot be read: No such file or directory"
+    assert tree.dropped == (("a.png", "dangling_link", message),)
