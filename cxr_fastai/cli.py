@@ -6,7 +6,6 @@ code. Every verb imports what it needs when it runs, so that --help answers at o
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from argparse import Namespace
@@ -16,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxr_fastai.core import CxrError, IntegrityError, StorageError, one_line
+from cxr_fastai.core import CxrError, IntegrityError, StorageError, one_line, printable
 from cxr_fastai.flags import ids, parser
 from cxr_fastai.outputs import check_output_file, check_output_folder
+from cxr_fastai.system_errors import remedy
 
 if TYPE_CHECKING:
     from cxr_fastai.curation.folder.result import Curation
@@ -340,9 +340,6 @@ def _print_result(result: Any, as_json: bool) -> None:
 
 VERBS = (demo, sources, curate, dedupe, eda, train, evaluate, predict)
 
-# What a person can mend: no room, no permission.
-STORAGE_ERRORS = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM)
-
 
 def main(
     argv: Sequence[str] | None = None,  # None: those of this process
@@ -369,12 +366,11 @@ def main(
     except BrokenPipeError:
         sys.stderr.close()
         return 0  # the reader, say `head`, had enough
-    except OSError as e:
-        if e.errno not in STORAGE_ERRORS:
+    except (OSError, MemoryError) as e:
+        told = remedy(e)
+        if not told:
             raise
-        place = f"{e.filename or 'disk'}: {e.strerror}"
-        remedy = "Free space or permission there, then run it again."
-        return _fail(args.verb, f"{place}. {remedy}", StorageError.exit_code)
+        return _fail(args.verb, told, StorageError.exit_code)
 
 
 def _check_out(args: Namespace) -> None:
@@ -386,7 +382,7 @@ def _check_out(args: Namespace) -> None:
 
 def _fail(verb: str, error: object, code: int) -> int:
     """Print an error as one line; return its exit code."""
-    print(f"cxr {verb}: {one_line(error)}", file=sys.stderr)
+    print(f"cxr {verb}: {printable(one_line(error))}", file=sys.stderr)
     return code
 
 

@@ -240,6 +240,13 @@ def test_a_bundle_alone_has_no_table(compared, tmp_path, monkeypatch, capsys):
             "cxr demo: /out/x: No space left on device. Free space or permission there, "
             "then run it again.",
         ),
+        (
+            NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"),
+            5,
+            "cxr demo: a/b: Not a directory. Look at what lies there, then run it again.",
+        ),
+        (MemoryError(), 5, "cxr demo: not enough memory. Ask for less at once."),
+        (NotTrained("\x1b[2J"), 4, "cxr demo: \\x1b[2J"),
     ],
 )
 def test_an_error_is_one_line_and_its_exit_code(monkeypatch, capsys, error, code, line):

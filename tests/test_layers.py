@@ -61,6 +61,7 @@ PARTS = {  # modules beside a room that are part of it
     "manifest_pixels": "manifest",
     "csv_cells": "core",
     "strict_json": "core",
+    "system_errors": "core",
     "outputs": "core",
 }
 
