@@ -132,7 +132,7 @@ class ImageRejected(IntegrityError):
 
     def __reduce__(self) -> tuple[type[ImageRejected], tuple[str, str]]:
         """Cross process borders whole: reason and message."""
-        return type(self), (self.reason, str(self))  # crosses process borders whole
+        return type(self), (self.reason, str(self))
 
 
 # ---- vocabulary
@@ -256,13 +256,12 @@ def usable_path(
     path: StrPath,
     name: str = "path",  # what it was given as: "recipe", "folder"
 ) -> Path:
-    """Return a path, of a file that may not exist.
-
-    Raises `UsageError` where no file here can have such a name.
-    """
+    """Return a path. Raises `UsageError` for a name that no file can have, `StorageError`."""
     check_name(path, name)
     try:
         os.stat(path)
+    except PermissionError as e:
+        raise StorageError(f"cannot read {name} {printable(path)}: {e.strerror}.") from e
     except OSError as e:
         if e.errno in NO_NAME:
             raise UsageError(f"{name} {printable(path)[:80]}: {e.strerror}: give another.") from e

@@ -18,6 +18,7 @@ from cxr_fastai.core import (
     SPLITS,
     CxrError,
     NotCurated,
+    StorageError,
     StrPath,
     UnknownName,
     unknown_name,
@@ -120,12 +121,15 @@ def read_manifest(
     if isinstance(data, Manifest):
         return data
     root = usable_path(data, "folder")
-    file = root / MANIFEST
+    file = usable_path(root / MANIFEST, "manifest")
     if not file.is_file():
         raise NotCurated(_not_curated(root))
     curation = read_curation(root)
     recipe = _recipe(root, curation)
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as e:
+        raise StorageError(f"cannot read {file}: {e.strerror}.") from e
     parsed = _parse(content, file)
     if parsed.faults:
         raise NotCurated(f"{parsed.faults[0].sentence(str(file))} Curate the folder again.")
@@ -250,9 +254,10 @@ def check_manifest(
     """
     try:
         file = usable_path(path, "folder")
+        if not file.is_file():
+            file = usable_path(file / MANIFEST, "manifest")
     except CxrError as e:
         return [str(e)]
-    file = file if file.is_file() else file / MANIFEST
     root = file.parent
     if not file.is_file():
         return [_not_curated(root)]

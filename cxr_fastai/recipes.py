@@ -18,6 +18,7 @@ from cxr_fastai.core import (
     FINDINGS,
     LEAVES_OPEN,
     RecipeError,
+    StorageError,
     StrPath,
     Task,
     UnknownName,
@@ -352,7 +353,8 @@ def load_recipe(
 ) -> Recipe:
     """Read a recipe.
 
-    Raises `UnknownName` for no such recipe, `RecipeError` for a wrong key or value.
+    Raises `UnknownName` for no such recipe, `RecipeError` for a wrong key or value, `StorageError`
+    for a file that may not be read.
     """
     path = Path(name) if str(name).endswith(".toml") else package_file("recipes", f"{name}.toml")
     usable_path(path, "recipe")
@@ -361,6 +363,8 @@ def load_recipe(
         raise UnknownName(f"{sentence} A recipe file of your own ends in .toml.")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise StorageError(f"cannot read recipe {path}: {e.strerror}.") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise RecipeError(f"{path}: not a TOML file: {e}") from e
     return Recipe.from_dict({"name": path.stem, **values}, path.name)

@@ -48,7 +48,7 @@ def find_folder(
             "load_learner."
         )
     for folder in (path, path / "bundle"):
-        if (folder / BUNDLE_JSON).is_file():
+        if usable_path(folder / BUNDLE_JSON, "bundle").is_file():
             return folder
     raise UsageError(
         f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as `cxr train` "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -219,3 +220,44 @@ def test_a_name_that_nothing_has(world, bounded, name):
     assert check_manifest(named)
     for argument in ("recipe", "manifest", "mirror"):
         assert said(curate, "out", check=True, **{argument: named})
+
+
+LOCKED = {
+    "catalog.csv": lambda root: load_catalog(root / "sources" / "catalog.csv"),
+    "labels.csv": lambda root: curate(
+        root / "out",
+        manifest=root / "sources" / "catalog.csv",
+        mirror=root / "sources",
+        only=["two"],
+        check=True,
+        workers=1,
+    ),
+    "r.toml": lambda root: load_recipe(root / "r.toml"),
+    "manifest.csv": lambda root: read_manifest(root / "data"),
+    "curation.json": lambda root: read_manifest(root / "data"),
+    "bundle.json": lambda root: load_bundle(root / "bundle"),
+    "model.safetensors": lambda root: load_bundle(root / "bundle"),
+}
+
+
+@pytest.mark.parametrize("name", LOCKED)
+@pytest.mark.parametrize("where", ["open", "stat"])
+def test_a_file_that_may_not_be_read_is_a_line(world, case, monkeypatch, name, where):
+    """Root reads everything: the refusal is made here."""
+    denied = PermissionError(13, "Permission denied")
+    true = {"open": io.open, "stat": os.stat}[where]
+
+    def refuse(path, *args, **named):
+        if str(path).endswith(name):
+            raise denied
+        return true(path, *args, **named)
+
+    with case() as folder:
+        root = Path(folder)
+        for part in ("sources", "data", "bundle"):
+            world.copy(part, root)
+        (root / "r.toml").write_text("x")
+        monkeypatch.setattr({"open": io, "stat": os}[where], where, refuse)
+        told = said(LOCKED[name], root)
+        monkeypatch.undo()
+    assert where == "stat" or "Permission denied" in told

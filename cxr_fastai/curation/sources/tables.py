@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxr_fastai.catalog import Rule, Source, split_list
-from cxr_fastai.core import FolderWarning, IntegrityError
+from cxr_fastai.core import FolderWarning, IntegrityError, StorageError
 from cxr_fastai.csv_cells import csv_table, nfc
 from cxr_fastai.curation.sources.file_names import by_depth
 from cxr_fastai.curation.sources.item import Fields, fields_in, fill, listing_warning, templates
@@ -69,6 +69,14 @@ def read_tables(
     return tables
 
 
+def _bytes_of(file: Path) -> bytes:
+    """Return the bytes of a table. Raises `StorageError` where it may not be read."""
+    try:
+        return file.read_bytes()
+    except OSError as e:
+        raise StorageError(f"cannot read the table {file}: {e.strerror}.") from e
+
+
 def read_table(
     tree: Tree,
     rules: Sequence[Rule],  # that name this table
@@ -90,7 +98,7 @@ def read_table(
     file = tree.file(path)
     where = f"{file} (catalogue row {rule.row}, columns table and encoding)"
     encoding = rule.encoding if rule.encoding == "latin-1" else "utf-8-sig"
-    header, numbered = csv_table(file.read_bytes(), where, encoding)
+    header, numbered = csv_table(_bytes_of(file), where, encoding)
     columns = [nfc(column).strip() for column in header]
     _check_columns(file, columns, rules)
     rows: dict[str, list[Row]] = {}
