@@ -307,7 +307,7 @@ def test_16_bit_colour_cut_anywhere_is_rejected(which, capfd):
 def test_16_bit_colour_bent_anywhere_is_rejected(which):
     data = DEEP[which]
     for at in np.random.default_rng(3).integers(0, len(data), 40):
-        rejection(bent(data, int(at), 0x11))
+        assert rejection(bent(data, int(at), 0x11)).reason
 
 
 @pytest.mark.parametrize("laced", [0, 1])
