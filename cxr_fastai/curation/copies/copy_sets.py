@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.link_graph import Step, Way, find_steps, reach
+from cxr_fastai.curation.copies.link_graph import Step, Way, find_steps, reach, told_apart
 from cxr_fastai.curation.copies.links import Link
 from cxr_fastai.curation.copies.transforms import describe
 from cxr_fastai.curation.sources.item import Item
@@ -260,11 +260,11 @@ def same_patient(
     sets: list[CopySet],  # all of them
     links: Iterable[Link],  # of any kind
 ) -> list[tuple[Link, bool]]:
-    """Return (link, whether it is joined) for each same_patient link that tells something new.
+    """Return (link, whether it is joined) for each link between sets that tells something new.
 
     Links between sets that a patient, a declared radiograph or a stronger link ties already are
-    left out. Not joined are those that would tie two patients whom one source tells apart. The
-    strongest come first.
+    left out. Not joined are those that would tie two patients whom one source tells apart, also
+    where their images look like copies. The strongest come first.
     """
     home: dict[str, str] = {}  # pixel_sha256 -> id of its set
     for s in sets:
@@ -275,13 +275,13 @@ def same_patient(
     _join_declared(sets, joined, patients)
     out = []
     for link in sorted(links, key=lambda k: (-k.inliers, -k.score, k.a, k.b)):
-        if link.kind != "same_patient" or link.a not in home or link.b not in home:
+        if link.a not in home or link.b not in home:
             continue
         a = joined.find(home[link.a])
         b = joined.find(home[link.b])
         if a == b:
             continue
-        may_join = not _told_apart(patients[a], patients[b])
+        may_join = not told_apart(patients[a], patients[b])
         out.append((link, may_join))
         if may_join:
             _join(joined, patients, a, b)
@@ -314,35 +314,6 @@ def _join(
     if a != b:
         joined.join(a, b)
         patients[a] |= patients.pop(b)
-
-
-def _told_apart(
-    some: set[str],  # patients, as NAMESPACE:ID
-    others: set[str],
-) -> bool:
-    """Tell whether a namespace names people in both, and none in common.
-
-    People of two namespaces may be the same.
-    """
-    return any(
-        _named_in(some, namespace).isdisjoint(_named_in(others, namespace))
-        for namespace in _namespaces(some) & _namespaces(others)
-    )
-
-
-def _namespaces(
-    patients: set[str],  # as NAMESPACE:ID
-) -> set[str]:
-    """Return the namespaces that patients are named in: a source, or a hospital."""
-    return {patient.split(":")[0] for patient in patients}
-
-
-def _named_in(
-    patients: set[str],  # as NAMESPACE:ID
-    namespace: str,  # before the colon
-) -> set[str]:
-    """Return the patients of one namespace."""
-    return {patient for patient in patients if patient.startswith(f"{namespace}:")}
 
 
 def unexpected_overlap(

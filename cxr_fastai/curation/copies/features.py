@@ -30,7 +30,7 @@ __all__ = [
     "MAX_FEATURES",
 ]
 
-FEATURES_VERSION = 2  # raise when features or verdicts change: what was computed then is stale
+FEATURES_VERSION = 3  # raise when features or verdicts change: what was computed then is stale
 GRID = 256  # the square in which points are told, in steps that a byte holds
 THUMB = 64  # pixels a side of the thumbnail
 # Pixels: an image with a shorter side has no features, only a thumbnail.

@@ -13,13 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cxr_fastai.curation.copies.links import Link
+from cxr_fastai.disjoint_sets import DisjointSets
 
-__all__ = ["Step", "Way", "find_steps", "reach"]
-
-# Evidence (of 1.5) from which two images of one named patient are one radiograph, and not two
-# exposures. Of NIH follow-ups, at 64 px hard to tell from copies, the greatest of 59 has 1.33;
-# turned and mirrored copies have 1.44 at least.
-MIN_EVIDENCE_WITHIN_PATIENT = 1.38
+__all__ = ["Step", "Way", "find_steps", "reach", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,23 @@ def find_steps(
 ) -> dict[str, list[Step]]:
     """Return, for each image, the steps from it to its copies.
 
-    A step backwards has the inverse matrix.
+    A step backwards has the inverse matrix. No chain of steps leads from one patient to another
+    whom the same source names: what looks alike is no proof against a name. Where it would, its
+    weakest link is the one without a step.
     """
     steps: dict[str, list[Step]] = {pixels: [] for pixels in patients}
-    for link in links:
+    chained: DisjointSets[str] = DisjointSets()
+    named = {pixels: set(names) for pixels, names in patients.items()}  # of each chain's root
+    for link in sorted(links, key=_strongest_first):
         if link.kind != "near" or link.a not in patients or link.b not in patients:
             continue
-        if _two_exposures(link, patients[link.a], patients[link.b]):
-            continue
+        a = chained.find(link.a)
+        b = chained.find(link.b)
+        if a != b:
+            if told_apart(named[a], named[b]):
+                continue
+            chained.join(a, b)
+            named[a] |= named.pop(b)
         matrix = np.vstack([np.reshape(link.matrix, (2, 3)), [0, 0, 1]])
         back = np.linalg.inv(matrix)
         steps[link.a].append(Step(link.b, link.score, matrix, link.inverted))
@@ -79,18 +84,38 @@ def find_steps(
     return steps
 
 
-def _two_exposures(
-    link: Link,
-    some: set[str],  # patients named for one image
-    others: set[str],  # for the other
-) -> bool:
-    """Tell whether a link joins two exposures of one named patient, and no copies.
+def _strongest_first(link: Link) -> tuple[float, float, str, str]:
+    """Return what links are sorted by; no order of theirs decides."""
+    return -link.score, -link.evidence, link.a, link.b
 
-    Links of images that are too small for local features are not doubted.
+
+def told_apart(
+    some: set[str],  # patients, as NAMESPACE:ID
+    others: set[str],
+) -> bool:
+    """Tell whether a namespace names people in both, and none in common.
+
+    People of two namespaces may be the same.
     """
-    if link.inliers == 0 or link.evidence >= MIN_EVIDENCE_WITHIN_PATIENT:
-        return False
-    return not some.isdisjoint(others)
+    return any(
+        _named_in(some, namespace).isdisjoint(_named_in(others, namespace))
+        for namespace in _namespaces(some) & _namespaces(others)
+    )
+
+
+def _namespaces(
+    patients: set[str],  # as NAMESPACE:ID
+) -> set[str]:
+    """Return the namespaces that patients are named in: a source, or a hospital."""
+    return {patient.split(":")[0] for patient in patients}
+
+
+def _named_in(
+    patients: set[str],  # as NAMESPACE:ID
+    namespace: str,  # before the colon
+) -> set[str]:
+    """Return the patients of one namespace."""
+    return {patient for patient in patients if patient.startswith(f"{namespace}:")}
 
 
 def reach(

@@ -7,6 +7,7 @@ workers and any engine, and whatever earlier runs remember. It reads no image.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from cxr_fastai.curation.engines import Engine, Lost, spread
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["Link", "find_links", "match_many"]
+
+MIN_IN_ONE_FRAME = 2  # other images
 
 MatchJob = tuple[bytes, bytes, bool, bool]  # packed Features of two images, mirrored, inverted
 FoundPair = tuple[int, int, Match]  # two images, by their place in the list
@@ -64,7 +67,7 @@ def find_links(
         new = [i for i, image in enumerate(images) if image.pixel_sha256 in fresh]
     threads = min(engine.workers, os.cpu_count() or 1)
     candidates = find_candidates(features, threads, new, progress)
-    found = _compare(images, candidates, engine, cache, progress)
+    found = _beside_frames(_compare(images, candidates, engine, cache, progress))
     found += find_small_images(features, images, new, progress)
     best: dict[tuple[int, int], Match] = {}
     for i, j, result in found:
@@ -81,6 +84,26 @@ def _distinct(fingerprints: list[Fingerprint]) -> list[Fingerprint]:
     ordered = sorted(fingerprints, key=lambda p: (p.pixel_sha256, p.sha256))
     by_pixels = {p.pixel_sha256: p for p in ordered if p.sketch}
     return list(by_pixels.values())
+
+
+def _beside_frames(found: list[FoundPair]) -> list[FoundPair]:
+    """Return the pairs that a common frame does not explain.
+
+    What a picture shares with many others proves nothing (the idea of score normalisation against
+    a background set, Pizzi et al. 2022). So an image that lies in one frame with MIN_IN_ONE_FRAME
+    others has the copies that are sure, and no exposures.
+    """
+    shared = Counter[int]()
+    for i, j, result in found:
+        if result.kind == "frame":
+            shared.update((i, j))
+    beside = []
+    for i, j, result in found:
+        in_frame = max(shared[i], shared[j]) >= MIN_IN_ONE_FRAME
+        is_sure = result.kind == "near" and result.sure
+        if result.kind != "frame" and (is_sure or not in_frame):
+            beside.append((i, j, result))
+    return beside
 
 
 def _worth(

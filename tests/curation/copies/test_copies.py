@@ -436,3 +436,84 @@ def test_thousands_of_black_images_give_no_more_candidates_each_than_a_few_dozen
     black = [extract(flat(0, text, noise, 96, seed)) for seed in range(3000 if noise else 1)]
     black = black if noise else 3000 * black
     assert len(find_candidates(black)) <= 40 * len(black)
+
+
+# ---- frames that films of several patients lie in
+
+
+def window(film) -> np.ndarray:
+    "A viewer's window: the chest is a quarter of it, bars and buttons stand around."
+    page = Image.new("L", (SIDE * 2, SIDE * 2), 40)
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((0, 0, 2 * SIDE, 26), fill=180)
+    pen.text((8, 4), "Viewer 3.1   File  Edit  Image  Measure  Help", fill=10, font_size=16)
+    for n in range(12):
+        pen.ellipse((8, 44 + 36 * n, 30, 66 + 36 * n), fill=60 + 37 * n % 170)
+        pen.text((40, 44 + 36 * n), f"Tool {n}", fill=220, font_size=14)
+        pen.text((420, 44 + 36 * n), f"W {200 + 31 * n} L {n}", fill=220, font_size=14)
+    page.paste(Image.fromarray(film).resize((SIDE, SIDE)), (130, 150))
+    return np.asarray(page)
+
+
+def sheet(film) -> np.ndarray:
+    "A page with lines of text above and below."
+    page = Image.new("L", (2 * SIDE, 2 * SIDE + 150), 255)
+    pen = ImageDraw.Draw(page)
+    lines = [f"{n}: radiology report of the chest, line {n * 7919 % 97}" for n in range(30)]
+    pen.multiline_text((40, 20), "\n".join(lines[:9]), fill=0, font_size=16)
+    pen.multiline_text((40, 500), "\n".join(lines[9:16]), fill=0, font_size=16)
+    page.paste(Image.fromarray(film).resize((300, 300)), (100, 190))
+    return np.asarray(page)
+
+
+def panel(film) -> np.ndarray:
+    "A side panel of text that takes 45 % of the width."
+    page = Image.new("L", (2 * SIDE, 2 * SIDE), 30)
+    lines = [f"Series {n}: {n * 7919 % 997} images, {n * 31 % 60} s" for n in range(22)]
+    ImageDraw.Draw(page).multiline_text((8, 8), "\n".join(lines), fill=230, font_size=16)
+    page.paste(Image.fromarray(film).resize((282, 2 * SIDE)), (230, 0))
+    return np.asarray(page)
+
+
+FRAMES = (window, sheet, panel)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_frame_that_films_share_is_no_evidence_and_copies_within_it_are_found(frame, films, crew):
+    framed = [frame(film) for film in films[:24]]
+    copies = []
+    for n, picture in enumerate(framed):
+        high, wide = picture.shape
+        mended = (picture[:, ::-1], jpeg_30(picture, None), picture[4 : high - 9, 6 : wide - 3])
+        small = np.asarray(Image.fromarray(picture).resize((wide // 2, high // 2)))
+        copies.append((*mended, small)[n % 4])
+    prints = [fingerprint_of(p) for p in (*framed, *copies)]
+    whose = {p.pixel_sha256: n % 24 for n, p in enumerate(prints)}
+    near = [k for k in find_links(prints, crew) if k.kind == "near"]
+    assert not [(k.score, k.inliers) for k in near if whose[k.a] != whose[k.b]]
+    assert len({whose[k.a] for k in near}) >= 22  # of 24; crops of fine print are missed
+
+
+def test_of_two_patients_alone_in_one_frame_neither_is_the_other(films):
+    for frame in FRAMES:
+        for i in range(0, 24, 2):
+            found = match(extract(frame(films[i])), extract(frame(films[i + 1])))
+            assert kind(found) != "near"
+
+
+def test_a_framed_film_is_found_by_its_bare_original(films):
+    found = []
+    for film in films[:20]:
+        page = np.zeros((SIDE, SIDE), np.uint8)
+        small = np.asarray(Image.fromarray(film).resize((165, 165), Image.Resampling.BILINEAR))
+        page[60:225, 20:185] = small
+        found.append(kind(match(extract(film), extract(page))))
+    assert found.count("near") >= 19
+
+
+def test_two_exposures_of_one_patient_are_no_copies(films):
+    told = []
+    for patient in range(24):
+        pair = [extract(draw("normal", seed, SIDE, 500 + patient)) for seed in (1, 2)]
+        told.append(kind(match(*pair)))
+    assert "near" not in told

@@ -159,15 +159,16 @@ def test_a_group_of_two_classes_keeps_nothing_unless_the_original_may_decide():
     assert g.conflict and g.is_included and [r["kept"] for r in g.rows()] == ["yes", "no", "no"]
 
 
-def test_two_images_of_one_named_patient_are_exposures_unless_the_evidence_is_strong():
-    one, other = seen("a", patients=["nih:1"]), seen("b", patients=["nih:1"])
-    assert len(collect_copies([one, other], [link("a", "b", evidence=1.3)])) == 2
-    assert len(collect_copies([one, other], [link("a", "b", evidence=1.4)])) == 1
-    for else_ in (seen("b", patients=["nih:2"]), seen("b")):
-        assert len(collect_copies([one, else_], [link("a", "b", evidence=1.3)])) == 1
-    assert (
-        len(collect_copies([one, other], [link("a", "b", evidence=0.9, inliers=0)])) == 1
-    )  # too small to be doubted
+def test_copies_of_one_named_patient_are_one_and_of_two_whom_a_source_tells_apart_two():
+    one = seen("a", patients=["nih:1"])
+    alike = [link("a", "b", score=0.99, evidence=1.49)]
+    for other, groups in ((["nih:1"], 1), ([], 1), (["mhh:2"], 1), (["nih:2"], 2)):
+        assert len(collect_copies([one, seen("b", patients=other)], alike)) == groups
+
+
+def test_equal_pixels_are_copies_whoever_is_named():
+    other = seen("a", "a2.png", bytes_="f" * 64, patients=["nih:2"])
+    assert len(collect_copies([seen("a", patients=["nih:1"]), other])) == 1
 
 
 def test_a_copy_without_a_class_is_no_conflict():
@@ -281,3 +282,12 @@ def test_files_of_one_name_and_label_are_one_image_of_the_test_set():
     twice = seen("a", "y/a.png", rank=(1,), official="test")
     other = seen("a", "z/a.png", rank=(2,), official="test", label="mass")
     assert staying(a, twice, other) == ["x/a.png", "z/a.png"]
+
+
+def test_what_looks_like_a_copy_of_another_patient_is_told_and_not_joined():
+    some = [seen("a", patients=["nih:1"]), seen("b", patients=["nih:2"]), seen("c")]
+    assert joined(some, link("a", "b")) == {ids("a", "b"): False}
+    chain = [link("a", "c", score=0.99), link("b", "c", score=0.9)]
+    for links in (chain, chain[::-1]):
+        assert joined(some, *links) == {ids("b", "c"): False}
+        assert paths(collect_copies(some, links)) == {("a.png", "c.png"), ("b.png",)}

@@ -111,3 +111,25 @@ def test_where_the_graph_says_that_a_source_re_publishes_another_copies_are_foun
             frozenset(("figure1", "pneumoniamnist")),
         }
     )  # a child of Kermany's under Figure1, and its 28 px copy
+
+
+NOT_COPIES = (  # exposures of one patient that were taken for copies
+    ("MCUCXR_0089_0", "MCUCXR_0090_0"),
+    ("Normal-3333", "00003585_000"),
+)
+
+
+@pytest.mark.slow
+def test_copies_of_the_radiography_database_are_found_and_exposures_are_not(monkeypatch, tmp_path):
+    near = pairs("near_pairs_2")
+    files = {PACK / "mirror" / r[k] for r in near for k in ("path_a", "path_b")}
+    named = {name for pair in NOT_COPIES for name in pair}
+    exposures = [p for p in (PACK / "mirror").rglob("*.png") if p.stem in named]
+    home, found = groups(sorted({*files, *exposures}), monkeypatch, tmp_path)
+    whole, _, _ = recall(home, near)
+    assert whole == 1
+    of = {Path(path).stem: group for path, group in home.items()}
+    for one, other in NOT_COPIES:
+        assert of.get(one, 1) != of.get(other, 2)
+    told = [{Path(r["path"]).stem, Path(r["other_path"]).stem} for r in found.related_rows()]
+    assert {"MCUCXR_0089_0", "MCUCXR_0090_0"} in told

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxr_fastai.curation.copies.link_graph import find_steps, reach
+from cxr_fastai.curation.copies.link_graph import find_steps, reach, told_apart
 from cxr_fastai.curation.copies.links import Link
 
 MIRROR = (-1.0, 0.0, 99.0, 0.0, 1.0, 0.0)
@@ -40,14 +40,31 @@ def test_only_copies_of_images_that_are_here_make_steps():
     assert find_steps(unnamed("ab"), links) == {"a": [], "b": []}
 
 
+def test_no_chain_of_steps_leads_to_another_patient_of_one_source():
+    patients = {"a": {"nih:1"}, "b": set(), "c": {"nih:2"}, "d": {"mhh:2"}}
+    links = [link("a", "b", score=0.9), link("b", "c", score=0.8), link("b", "d", score=0.7)]
+    for order in (links, links[::-1]):
+        steps = find_steps(patients, order)
+        assert {p: {s.to for s in steps[p]} for p in patients} == {
+            "a": {"b"},
+            "b": {"a", "d"},
+            "c": set(),
+            "d": {"b"},
+        }
+
+
 @pytest.mark.parametrize(
-    "evidence, inliers, steps", [(1.37, 50, 0), (1.38, 50, 1), (0.9, 0, 1), (1.37, 1, 0)]
+    "some, others, apart",
+    [
+        ({"nih:1"}, {"nih:2"}, True),
+        ({"nih:1", "nih:2"}, {"nih:2"}, False),
+        ({"nih:1"}, {"mhh:2"}, False),
+        ({"nih:1", "mhh:1"}, {"mhh:2"}, True),
+        (set(), {"nih:1"}, False),
+    ],
 )
-def test_images_of_one_patient_are_copies_only_on_strong_evidence(evidence, inliers, steps):
-    patients = {"a": {"nih:1"}, "b": {"nih:1", "x:2"}, "c": {"nih:3"}}
-    found = find_steps(patients, [link("a", "b", evidence=evidence, inliers=inliers)])
-    assert len(found["a"]) == len(found["b"]) == steps
-    assert len(find_steps(patients, [link("a", "c", evidence=1.2)])["a"]) == 1
+def test_patients_are_told_apart_within_one_namespace_only(some, others, apart):
+    assert told_apart(some, others) == told_apart(others, some) == apart
 
 
 def test_the_way_whose_worst_link_is_best_is_taken_and_tells_both_its_steps():

@@ -7,7 +7,8 @@ import pytest
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, phash, pixel_sha256
-from cxr_fastai.curation.copies.links import find_links, match_many
+from cxr_fastai.curation.copies.geometry import Match
+from cxr_fastai.curation.copies.links import _beside_frames, find_links, match_many
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Lost
 from cxr_fastai.phantom import draw
@@ -93,3 +94,26 @@ def test_a_worker_answers_each_pair_in_its_place(films):
     a, b = (extract(film).pack() for film in films[:2])
     same, other = match_many([(a, a, False, False), (a, b, False, False)])
     assert same.kind == "near" and same.score > 0.99 and other is None
+
+
+def found(i, j, kind, sure=True):
+    alike = Match(
+        kind=kind,
+        score=0.9,
+        evidence=1.3,
+        inliers=40,
+        matrix=(1, 0, 0, 0, 1, 0),
+        inverted=False,
+        overlap=1.0,
+        sure=sure,
+    )
+    return i, j, alike
+
+
+def test_what_a_picture_shares_with_two_others_proves_nothing():
+    doubtful = [found(0, 3, "near", sure=False), found(0, 4, "same_patient")]
+    sure = found(0, 5, "near")
+    elsewhere = found(6, 7, "near", sure=False)
+    one, other = found(0, 1, "frame"), found(0, 2, "frame")
+    assert _beside_frames([one, *doubtful, sure, elsewhere]) == [*doubtful, sure, elsewhere]
+    assert _beside_frames([one, other, *doubtful, sure, elsewhere]) == [sure, elsewhere]
