@@ -53,11 +53,12 @@ MIN_SHARE_TO_LOOK = 0.3
 MIN_SCORE_TO_LOOK = 0.6
 # .. and is a copy where no place moved against the whole by more: % of the side, of three quarters
 # and of nine tenths of the places (Agreement). Of 16,929 pairs that 2,500 real radiographs give,
-# none that is not a copy comes below .5 and .8 by this door.
+# none of fewer than 24 inliers, or of evidence below 1.3, comes below .5 and .8.
 STRICT_DRIFT = 0.22
 STRICT_FAR_DRIFT = 0.40
 # Share of the places that are not alike, of a copy: gold pairs .02 at most, cropped copies within
-# frames .05, 98 % of those with letters .06. Two noisy films in one window: .14 at least.
+# frames .05, 98 % of those with letters .06; half the pairs of different films in one frame have
+# more than .08.
 MAX_DISPUTED = 0.08
 # What features call a copy may move more. Of 1,087 gold pairs .10 and .20 at most, of copies within
 # eleven drawn frames .16 and .36, of 98 % of the copies with up to six lines of letters .21 and
