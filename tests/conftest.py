@@ -10,6 +10,75 @@ os.environ.pop(
     "PYTHONDONTWRITEBYTECODE", None
 )  # where it is set, every process of a test would compile torch again
 
+# Files of tests that take seconds: left out of `make fast`. By the times of `make test`
+# (pytest --durations=0); a new long file is added here.
+MEDIUM = {
+    "bundle/test_bundle.py",
+    "bundle/test_store.py",
+    "curation/copies/test_copies.py",
+    "curation/copies/test_find.py",
+    "curation/copies/test_scan.py",
+    "curation/fetch/test_download.py",
+    "curation/fetch/test_fetch_one.py",
+    "curation/fetch/test_fetch_sources.py",
+    "curation/fetch/test_hostile_archives.py",
+    "curation/fetch/test_kaggle.py",
+    "curation/folder/test_card.py",
+    "curation/folder/test_croissant.py",
+    "curation/folder/test_write.py",
+    "curation/sources/test_shards.py",
+    "curation/test_engines.py",
+    "curation/test_kill.py",
+    "curation/test_pipeline.py",
+    "curation/test_recipes.py",
+    "curation/test_survive.py",
+    "evaluation/test_bootstrap.py",
+    "evaluation/test_compare.py",
+    "evaluation/test_distinct.py",
+    "evaluation/test_evaluate.py",
+    "evaluation/test_multi_label.py",
+    "evaluation/test_multi_label_intervals.py",
+    "evaluation/test_multi_label_report.py",
+    "evaluation/test_plots.py",
+    "evaluation/test_single_label_intervals.py",
+    "evaluation/test_single_label_report.py",
+    "fuzz/test_command_line.py",
+    "fuzz/test_longer.py",
+    "fuzz/test_python_face.py",
+    "images/test_hostile_images.py",
+    "models/test_architectures.py",
+    "models/test_imagenet.py",
+    "models/test_networks.py",
+    "models/test_weights.py",
+    "phantom/test_film.py",
+    "phantom/test_kermany.py",
+    "phantom/test_layouts.py",
+    "phantom/test_opacities.py",
+    "serving/test_predict.py",
+    "test_cli.py",
+    "test_notebooks.py",
+    "test_recipe_roads.py",
+    "test_road.py",
+    "training/test_checkpoint.py",
+    "training/test_distributed.py",
+    "training/test_fit.py",
+    "training/test_history.py",
+    "training/test_mlflow_run.py",
+    "training/test_network_check.py",
+    "training/test_pixel_cache.py",
+    "training/test_run.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of MEDIUM; all tests that want Ray run in one process, which starts it once."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).as_posix() in MEDIUM:
+            item.add_marker(pytest.mark.medium)
+        if "ray_here" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
 
 @pytest.fixture(scope="session")
 def ray_here():
