@@ -359,10 +359,7 @@ def _late(
     begun: dict[Any, float],  # task -> when it was its turn
     seconds: float,  # for one chunk
 ) -> list[Any]:
-    """Return the tasks whose time is over, of those that are not ready.
-
-    A task that has not had its turn has no clock yet.
-    """
+    """Return the tasks that are late. One that has not had its turn has no clock yet."""
     now = time.monotonic()
     waiting = [ref for ref in flying if ref not in ready]
     return [ref for ref in waiting if now - begun.get(ref, inf) > seconds]
@@ -387,9 +384,8 @@ def _start(
         )
     except (OSError, RuntimeError, ValueError) as e:
         where = f"the Ray cluster at {address}" if address else "a Ray of this machine"
-        raise UsageError(
-            f"--engine ray: cannot reach {where}: {one_line(e)[:300]}. Check RAY_ADDRESS."
-        ) from e
+        why = one_line(e)[:300]
+        raise UsageError(f"--engine ray: cannot reach {where}: {why}. Check RAY_ADDRESS.") from e
 
 
 def _knock(address: str) -> None:
