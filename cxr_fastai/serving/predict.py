@@ -230,7 +230,7 @@ def write_csv(
     """Write one line a row.
 
     Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
-    prob_CLASS with 6 decimals, and notes, joined by |.
+    prob_CLASS with 6 decimals, and notes, joined by a vertical bar.
     """
     has_risk = any(row["risk"] is not None for row in rows)
     classes = _classes(rows)
