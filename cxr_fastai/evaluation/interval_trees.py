@@ -16,6 +16,7 @@ __all__ = [
     "branch",
     "find_interval",
     "includes_zero",
+    "is_above_zero",
     "interval_kinds",
 ]
 
@@ -64,6 +65,13 @@ def includes_zero(
         return False
     low, high = between
     return low <= 0 <= high
+
+
+def is_above_zero(
+    between: Interval,  # [low, high], or None
+) -> bool:
+    """Tell whether a whole interval lies above 0; False where there is none."""
+    return between is not None and between[0] > 0
 
 
 # ---- which rule gave an interval

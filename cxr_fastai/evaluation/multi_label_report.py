@@ -17,6 +17,7 @@ from cxr_fastai.evaluation.interval_trees import (
     branch,
     find_interval,
     interval_kinds,
+    is_above_zero,
 )
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
@@ -128,10 +129,9 @@ class FindingsReport:
 
         Never where groups are too few.
         """
-        if self.too_few:
+        if self.too_few or not self.above_floor:
             return False
-        interval = find_interval(self.intervals, "gain")
-        return self.above_floor and interval is not None and interval[0] > 0
+        return is_above_zero(find_interval(self.intervals, "gain"))
 
     @property
     def _gain(self) -> float | None:

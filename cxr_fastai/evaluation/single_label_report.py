@@ -25,6 +25,7 @@ from cxr_fastai.evaluation.interval_trees import (
     branch,
     find_interval,
     interval_kinds,
+    is_above_zero,
 )
 from cxr_fastai.evaluation.plots import confusion_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
@@ -145,10 +146,9 @@ class Report:
 
         Never where groups are too few.
         """
-        if self.too_few:
+        if self.too_few or not self.above_floor:
             return False
-        interval = find_interval(self.intervals, "gain")
-        return self.above_floor and interval is not None and interval[0] > 0
+        return is_above_zero(find_interval(self.intervals, "gain"))
 
     @property
     def _gain(self) -> int:

@@ -11,6 +11,7 @@ from cxr_fastai.evaluation.interval_trees import (
     find_interval,
     includes_zero,
     interval_kinds,
+    is_above_zero,
 )
 
 TREE = {"metrics": {"accuracy": [0.1, 0.2], "f1": None}, "gain": [-0.1, 0.3]}
@@ -42,6 +43,14 @@ def test_a_branch_that_the_tree_lacks_is_empty():
 )
 def test_zero_lies_within_an_interval_or_on_its_edge(limits, want):
     assert includes_zero(limits) is want
+
+
+@pytest.mark.parametrize(
+    "limits,want",
+    [([0.1, 0.4], True), ([0.0, 0.4], False), ([-0.1, 0.4], False), ([-0.4, -0.1], False)],
+)
+def test_an_interval_lies_above_zero_only_as_a_whole(limits, want):
+    assert is_above_zero(limits) is want and is_above_zero(None) is False
 
 
 def test_kinds_nest_as_the_intervals_do():
