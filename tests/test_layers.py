@@ -19,6 +19,7 @@ FLOORS = [
     {"phantom", "bundle", "cohort"},
     {"curation", "training", "evaluation", "audit", "serving", "architectures"},
     {"demo", "flags"},
+    {"verbs"},
     {"cli"},
     {"__main__", "__init__"},
 ]
@@ -51,8 +52,7 @@ BANNED = {
 
 PARTS = {  # modules beside a room that are part of it
     "findings": "core",
-    "bundle_names": "cli",
-    "cli_sources": "cli",
+    "bundle_names": "verbs",
     "catalog_rule": "catalog",
     "recipe_values": "recipes",
     "train_settings": "recipes",

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from test_cli import cxr
+from command import cxr
 from toy_sources import read_rows
 
 from cxr_fastai import demo, phantom

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from command import cxr
 from toy import curated
 from toy_sources import put, rule, write_catalog
 
@@ -115,3 +116,11 @@ def test_a_check_of_a_curated_folder_lists_its_faults(tmp_path, capsys):
     next((folder / "normal").glob("*.png")).unlink()
     code, out, _ = shown(capsys, "--check", "--manifest", folder / "manifest.csv")
     assert code == 2 and len(out.splitlines()) == 1 and "no file" in out
+
+
+def test_sources_prints_every_source_and_the_same_as_json():
+    text, data = cxr("sources"), json.loads(cxr("sources", "--json").stdout)
+    assert text.returncode == 0 and all(s["source"] in text.stdout for s in data) and len(data) > 20
+    nih = next(s for s in data if s["source"] == "nih_sample")
+    assert nih["derived_from"] == ["nih_full"]
+    assert {r["label_value"]: r["findings"] for r in nih["rules"]}["No Finding"] == "no_finding"

@@ -20,10 +20,10 @@ from cxr_fastai.flags import ids
 from cxr_fastai.manifest import MANIFEST, check_manifest, read_manifest
 from cxr_fastai.reporting.text import count
 
-__all__ = ["show_sources"]
+__all__ = ["sources"]
 
 
-def show_sources(args: Namespace) -> int:
+def sources(args: Namespace) -> int:
     """Print what `cxr sources` was asked for; return the exit code."""
     if args.check and args.manifest and _is_curated(Path(args.manifest)):
         return _check_curated(Path(args.manifest), args.pixels)

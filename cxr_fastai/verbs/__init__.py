@@ -1,0 +1,1 @@
+"""What each verb of `cxr` runs; flags.py says what it understands."""

@@ -1,0 +1,56 @@
+"""`cxr predict`: what a bundle says of image files.
+
+A bundle and files -> rows as text, JSON or csv.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from cxr_fastai.core import IntegrityError
+from cxr_fastai.outputs import check_output_file
+from cxr_fastai.verbs.output import fail, print_json
+
+__all__ = ["predict"]
+
+
+def predict(args: Namespace) -> int:
+    """Tell what a bundle says of image files."""
+    if args.csv is not None:
+        check_output_file(args.csv, "--csv")  # before torch is imported
+    from cxr_fastai import progress
+    from cxr_fastai.bundle.store import load_bundle
+    from cxr_fastai.serving.predict import (
+        find_images,
+        format_rows,
+        notes_line,
+        predict_paths,
+        worklist,
+        write_csv,
+    )
+
+    files = find_images(args.paths, progress)
+    if args.csv is not None:
+        check_output_file(args.csv, "--csv", inputs=files)
+    bundle = load_bundle(args.bundle)
+    rows = predict_paths(bundle, files, progress=progress)
+    if args.worklist:
+        rows = worklist(rows)
+    if args.csv:
+        write_csv(rows, args.csv)
+        progress.say(f"wrote {args.csv}")
+    if args.json:
+        print_json(rows)
+    elif not args.csv:
+        print(format_rows(rows, bundle.display))
+    noted = notes_line(rows)
+    if noted:
+        progress.say(noted)
+    unread = [row for row in rows if row["error"]]
+    if not unread:
+        return 0
+    told = f"{len(unread)} of {len(rows)} files could not be read: {unread[0]['error']}"
+    if len(unread) == len(rows):
+        return fail("predict", told, IntegrityError.exit_code)
+    progress.say(told)
+    return 0
