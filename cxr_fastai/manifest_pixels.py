@@ -18,7 +18,7 @@ from cxr_fastai.manifest import MANIFEST, Manifest, read_manifest
 from cxr_fastai.manifest_check import Record
 from cxr_fastai.progress import SILENT, Progress
 
-__all__ = ["pixels_of", "pixel_faults"]
+__all__ = ["pixels_of", "verified_pixels", "pixel_faults"]
 
 REMEDY = "Put the file back as it was, or curate the folder again"
 
@@ -28,14 +28,21 @@ def pixels_of(
     row: Record,
 ) -> np.ndarray:  # (height, width) uint8
     """Decode the image of a row. Raises `IntegrityError` where it is not that image any more."""
-    path = root / row.path
+    return verified_pixels(root / row.path, row.pixel_sha256)
+
+
+def verified_pixels(
+    path: Path,
+    pixel_sha256: str,  # of its row
+) -> np.ndarray:  # (height, width) uint8
+    """Decode an image. Raises `IntegrityError` where it is not that of its row any more."""
     try:
         pixels = images.decode(path)
     except ImageRejected as e:
         raise IntegrityError(
             f"{e}. It was readable when the folder was curated: curate the folder again."
         ) from e
-    if images.pixel_sha256(pixels) != row.pixel_sha256:
+    if images.pixel_sha256(pixels) != pixel_sha256:
         raise IntegrityError(
             f"{path}: its pixels are not those that {MANIFEST} names: the file was changed after "
             f"the folder was curated, and its label and split belong to the old one. {REMEDY}."

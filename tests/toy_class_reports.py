@@ -64,7 +64,7 @@ class ToyBundle:
     def saw(self, rows):
         return None
 
-    def probs(self, paths, bs=64):
+    def probs(self, paths, bs=64, decode=None):
         answers, rest = (
             [self.wrong.get(int(p.stem), p.parent.name) for p in paths],
             0.3 / (len(self.vocab) - 1),

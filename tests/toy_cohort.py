@@ -12,7 +12,7 @@ from toy_sources import rule, write_catalog
 from cxr_fastai.catalog import load_catalog
 from cxr_fastai.cohort.confounds import find_confounds
 from cxr_fastai.cohort.counts import gather
-from cxr_fastai.images import write_png
+from cxr_fastai.images import pixel_sha256, write_png
 from cxr_fastai.manifest import COLUMNS, Manifest, Record
 from cxr_fastai.recipes import Recipe
 
@@ -55,11 +55,13 @@ def folder(rows, root="", task="single_label", vocab="abc", **recipe) -> Manifes
 
 def drawn(rows, root, gray=None, size=(8, 10), **kw) -> Manifest:
     """The same folder with images, of the brightness that `gray` gives a row."""
+    with_pixels = []
     for i, each in enumerate(rows):
         pixels = np.full(size, 100 if gray is None else gray(each), np.uint8)
         pixels[0, :2] += np.array([i % 50, 1], np.uint8)
         write_png(pixels, root / each.path)
-    return folder(rows, root, **kw)
+        with_pixels.append(replace(each, pixel_sha256=pixel_sha256(pixels)))
+    return folder(with_pixels, root, **kw)
 
 
 def even(n=20, classes="ab", sources=("one", "two")) -> list[Record]:

@@ -56,7 +56,7 @@ class ToyBundle:
     def found(self, probs):
         return probs >= [self.meta["thresholds"].get(c, 0.5) for c in self.vocab]
 
-    def probs(self, paths, bs=64):
+    def probs(self, paths, bs=64, decode=None):
         numbers = [int(p.stem) for p in paths]
         return np.array(
             [

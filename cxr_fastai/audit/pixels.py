@@ -15,9 +15,9 @@ import numpy as np
 from joblib import cpu_count
 from PIL import Image
 
-from cxr_fastai import images
-from cxr_fastai.core import ImageRejected, IntegrityError, sha256_text
+from cxr_fastai.core import sha256_text
 from cxr_fastai.manifest import Record
+from cxr_fastai.manifest_pixels import pixels_of
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.html import thumbnail
 
@@ -38,21 +38,16 @@ def map_pixels(
 ) -> dict[str, T]:  # path -> what `measure` gave
     """Decode images and measure each; in threads, because decoding releases the GIL.
 
-    Raises `IntegrityError` naming a file that cannot be read.
+    Raises `IntegrityError` naming a file that cannot be read, or is not that of its row any more.
     """
-    paths = list(dict.fromkeys(row.path for row in rows))
+    by_path = {row.path: row for row in rows}
 
-    def _measure_file(path: str) -> T:
-        try:
-            return measure(images.decode(root / path))
-        except ImageRejected as e:
-            raise IntegrityError(
-                f"{e}. It was readable when the folder was curated: curate the folder again."
-            ) from e
+    def _measure_file(row: Record) -> T:
+        return measure(pixels_of(root, row))
 
     with ThreadPoolExecutor(cpu_count()) as pool:
-        measured = pool.map(_measure_file, paths)
-        return dict(zip(paths, progress.bar(measured, len(paths), what)))
+        measured = pool.map(_measure_file, by_path.values())
+        return dict(zip(by_path, progress.bar(measured, len(by_path), what)))
 
 
 def mean_gray(

@@ -6,7 +6,7 @@ weight, writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -100,10 +100,11 @@ class Bundle:
         self,
         sources: Iterable[Any],  # paths, bytes, file objects or arrays
         bs: int = 32,  # images at a time: bounds memory, does not change results
+        decode: Callable[[Any], np.ndarray] = images.decode,  # source -> (h, w) uint8
     ) -> np.ndarray:  # (n, classes) float32, columns in the order of `vocab`
         """Compute probabilities of many radiographs.
 
-        Raises `ImageRejected` at the first that is none.
+        Raises `ImageRejected` at the first that is none, and what `decode` raises.
         """
         if isinstance(sources, (str, bytes, Path)):
             raise UsageError("probs takes a list; for one image call predict")
@@ -112,7 +113,7 @@ class Bundle:
         remaining = iter(sources)
         found = [np.empty((0, len(self.vocab)), np.float32)]
         while True:
-            tensors = [self.tensor(source) for source in islice(remaining, bs)]
+            tensors = [prepare(decode(source), self.meta) for source in islice(remaining, bs)]
             if not tensors:
                 return np.concatenate(found)
             found.append(self.probs_of(torch.stack(tensors)))

@@ -20,6 +20,7 @@ from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.predictions import Row
 from cxr_fastai.evaluation.unseen import Selection, select_rows
 from cxr_fastai.manifest import Manifest, read_manifest, write_rows
+from cxr_fastai.manifest_pixels import verified_pixels
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count
 
@@ -44,8 +45,8 @@ def evaluate(
     """Answer every image of one split as the bundle does, and count.
 
     The four files are metrics.json, predictions.csv, a picture and report.html. Raises `UsageError`
-    for a split that is unknown or empty and for classes that the bundle does not know; an
-    unreadable image ends the run.
+    for a split that is unknown or empty and for classes that the bundle does not know,
+    `IntegrityError` for an image that is gone, unreadable or not that of its row any more.
     """
     progress = progress or SILENT
     if seed < 0 or not 1 <= resamples <= MAX_RESAMPLES:
@@ -129,10 +130,20 @@ def _probs(
     bs: int,  # images a batch
     progress: Progress,
 ) -> np.ndarray:
-    """Return what the bundle answers to the images, (n, c)."""
-    paths = [Path(chosen.data.root) / row["path"] for row in chosen.rows]
+    """Return what the bundle answers to the images, (n, c).
+
+    Raises `IntegrityError` for an image that is gone, or not that of its row any more.
+    """
+    root = Path(chosen.data.root)
+    paths = [root / row["path"] for row in chosen.rows]
+    sha256s = dict(zip(paths, [row["pixel_sha256"] for row in chosen.rows]))
+
+    def decode(path: Path) -> np.ndarray:
+        """Return the pixels of a row's image."""
+        return verified_pixels(path, sha256s[path])
+
     shown = progress.bar(paths, len(paths), f"reading {count(len(paths), 'image')}")
-    return np.asarray(bundle.probs(shown, bs=bs))
+    return np.asarray(bundle.probs(shown, bs=bs, decode=decode))
 
 
 # ---- files

@@ -44,6 +44,13 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path):
         map_pixels(mean_gray, tmp_path, rows, "measuring")
 
 
+def test_an_image_that_was_edited_is_named_and_not_measured(tmp_path):
+    rows = drawn([row(phash=str(i)) for i in range(3)], tmp_path).rows
+    (tmp_path / rows[1].path).write_bytes((tmp_path / rows[2].path).read_bytes())
+    with pytest.raises(IntegrityError, match=f"{rows[1].path}: its pixels are not those"):
+        map_pixels(mean_gray, tmp_path, rows, "measuring")
+
+
 def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape():
     uri, width, height = shown_thumbnail(np.zeros((300, 150), np.uint8))
     assert uri.startswith("data:image/jpeg;base64,") and (width, height) == (64, 128)

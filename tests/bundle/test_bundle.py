@@ -46,6 +46,12 @@ def test_the_batch_size_does_not_change_results(loaded):
         np.testing.assert_allclose(loaded.probs(iter(pictures), bs=bs), whole, atol=1e-5)
 
 
+def test_a_caller_may_decode_as_it_likes(loaded):
+    pictures = {"first": picture(1), "second": picture(2)}
+    found = loaded.probs(pictures, decode=pictures.__getitem__)
+    np.testing.assert_array_equal(found, loaded.probs(list(pictures.values())))
+
+
 def test_no_pictures_give_no_rows(loaded):
     assert loaded.probs([]).shape == (0, 3)
 

@@ -10,12 +10,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import toy
 from PIL import Image
 from toy_class_reports import ABC, ROWS, Tags, ToyBundle, manifest
 
-from cxr_fastai.core import StorageError, UnknownName, UsageError
+from cxr_fastai.core import IntegrityError, StorageError, UnknownName, UsageError
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.single_label import classification_metrics
+from cxr_fastai.manifest import read_manifest
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,55 @@ def test_progress_shows_the_images_with_their_number():
     quiet = evaluate(ToyBundle(), manifest())
     assert evaluate(ToyBundle(), manifest(), progress=progress) == quiet
     assert len(progress.shown) == 12 and progress.shown[0] == ("0.png", 12, "reading 12 images")
+
+
+class LookingBundle(ToyBundle):
+    "Decodes each image as it is asked to, as a real bundle does."
+
+    def probs(self, paths, bs=64, decode=None):
+        paths = list(paths)
+        self.shapes = [decode(path).shape for path in paths]
+        return np.full((len(paths), 3), 1 / 3, np.float32)
+
+
+@pytest.fixture
+def curated(tmp_path):
+    "A folder with an image in test of each class, and a bundle for it."
+    folder = toy.curated(tmp_path / "data")
+    return folder, LookingBundle(vocab=read_manifest(folder).vocab)
+
+
+def edit(path):
+    "Another gray value, by one, in one pixel."
+    pixels = np.array(Image.open(path))
+    pixels[20, 20] ^= 1
+    Image.fromarray(pixels).save(path)
+
+
+def test_an_image_that_was_edited_is_never_scored(curated, tmp_path):
+    folder, bundle = curated
+    assert evaluate(bundle, folder, resamples=20).n == len(bundle.shapes) == 3
+    file = folder / read_manifest(folder).part("test")["path"].iloc[1]
+    edit(file)
+    with pytest.raises(IntegrityError) as e:
+        evaluate(bundle, folder, out=tmp_path / "report", resamples=20)
+    assert str(e.value).startswith(f"{file}: its pixels are not those that manifest.csv names")
+    assert list((tmp_path / "report").iterdir()) == []
+
+
+def test_an_image_that_is_gone_or_damaged_is_named_with_the_remedy(curated):
+    folder, bundle = curated
+    file = folder / read_manifest(folder).part("test")["path"].iloc[0]
+    for spoil in (lambda: file.write_bytes(b"no picture"), file.unlink):
+        spoil()
+        with pytest.raises(IntegrityError, match=f"{file}.*curate the folder again"):
+            evaluate(bundle, folder, resamples=20)
+
+
+def test_an_edited_image_of_another_split_is_nothing_to_the_score(curated):
+    folder, bundle = curated
+    edit(folder / read_manifest(folder).part("train")["path"].iloc[0])
+    assert evaluate(bundle, folder, resamples=20).n == 3
 
 
 @pytest.mark.parametrize(
@@ -94,7 +145,7 @@ def test_a_bundle_of_another_task_than_the_folders_is_refused():
 
 def test_probabilities_that_are_not_numbers_are_refused():
     bundle = ToyBundle()
-    bundle.probs = lambda paths, bs: np.array(
+    bundle.probs = lambda paths, bs, decode: np.array(
         [[0, 0, np.nan if p.stem in "35" else 1] for p in paths]
     )
     with pytest.raises(UsageError, match="2 of 12 rows are not finite numbers"):
@@ -104,7 +155,7 @@ def test_probabilities_that_are_not_numbers_are_refused():
 def test_a_place_that_cannot_be_written_is_refused_before_any_image_is_read(tmp_path):
     (tmp_path / "file").write_text("")
     bundle = ToyBundle()
-    bundle.probs = lambda paths, bs: pytest.fail("images were read")
+    bundle.probs = lambda paths, bs, decode: pytest.fail("images were read")
     with pytest.raises(StorageError):
         evaluate(bundle, manifest(), out=tmp_path / "file")
 
@@ -197,7 +248,7 @@ def test_metrics_can_be_computed_again_from_predictions_csv(tmp_path):
         ToyBundle(),
         np.random.default_rng(0).dirichlet(np.ones(3), 12).astype(np.float32),
     )
-    bundle.probs = lambda paths, bs: probs
+    bundle.probs = lambda paths, bs, decode: probs
     report, rows = evaluate(bundle, manifest(), out=tmp_path), read_predictions(tmp_path)
     again = np.array([[r[f"p_{c}"] for c in ABC] for r in rows]).astype(np.float32)
     assert np.array_equal(again, probs) and [r["predicted"] for r in rows] == [

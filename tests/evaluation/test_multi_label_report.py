@@ -234,7 +234,7 @@ def test_numbers_and_intervals_nest_alike(written):
 
 def test_metrics_can_be_computed_again_from_predictions_csv(tmp_path):
     data, bundle = manifest(), ToyBundle()
-    bundle.probs = lambda paths, bs: (
+    bundle.probs = lambda paths, bs, decode: (
         np.random.default_rng(0).random((24, 3)).astype(np.float32) ** 2
     )
     r = evaluate(bundle, data, out=tmp_path, resamples=2)
@@ -312,7 +312,7 @@ def test_a_curated_folder_of_findings_is_evaluated_with_its_unknown_labels(tmp_p
     def truth(path):
         return [float(c in present(labels[f"images/{path.name}"])) for c in vocab]
 
-    bundle.probs = lambda paths, bs: np.array([truth(p) for p in paths])
+    bundle.probs = lambda paths, bs, decode: np.array([truth(p) for p in paths])
     r = evaluate(bundle, tmp_path / "data", resamples=20)
     assert (
         r.groups == len({x["group"] for x in rows}) < r.n == len(rows) and r.metrics["exact"] == 1
