@@ -60,8 +60,9 @@ __all__ = [
 MANIFEST = "manifest.csv"
 CURATION = "curation.json"
 # Of the columns and what their cells may hold: key manifest_version of curation.json.
-MANIFEST_VERSION = 2
-COLUMNS_OF_VERSION_1 = COLUMNS[:-1]  # it had no repeat_of; such folders are still read
+MANIFEST_VERSION = 3
+# Version 1 had no repeat_of, 2 none of the columns after it; such folders are still read.
+COLUMNS_BEFORE = (COLUMNS[:20], COLUMNS[:21])
 MAX_FAULTS_SHOWN = 20  # that check_manifest spells out
 
 
@@ -207,7 +208,7 @@ def _parse(content: bytes, file: Path) -> _Parsed:
     Raises `NotCurated` for what has not its columns.
     """
     columns, table = csv_rows(content, file, error=NotCurated)
-    if tuple(columns) not in (COLUMNS, COLUMNS_OF_VERSION_1):
+    if tuple(columns) not in (COLUMNS, *COLUMNS_BEFORE):
         raise NotCurated(f"{file}, row 1: {_wrong_columns(columns)}")
     parsed = _Parsed(rows=[], numbers=[], faults=[])
     for number, cells in enumerate(table, start=2):  # row 1 is the header

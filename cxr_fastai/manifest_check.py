@@ -54,6 +54,10 @@ class Record:
     # path of the row whose radiograph this one shows again: both are of one source's official test
     # set, which is kept whole; empty for all others
     repeat_of: str = ""
+    fold: str = ""  # of cross-validation, a whole number from 0; empty: none, or officially tested
+    format: str = ""  # of the source file, one of images.FORMATS or array
+    bytes: str = ""  # size of the source file's image
+    jpeg_tables: str = ""  # what is told of a JPEG's quantisation tables; empty: it has none
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
@@ -113,7 +117,7 @@ SOURCE_ID = re.compile(r"[a-z0-9_]+")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PHASH = re.compile(r"[0-9a-f]{16}")
 AGE = re.compile(r"[0-9]{1,3}(\.[0-9]+)?")
-PIXELS = re.compile(r"[1-9][0-9]*")
+WHOLE = re.compile(r"[1-9][0-9]*")
 MAX_AGE = 120  # years
 
 
@@ -152,9 +156,14 @@ def _is_sex(cell: str) -> bool:
     return cell in ("F", "M")
 
 
-def _is_pixel_count(cell: str) -> bool:
-    """Tell whether a cell is a whole number of pixels, at least 1."""
-    return PIXELS.fullmatch(cell) is not None
+def _is_fold(cell: str) -> bool:
+    """Tell whether a cell is the number of a fold."""
+    return cell == "0" or WHOLE.fullmatch(cell) is not None
+
+
+def _is_count(cell: str) -> bool:
+    """Tell whether a cell is a whole number, at least 1."""
+    return WHOLE.fullmatch(cell) is not None
 
 
 # Column -> (whether a cell that is not empty has its form, what is allowed). A column without a row
@@ -168,9 +177,11 @@ FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     "upstream": (_are_source_ids, "source ids joined by |, or empty"),
     "age": (_is_age, "years from 0 to 120, as 54 or 0.5, or empty"),
     "sex": (_is_sex, "F, M, or empty"),
-    "width": (_is_pixel_count, "a whole number of pixels, at least 1"),
-    "height": (_is_pixel_count, "a whole number of pixels, at least 1"),
+    "width": (_is_count, "a whole number of pixels, at least 1"),
+    "height": (_is_count, "a whole number of pixels, at least 1"),
     "repeat_of": (is_inside, "the path of another row, or empty"),
+    "fold": (_is_fold, "a whole number from 0, or empty"),
+    "bytes": (_is_count, "a whole number of bytes, at least 1, or empty"),
 }
 
 

@@ -109,4 +109,8 @@ MANIFEST_COLUMNS = {
         "Path of the image whose radiograph this one shows again: both stand in one official test "
         "set, which is kept whole; nothing: it repeats none."
     ),
+    "fold": Column("Number of a fold of cross-validation, from 0; nothing: none.", "sc:Integer"),
+    "format": Column("Format of the source file."),
+    "bytes": Column("Size of the source file's image, in bytes.", "sc:Integer"),
+    "jpeg_tables": Column("What is told of a JPEG's quantisation tables; nothing: it has none."),
 }
