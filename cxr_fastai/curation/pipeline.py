@@ -6,7 +6,7 @@ nothing in a source.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,15 @@ from cxr_fastai.core import (
 from cxr_fastai.curation.copies.copy_sets import ON_CONFLICT
 from cxr_fastai.curation.decide import Listed, decide
 from cxr_fastai.curation.engines import open_engine
-from cxr_fastai.curation.fetch import Fetched, fetch, first_at_hand, passed_over
+from cxr_fastai.curation.fetch import (
+    Fetched,
+    fetch,
+    first_at_hand,
+    in_parts_warning,
+    missing_among,
+    passed_over,
+    spares_among,
+)
 from cxr_fastai.curation.folder.lock import one_run
 from cxr_fastai.curation.folder.ownership import check_out
 from cxr_fastai.curation.folder.result import Curation, Request
@@ -74,8 +82,10 @@ def curate(
     with _held(out, check, wait, progress):
         check_out(out, request)  # again: another run may have written it meanwhile
         folder, lock_folder = places.catalog_folder, None if check else out
-        got = fetch(sources, lock_folder, mirror, folder, must, update_pins, progress)
+        spares = {} if only else spares_among(sources, catalog)
+        got = fetch(sources, lock_folder, mirror, folder, must, update_pins, progress, spares)
         listed = _list_sources(sources, got, must, left_aside)
+        listed = _without_spares(listed, catalog, spares)
         with open_engine(engine, workers) as crew:
             found = decide(out, request, listed, catalog, crew, progress)
             if check:
@@ -226,3 +236,19 @@ def _list_sources(
         warnings=warnings,
         left_aside=left_aside,
     )
+
+
+def _without_spares(
+    listed: Listed,
+    catalog: Catalog,
+    spares: Mapping[str, Sequence[str]],  # source id -> its parts, of spares_among
+) -> Listed:
+    """Count no source as missing whose parts were read; a warning says so."""
+    present = {source.id for source in listed.sources}
+    missing = missing_among(listed.failed, spares, present)
+    told = []
+    for source_id, error in listed.failed.items():
+        if source_id not in missing:
+            told.append(in_parts_warning(catalog[source_id], spares[source_id], error))
+    failed = {source_id: listed.failed[source_id] for source_id in missing}
+    return replace(listed, failed=failed, left_aside=[*listed.left_aside, *told])

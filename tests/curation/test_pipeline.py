@@ -23,6 +23,7 @@ from cxr_fastai.core import (
     UnknownName,
     UsageError,
 )
+from cxr_fastai.curation.fetch import SOURCE_IN_PARTS
 from cxr_fastai.curation.folder import manifest_rows as records
 from cxr_fastai.curation.folder.manifest_rows import QUICK_PER_CLASS
 from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, UNEXPECTED_OVERLAP
@@ -148,6 +149,39 @@ def test_copies_are_kept_once_within_and_across_sources_and_the_original_wins(tm
         ("two", "tb/other.png", "pixels", "no"),
     }
     assert not any(w.kind == UNEXPECTED_OVERLAP for w in done.warnings)
+
+
+def whole_and_parts(tmp_path):
+    "A catalogue of two sources, and of one that is nothing but these."
+    for name in ("left", "right"):
+        fill(tmp_path / name, 2, first=len(name))
+    return write_catalog(
+        tmp_path / "c.csv",
+        *rules("left", expected_total="12"),
+        *rules("right", expected_total="12"),
+        *rules("whole", expected_total="24", derived_from="left|right"),
+    )
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_source_whose_parts_are_read_is_not_missing(tmp_path, strict):
+    catalog = whole_and_parts(tmp_path)
+    done = curate(tmp_path / "out", manifest=catalog, workers=1, strict=strict)
+    assert {r.source for r in done.records} == {"left", "right"} and not done.incomplete
+    (told,) = [w for w in done.warnings if w.kind == SOURCE_IN_PARTS]
+    assert str(told).startswith("whole could not be had; its 24 images are those of left and right")
+    assert "INCOMPLETE" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_source_is_missing_with_one_of_its_parts_and_where_it_was_asked_for_by_name(tmp_path):
+    catalog = whole_and_parts(tmp_path)
+    with pytest.raises(SourceUnavailable, match="whole"):
+        curate(tmp_path / "named", manifest=catalog, only=["left", "right", "whole"])
+    shutil.rmtree(tmp_path / "right")
+    done = curate(tmp_path / "out", manifest=catalog, workers=1)
+    assert set(done.incomplete) == {"right", "whole"}
+    with pytest.raises(SourceUnavailable, match="1 other source"):
+        curate(tmp_path / "strict", manifest=catalog, strict=True)
 
 
 def test_a_radiograph_with_two_labels_is_recorded_and_left_out(tmp_path):

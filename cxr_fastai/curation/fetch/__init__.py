@@ -5,6 +5,7 @@ program's cache.
 
     fetch_sources   all sources: what is at hand, what was unpacked before, what is downloaded
     at_hand         what is there before anything is fetched
+    parts           sources that are nothing but others together
     fetch_one       one source from its server into the cache, under locks
     mirrors         mirror layouts, kagglehub's cache, /kaggle/input
     mirror_archives archives that lie in a mirror, read as they came
@@ -26,6 +27,12 @@ from cxr_fastai.curation.fetch.at_hand import (
 from cxr_fastai.curation.fetch.fetch_sources import Fetched, fetch
 from cxr_fastai.curation.fetch.lock_file import LOCK_FILE, LockedPart, LockEntry
 from cxr_fastai.curation.fetch.mirrors import mirror_path
+from cxr_fastai.curation.fetch.parts import (
+    SOURCE_IN_PARTS,
+    in_parts_warning,
+    missing_among,
+    spares_among,
+)
 
 __all__ = [
     "AT_HAND",
@@ -35,8 +42,12 @@ __all__ = [
     "LockedPart",
     "fetch",
     "first_at_hand",
+    "in_parts_warning",
     "mirror_path",
+    "missing_among",
     "passed_over",
+    "SOURCE_IN_PARTS",
     "SOURCE_LEFT_ASIDE",
+    "spares_among",
     "survey",
 ]

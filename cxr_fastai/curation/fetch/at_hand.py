@@ -13,6 +13,7 @@ from cxr_fastai.core import CxrError, FolderWarning, StrPath
 from cxr_fastai.curation.fetch.lock_file import read_shared_entries
 from cxr_fastai.curation.fetch.mirror_archives import look, verified_tree
 from cxr_fastai.curation.fetch.mirrors import on_this_machine, source_place
+from cxr_fastai.curation.fetch.parts import parts_of
 from cxr_fastai.curation.fetch.plan import Check
 from cxr_fastai.curation.fetch.transports import check_all, how_to_get
 from cxr_fastai.curation.fetch.unpacked import unpacked_tree
@@ -112,18 +113,9 @@ def _check_parts(
     mirror: StrPath | None,
     catalogue_folder: StrPath,
 ) -> Check | None:
-    """Tell whether all of a source can be had as others: kmader is shenzhen and montgomery.
-
-    That is so where every source that it copies can be had, and where these have as many images
-    together as it has.
-    """
-    parts = [catalog[name] for name in source.derived if name in catalog]
-    if not parts or len(parts) < len(source.derived):
-        return None  # an original, or a copy of anything
-    totals = [part.expected_total for part in parts]
-    if not all(total.isdigit() for total in [source.expected_total, *totals]):
-        return None
-    if int(source.expected_total) != sum(map(int, totals)):
+    """Tell whether all of a source can be had as its parts; None where it cannot."""
+    parts = parts_of(source, catalog)
+    if not parts:
         return None
     for part in parts:
         check = checks.get(part.id) or _check_here(part, mirror, catalogue_folder)

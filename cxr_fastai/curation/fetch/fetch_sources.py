@@ -7,7 +7,7 @@ kagglehub's cache or a mounted dataset.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from cxr_fastai.curation.fetch.lock_file import (
 )
 from cxr_fastai.curation.fetch.mirror_archives import look, mirror_tree
 from cxr_fastai.curation.fetch.mirrors import AtHand, on_this_machine, source_place
+from cxr_fastai.curation.fetch.parts import missing_among
 from cxr_fastai.curation.fetch.transports import check_all, how_to_get
 from cxr_fastai.curation.fetch.unpacked import unpacked_tree
 from cxr_fastai.curation.sources.tree import Tree
@@ -64,14 +65,15 @@ def fetch(
     must: bool = False,  # every source was named by the user, or --strict: one absent is an error
     update_pins: bool = False,  # accept other bytes than those of the lock file
     progress: Progress | None = None,  # None: silence
+    spares: Mapping[str, Sequence[str]] | None = None,  # may be absent, as `spares_among` tells
 ) -> Fetched:
     """Get the files of all sources; one that fails leaves the others running.
 
     Without a mirror, what kagglehub's cache or /kaggle/input holds is not downloaded; each such
     source is told in a line. Raises `UsageError` for a missing mirror, and the first failure where
-    `must` or where nothing could be had.
+    `must` or where nothing could be had. A spare that fails is none where its parts are had.
     """
-    progress = progress or SILENT
+    progress, spares = progress or SILENT, spares or {}
     if mirror is not None and not usable_path(mirror, "mirror").is_dir():
         raise UsageError(
             f"no mirror folder {mirror}: "
@@ -81,7 +83,8 @@ def fetch(
     given = _trees_in_mirror(sources, mirror, catalogue_folder, progress)
     absent = [source for source in sources if source.id not in {**given.trees, **given.failed}]
     if mirror is None:
-        rest = _fetch_absent(absent, out, must, update_pins, progress)
+        needed = {source.id for source in absent if must and source.id not in spares}
+        rest = _fetch_absent(absent, out, needed, update_pins, progress)
     else:
         rest = Fetched(failed={s.id: _not_in_mirror(s, mirror) for s in absent})
     got = Fetched(
@@ -89,8 +92,9 @@ def fetch(
         failed={**given.failed, **rest.failed},
         versions=rest.versions,
     )
-    if got.failed and (must or not got.trees):
-        raise _as_one_error(list(got.failed.values()))
+    missing = missing_among(got.failed, spares, got.trees)
+    if missing and (must or not got.trees):
+        raise _as_one_error([got.failed[source_id] for source_id in missing])
     return got
 
 
@@ -151,7 +155,7 @@ def _as_one_error(errors: list[CxrError]) -> CxrError:
 def _fetch_absent(
     sources: Sequence[Source],
     out: Path | None,
-    must: bool,
+    needed: Container[str],  # ids of sources without which nothing need be downloaded
     update_pins: bool,
     progress: Progress,
 ) -> Fetched:
@@ -165,7 +169,7 @@ def _fetch_absent(
     at_hand = _trees_on_this_machine(absent, locked, progress)
     met = [*at_hand.trees, *at_hand.failed]
     absent = [source for source in absent if source.id not in met]
-    downloaded, failed = _download(absent, out, locked, must, update_pins, progress)
+    downloaded, failed = _download(absent, out, locked, needed, update_pins, progress)
     had = {**unpacked, **downloaded}
     return Fetched(
         trees={**{source_id: one.tree for source_id, one in had.items()}, **at_hand.trees},
@@ -231,7 +235,7 @@ def _download(
     sources: Sequence[Source],
     out: Path | None,
     locked: dict[str, LockEntry],
-    must: bool,
+    needed: Container[str],  # as for `_fetch_absent`
     update_pins: bool,
     progress: Progress,
 ) -> tuple[dict[str, FetchedSource], dict[str, CxrError]]:  # by source id: had, failed
@@ -245,7 +249,7 @@ def _download(
             ready.append(source)
         else:
             failed[source.id] = SourceUnavailable(f"{source.id}: {found.message}. {found.remedy}")
-    if failed and must:
+    if any(source_id in needed for source_id in failed):
         return {}, failed
     _check_room([checks[source.id].size or 0 for source in ready])
     had = {}
@@ -257,7 +261,7 @@ def _download(
             if isinstance(e, IntegrityError) and entry:
                 raise  # other bytes than those of the lock file: the whole run stops
             failed[source.id] = e
-            if must:
+            if source.id in needed:
                 break
             continue
         _record(out, source.id, one.entry)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import SPLITS, Task
-from cxr_fastai.curation.fetch import SOURCE_LEFT_ASIDE
+from cxr_fastai.curation.fetch import SOURCE_IN_PARTS, SOURCE_LEFT_ASIDE
 from cxr_fastai.curation.folder.card import used_sources
 from cxr_fastai.curation.folder.croissant_terms import CONTEXT, LICENCES, MANIFEST_COLUMNS
 from cxr_fastai.curation.folder.result import SOURCE_FAILED, Curation
@@ -164,7 +164,7 @@ def _limitations(curation: Curation) -> list[str]:
     lines = [incomplete_line(curation), patients_line(curation.summary)]
     lines.append(related_line(curation.summary))
     for warning in curation.warnings:
-        if warning.kind not in (SOURCE_FAILED, SOURCE_LEFT_ASIDE):
+        if warning.kind not in (SOURCE_FAILED, SOURCE_IN_PARTS, SOURCE_LEFT_ASIDE):
             lines.append(warning_line(warning))
     return [line for line in lines if line]
 

@@ -35,7 +35,7 @@ CONFLICT_WORDS = {
     "keep-both-out": "laid aside in conflicts/",
 }
 # Kinds of the warnings that a curation gives, with sources.item.LISTING_DIFFERS and
-# fetch.SOURCE_LEFT_ASIDE; those of its Summary.confounds are cohort's.
+# fetch.SOURCE_LEFT_ASIDE and SOURCE_IN_PARTS; those of its Summary.confounds are cohort's.
 SOURCE_FAILED = "source_failed"  # a source is absent: the folder is incomplete
 CLASS_WITHOUT_IMAGES = "class_without_images"
 UNEXPECTED_OVERLAP = "unexpected_overlap"  # copies between sources that the catalogue does not link

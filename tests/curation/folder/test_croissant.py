@@ -10,7 +10,7 @@ import pytest
 from toy_sources import put, rule, write_catalog
 
 from cxr_fastai.core import SPLITS, CxrError, FolderWarning, write_json
-from cxr_fastai.curation.fetch import SOURCE_LEFT_ASIDE
+from cxr_fastai.curation.fetch import SOURCE_IN_PARTS, SOURCE_LEFT_ASIDE
 from cxr_fastai.curation.folder.croissant import CROISSANT, IN_IMAGES, croissant
 from cxr_fastai.curation.folder.croissant_terms import LICENCES
 from cxr_fastai.curation.folder.result import UNEXPECTED_OVERLAP
@@ -212,8 +212,10 @@ def test_copies_of_every_kind_are_counted_and_none_is_said_to_be_missed(drawn):
 def test_limitations_are_the_warnings_of_the_run_by_their_kind(drawn):
     unlinked = FolderWarning(UNEXPECTED_OVERLAP, "a and b share 1 radiograph")
     aside = FolderWarning(SOURCE_LEFT_ASIDE, "c is at hand too")
-    said = croissant(replace(drawn, warnings=[unlinked, aside]), b"")["rai:dataLimitations"]
-    assert "a and b share 1 radiograph" in said and "c is at hand too" not in said
+    parts = FolderWarning(SOURCE_IN_PARTS, "d is e and f")
+    said = croissant(replace(drawn, warnings=[unlinked, aside, parts]), b"")["rai:dataLimitations"]
+    assert "a and b share 1 radiograph" in said
+    assert "c is at hand too" not in said and "d is e and f" not in said
 
 
 def test_the_package_writes_it_without_mlcroissant():
