@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
-from cxr_fastai.evaluation.interval_trees import ExactInterval
 from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
 from cxr_fastai.evaluation.shares import Share
 from cxr_fastai.evaluation.single_label_intervals import (
     classification_intervals,
     resampled_metrics,
 )
+from cxr_fastai.intervals.bootstrap import Resampling, interval
+from cxr_fastai.intervals.interval_trees import ExactInterval
 
 SIZES = {
     "1 image each": lambda rng, g: np.ones(g, int),

@@ -33,11 +33,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.meta import Decision, TriageStep
 from cxr_fastai.core import Task
-from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling
 from cxr_fastai.evaluation.build_report import class_report
 from cxr_fastai.evaluation.single_label import classification_metrics, decision_metrics
 from cxr_fastai.evaluation.single_label_intervals import resampled_decision, resampled_metrics
 from cxr_fastai.evaluation.single_label_report import Report
+from cxr_fastai.intervals.bootstrap import RESAMPLES, Resampling
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.recipes import Recipe
 

@@ -83,7 +83,7 @@ ROOMS = {
         "cxr_fastai.evaluation.single_label_report",
         "cxr_fastai.evaluation.multi_label_report",
         "cxr_fastai.evaluation.triage",
-        "cxr_fastai.evaluation.bootstrap",
+        "cxr_fastai.intervals.bootstrap",
         "cxr_fastai.evaluation.compare",
     ],
     "Serving": ["cxr_fastai.serving.predict"],

@@ -15,7 +15,7 @@ HOUSE = Path(__file__).parent.parent / "cxr_fastai"
 FLOORS = [
     {"core", "disjoint_sets", "junk"},
     {"progress", "images", "recipes", "catalog", "reporting"},
-    {"manifest", "models"},
+    {"manifest", "models", "intervals"},
     {"phantom", "bundle", "cohort"},
     {"curation", "training", "evaluation", "audit", "serving", "architectures"},
     {"demo", "flags"},
@@ -43,6 +43,7 @@ BANNED = {
     "reporting": {"torch", "fastai", "pandas"},
     "cohort": {"torch", "fastai", "torchvision"},
     "curation": {"torch", "fastai", "torchvision"},
+    "intervals": {"torch", "fastai", "pandas"},
     "audit": {"torch", "fastai", "torchvision"},
     "models": {"fastai", "pandas"},
     "bundle": {"fastai", "pandas", "pickle"},

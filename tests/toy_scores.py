@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import interval
 from cxr_fastai.evaluation.multi_label import findings_metrics
+from cxr_fastai.intervals.bootstrap import interval
 
 
 def one_hot(preds, c=3):

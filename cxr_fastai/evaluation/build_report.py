@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cxr_fastai.core import Task
-from cxr_fastai.evaluation.bootstrap import RESAMPLES, Resampling
 from cxr_fastai.evaluation.distinct import distinct_indices, distinct_words
-from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree
 from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
 from cxr_fastai.evaluation.multi_label_floors import findings_floors
 from cxr_fastai.evaluation.multi_label_intervals import findings_intervals
@@ -43,6 +41,8 @@ from cxr_fastai.evaluation.triage import (
     triage_intervals,
     triage_metrics,
 )
+from cxr_fastai.intervals.bootstrap import RESAMPLES, Resampling
+from cxr_fastai.intervals.interval_trees import Interval, IntervalTree
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.recipes import Recipe
 

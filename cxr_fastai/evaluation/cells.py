@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree, find_interval
+from cxr_fastai.intervals.interval_trees import Interval, IntervalTree, find_interval
 from cxr_fastai.reporting.text import decimal, percent, span, table
 
 __all__ = [

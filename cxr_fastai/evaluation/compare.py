@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.build_report import AnyReport
 from cxr_fastai.evaluation.cells import (
     PERCENT_KEYS,
@@ -22,12 +21,13 @@ from cxr_fastai.evaluation.cells import (
     number_text,
     stacked_table,
 )
-from cxr_fastai.evaluation.interval_trees import Interval, interval_kinds
 from cxr_fastai.evaluation.multi_label_report import FindingsReport
 from cxr_fastai.evaluation.predictions import Predictions
 from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
 from cxr_fastai.evaluation.single_label_report import Report
 from cxr_fastai.evaluation.too_few import are_too_few, opening_words
+from cxr_fastai.intervals.bootstrap import Resampling
+from cxr_fastai.intervals.interval_trees import Interval, interval_kinds
 from cxr_fastai.reporting.html import render
 from cxr_fastai.reporting.text import count, interval_words, percent, wrap
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from cxr_fastai.core import SPLITS, Task, UsageError, atomic_path, make_folder, write_text
-from cxr_fastai.evaluation.bootstrap import RESAMPLES
 from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.predictions import Row
 from cxr_fastai.evaluation.unseen import Selection, select_rows
+from cxr_fastai.intervals.bootstrap import RESAMPLES
 from cxr_fastai.manifest import Manifest, read_manifest, write_rows
 from cxr_fastai.manifest_pixels import verified_pixels
 from cxr_fastai.progress import SILENT, Progress

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr_fastai.evaluation.arrays import finding_arrays, source_names
-from cxr_fastai.evaluation.bootstrap import Resampling
-from cxr_fastai.evaluation.exact import groups_of_mean
-from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree, find_interval
 from cxr_fastai.evaluation.multi_label import SOURCE_KEYS, first_draw, first_draw_by_class
 from cxr_fastai.evaluation.multi_label_counts import (
     HEADLINE_KEYS,
@@ -31,6 +28,9 @@ from cxr_fastai.evaluation.multi_label_floors import (
 )
 from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
 from cxr_fastai.evaluation.shares import Share
+from cxr_fastai.intervals.bootstrap import Resampling
+from cxr_fastai.intervals.exact import groups_of_mean
+from cxr_fastai.intervals.interval_trees import Interval, IntervalTree, find_interval
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

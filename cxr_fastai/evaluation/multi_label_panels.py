@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cxr_fastai.evaluation.interval_trees import IntervalTree, find_interval
 from cxr_fastai.evaluation.multi_label import FindingsMetrics
 from cxr_fastai.evaluation.plots import Panel
 from cxr_fastai.evaluation.predictions import Predictions
+from cxr_fastai.intervals.interval_trees import IntervalTree, find_interval
 
 __all__ = ["roc_panels"]
 

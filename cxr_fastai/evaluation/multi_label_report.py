@@ -9,16 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.cells import Cell, cell, row_cells
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
-from cxr_fastai.evaluation.interval_trees import (
-    IntervalTree,
-    branch,
-    find_interval,
-    interval_kinds,
-    is_above_zero,
-)
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -49,6 +41,14 @@ from cxr_fastai.evaluation.too_few import (
     class_words,
     opening_words,
     verdict_instead,
+)
+from cxr_fastai.intervals.bootstrap import Resampling
+from cxr_fastai.intervals.interval_trees import (
+    IntervalTree,
+    branch,
+    find_interval,
+    interval_kinds,
+    is_above_zero,
 )
 from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import data_uri, render

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cxr_fastai.evaluation.interval_trees import Interval, includes_zero
 from cxr_fastai.evaluation.multi_label import FindingsMetrics
 from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
+from cxr_fastai.intervals.interval_trees import Interval, includes_zero
 from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
 __all__ = ["HEADLINE", "NOT_ABOVE", "UNDEFINED", "exact_words", "samples_words", "verdict_words"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from cxr_fastai.evaluation.interval_trees import Interval
+from cxr_fastai.intervals.interval_trees import Interval
 from cxr_fastai.reporting.text import decimal, percent, span, with_span
 
 if TYPE_CHECKING:

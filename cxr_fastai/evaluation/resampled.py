@@ -11,9 +11,9 @@ from typing import cast
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import interval, is_constant
-from cxr_fastai.evaluation.exact import around_constant, is_few, unpaired_difference
-from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree, find_interval
+from cxr_fastai.intervals.bootstrap import interval, is_constant
+from cxr_fastai.intervals.exact import around_constant, is_few, unpaired_difference
+from cxr_fastai.intervals.interval_trees import Interval, IntervalTree, find_interval
 
 __all__ = ["ResampledNumber", "collect_resampled", "difference_interval"]
 

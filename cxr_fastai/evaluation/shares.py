@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import Resampling
-from cxr_fastai.evaluation.interval_trees import Interval
+from cxr_fastai.intervals.bootstrap import Resampling
+from cxr_fastai.intervals.interval_trees import Interval
 
 __all__ = ["Share", "decision_shares", "triage_shares"]
 

@@ -17,9 +17,6 @@ from cxr_fastai.evaluation.arrays import (
     class_probs,
     source_names,
 )
-from cxr_fastai.evaluation.bootstrap import Resampling
-from cxr_fastai.evaluation.exact import groups_of_mean
-from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree
 from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
 from cxr_fastai.evaluation.shares import Share, decision_shares
 from cxr_fastai.evaluation.single_label import (
@@ -29,6 +26,9 @@ from cxr_fastai.evaluation.single_label import (
     decision_metrics,
     positives_and_risk,
 )
+from cxr_fastai.intervals.bootstrap import Resampling
+from cxr_fastai.intervals.exact import groups_of_mean
+from cxr_fastai.intervals.interval_trees import Interval, IntervalTree
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.cells import (
     Cell,
     TableRow,
@@ -20,13 +19,6 @@ from cxr_fastai.evaluation.cells import (
     stacked_table,
 )
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
-from cxr_fastai.evaluation.interval_trees import (
-    IntervalTree,
-    branch,
-    find_interval,
-    interval_kinds,
-    is_above_zero,
-)
 from cxr_fastai.evaluation.plots import confusion_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
 from cxr_fastai.evaluation.resampled import ResampledNumber, collect_resampled
@@ -54,6 +46,14 @@ from cxr_fastai.evaluation.too_few import (
 )
 from cxr_fastai.evaluation.triage import Triage
 from cxr_fastai.evaluation.triage_words import triage_rows, triage_words
+from cxr_fastai.intervals.bootstrap import Resampling
+from cxr_fastai.intervals.interval_trees import (
+    IntervalTree,
+    branch,
+    find_interval,
+    interval_kinds,
+    is_above_zero,
+)
 from cxr_fastai.reporting.html import data_uri, render
 from cxr_fastai.reporting.text import count, interval_words, table, with_span, wrap
 

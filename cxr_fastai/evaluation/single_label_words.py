@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cxr_fastai.evaluation.interval_trees import Interval, includes_zero
+from cxr_fastai.intervals.interval_trees import Interval, includes_zero
 from cxr_fastai.reporting.text import count, span
 
 __all__ = ["NOT_ABOVE", "verdict_words"]

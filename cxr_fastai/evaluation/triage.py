@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
-from cxr_fastai.evaluation.interval_trees import ExactInterval, Interval, IntervalTree
 from cxr_fastai.evaluation.shares import triage_shares
+from cxr_fastai.intervals.bootstrap import Resampling, interval
+from cxr_fastai.intervals.interval_trees import ExactInterval, Interval, IntervalTree
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 
-from cxr_fastai.evaluation.interval_trees import Interval, IntervalTree, find_interval
 from cxr_fastai.evaluation.too_few import are_too_few
 from cxr_fastai.evaluation.triage import Triage, TriageStepNumbers, part_images
+from cxr_fastai.intervals.interval_trees import Interval, IntervalTree, find_interval
 from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
 __all__ = ["triage_rows", "triage_words"]

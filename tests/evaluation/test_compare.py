@@ -14,10 +14,10 @@ import toy_findings_reports as findings
 from toy_class_reports import ToyBundle
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.build_report import class_report, findings_report
 from cxr_fastai.evaluation.compare import compare
 from cxr_fastai.evaluation.single_label import decision_metrics
+from cxr_fastai.intervals.bootstrap import Resampling, interval
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.recipes import Recipe
 

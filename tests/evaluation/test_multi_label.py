@@ -11,11 +11,11 @@ import pytest
 from sklearn import metrics as sk
 from toy_scores import count_labels, draw_findings, leaves
 
-from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
 from cxr_fastai.evaluation.multi_label_counts import AVERAGES
 from cxr_fastai.evaluation.multi_label_floors import findings_floors
 from cxr_fastai.evaluation.multi_label_intervals import findings_intervals
+from cxr_fastai.intervals.bootstrap import Resampling
 from cxr_fastai.recipes import UNSET
 
 V = list("abcd")

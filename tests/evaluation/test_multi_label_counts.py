@@ -8,7 +8,6 @@ import pytest
 from sklearn import metrics as sk
 from toy_scores import draw_findings
 
-from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.multi_label_counts import (
     AVERAGES,
     HEADLINE_KEYS,
@@ -16,6 +15,7 @@ from cxr_fastai.evaluation.multi_label_counts import (
     SingleDraw,
     count_findings,
 )
+from cxr_fastai.intervals.bootstrap import Resampling
 
 
 def test_a_single_draw_counts_each_image_once():

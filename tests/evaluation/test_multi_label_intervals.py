@@ -11,8 +11,6 @@ import pytest
 from toy_scores import count_labels, draw_findings, limits_of
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
-from cxr_fastai.evaluation.interval_trees import ExactInterval
 from cxr_fastai.evaluation.multi_label_counts import (
     AVERAGES,
     HEADLINE_KEYS,
@@ -23,6 +21,8 @@ from cxr_fastai.evaluation.multi_label_intervals import (
     headline_groups,
     resampled_findings,
 )
+from cxr_fastai.intervals.bootstrap import Resampling, interval
+from cxr_fastai.intervals.interval_trees import ExactInterval
 
 V = list("abcd")
 

@@ -6,8 +6,8 @@ A panel shows a finding on the images where it is known.
 import numpy as np
 from toy_findings_reports import report
 
-from cxr_fastai.evaluation.interval_trees import branch
 from cxr_fastai.evaluation.multi_label_panels import roc_panels
+from cxr_fastai.intervals.interval_trees import branch
 
 
 def test_a_panel_holds_the_known_images_of_its_finding_and_the_numbers_of_the_table():

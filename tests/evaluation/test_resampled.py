@@ -6,13 +6,13 @@ Numbers with their resamples, and intervals of differences.
 import numpy as np
 import pytest
 
-from cxr_fastai.evaluation.bootstrap import interval
-from cxr_fastai.evaluation.interval_trees import ExactInterval
 from cxr_fastai.evaluation.resampled import (
     ResampledNumber,
     collect_resampled,
     difference_interval,
 )
+from cxr_fastai.intervals.bootstrap import interval
+from cxr_fastai.intervals.interval_trees import ExactInterval
 
 TREE = {"metrics": {"accuracy": [0.1, 0.2], "f1": None}, "gain": [-0.1, 0.3]}
 

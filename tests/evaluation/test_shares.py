@@ -6,8 +6,8 @@ Shares of images, of all and in each resample.
 import numpy as np
 import pytest
 
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.shares import Share, decision_shares, triage_shares
+from cxr_fastai.intervals.bootstrap import Resampling, interval
 
 POSITIVE = np.array([1, 1, 1, 0, 0], bool)
 YES = np.array([1, 1, 0, 1, 1], bool)

@@ -10,7 +10,6 @@ import pytest
 from sklearn import metrics as sk
 from toy_scores import draw_classes, limits_of, one_hot
 
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.single_label import classification_metrics, decision_metrics, floors
 from cxr_fastai.evaluation.single_label_intervals import (
     classification_intervals,
@@ -18,6 +17,7 @@ from cxr_fastai.evaluation.single_label_intervals import (
     floor_intervals,
     source_intervals,
 )
+from cxr_fastai.intervals.bootstrap import Resampling, interval
 
 ABCD = "abcd"
 

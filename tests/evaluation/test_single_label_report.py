@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from toy_class_reports import EVIL, ROWS, Tags, ToyBundle, manifest
 
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.single_label_words import NOT_ABOVE
+from cxr_fastai.intervals.bootstrap import Resampling, interval
 from cxr_fastai.manifest import Manifest, Record
 
 

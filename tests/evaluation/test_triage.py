@@ -10,8 +10,6 @@ import warnings
 import numpy as np
 import pytest
 
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
-from cxr_fastai.evaluation.interval_trees import interval_kinds
 from cxr_fastai.evaluation.triage import (
     early_shares,
     npv_at,
@@ -21,6 +19,8 @@ from cxr_fastai.evaluation.triage import (
     work_removed,
     worklist,
 )
+from cxr_fastai.intervals.bootstrap import Resampling, interval
+from cxr_fastai.intervals.interval_trees import interval_kinds
 
 # Ten images by falling risk; four of them positive, the last one missed by a threshold of .35.
 RISK = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05])

@@ -6,9 +6,9 @@ A worklist in words: each sentence follows from its numbers.
 import numpy as np
 import pytest
 
-from cxr_fastai.evaluation.bootstrap import Resampling
 from cxr_fastai.evaluation.triage import triage_intervals, triage_metrics
 from cxr_fastai.evaluation.triage_words import triage_rows, triage_words
+from cxr_fastai.intervals.bootstrap import Resampling
 
 # Ten images by falling risk; four of them positive, the last one missed by a threshold of .35.
 RISK = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05])

@@ -5,7 +5,7 @@ Intervals are found by their keys, and tell of which kind they are.
 
 import pytest
 
-from cxr_fastai.evaluation.interval_trees import (
+from cxr_fastai.intervals.interval_trees import (
     ExactInterval,
     branch,
     find_interval,

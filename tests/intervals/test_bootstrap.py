@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation import bootstrap
-from cxr_fastai.evaluation.bootstrap import Resampling, interval
-from cxr_fastai.evaluation.interval_trees import ExactInterval
+from cxr_fastai.intervals import bootstrap
+from cxr_fastai.intervals.bootstrap import Resampling, interval
+from cxr_fastai.intervals.interval_trees import ExactInterval
 
 
 def drawn(seed):

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.special import betaincinv
 
-from cxr_fastai.evaluation.interval_trees import ExactInterval, Interval
+from cxr_fastai.intervals.interval_trees import ExactInterval, Interval
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, MIN_GROUPS_THAT_DIFFER
 
 __all__ = [

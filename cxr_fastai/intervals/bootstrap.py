@@ -28,14 +28,14 @@ from scipy.sparse import csr_matrix
 from scipy.special import ndtr, stdtrit
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.exact import (
+from cxr_fastai.intervals.exact import (
     differ_in_few,
     effective_groups,
     exact_share,
     is_few,
     is_near_end,
 )
-from cxr_fastai.evaluation.interval_trees import Interval
+from cxr_fastai.intervals.interval_trees import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from cxr_fastai.evaluation.exact import (
+from cxr_fastai.intervals.exact import (
     around_constant,
     differ_in_few,
     effective_groups,
