@@ -29,9 +29,9 @@ from cxr_fastai.core import (
     UnknownName,
     package_file,
     unknown_name,
-    usable_path,
 )
 from cxr_fastai.csv_cells import SURPLUS, csv_table, nfc
+from cxr_fastai.inputs import readable_path
 
 __all__ = [
     "Rule",
@@ -200,7 +200,7 @@ def load_catalog(
 
     Raises `CatalogError` naming row, column, value and what is allowed.
     """
-    path = usable_path(path, "catalogue") if path else package_file("data_manifest.csv")
+    path = readable_path(path, "catalogue") if path else package_file("data_manifest.csv")
     rules: dict[str, list[Rule]] = {}
     for number, row in _read(path):
         earlier = rules.setdefault((row["source"] or "").strip(), [])

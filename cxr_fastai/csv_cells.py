@@ -12,14 +12,16 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cxr_fastai.core import CxrError, IntegrityError, StrPath, write_text
+from cxr_fastai.inputs import readable_path
 
 __all__ = [
     "csv_table",
     "csv_rows",
+    "no_csv_but",
+    "check_columns_once",
     "to_csv",
     "read_rows",
     "write_rows",
@@ -76,7 +78,7 @@ def csv_table(
     that is another thing, and where a column stands twice.
     """
     columns, rows = _parse(data, where, encoding, error)
-    _check_columns(columns, where, error)
+    check_columns_once(columns, where, error)
     return columns, rows
 
 
@@ -101,7 +103,7 @@ def _parse(
     error: type[CxrError],  # what a file that is no csv raises
 ) -> tuple[list[str], list[NumberedRow]]:
     """Return (columns, numbered rows) of a csv, whatever its columns are."""
-    other = _what_else(data)
+    other = no_csv_but(data)
     if other:
         raise error(f"{where}: no csv but {other}.")
     try:
@@ -119,7 +121,7 @@ def _parse(
     return columns, [(number, _by_column(columns, cells)) for number, cells in numbered[1:]]
 
 
-def _what_else(data: bytes) -> str:
+def no_csv_but(data: bytes) -> str:
     """Say what a file is that is no csv, and what to do; '' where it may be one."""
     if data.startswith(b"PK\x03\x04"):
         if b"opendocument.spreadsheet" in data[:200]:
@@ -135,7 +137,7 @@ def _what_else(data: bytes) -> str:
     return ""
 
 
-def _check_columns(
+def check_columns_once(
     columns: list[str],
     where: StrPath,  # names the file
     error: type[CxrError],  # to be raised
@@ -212,7 +214,7 @@ def read_rows(path: StrPath) -> list[dict[str, Any]]:
 
     In a damaged row a missing cell is None. Raises `IntegrityError` for what is no csv.
     """
-    path = Path(path)
+    path = readable_path(path, "csv")
     _, rows = csv_rows(path.read_bytes(), path)
     return [_unguarded(row) for row in rows]
 

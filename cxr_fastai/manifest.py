@@ -22,9 +22,9 @@ from cxr_fastai.core import (
     StrPath,
     UnknownName,
     unknown_name,
-    usable_path,
 )
 from cxr_fastai.csv_cells import csv_rows, read_rows, to_csv, unguard, write_rows
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.manifest_check import (
     COLUMNS,
     Fault,
@@ -121,8 +121,8 @@ def read_manifest(
     """Read and check a curated folder. Raises `NotCurated` naming file, row and column."""
     if isinstance(data, Manifest):
         return data
-    root = usable_path(data, "folder")
-    file = usable_path(root / MANIFEST, "manifest")
+    root = readable_path(data, "folder")
+    file = readable_path(root / MANIFEST, "manifest")
     if not file.is_file():
         raise NotCurated(_not_curated(root))
     curation = read_curation(root)
@@ -154,7 +154,7 @@ def read_curation(root: StrPath) -> dict[str, Any]:
 
     Raises `NotCurated`, also for one of a newer version.
     """
-    file = Path(root) / CURATION
+    file = readable_path(Path(root) / CURATION, "curation's file")
     try:
         curation = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
@@ -254,9 +254,9 @@ def check_manifest(
     Empty: it is sound. Images that the folder lacks are faults; their pixels are not read.
     """
     try:
-        file = usable_path(path, "folder")
+        file = readable_path(path, "folder")
         if not file.is_file():
-            file = usable_path(file / MANIFEST, "manifest")
+            file = readable_path(file / MANIFEST, "manifest")
     except CxrError as e:
         return [str(e)]
     root = file.parent

@@ -24,8 +24,8 @@ from cxr_fastai.core import (
     UnknownName,
     package_file,
     unknown_name,
-    usable_path,
 )
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.labels import (
     NONE,
     RESERVED,
@@ -357,7 +357,7 @@ def load_recipe(
     for a file that may not be read.
     """
     path = Path(name) if str(name).endswith(".toml") else package_file("recipes", f"{name}.toml")
-    usable_path(path, "recipe")
+    readable_path(path, "recipe")
     if not path.is_file():
         sentence = unknown_name("recipe", str(name), recipe_names())
         raise UnknownName(f"{sentence} A recipe file of your own ends in .toml.")

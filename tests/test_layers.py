@@ -53,6 +53,7 @@ BANNED = {
 
 PARTS = {  # modules beside a room that are part of it
     "findings": "core",
+    "prediction": "core",
     "bundle_names": "verbs",
     "catalog_rule": "catalog",
     "recipe_values": "recipes",
@@ -63,6 +64,7 @@ PARTS = {  # modules beside a room that are part of it
     "csv_cells": "core",
     "strict_json": "core",
     "system_errors": "core",
+    "inputs": "core",
     "outputs": "core",
 }
 

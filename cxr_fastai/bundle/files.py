@@ -16,8 +16,8 @@ from cxr_fastai.core import (
     StorageError,
     UsageError,
     one_line,
-    usable_path,
 )
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.strict_json import parse_json
 
 __all__ = [
@@ -40,7 +40,7 @@ def find_folder(
     path: Path,  # a bundle's folder, or a run's folder that holds `bundle`
 ) -> Path:
     """Find the folder that holds bundle.json. Raises `UsageError`."""
-    usable_path(path, "bundle")
+    readable_path(path, "bundle")
     if path.suffix == ".pkl":
         raise UsageError(
             f"{path} is a pickle: load_bundle never unpickles, as that runs whatever code the file "
@@ -48,7 +48,7 @@ def find_folder(
             "load_learner."
         )
     for folder in (path, path / "bundle"):
-        if usable_path(folder / BUNDLE_JSON, "bundle").is_file():
+        if readable_path(folder / BUNDLE_JSON, "bundle").is_file():
             return folder
     raise UsageError(
         f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as `cxr train` "
@@ -59,7 +59,7 @@ def find_folder(
 def read_bytes(file: Path) -> bytes:
     """Read a file of a bundle. Raises `IntegrityError` where it is missing, `StorageError`."""
     try:
-        return file.read_bytes()
+        return readable_path(file, "bundle's file").read_bytes()
     except FileNotFoundError as e:
         raise IntegrityError(f"{file} is missing: the bundle is not whole") from e
     except OSError as e:

@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 from cxr_fastai.core import IntegrityError, StorageError, UsageError
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.models.architectures import body_parts
 
 __all__ = ["read_body", "existing_file", "body_names", "joined"]
@@ -36,7 +37,7 @@ def read_body(
 
 def existing_file(weights: str | Path) -> Path:
     """Give the path of a weights file. Raises `UsageError` where there is none."""
-    file = Path(weights)
+    file = readable_path(weights, "weights")
     if file.is_file():
         return file
     raise UsageError(

@@ -19,6 +19,7 @@ from fastai.callback.core import Callback
 from torch import Tensor
 
 from cxr_fastai.core import IntegrityError, StorageError, UsageError, atomic_path, one_line
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.recipes import Train
 from cxr_fastai.training.callbacks import Average, copy_tensors
 from cxr_fastai.training.distributed import rank, unwrapped_network
@@ -70,7 +71,7 @@ def read_state(
 
     Raises `IntegrityError` for one that is damaged or of another version.
     """
-    file = Path(run) / CHECKPOINT
+    file = readable_path(Path(run) / CHECKPOINT, "checkpoint")
     if not file.exists():
         return None
     try:

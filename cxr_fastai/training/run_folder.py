@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_fastai.core import UsageError
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.progress import say
 from cxr_fastai.training.checkpoint import CHECKPOINT, State, read_state
@@ -79,7 +80,7 @@ def _bundle_json(run: Path) -> Path:
 
 def bundle_meta(run: Path) -> dict[str, Any]:
     """Read bundle.json of a run that made its bundle."""
-    text = _bundle_json(run).read_text(encoding="utf-8")
+    text = readable_path(_bundle_json(run), "bundle").read_text(encoding="utf-8")
     return json.loads(text)
 
 

@@ -17,7 +17,6 @@ from cxr_fastai.core import (
     UsageError,
     make_folder,
     printable,
-    usable_path,
     write_json,
     write_text,
 )
@@ -36,6 +35,7 @@ from cxr_fastai.curation.sources.file_names import is_text
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject, undescribed_item
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
 from cxr_fastai.progress import SILENT, Progress
@@ -205,7 +205,7 @@ def _found(
 def _existing(paths: Paths) -> list[Path]:
     """Return the paths as a list. Raises `UsageError` where one does not exist."""
     listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    found = [usable_path(path) for path in listed]
+    found = [readable_path(path) for path in listed]
     for path in found:
         if not path.exists():
             raise UsageError(f"no folder or file {printable(path)}: check the path.")

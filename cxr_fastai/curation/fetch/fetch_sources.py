@@ -22,7 +22,6 @@ from cxr_fastai.core import (
     cache_dir,
     make_folder,
     size_text,
-    usable_path,
 )
 from cxr_fastai.curation.fetch.fetch_one import FetchedSource, fetch_source
 from cxr_fastai.curation.fetch.lock_file import (
@@ -39,6 +38,7 @@ from cxr_fastai.curation.fetch.parts import missing_among
 from cxr_fastai.curation.fetch.transports import check_all, how_to_get
 from cxr_fastai.curation.fetch.unpacked import unpacked_tree
 from cxr_fastai.curation.sources.tree import Tree
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["Fetched", "fetch"]
@@ -74,7 +74,7 @@ def fetch(
     `must` or where nothing could be had. A spare that fails is none where its parts are had.
     """
     progress, spares = progress or SILENT, spares or {}
-    if mirror is not None and not usable_path(mirror, "mirror").is_dir():
+    if mirror is not None and not readable_path(mirror, "mirror").is_dir():
         raise UsageError(
             f"no mirror folder {mirror}: "
             "give --mirror a folder that holds kaggle/, github/, http/ or local/, kagglehub's "

@@ -24,6 +24,7 @@ from cxr_fastai.curation.fetch.server import (
     refusals_in_words,
     size_in_answer,
 )
+from cxr_fastai.inputs import readable_path
 
 __all__ = ["check_kaggle", "plan_kaggle"]
 
@@ -197,8 +198,9 @@ def _kaggle_json() -> dict[str, Any]:
         config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
         usual = Path(config) / "kaggle"
     folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or usual)
+    file = readable_path(folder / "kaggle.json", "sign-in")
     try:
-        stated = json.loads((folder / "kaggle.json").read_text(encoding="utf-8"))
+        stated = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return stated if isinstance(stated, dict) else {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_fastai.core import StorageError, UsageError, make_folder
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["one_run", "MARKER"]
@@ -36,6 +37,7 @@ def one_run(
     from filelock import SoftFileLock
 
     folder = Path(folder)
+    readable_path(folder / MARKER, "lock")
     lock = SoftFileLock(folder / MARKER)
     if not _acquire(lock, folder):
         holder = _holder(folder / MARKER)

@@ -18,6 +18,7 @@ from cxr_fastai.curation.sources.file_names import by_depth
 from cxr_fastai.curation.sources.item import Fields, fields_in, fill, listing_warning, templates
 from cxr_fastai.curation.sources.table_keys import Matched, match_keys
 from cxr_fastai.curation.sources.tree import Tree
+from cxr_fastai.inputs import readable_path
 from cxr_fastai.reporting.text import count
 
 __all__ = ["Row", "Table", "read_tables", "read_table"]
@@ -72,7 +73,7 @@ def read_tables(
 def _bytes_of(file: Path) -> bytes:
     """Return the bytes of a table. Raises `StorageError` where it may not be read."""
     try:
-        return file.read_bytes()
+        return readable_path(file, "table").read_bytes()
     except OSError as e:
         raise StorageError(f"cannot read the table {file}: {e.strerror}.") from e
 
