@@ -32,6 +32,7 @@ from cxr_fastai.core import ImageRejected
 from cxr_fastai.images.containers import check, is_cut, is_short, webp_size
 from cxr_fastai.images.deep import DeepForm, deep_form, joined, raw_mode_of, set_raw_mode
 from cxr_fastai.images.gray import deep_to_gray, look, to_gray
+from cxr_fastai.images.jpeg_tables import tables_text
 from cxr_fastai.images.radiograph import Radiograph, rejected
 from cxr_fastai.images.size import check_size
 from cxr_fastai.images.sniff import SUFFIXES
@@ -105,7 +106,9 @@ def read_picture(
     if positive:
         notes.append("white_is_zero")
         pixels = 255 - pixels
-    return finished(pixels, form or kind, mode, bits, name, notes)
+    film = finished(pixels, form or kind, mode, bits, name, notes)
+    film.jpeg_tables = tables_text(im)
+    return film
 
 
 def finished(

@@ -72,6 +72,7 @@ class Radiograph:
     width: int  # pixels, of the upright picture
     height: int
     notes: tuple[str, ...] = ()  # keys of NOTES
+    jpeg_tables: str = ""  # of a JPEG, as jpeg_tables.tables_text
 
 
 def rejected(

@@ -85,6 +85,7 @@ def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_pa
         src = tmp_path / "one" / r.original_path
         assert r.sha256 == hashlib.sha256(src.read_bytes()).hexdigest()
         assert np.array_equal(decode(tmp_path / "out" / r.path), decode(src))
+        assert (r.format, r.bytes) == ("PNG", str(src.stat().st_size)) and r.jpeg_tables == ""
         assert r.patient == f"one:{src.name[1:4]}" and LABELS[r.source_label] == r.findings
     assert {
         len({r.split for r in m.rows if r.patient == p}) for p in {r.patient for r in m.rows}

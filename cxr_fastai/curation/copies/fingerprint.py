@@ -41,6 +41,9 @@ class Fingerprint:
     mode: str  # Pillow's mode and the bit depth of the file: L/8, I;16/12
     notes: tuple[str, ...] = ()  # keys of images.NOTES, sorted
     brightness: float = 0.0  # mean gray, 0-255
+    format: str = ""  # one of images.FORMATS, or array
+    size: int = 0  # bytes of the file; of an array's row or an image in a shard, its own
+    jpeg_tables: str = ""  # of a JPEG, as images.Radiograph has them
     sketch: bytes = field(default=b"", repr=False)  # Features, packed; empty: none were asked for
 
     def __post_init__(self) -> None:
@@ -179,5 +182,8 @@ def fingerprint(
         mode=f"{image.mode}/{image.bits}",
         notes=image.notes,
         brightness=round(cv2.mean(image.pixels)[0], 2),
+        format=image.format,
+        size=len(data) if isinstance(data, bytes) else data.nbytes,
+        jpeg_tables=image.jpeg_tables,
         sketch=extract(image.pixels).pack() if features else b"",
     )

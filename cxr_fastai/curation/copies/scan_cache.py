@@ -24,7 +24,7 @@ from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["ScanCache"]
 
-LAYOUT_VERSION = 2  # of the tables
+LAYOUT_VERSION = 3  # of the tables and of what a row holds
 VERSION = LAYOUT_VERSION * 10_000 + DECODER_VERSION * 100 + FEATURES_VERSION
 # Reasons that may pass: the next run looks at such an image again.
 PASSING_REASONS = ("crashed", "timed_out", "decoder_failed", "unreadable")

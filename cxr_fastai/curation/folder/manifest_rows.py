@@ -20,7 +20,7 @@ from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
 
-__all__ = ["records_of", "quick_subset", "IMAGES", "QUICK_PER_CLASS"]
+__all__ = ["records_of", "quick_subset", "why_filtered", "IMAGES", "QUICK_PER_CLASS"]
 
 IMAGES = "images"  # the one folder of a multi-label recipe
 QUICK_PER_CLASS = 524  # six classes of it are the 3,142 images of the published balanced subset
@@ -96,6 +96,9 @@ def _record(
         height=str(fingerprint.height),
         mode=fingerprint.mode,
         licence=item.rule.licence if item.rule else "",
+        format=fingerprint.format,
+        bytes=str(fingerprint.size) if fingerprint.size else "",
+        jpeg_tables=fingerprint.jpeg_tables,
     )
 
 
@@ -115,11 +118,11 @@ def _refusal(
     if only_trained_on and split != "train":
         why = f"{item.source} is for training only, but its patient or a copy is in {split}"
         return "split", "train_only", why
-    filtered = _why_filtered(item, image.fingerprint, recipe)
+    filtered = why_filtered(item, image.fingerprint, recipe)
     return ("recipe", "filtered", filtered) if filtered else None
 
 
-def _why_filtered(
+def why_filtered(
     item: Item,  # what its source says of it
     fingerprint: Fingerprint,  # with its size
     recipe: Recipe,  # whose filters it must pass

@@ -126,6 +126,16 @@ def test_notes_are_sorted_and_survive_json(tmp_path):
     assert Fingerprint(**json.loads(json.dumps(told)), sketch=f.sketch) == f
 
 
+def test_facts_of_the_file_are_kept(tmp_path):
+    picture = Image.fromarray(smooth(1))
+    picture.save(tmp_path / "a.jpg", quality=75)
+    picture.save(tmp_path / "a.png")
+    jpeg, png = (fingerprint(str(tmp_path / name)) for name in ("a.jpg", "a.png"))
+    assert (jpeg.format, png.format) == ("JPEG", "PNG")
+    assert jpeg.size == (tmp_path / "a.jpg").stat().st_size and png.size > 0
+    assert jpeg.jpeg_tables and png.jpeg_tables == ""
+
+
 def test_any_number_of_workers_gives_the_same(tmp_path, monkeypatch):
     for i in range(150):
         put(tmp_path / f"{i:03}.png", i)
