@@ -56,6 +56,7 @@ def fit(
     state: State | None = None,  # of a checkpoint in `out`, to go on from
     trackers: Sequence[Tracker] = (),  # of trackers.open_trackers
     fresh: bool = True,  # refuse a folder that holds anything; False: who calls has looked at it
+    deadline: float | None = None,  # of time.monotonic(), when the run is to end; None: never
 ) -> Fitted:
     """Train a one-cycle a stage; the network ends with its best epoch's weights.
 
@@ -89,6 +90,7 @@ def fit(
         write=writes,
         earlier=state,
         scores=_score_names(learn),
+        deadline=deadline,
     )
     checkpoint = Checkpoint(out, history, identity, state)
     interrupted = _trained(learn, settings, precision, history, checkpoint)
@@ -251,7 +253,7 @@ def _stages(
     )
     for i, stage in enumerate(plan):
         first_epoch = checkpoint.first_epoch(i)
-        if history.error or history.out_of_patience:
+        if history.error or history.out_of_patience or history.out_of_time:
             return
         if first_epoch >= stage.epochs:
             continue

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import safetensors.torch
 import torch
-from fastai.callback.core import Callback, CancelFitException
+from fastai.callback.core import Callback, CancelFitException, CancelTrainException
 
 from cxr_fastai.core import CxrError, UsageError, atomic_path, write_text
 from cxr_fastai.progress import say, shows_bars
@@ -107,6 +107,7 @@ class RunHistory(Callback):
         write: bool = True,  # False: another rank does
         earlier: EarlierEpochs | None = None,  # to go on from
         scores: Sequence[str] = SINGLE_LABEL_SCORES,  # the learner's metrics but the last, the loss
+        deadline: float | None = None,  # of time.monotonic(), when the run is to end; None: never
     ) -> None:
         self.out = out
         self.total = total
@@ -115,6 +116,7 @@ class RunHistory(Callback):
         self.trackers = trackers
         self.write = write
         self.scores = tuple(scores)
+        self.deadline = deadline
         self.rows: list[Row] = []
         self.best: Row | None = None
         self.earlier_seconds = 0.0  # that the sessions before this one trained
@@ -145,6 +147,11 @@ class RunHistory(Callback):
         return epochs_since >= self.patience
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether the run's time is over."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
     def seconds(self) -> float:
         """How long was trained, interruptions left out."""
         this_session = time.monotonic() - self.begun
@@ -168,6 +175,16 @@ class RunHistory(Callback):
         if isinstance(train, CachedDL):
             train.epoch = len(self.rows)
 
+    def after_batch(self) -> None:
+        """End the epoch's training when the time is over; what was learnt is validated and kept."""
+        if self.learn.training and self.out_of_time:
+            raise CancelTrainException
+
+    def after_cancel_train(self) -> None:
+        """Have fastai's Recorder sum up an epoch that the time cut short as any other."""
+        if self.out_of_time:
+            self.learn.recorder.cancel_train = False
+
     def after_epoch(self) -> None:
         """Keep the epoch and tell it."""
         log = self.learn.recorder.log  # epoch, train loss, valid loss, metrics
@@ -182,7 +199,7 @@ class RunHistory(Callback):
             self.stop(e)
         if not self.quiet:
             say(_line(row, self.total))
-        if self.out_of_patience:
+        if self.out_of_patience or self.out_of_time:
             raise CancelFitException
 
     def _row(self, train_loss: float, scores: list[float], valid_loss: float) -> Row:

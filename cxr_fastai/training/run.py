@@ -79,6 +79,7 @@ def train(
     quiet: bool = False,  # no bar, no lines; warnings still
     beside: Iterable[str]
     | None = None,  # architectures to train for comparison; None: the recipe's
+    deadline: float | None = None,  # of time.monotonic(), when each is to end; None: never
     **own: Any,  # fields of recipes.Train in place of the recipe's
 ) -> Path:  # the bundle
     """Train on a curated folder.
@@ -109,6 +110,7 @@ def train(
         quiet=quiet,
         allow_missing_classes=allow_missing_classes,
         beside=baselines,
+        deadline=deadline,
     )
     bundle = _train_one(request)
     _train_baselines(request, baselines)
@@ -131,6 +133,7 @@ class _Request:
     quiet: bool
     allow_missing_classes: bool
     beside: Sequence[str] = ()  # architectures that train after it
+    deadline: float | None = None
 
 
 def _train_baselines(request: _Request, archs: Sequence[str]) -> None:
@@ -190,6 +193,7 @@ def _train_one(request: _Request) -> Path:
             state=state,
             trackers=record.trackers,
             fresh=False,
+            deadline=request.deadline,
         )
         if rank() > 0:
             return run / BUNDLE

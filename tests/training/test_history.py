@@ -175,3 +175,36 @@ class _Loop:
     iter: int  # the running batch, from 0
     n_iter: int = 9  # batches an epoch
     training: bool = True
+
+
+class ClockAt(Callback):
+    "Lets the time run out in a batch of an epoch, both counted from 0."
+
+    order = 59  # before RunHistory looks
+
+    def __init__(self, clock, epoch, batch):
+        self.clock, self.at = clock, (epoch, batch)
+
+    def after_batch(self):
+        if self.learn.training and (self.learn.epoch, self.learn.iter) == self.at:
+            self.clock[0] = 101.0
+
+
+@pytest.mark.parametrize(("epoch", "kept"), [(0, 1), (1, 2)])
+def test_a_run_out_of_time_ends_within_its_epoch_which_is_validated_and_kept(
+    folder, tmp_path, monkeypatch, epoch, kept
+):
+    clock = [0.0]
+    monkeypatch.setattr(history_module.time, "monotonic", lambda: clock[0])
+    learn = learner(folder, bs=4)
+    learn.add_cb(ClockAt(clock, epoch, 1))
+    fitted = fit(learn, toy.recipe(epochs=5).train, tmp_path / "run", quiet=True, deadline=100)
+    assert len(fitted.history) == len(history(tmp_path / "run")) == kept
+    assert fitted.history[-1]["valid_loss"] > 0
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+
+
+def test_a_run_without_a_deadline_is_never_out_of_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(history_module.time, "monotonic", lambda: 1e12)
+    assert not RunHistory(tmp_path, 1).out_of_time
+    assert RunHistory(tmp_path, 1, deadline=1e12).out_of_time
