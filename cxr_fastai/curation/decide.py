@@ -89,7 +89,8 @@ def decide(
     scanned = _scan(stated, catalog, request.recipe, engine, progress)
     copy_sets = collect_copies(scanned.images, scanned.links, request.on_conflict)
     related = same_patient(copy_sets, scanned.links)
-    radiographs = radiographs_of(copy_sets, [link for link, joined in related if joined])
+    joined = [link for link, is_joined in related if is_joined]
+    radiographs = radiographs_of(copy_sets, joined, request.recipe)
     splits = assign_splits(radiographs, request.seed)
     records, refused = _make_records(copy_sets, splits, catalog, request)
     rejects: list[Reject] = []

@@ -15,7 +15,7 @@ from cxr_fastai.core import Task, sha256_text
 from cxr_fastai.curation.copies.copy_sets import CopySet, ScannedImage
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.folder.result import Request
-from cxr_fastai.curation.folder.split import FRACTIONS
+from cxr_fastai.curation.folder.split import FRACTIONS, LEAST_GROUPS
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
@@ -183,9 +183,10 @@ def quick_subset(
 ) -> tuple[list[Record], list[Reject]]:  # each record is in one of them
     """Draw at most QUICK_PER_CLASS images a class, each split its share: (kept, left out).
 
-    They are drawn by the random order of their groups; of a class that comes with others there are
-    more, where these still have room. Every image stays in the split it has, so no patient comes to
-    stand on two sides. A subset holds no official test set whole, so repeats are left out.
+    They are drawn by the random order of their groups, and of one group no more than a fifth of a
+    split's share before all groups have come; of a class that comes with others there are more,
+    where these still have room. Every image stays in the split it has, so no patient comes to stand
+    on two sides. A subset holds no official test set whole, so repeats are left out.
 
     The same records and seed give the same subset, in whatever order they come.
     """
@@ -196,9 +197,7 @@ def quick_subset(
     distinct = [row for row in records if not row.repeat_of]
     kept = []
     left_out = [_not_drawn(row) for row in records if row.repeat_of]
-    for row in sorted(
-        distinct, key=lambda row: (sha256_text(f"quick|{seed}|{row.group}"), row.path)
-    ):
+    for row in _in_turn(distinct, seed):
         places = [(label, row.split) for label in present(row.label)]
         if any(room[place] > 0 for place in places):
             for place in places:
@@ -207,6 +206,24 @@ def quick_subset(
         else:
             left_out.append(_not_drawn(row))
     return kept, left_out
+
+
+def _in_turn(
+    rows: list[Record],
+    seed: int,
+) -> list[Record]:
+    """Order rows by the random order of their groups; what a group has above a fifth comes last.
+
+    So where a class has LEAST_GROUPS groups in a split, the subset has as many.
+    """
+    met: Counter[tuple[str, str]] = Counter()  # (group, label) -> rows so far
+    keys = {}
+    for row in sorted(rows, key=lambda row: row.path):
+        most = round(QUICK_PER_CLASS * FRACTIONS[row.split]) // LEAST_GROUPS
+        place = (row.group, row.label)
+        keys[row.path] = (met[place] >= most, sha256_text(f"quick|{seed}|{row.group}"))
+        met[place] += 1
+    return sorted(rows, key=lambda row: (keys[row.path], row.path))
 
 
 def _not_drawn(row: Record) -> Reject:

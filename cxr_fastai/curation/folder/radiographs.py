@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from cxr_fastai.curation.copies.copy_sets import CopySet
 from cxr_fastai.curation.copies.links import Link
+from cxr_fastai.curation.folder.manifest_rows import why_filtered
 from cxr_fastai.curation.folder.split import TIE, Radiograph
+from cxr_fastai.recipes import Recipe, present
 
 __all__ = ["radiographs_of"]
 
@@ -15,6 +17,7 @@ __all__ = ["radiographs_of"]
 def radiographs_of(
     copy_sets: list[CopySet],  # one for each radiograph
     joined: list[Link],  # links that tie exposures of one patient
+    recipe: Recipe,  # whose filters an image must pass
 ) -> list[Radiograph]:
     """Tell what splitting needs to know of each radiograph."""
     home = {}
@@ -25,12 +28,13 @@ def radiographs_of(
     for link in joined:
         for end in (link.a, link.b):
             ties[home[end]].add(f"{TIE}{link.a} {link.b}")
-    return [_radiograph(copies, ties[copies.id]) for copies in copy_sets]
+    return [_radiograph(copies, ties[copies.id], recipe) for copies in copy_sets]
 
 
 def _radiograph(
     copies: CopySet,
     ties: set[str],  # to other exposures of one patient
+    recipe: Recipe,  # whose filters an image must pass
 ) -> Radiograph:
     """Merge the copies of a radiograph into what splitting needs.
 
@@ -50,4 +54,14 @@ def _radiograph(
         stratum=f"{kept.source}|{finding}",
         source=kept.source,
         official=frozenset(official - {""}),
+        classes=_classes(copies, recipe),
     )
+
+
+def _classes(copies: CopySet, recipe: Recipe) -> frozenset[str]:
+    """Return the classes that a radiograph's images have in the folder; empty: none is there."""
+    classes: set[str] = set()
+    for image in copies.staying:
+        if image.label and not why_filtered(image.item, image.fingerprint, recipe):
+            classes.update(present(image.label))
+    return frozenset(classes)

@@ -4,24 +4,39 @@ Radiographs with their links, by patient or radiograph -> the group and the spli
 split is drawn from its own name and what its source says of it, so that another recipe, with other
 sources, gives it the same. It can differ where the name does: one folder has the original with its
 patient, the other only a copy without; a list of official test images is at hand for one only;
-images of two named patients were tied by their look. A bundle therefore knows what it was trained
-on. Reads no file.
+images of two named patients were tied by their look. It also hangs on the other groups of its class
+where the draw holds out fewer than `least_held_out` of these: the next in the order of the draw then
+fill up. A bundle therefore knows what it was trained on. Reads no file.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cxr_fastai.core import sha256_text
 from cxr_fastai.disjoint_sets import DisjointSets
 
-__all__ = ["Radiograph", "assign_splits", "FRACTIONS", "RULE", "TIE"]
+__all__ = [
+    "Radiograph",
+    "assign_splits",
+    "connect",
+    "least_held_out",
+    "FRACTIONS",
+    "LEAST_GROUPS",
+    "RULE",
+    "TIE",
+]
 
 FRACTIONS = {"train": 0.8, "valid": 0.1, "test": 0.1}
-# Version of `assign_splits`; 1 dealt groups to the split that lacked most. A folder keeps the rule
-# it was made by.
-RULE = 2
+# Version of `assign_splits`; 1 dealt groups to the split that lacked most, 2 left a class as few
+# groups to valid and test as the draw did. A folder keeps the rule it was made by.
+RULE = 3
+# Groups of a class that valid and test have at least, each: with fewer, an answer that is right for
+# all of them may be right for less than half (Clopper-Pearson: 5 of 5 is 48 to 100 %).
+LEAST_GROUPS = 5
+MOST_HELD_OUT = 0.2  # of a class's groups that are so filled into valid, and into test
 TIE = "exposures "  # begins a link between two images that look like exposures of one patient
 
 
@@ -34,6 +49,7 @@ class Radiograph:
     stratum: str  # source and finding, of the kept copy
     source: str
     official: frozenset[str]  # splits that its sources fix
+    classes: frozenset[str] = frozenset()  # of its images in the folder; empty: none is there
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,19 @@ class _FreeGroup:
     images: int
     drawn: float  # 0 to 1, by the group's name and the seed
     locked: bool  # never tested on: its source has a test set of its own
+    of_class: dict[str, int]  # class -> images in the folder
+
+
+def least_held_out(
+    groups: int,  # of a class
+) -> int:
+    """Return how many of a class's groups valid has at least, and test as many.
+
+    5 of 25 groups or more; of fewer a fifth, and one of three.
+    """
+    if groups < 3:
+        return 0  # nothing could be learnt from what is left
+    return max(1, min(LEAST_GROUPS, int(groups * MOST_HELD_OUT)))
 
 
 def assign_splits(
@@ -54,13 +83,18 @@ def assign_splits(
 
     Each group has a chance of 80/10/10, and where a stratum has three groups, each split has one of
     them, but for a test split that the source has itself. Such a source has no other test images.
+    Of each class valid and test have `least_held_out` groups, where so many may be held out.
     """
     groups = connect(radiographs)
     splits = _official_splits(groups)
     tested_sources = {r.source for r in radiographs if "test" in r.official}
+    all_free: list[_FreeGroup] = []
     for _, names in sorted(_by_stratum(groups, splits, radiographs).items()):
         free = [_free_group(name, groups[name], tested_sources, seed) for name in names]
-        splits.update(_deal(sorted(free, key=lambda group: (group.drawn, group.name))))
+        free.sort(key=_by_draw)
+        splits.update(_deal(free))
+        all_free += free
+    _fill_classes(groups, sorted(all_free, key=_by_draw), splits)
     assigned = {}
     for name, members in groups.items():
         for radiograph in members:
@@ -132,7 +166,23 @@ def _free_group(
         images=len(members),
         drawn=_drawn(members, seed),
         locked=bool(tested_sources & sources),
+        of_class=_images_of_classes(members),
     )
+
+
+def _by_draw(group: _FreeGroup) -> tuple[float, str]:
+    """Sort groups by what they drew."""
+    return group.drawn, group.name
+
+
+def _images_of_classes(
+    members: Iterable[Radiograph],
+) -> dict[str, int]:  # class -> radiographs
+    """Count the radiographs of each class."""
+    counts: Counter[str] = Counter()
+    for radiograph in members:
+        counts.update(radiograph.classes)
+    return dict(counts)
 
 
 def _drawn(
@@ -209,3 +259,68 @@ def _fill(
     sign = -1 if split == "train" else 1  # train takes what was drawn last
     moved = min(spare, key=lambda group: (-counts[splits[group.name]], sign * group.drawn))
     splits[moved.name] = split
+
+
+# ---- no class of too few groups
+
+
+def _fill_classes(
+    groups: dict[str, list[Radiograph]],  # name -> members; all of them
+    free: list[_FreeGroup],  # in the order of what they drew
+    splits: dict[str, str],  # group -> split; changed
+) -> None:
+    """Hold out `least_held_out` groups of each class in test, and in valid, the rarest class first.
+
+    What lacks is moved from train, the next in the order of the draw. A class that has enough by
+    the draw alone moves no group.
+    """
+    counts: dict[str, Counter[str]] = defaultdict(Counter)  # class -> split -> groups
+    for name, members in groups.items():
+        for label in _images_of_classes(members):
+            counts[label][splits[name]] += 1
+    images = _images_of_classes(r for members in groups.values() for r in members)
+    most = {label: round(n * FRACTIONS["test"]) for label, n in images.items()}
+    for label in sorted(counts, key=lambda label: (counts[label].total(), label)):
+        least = least_held_out(counts[label].total())
+        for split in ("test", "valid"):
+            _fill_class(label, split, least, free, splits, counts, most)
+
+
+def _fill_class(
+    label: str,  # the class
+    split: str,  # test | valid
+    least: int,  # of its groups that the split is to have
+    free: list[_FreeGroup],  # in the order of what they drew
+    splits: dict[str, str],  # group -> split; changed
+    counts: dict[str, Counter[str]],  # class -> split -> groups; changed
+    most: dict[str, int],  # class -> images of a group that is held out
+) -> None:
+    """Move the next groups of a class from train to a split that has too few of them.
+
+    Groups that would take a tenth of another class along come last.
+    """
+    if counts[label][split] >= least:
+        return
+    spare = []
+    for group in free:
+        in_train = label in group.of_class and splits[group.name] == "train"
+        forbidden = split == "test" and group.locked
+        if in_train and not forbidden and not _is_large(group, label, most):
+            spare.append(group)
+    spare.sort(key=lambda group: any(_is_large(group, other, most) for other in group.of_class))
+    for group in spare:
+        lacks = counts[label][split] < least
+        if lacks and all(counts[each]["train"] > 1 for each in group.of_class):
+            splits[group.name] = split
+            for each in group.of_class:
+                counts[each]["train"] -= 1
+                counts[each][split] += 1
+
+
+def _is_large(
+    group: _FreeGroup,
+    label: str,  # one of its classes
+    most: dict[str, int],  # class -> images of a group that is held out
+) -> bool:
+    """Whether a group has more than a tenth of a class's images, and more than one."""
+    return group.of_class[label] > max(most[label], 1)

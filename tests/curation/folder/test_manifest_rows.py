@@ -186,3 +186,14 @@ def test_an_image_of_two_classes_takes_a_place_in_both(films, monkeypatch):
     monkeypatch.setattr(manifest_rows, "QUICK_PER_CLASS", 5)
     both = rows(films, 10, "effusion|mass")
     assert len(quick_subset(both, seed=0)[0]) == 4
+
+
+def test_large_groups_leave_a_subset_as_many_groups_as_a_split_has_at_least(films, monkeypatch):
+    monkeypatch.setattr(manifest_rows, "QUICK_PER_CLASS", 50)
+    patients = []
+    for patient in range(6):
+        for row in rows(films, 30, split="test"):
+            patients.append(replace(row, group=f"g{patient}", path=f"p{patient}/{row.path}"))
+    for seed in range(20):
+        kept, _ = quick_subset(patients, seed)
+        assert len(kept) == 5 and len({row.group for row in kept}) == 5

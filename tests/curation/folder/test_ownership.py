@@ -67,7 +67,7 @@ def test_keys_that_an_earlier_version_did_not_write_have_their_old_meaning(out):
     before = REQUEST.to_dict()
     del before["on_conflict"], before["split_rule"]
     write_json(out / "curation.json", before)
-    with pytest.raises(UsageError, match="another split_rule .1, now 2"):
+    with pytest.raises(UsageError, match="another split_rule .1, now 3"):
         check_out(out, REQUEST)
 
 

@@ -8,6 +8,9 @@ from made_curations import Films, moved
 from cxr_fastai.curation.copies.links import Link
 from cxr_fastai.curation.folder.radiographs import radiographs_of
 from cxr_fastai.curation.folder.split import TIE
+from cxr_fastai.recipes import Recipe
+
+RECIPE = Recipe(name="toy", title="Toy", classes={"normal": ["no_finding"], "sick": ["mass"]})
 
 
 @pytest.fixture
@@ -27,16 +30,16 @@ def test_links_and_official_splits_are_those_of_all_copies(films):
         dict(patients=("a:1",), radiograph="x", official="train"),
         dict(patients=("b:2", "b:3"), official="test"),
     )
-    (one,) = radiographs_of([copies], [])
+    (one,) = radiographs_of([copies], [], RECIPE)
     assert one.links == {"a:1", "b:2", "b:3", "x"} and one.official == {"train", "test"}
     assert one.id == copies.kept.fingerprint.pixel_sha256
 
 
 def test_source_and_finding_are_those_of_the_kept_copy(films):
     copies = changed(films.pair(), dict(findings=("mass",)), dict(findings=("edema",)))
-    assert radiographs_of([copies], [])[0].stratum == "one|mass"
+    assert radiographs_of([copies], [], RECIPE)[0].stratum == "one|mass"
     several = changed(films.pair(), dict(findings=("mass", "edema")), {})
-    (one,) = radiographs_of([several], [])
+    (one,) = radiographs_of([several], [], RECIPE)
     assert (one.source, one.stratum) == ("one", "one|several")
 
 
@@ -54,5 +57,18 @@ def test_exposures_of_one_patient_are_tied_by_a_link_that_both_have(films):
         inverted=False,
         overlap=1.0,
     )
-    one, other, alone = radiographs_of([a, b, c], [link])
+    one, other, alone = radiographs_of([a, b, c], [link], RECIPE)
     assert one.links == other.links == {f"{TIE}{ends[0]} {ends[1]}"} and not alone.links
+
+
+def test_classes_are_those_that_its_images_have_in_the_folder(films):
+    copies = films.pair()
+    assert radiographs_of([copies], [], RECIPE)[0].classes == {"normal"}
+    conflict = films.pair(label="sick")
+    assert radiographs_of([conflict], [], RECIPE)[0].classes == frozenset()
+    lateral = replace(RECIPE, filters={"view": ["PA"]})
+    assert radiographs_of([copies], [], lateral)[0].classes == frozenset()
+    several = films.group(kept=dict(label="normal"))
+    members = [replace(several.members[0], label="mass|edema|?hernia")]
+    (one,) = radiographs_of([replace(several, members=members)], [], RECIPE)
+    assert one.classes == {"mass", "edema"}

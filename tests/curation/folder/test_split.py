@@ -1,4 +1,4 @@
-"""pytest tests/curation/test_split.py"""
+"""pytest tests/curation/folder/test_split.py"""
 
 import random
 from collections import Counter
@@ -8,11 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxr_fastai.core import sha256_text
-from cxr_fastai.curation.folder.split import TIE, Radiograph, assign_splits, connect
+from cxr_fastai.curation.folder.split import (
+    TIE,
+    Radiograph,
+    assign_splits,
+    connect,
+    least_held_out,
+)
 
 
-def one(i, links=(), stratum="s|a", source="s", official=()):
-    return Radiograph(sha256_text(str(i)), frozenset(links), stratum, source, frozenset(official))
+def one(i, links=(), stratum="s|a", source="s", official=(), classes="a"):
+    return Radiograph(
+        id=sha256_text(str(i)),
+        links=frozenset(links),
+        stratum=stratum,
+        source=source,
+        official=frozenset(official),
+        classes=frozenset(classes),
+    )
 
 
 draws = st.lists(
@@ -73,7 +86,7 @@ def test_a_tie_to_a_source_with_a_test_set_of_its_own_locks_that_group_alone():
     rs = [one(i, [f"p{i}"]) for i in range(400)]
     other = [one("k0", ["k0"], "k|a", "k"), one("k1", ["k1"], "k|a", "k", official=["test"])]
     tied = [
-        Radiograph(r.id, r.links | {f"{TIE}1"}, r.stratum, r.source, r.official)
+        Radiograph(r.id, r.links | {f"{TIE}1"}, r.stratum, r.source, r.official, r.classes)
         for r in (rs[0], other[0])
     ]
     before = assign_splits(rs)
@@ -133,3 +146,117 @@ def test_a_split_stays_empty_rather_than_take_a_group_that_is_too_large(seed):
     rs = [one(i, [f"p{min(i // 5, 2)}"]) for i in range(11)]  # groups of 5, 5 and 1
     got = assign_splits(rs, seed)
     assert {got[r.id][1] for r in rs[:10]} == {"train"}
+
+
+# ---- no class of too few groups
+
+
+def groups_of(radiographs, got):
+    "Class -> split -> groups."
+    seen = {}
+    for r in radiographs:
+        for label in r.classes:
+            group, split = got[r.id]
+            seen.setdefault(label, {}).setdefault(split, set()).add(group)
+    return {
+        label: Counter({split: len(names) for split, names in splits.items()})
+        for label, splits in seen.items()
+    }
+
+
+@pytest.mark.parametrize("n, least", [(2, 0), (3, 1), (9, 1), (10, 2), (24, 4), (25, 5), (900, 5)])
+def test_a_class_of_25_groups_has_5_of_them_in_valid_and_in_test(n, least):
+    assert least_held_out(n) == least
+
+
+@pytest.mark.parametrize("n", [3, 12, 24, 25, 26, 45, 60, 100])
+def test_a_class_has_its_least_groups_in_valid_and_test_with_every_seed(n):
+    rs = [one(i) for i in range(n)] + [one(f"b{i}", classes="b", stratum="s|b") for i in range(300)]
+    for seed in range(100):
+        got = groups_of(rs, assign_splits(rs, seed))["a"]
+        assert min(got["valid"], got["test"]) >= least_held_out(n)
+        assert got["train"] >= 0.4 * n or n == 3
+
+
+sizes = st.lists(st.integers(1, 12), min_size=25, max_size=70)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(sizes, sizes), st.integers(0, 1000), st.integers(1, 4))
+def test_classes_of_uneven_groups_and_many_strata_have_5_groups_in_valid_and_test(
+    both, seed, strata
+):
+    "Whatever the patients' numbers of images, and however small the strata that a class is made of."
+    rs = []
+    for label, images in zip("ab", both):
+        for patient, n in enumerate(images):
+            for i in range(n):
+                stratum = f"s|{label}{patient % strata}"
+                key = f"{label}{patient}"
+                rs.append(one(f"{key} {i}", [key], stratum, classes=label))
+    for counts in groups_of(rs, assign_splits(rs, seed)).values():
+        assert counts["valid"] >= 5 and counts["test"] >= 5 and counts["train"] >= 10
+
+
+def test_a_class_of_strata_of_two_groups_is_tested_on():
+    rs = [one(i, stratum=f"s{i // 2}|a") for i in range(30)]
+    assert groups_of(rs, assign_splits(rs))["a"] == {"train": 20, "valid": 5, "test": 5}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sets(st.sampled_from("abcd"), min_size=1), min_size=40, max_size=120))
+def test_images_of_several_classes_count_in_each(labels):
+    rs = [one(i, classes=classes) for i, classes in enumerate(labels)]
+    for counts in groups_of(rs, assign_splits(rs)).values():
+        least = least_held_out(counts.total())
+        assert counts["valid"] >= least and counts["test"] >= least
+
+
+def test_the_shares_are_near_80_10_10_on_average():
+    totals = Counter()
+    for seed in range(60):
+        rs = [one(i, [f"p{i // 2}"]) for i in range(600)]
+        totals.update(split for _, split in assign_splits(rs, seed).values())
+    n = totals.total()
+    assert abs(totals["test"] / n - 0.1) < 0.01 and abs(totals["valid"] / n - 0.1) < 0.01
+
+
+def test_a_class_that_has_enough_moves_no_group():
+    rs = [one(i) for i in range(200)]
+    unfilled = [one(i, classes="") for i in range(200)]  # no class: nothing is filled
+    assert assign_splits(rs, 3) == assign_splits(unfilled, 3)
+
+
+def test_what_fills_up_is_next_in_the_order_of_the_draw():
+    "Another recipe that has the same class, with other images beside it, deals it alike."
+    rs = [one(i) for i in range(30)]
+    others = [one(f"o{i}", stratum="t|b", source="t", classes="b") for i in range(77)]
+    for seed in range(20):
+        alone = assign_splits(rs, seed)
+        got = assign_splits([*others, *rs], seed)
+        assert all(got[r.id] == alone[r.id] for r in rs)
+        drawn = {r.id: float(int(sha256_text(f"{seed}|{r.id}")[:13], 16)) for r in rs}
+        order = sorted(rs, key=lambda r: drawn[r.id])
+        held_out = [alone[r.id][1] != "train" for r in order]
+        assert held_out == sorted(held_out, reverse=True)
+
+
+def test_an_official_test_set_is_as_it_is_and_validation_is_filled():
+    rs = [one(i, official=["test"] if i < 2 else []) for i in range(40)]
+    for seed in range(30):
+        got = assign_splits(rs, seed)
+        assert {r.id for r in rs if got[r.id][1] == "test"} == {rs[0].id, rs[1].id}
+        assert groups_of(rs, got)["a"]["valid"] >= 5
+
+
+def test_no_group_is_moved_that_another_class_learns_from_alone():
+    rs = [one(i) for i in range(24)] + [one("both", classes="ab")]
+    for seed in range(50):
+        assert groups_of(rs, assign_splits(rs, seed))["a"]["test"] >= 5
+    rare = [one(i, classes="ab" if i < 2 else "a") for i in range(25)]
+    for seed in range(50):
+        filled = assign_splits(rare, seed)
+        drawn = assign_splits([one(i, classes="") for i in range(25)], seed)
+        moved = [r for r in rare if filled[r.id] != drawn[r.id]]
+        trained = [r for r in rare if filled[r.id][1] == "train" and "b" in r.classes]
+        assert trained or not any("b" in r.classes for r in moved)
