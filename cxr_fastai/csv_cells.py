@@ -128,6 +128,8 @@ def no_csv_but(data: bytes) -> str:
             return f"an OpenDocument spreadsheet: {AS_CSV}"
         if any(part in data for part in WORKBOOK_PARTS):
             return f"an Excel workbook: {AS_CSV}"
+        if b"Index/Document.iwa" in data:
+            return "a Numbers document: export it as csv (UTF-8)"
         return "a zip archive: unpack it"
     for start, what in NO_CSV:
         if data.startswith(start):

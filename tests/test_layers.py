@@ -28,7 +28,7 @@ FLOORS = [
 CURATION_FLOORS = [
     {"worker"},
     {"sources", "engines"},
-    {"fetch"},
+    {"fetch", "own"},
     {"copies"},
     {"folder"},
     {"decide"},
@@ -54,6 +54,7 @@ BANNED = {
 PARTS = {  # modules beside a room that are part of it
     "findings": "core",
     "prediction": "core",
+    "advice": "core",
     "bundle_names": "verbs",
     "catalog_rule": "catalog",
     "recipe_values": "recipes",
@@ -62,10 +63,12 @@ PARTS = {  # modules beside a room that are part of it
     "manifest_check": "manifest",
     "manifest_pixels": "manifest",
     "csv_cells": "core",
+    "csv_of_others": "core",
     "strict_json": "core",
     "system_errors": "core",
     "inputs": "core",
     "outputs": "core",
+    "safe_names": "core",
 }
 
 
