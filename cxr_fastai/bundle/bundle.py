@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from cxr_fastai import images
+from cxr_fastai.bundle.decision_words import Grounds, class_words, findings_words
 from cxr_fastai.bundle.files import TRAINED_ON
-from cxr_fastai.bundle.inputs import prepare
+from cxr_fastai.bundle.inputs import decode, prepare, radiograph_of
 from cxr_fastai.bundle.meta import Meta
+from cxr_fastai.bundle.model_card import facts
 from cxr_fastai.bundle.most_probable import most_probable, risk_besides
 from cxr_fastai.bundle.trained_on import read_names, short_name
 from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
@@ -61,17 +62,19 @@ class Bundle:
 
     def tensor(
         self,
-        source: Any,  # path, bytes, file object or array
+        source: Any,  # as for `read`
     ) -> torch.Tensor:  # (in_channels, size, size) float32
         """Read one radiograph as the network's input. Raises `ImageRejected`."""
         return self.read(source)[0]
 
     def read(
         self,
-        source: Any,  # path, bytes, file object or array
+        # path, bytes, open file, Pillow image, array (h, w) or (h, w, channels), or tensor (h, w)
+        # or (channels, h, w)
+        source: Any,
     ) -> tuple[torch.Tensor, tuple[str, ...]]:  # as `tensor`; what is odd, keys of images.NOTES
         """Read one radiograph, and what the decoder notes of it. Raises `ImageRejected`."""
-        radiograph = images.read(source)
+        radiograph = radiograph_of(source)
         return prepare(radiograph.pixels, self.meta), radiograph.notes
 
     def probs_of(
@@ -98,9 +101,9 @@ class Bundle:
 
     def probs(
         self,
-        sources: Iterable[Any],  # paths, bytes, file objects or arrays
+        sources: Iterable[Any],  # each as for `read`
         bs: int = 32,  # images at a time: bounds memory, does not change results
-        decode: Callable[[Any], np.ndarray] = images.decode,  # source -> (h, w) uint8
+        decode: Callable[[Any], np.ndarray] = decode,  # source -> (h, w) uint8
     ) -> np.ndarray:  # (n, classes) float32, columns in the order of `vocab`
         """Compute probabilities of many radiographs.
 
@@ -175,50 +178,72 @@ class Bundle:
         `|`, or `none`, as in a manifest.
         """
         one_row = np.asarray(probs)[None]
-        by_class = {name: float(p) for name, p in zip(self.vocab, probs)}
+        grounds = self._grounds(one_row)
         if self.task is Task.MULTI_LABEL:
-            return self._prediction(self._joined(self.found(one_row)[0]), by_class)
+            is_found = self.found(one_row)[0]
+            found = [name for name, present in zip(self.vocab, is_found) if present]
+            words = findings_words(found, grounds)
+            return self._prediction("|".join(found) or NONE, grounds, words, None)
         best = self.vocab[int(self.answers(one_row)[0])]
-        least = self.meta["thresholds"].get(best, 0.0)
-        if by_class[best] >= least:
-            return self._prediction(best, by_class)
-        reason = (
-            f"{self.display[best]} leads with {by_class[best]:.3f}, "
-            f"below its threshold of {least:.3f}"
-        )
-        return self._prediction(None, by_class, reason)
+        own = self.meta["thresholds"].get(best)
+        threshold = own if grounds.threshold is None else grounds.threshold
+        if own is None or grounds.probs[best] >= own:
+            return self._prediction(best, grounds, class_words(best, False, grounds), threshold)
+        words = class_words(best, True, grounds)
+        return self._prediction(None, grounds, words, threshold)
 
-    def _joined(
+    def _grounds(
         self,
-        found: np.ndarray,  # (classes,) bool
-    ) -> str:
-        """Join the classes that were found, as in a manifest."""
-        names = [name for name, present in zip(self.vocab, found) if present]
-        return "|".join(names) or NONE
+        one_row: np.ndarray,  # (1, classes)
+    ) -> Grounds:
+        """Collect what an answer follows from."""
+        risks = self.risk(one_row)
+        decision = self.meta["decision"]
+        return Grounds(
+            probs={name: float(p) for name, p in zip(self.vocab, one_row[0])},
+            thresholds=self.meta["thresholds"],
+            display=self.display,
+            negative=decision.get("negative", ""),
+            risk=None if risks is None else float(risks[0]),
+            threshold=decision.get("threshold"),
+        )
 
     def _prediction(
         self,
         label: str | None,  # None: it abstains
-        by_class: dict[str, float],
-        reason: str = "",
+        grounds: Grounds,
+        decision: str,  # in words
+        threshold: float | None,  # that the answer was held against
     ) -> Prediction:
         """Put an answer together with what it was made from."""
+        abstained = label is None
         return Prediction(
             label=label,
-            probs=by_class,
-            thresholds=dict(self.meta["thresholds"]),
-            abstained=label is None,
-            reason=reason,
+            probs=dict(grounds.probs),
+            thresholds=dict(grounds.thresholds),
+            abstained=abstained,
+            reason=decision.removeprefix("no answer: ") if abstained else "",
+            decision=decision,
+            threshold=threshold,
+            risk=grounds.risk,
         )
 
     def predict(
         self,
-        source: Any,  # path, bytes, file object or array
+        source: Any,  # as for `read`
     ) -> Prediction:
         """Answer for one radiograph, with what is odd about it. Raises `ImageRejected`."""
         tensor, notes = self.read(source)
         answer = self.decide(self.probs_of(tensor[None])[0])
         return replace(answer, notes=notes)
+
+    # ---- what it is
+
+    def _repr_html_(self) -> str:
+        """Show what it answers, how it decides and how it scored, in a notebook."""
+        from cxr_fastai.reporting.html import render
+
+        return render("bundle", "bundle.html", page=False, b=self, facts=facts(self.meta))
 
     # ---- what it has seen
 

@@ -5,10 +5,12 @@ A folder in, a checked record out. Needs no torch, writes nothing, opens no weig
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
 
 from cxr_fastai import images
+from cxr_fastai.advice import command
 from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
 from cxr_fastai.core import (
     IntegrityError,
@@ -18,6 +20,8 @@ from cxr_fastai.core import (
     one_line,
 )
 from cxr_fastai.inputs import readable_path
+from cxr_fastai.reporting.text import count
+from cxr_fastai.run_files import BUNDLE, epochs_over, is_unfinished
 from cxr_fastai.strict_json import parse_json
 
 __all__ = [
@@ -47,12 +51,28 @@ def find_folder(
             "holds. Give the bundle's folder; for a learner.pkl that you trust there is fastai's "
             "load_learner."
         )
-    for folder in (path, path / "bundle"):
+    for folder in (path, path / BUNDLE):
         if readable_path(folder / BUNDLE_JSON, "bundle").is_file():
             return folder
+    run = path.parent if path.name == BUNDLE else path
+    if is_unfinished(run):
+        raise UsageError(_to_finish(run))
+    way = command("cxr train DATA", "train(DATA)")
     raise UsageError(
-        f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as `cxr train` "
-        "writes"
+        f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as {way} writes"
+    )
+
+
+def _to_finish(run: Path) -> str:
+    """Say how a training that was cut short comes to its bundle."""
+    way = command(
+        f"cxr train DATA --out {shlex.quote(str(run))} --resume",
+        f'train(DATA, out="{run}", resume=True)',
+    )
+    return (
+        f"{run} holds a training that did not come to its end, and no bundle "
+        f"({count(epochs_over(run), 'epoch')} over): go on with it by {way}, DATA being the folder "
+        "that it was begun on."
     )
 
 
@@ -80,7 +100,7 @@ def read_meta(file: Path) -> Meta:
     if meta["trained"]["epochs"] < 1:
         raise NotTrained(
             f"{file}: this network never learned (trained for 0 epochs); its answers would be "
-            "chance. Run `cxr train`."
+            f"chance. Train it: {command('cxr train DATA', 'train(DATA)')}."
         )
     if meta["decoder_version"] != images.DECODER_VERSION:
         warnings.warn(

@@ -11,8 +11,9 @@ from typing import Any
 
 from cxr_fastai.bundle.files import WEIGHTS
 from cxr_fastai.bundle.meta import Decision, Meta
+from cxr_fastai.bundle.training_warnings import training_warnings
 
-__all__ = ["card"]
+__all__ = ["card", "facts"]
 
 LIMITS = (
     "For research only: not a medical device, and not for diagnosis or triage of patients. "
@@ -50,6 +51,22 @@ Recipe `{recipe}`; data of the manifest with SHA-256 `{meta["manifest_sha256"]}`
 
 Weights: `{WEIGHTS}`, SHA-256 `{meta["weights_sha256"]}`. Loading it runs no code.
 """
+
+
+def facts(meta: Meta) -> dict[str, str]:
+    """Return what a bundle is, by the name of each fact, for a notebook."""
+    found = {
+        "recipe": meta["recipe"]["name"],
+        "network": f"{meta['arch']}, {meta['size']} x {meta['size']} px, {meta['in_channels']} "
+        f"{'channel' if meta['in_channels'] == 1 else 'channels'}",
+        "answers": " ".join(_answers(meta).split("\n")),
+        "training": _training(meta["trained"]),
+    }
+    for warning in training_warnings(meta):
+        found[f"warning: {warning.kind}"] = f"{warning.says} {warning.do}".strip()
+    for name, value in _scalars(meta["metrics"]):
+        found[name] = value
+    return found
 
 
 def _classes(meta: Meta) -> str:

@@ -1,4 +1,4 @@
-"""Read a radiograph: path, bytes, binary file or array in, upright 8-bit gray pixels out.
+"""Read a radiograph: path, bytes, file, array or Pillow image in, upright 8-bit gray pixels out.
 
 The house's only decoder: scanning, hashing, training, evaluation and prediction all call `read` or
 `decode`, so that they see the same pixels. It never trusts an extension, never opens a format off
@@ -19,9 +19,11 @@ from __future__ import annotations
 import os
 
 import numpy as np
+from PIL import Image
 
 from cxr_fastai.core import StrPath
 from cxr_fastai.images.gray import levels_to_gray
+from cxr_fastai.images.in_memory import read_image
 from cxr_fastai.images.picture import OPENERS, finished, read_picture
 from cxr_fastai.images.pixels import pixel_sha256, resize, write_png
 from cxr_fastai.images.radiograph import NOTES, REASONS, Radiograph, rejected
@@ -60,12 +62,15 @@ DECODER_VERSION = 3
 
 
 def read(
-    source: Source | np.ndarray,  # an array is (h, w) or (h, w, 1-4) of bool, integers or floats
+    # an array is (h, w) or (h, w, 1-4) of bool, integers or floats; an image is Pillow's
+    source: Source | np.ndarray | Image.Image,
     name: str | None = None,  # what messages call it; taken from the source if not given
 ) -> Radiograph:
     """Decode one picture. Raises `ImageRejected`, whose message starts with the name."""
     if isinstance(source, np.ndarray):
         return _read_array(source, name or "array")
+    if isinstance(source, Image.Image):
+        return read_image(source, name)
     data, name = bytes_of(source, name)
     if not data:
         raise rejected("empty_file", name, "the file is empty (0 bytes)")
@@ -79,7 +84,7 @@ def read(
 
 
 def decode(
-    source: Source | np.ndarray,  # as for `read`
+    source: Source | np.ndarray | Image.Image,  # as for `read`
 ) -> np.ndarray:  # (h, w) uint8, upright, read-only
     """Return the pixels alone. Raises `ImageRejected`."""
     return read(source).pixels

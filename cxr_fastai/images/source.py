@@ -32,7 +32,7 @@ def bytes_of(
         return _file_bytes(source, name), name
     if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
         raise UsageError(
-            "expected a path, bytes, a file opened with 'rb', or a NumPy array, "
+            "expected a path, bytes, a file opened with 'rb', a NumPy array or a Pillow image, "
             f"received {type(source).__name__}"
         )
     name = name or _name_of(source)

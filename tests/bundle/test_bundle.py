@@ -144,7 +144,7 @@ def test_the_reason_gives_class_probability_and_threshold(loaded):
     answer = Bundle(loaded.net, meta, loaded.path, loaded.device).decide(
         np.array([0.5, 0.25, 0.25])
     )
-    assert answer.reason == "COVID-19 leads with 0.500, below its threshold of 0.750"
+    assert answer.reason == "COVID-19, 0.50, is below its own threshold 0.75"
 
 
 # ---- a yes or no

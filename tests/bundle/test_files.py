@@ -59,3 +59,24 @@ def test_bundle_json_is_read_without_torch(made):
 
 def test_what_is_read_is_what_was_saved(made):
     assert read_meta(made / "bundle.json") == meta_of(made)
+
+
+# ---- a training that was cut short
+
+
+@pytest.mark.parametrize("place", ["", "bundle"])
+def test_a_run_without_its_bundle_names_the_way_to_finish_it(tmp_path, place):
+    run = tmp_path / "a run"
+    run.mkdir()
+    (run / "checkpoint.pt").write_bytes(b"x")
+    (run / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.4\n")
+    with pytest.raises(core.UsageError) as e:
+        load_bundle(run / place)
+    said = str(e.value)
+    assert f"`cxr train DATA --out '{run}' --resume`" in said
+    assert f'train(DATA, out="{run}", resume=True)' in said and "2 epochs" in said
+
+
+def test_a_folder_that_is_no_run_is_not_called_one(tmp_path):
+    with pytest.raises(core.UsageError, match="no bundle at"):
+        find_folder(tmp_path / "gone")

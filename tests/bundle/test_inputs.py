@@ -4,9 +4,12 @@ python -m pytest tests/bundle/test_inputs.py
 """
 
 import numpy as np
+import pytest
 import torch
+from toy_bundles import picture
 
-from cxr_fastai.bundle.inputs import normalise, prepare
+from cxr_fastai.bundle.inputs import decode, normalise, prepare, radiograph_of
+from cxr_fastai.core import ImageRejected
 
 
 def test_prepare_normalises_with_the_bundles_constants(loaded):
@@ -28,3 +31,43 @@ def test_a_crop_takes_the_rim_away():
     meta = {"size": 16, "crop": 0.25, "in_channels": 1, "mean": 0.0, "std": 1.0}
     assert prepare(pixels, meta).max() == 0
     assert prepare(pixels, {**meta, "crop": 0.0}).max() == 1
+
+
+# ---- tensors
+
+PIXELS = picture()
+GRAY = torch.tensor(PIXELS)
+TENSORS = {
+    "gray of 8 bits": GRAY,
+    "one channel": GRAY[None],
+    "three channels": GRAY[None].expand(3, -1, -1),
+    "0 to 1": GRAY.float() / 255,
+    "0 to 1 in half": GRAY.double() / 255,
+    "0 to 255": GRAY.float(),
+    "with a gradient": (GRAY.float() / 255).requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("form", TENSORS)
+def test_a_tensor_has_the_pixels_of_its_array(form):
+    assert np.array_equal(decode(TENSORS[form]), PIXELS)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_read_to_what_it_can_hold(dtype):
+    levels = (GRAY.float() / 255).to(dtype)
+    found = decode(levels).astype(int)
+    assert np.abs(found - PIXELS).max() <= 1
+
+
+def test_a_tensor_without_a_known_range_is_noted_as_in_a_file():
+    scores = (GRAY.float() - 128) / 2
+    assert "range_stretched" in radiograph_of(scores).notes
+    assert np.array_equal(decode(scores), decode(scores.numpy()))
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 50, 3), (2, 1, 40, 50), (5, 40, 50)])
+def test_another_shape_is_rejected_with_what_is_expected(shape):
+    with pytest.raises(ImageRejected, match=r"1 to 4 channels, height, width") as e:
+        decode(torch.zeros(shape))
+    assert e.value.reason == "not_an_image" and str(shape) in str(e.value)

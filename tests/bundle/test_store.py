@@ -123,7 +123,8 @@ def test_no_bundle_says_what_one_is(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").write_text("x")
     with pytest.raises(
-        core.UsageError, match="no bundle at .*bundle.json and model.safetensors, as `cxr train`"
+        core.UsageError,
+        match="no bundle at .*bundle.json and model.safetensors, as `cxr train DATA`",
     ) as e:
         load_bundle(tmp_path / name)
     assert e.value.exit_code == 2
