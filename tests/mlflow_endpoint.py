@@ -10,6 +10,7 @@ import threading
 from loopback import serve
 
 API = "/api/2.0/mlflow/"
+NO_SUCH_RUN = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"}
 
 
 class MLflowEndpoint:
@@ -22,6 +23,9 @@ class MLflowEndpoint:
         self.is_dead = False
         self.batches = []
         self.states = []
+        self.created = 0  # runs
+        self.deleted = False  # the run was, by somebody else
+        self.unknown = False  # it was never here
         self.lock = threading.Lock()
 
     def __enter__(self):
@@ -52,6 +56,8 @@ class MLflowEndpoint:
                 self.dies_at = lambda path, body: False
             if self.is_dead:
                 return call.answer(503)
+            if self.unknown and path == "runs/get":
+                return call.answer(404, json.dumps(NO_SUCH_RUN).encode())
             call.answer(200, json.dumps(self._says(path, call.seen.body)).encode())
 
     def _says(self, path, body):
@@ -70,6 +76,13 @@ class MLflowEndpoint:
         if path == "runs/update":
             self.states.append(json.loads(body).get("status"))
             return {"run_info": info}
+        if path == "runs/create":
+            self.created += 1
+        if path == "metrics/get-history":
+            metrics = [metric for batch in self.batches for metric in batch.get("metrics", [])]
+            return {"metrics": [metric for metric in metrics if metric["key"] == "valid_loss"]}
+        if path == "runs/get" and self.deleted:
+            info["lifecycle_stage"] = "deleted"
         if path in ("runs/create", "runs/get"):
             return {"run": {"info": info, "data": {}}}
         if path.startswith("experiments/get"):

@@ -1,7 +1,8 @@
 """A run in MLflow, optional: its settings, each epoch's row, the finished bundle.
 
-Through a client of its own: no active run of the process is touched, and none is ended at exit.
-Every wait for a server is bounded here; what a failure means is decided in `trackers`.
+Which one it is stands in the run's folder, so that a resumed run goes on with its own. Through a
+client of its own: no active run of the process is touched, and none is ended at exit. Every wait
+for a server is bounded here; what a failure means is decided in `trackers`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from cxr_fastai.core import SourceUnavailable, one_line
+from cxr_fastai.core import SourceUnavailable, one_line, write_json
+from cxr_fastai.inputs import readable_path
+from cxr_fastai.progress import say
+from cxr_fastai.run_files import MLFLOW_RUN
+from cxr_fastai.strict_json import parse_json
 from cxr_fastai.training.extras import extra
 from cxr_fastai.training.history import HISTORY, PICTURE, Row, numbers
 
@@ -35,6 +40,7 @@ class _Wait:
     retries: int  # each after 2, 4, 8, .. s, the first at once
 
 
+NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's words for it
 # MLflow's own are 120 s and 7 retries: 4 min 21 s until it says that no server listens.
 AT_START = _Wait(seconds=3, retries=1)  # a line within 10 s
 ON_THE_WAY = _Wait(seconds=5, retries=1)  # an epoch waits so long, once
@@ -53,8 +59,9 @@ class MLflow:
         run: Path,  # the run's folder
         params: dict[str, Any],  # its settings
         experiment: str,  # the recipe's name
+        earlier: Sequence[Row] | None = None,  # epochs of the run that goes on; None: it begins
     ) -> None:
-        """Begin it. Raises `SourceUnavailable` within 10 s where it cannot be written to."""
+        """Begin it, or go on with it; raises `SourceUnavailable` within 10 s where that fails."""
         extra("mlflow")
         self.run = run
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or LOCAL_STORE
@@ -62,7 +69,7 @@ class MLflow:
         self.wait = ON_THE_WAY
         try:
             with _waiting(AT_START, at_most=True):
-                self._begin(params, experiment)
+                self._open(params, experiment, earlier)
         except Exception as e:  # MLflow and its stores have errors of their own
             reason = one_line(e).replace(self.uri, _without_password(self.uri))
             raise SourceUnavailable(
@@ -71,19 +78,67 @@ class MLflow:
                 "or train without --track mlflow."
             ) from e
 
-    def _begin(self, params: dict[str, Any], experiment: str) -> None:
-        """Create the run and record its settings."""
-        from mlflow.entities import Param
+    def _open(self, params: dict[str, Any], experiment: str, earlier: Sequence[Row] | None) -> None:
+        """Create the run, or find it again; record what it lacks."""
         from mlflow.tracking import MlflowClient
-        from mlflow.tracking.context.registry import resolve_tags
 
         self.client = MlflowClient(self.uri)
+        before = None if earlier is None else self._run_of_before()
+        if before is None:
+            self._begin(params, experiment)
+        else:
+            self.id = before
+            self.client.update_run(self.id, "RUNNING")
+        if earlier:
+            self._catch_up(earlier)
+
+    def _catch_up(self, earlier: Sequence[Row]) -> None:
+        """Record the earlier epochs that MLflow lacks."""
+        kept = self.client.get_metric_history(self.id, "valid_loss")
+        steps = {metric.step for metric in kept}
+        for row in earlier:
+            if row["epoch"] not in steps:
+                self.epoch(row)
+
+    def _run_of_before(self) -> str | None:
+        """Return the id of the run that an interrupted training wrote to; None for none."""
+        from mlflow.exceptions import MlflowException
+
+        file = readable_path(self.run / MLFLOW_RUN, "MLflow's run")
+        if not file.is_file():
+            return None
+        try:
+            kept = parse_json(file.read_bytes())
+            if kept["server"] != _without_password(self.uri):
+                raise ValueError(f"it is at {kept['server']}")
+            found = self.client.get_run(str(kept["run_id"]))
+        except (KeyError, TypeError, ValueError) as e:
+            why = one_line(e)
+        except MlflowException as e:
+            if e.error_code not in NO_SUCH_RUN:
+                raise
+            why = "it is not there"
+        else:
+            if found.info.lifecycle_stage == "active":
+                return str(found.info.run_id)
+            why = "it was deleted"
+        say(f"warning: {self.place}: cannot go on with the run of {file} ({why}); another begins")
+        return None
+
+    def _begin(self, params: dict[str, Any], experiment: str) -> None:
+        """Create the run, record its settings, and note which it is."""
+        from mlflow.entities import Param
+        from mlflow.tracking.context.registry import resolve_tags
+
         created = self.client.create_run(
             self._experiment(experiment), run_name=self.run.name, tags=resolve_tags()
         )
         self.id = created.info.run_id
         settings = [Param(key, str(value)) for key, value in params.items()]
         self.client.log_batch(self.id, params=settings)
+        kept = {"server": _without_password(self.uri), "run_id": self.id}
+        if self.run.is_dir():
+            write_json(self.run / MLFLOW_RUN, kept)
 
     def _experiment(self, name: str) -> str:
         """Return the id of the experiment of this name, which is created where there is none.

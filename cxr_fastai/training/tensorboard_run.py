@@ -10,6 +10,7 @@ import io
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ class TensorBoard:
         run: Path,  # the run's folder
         params: dict[str, Any],  # its settings
         experiment: str,  # the recipe's name, of which this one has no use
+        earlier: Sequence[Row] | None = None,  # epochs of the run that goes on; None: it begins
     ) -> None:
-        """Begin it. Raises `StorageError` where it cannot be written."""
+        """Begin it, or go on in its folder. Raises `StorageError` where it cannot be written."""
         extra("tensorboard")
         from tensorboard.compat.proto.event_pb2 import Event
         from torch.utils.tensorboard.summary import text
@@ -45,21 +47,44 @@ class TensorBoard:
         settings = self._event(text("settings", "\n".join(lines)))
         try:
             self.file.parent.mkdir(exist_ok=True)
-            self._append([version, settings])
+            first = self._going_on(earlier or ())
+            self._append([version, settings, *first])
         except OSError as e:
             raise StorageError(
                 f"--track tensorboard: cannot write {self.file.parent}: {e.strerror or e}. Free "
                 "space or permission there, or train without --track tensorboard."
             ) from e
 
+    def _going_on(self, earlier: Sequence[Row]) -> list[Any]:
+        """Return the events that join a resumed run to its earlier epochs.
+
+        Where their file stands, TensorBoard is told that what it has of later ones does not count;
+        where none does, they are recorded now.
+        """
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        events = []
+        if any(self.file.parent.iterdir()):
+            restarted = SessionLog(status=SessionLog.START)
+            step = 1 + max((row["epoch"] for row in earlier), default=0)
+            events.append(Event(wall_time=time.time(), step=step, session_log=restarted))
+        else:
+            for row in earlier:
+                events += self._epoch_events(row)
+        return events
+
     def epoch(self, row: Row) -> None:
         """Record the numbers of an epoch."""
+        self._append(self._epoch_events(row))
+
+    def _epoch_events(self, row: Row) -> list[Any]:
+        """Return an event for each number of an epoch."""
         from torch.utils.tensorboard.summary import scalar
 
         events = []
         for key, value in numbers(row).items():
             events.append(self._event(scalar(key, value), row["epoch"]))
-        self._append(events)
+        return events
 
     def before_close(self) -> None:
         """Nothing is to be prepared."""

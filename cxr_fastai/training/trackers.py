@@ -7,7 +7,7 @@ the run nothing. Import of either library waits until it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from cxr_fastai.core import UsageError, make_folder, one_line, unknown_name
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.progress import say
 from cxr_fastai.recipes import Train
+from cxr_fastai.run_files import MLFLOW_RUN
 from cxr_fastai.training.history import Row, Tracker
 from cxr_fastai.training.mlflow_run import MLflow
 from cxr_fastai.training.tensorboard_run import TensorBoard
@@ -44,18 +45,20 @@ def recorded(
     settings: Train,
     manifest: Manifest,
     seed: int,
+    earlier: Sequence[Row] | None = None,  # epochs of the run that goes on; None: it begins
 ) -> Iterator[Record]:
-    """Begin each tracker; end each with the bundle that the run came to.
+    """Begin each tracker, or go on with it; end each with the bundle that the run came to.
 
     Raises as `open_trackers` does, and leaves no folder then.
     """
     is_new = not run.exists()
     make_folder(run)
     try:
-        record = Record(open_trackers(names, run, settings, manifest, seed))
+        record = Record(open_trackers(names, run, settings, manifest, seed, earlier))
     except BaseException:
         with suppress(OSError):  # it holds something
             if is_new:
+                (run / MLFLOW_RUN).unlink(missing_ok=True)
                 run.rmdir()
         raise
     try:
@@ -71,8 +74,9 @@ def open_trackers(
     settings: Train,
     manifest: Manifest,
     seed: int,
+    earlier: Sequence[Row] | None = None,  # as for `recorded`
 ) -> list[Tracker]:
-    """Begin each.
+    """Begin each, or go on with it.
 
     Raises `UsageError` for an unknown one, and for one that is not installed; `SourceUnavailable`
     or `StorageError` for one that cannot be written to: a run without it is not what was asked for,
@@ -89,7 +93,11 @@ def open_trackers(
         "recipe": manifest.recipe.name,
         "manifest_sha256": manifest.sha256,
     }
-    return [Patient(TRACKERS[name](run, params, manifest.recipe.name), run) for name in names]
+    opened: list[Tracker] = []
+    for name in names:
+        tracker = TRACKERS[name](run, params, manifest.recipe.name, earlier)
+        opened.append(Patient(tracker, run))
+    return opened
 
 
 class Patient:

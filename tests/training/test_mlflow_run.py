@@ -10,11 +10,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from fastai.callback.core import Callback
 from mlflow_endpoint import MLflowEndpoint
 from runs import history
 
 from cxr_fastai.cli import main
 from cxr_fastai.core import SourceUnavailable
+from cxr_fastai.training import fit as fitting
+from cxr_fastai.training import run
 from cxr_fastai.training.mlflow_run import AT_START, MLflow, _waiting, _without_password
 from cxr_fastai.training.trackers import Patient
 
@@ -143,6 +146,105 @@ def test_no_server_at_all_is_one_line(folder, monkeypatch, capsys):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{nobody.getsockname()[1]}")
         assert train(folder) == 3
     assert "cannot be written to" in capsys.readouterr().err
+
+
+# ---- a run that goes on
+
+
+class Impatient(Callback):
+    "Ctrl-C in the middle of the second epoch."
+
+    def after_batch(self):
+        if self.learn.epoch == 1 and self.learn.iter == 1:
+            raise KeyboardInterrupt
+
+
+def interrupted(folder, track=("mlflow",)):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "step_callbacks", lambda settings: [Impatient()])
+        with pytest.raises(KeyboardInterrupt):
+            run.train(folder, "run", arch="cnn", epochs=3, track=track, quiet=True)
+
+
+def resume(folder):
+    return main(["train", str(folder), *"--out run --resume --track mlflow".split()])
+
+
+def test_a_resumed_run_goes_on_with_its_own_run_in_mlflow(folder, tmp_path, monkeypatch, capsys):
+    store = f"sqlite:///{tmp_path}/own.db"  # MLflow remembers a store by its address
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    interrupted(folder)
+    assert resume(folder) == 0
+    client = mlflow.MlflowClient(store)
+    experiment = client.get_experiment_by_name("toy")
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.status == "FINISHED" and found.data.params["epochs"] == "3"
+    curve = client.get_metric_history(found.info.run_id, "valid_loss")
+    assert [metric.step for metric in curve] == [1, 2, 3]
+    wanted = [float(row["valid_loss"]) for row in history("run")]
+    assert [metric.value for metric in curve] == pytest.approx(wanted, rel=1e-5)
+    assert json.loads(Path("run/mlflow.json").read_text())["run_id"] == found.info.run_id
+    assert "another begins" not in capsys.readouterr().err
+
+
+def test_a_resumed_run_gives_a_server_what_it_missed_before(folder, server):
+    server.dies_at = lambda path, body: is_batch_of_epoch(1, path, body)
+    interrupted(folder)
+    assert server.metrics("valid_loss") == {}
+    server.dies_at, server.is_dead = (lambda path, body: False), False
+    assert resume(folder) == 0
+    assert sorted(server.metrics("valid_loss")) == [1, 2, 3]
+    assert server.created == 1 and server.states == ["RUNNING", "FINISHED"]
+
+
+def test_a_run_that_was_not_tracked_before_is_recorded_from_its_first_epoch(folder, server):
+    interrupted(folder, track=())
+    assert resume(folder) == 0
+    assert sorted(server.metrics("valid_loss")) == [1, 2, 3] and server.created == 1
+
+
+def elsewhere(server):
+    Path("run/mlflow.json").write_text('{"server": "http://other", "run_id": "x"}')
+
+
+def damaged(server):
+    Path("run/mlflow.json").write_text("{")
+
+
+def deleted(server):
+    server.deleted = True
+
+
+def unknown(server):
+    server.unknown = True
+
+
+@pytest.mark.parametrize(
+    "spoil, why",
+    [
+        (elsewhere, "it is at http://other"),
+        (damaged, "Expecting"),
+        (deleted, "it was deleted"),
+        (unknown, "it is not there"),
+    ],
+)
+def test_a_run_that_cannot_be_gone_on_with_is_told_and_another_has_all_epochs(
+    folder, server, capsys, spoil, why
+):
+    interrupted(folder)
+    server.batches.clear()  # another run, which has nothing yet
+    spoil(server)
+    assert resume(folder) == 0
+    err = capsys.readouterr().err
+    assert "cannot go on with the run of run/mlflow.json" in err and why in err
+    assert server.created == 2 and sorted(server.metrics("valid_loss")) == [1, 2, 3]
+
+
+def test_a_run_that_failed_before_its_first_epoch_is_begun_anew_where_it_stood(folder, server):
+    Path("run").mkdir()
+    MLflow(Path("run"), {}, "toy")
+    assert [file.name for file in Path("run").iterdir()] == ["mlflow.json"]
+    assert train(folder) == 0 and server.created == 2
 
 
 # ---- how long is waited

@@ -79,6 +79,26 @@ def test_a_full_disk_is_told_leaves_whole_records_and_is_made_up_for(tmp_path, m
     assert losses(tmp_path) == {1: 1.0, 2: 2.0, 3: 3.0}
 
 
+def test_a_resumed_run_goes_on_in_its_folder_and_what_comes_twice_counts_once(tmp_path):
+    first = TensorBoard(tmp_path, {}, "toy")
+    for epoch in (1, 2):
+        first.epoch(row(epoch))
+    second = TensorBoard(tmp_path, {}, "toy", [row(1)])  # the second epoch had no checkpoint
+    for epoch in (2, 3):
+        second.epoch(row(epoch))
+    assert [(e.step, e.value) for e in read(tmp_path).Scalars("valid_loss")] == [
+        (1, 1.0),
+        (2, 2.0),
+        (3, 3.0),
+    ]
+
+
+def test_a_run_that_was_not_recorded_before_has_its_earlier_epochs_too(tmp_path):
+    tensorboard = TensorBoard(tmp_path, {}, "toy", [row(1), row(2)])
+    tensorboard.epoch(row(3))
+    assert losses(tmp_path) == {1: 1.0, 2: 2.0, 3: 3.0}
+
+
 def test_a_folder_that_is_gone_costs_nothing(tmp_path, capsys):
     tensorboard = TensorBoard(tmp_path, {}, "toy")
     tensorboard.file.unlink()
