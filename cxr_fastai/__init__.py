@@ -6,18 +6,24 @@ Names are imported when first used: this import is light.
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
 
 # public name -> the module of this package that defines it
 _HOME = {
+    "prototype": "prototyping.prototype",
     "curate": "curation.pipeline",
     "find_duplicates": "curation.copies.find",
     "explore": "audit.explore",
     "build_dataloaders": "training.data",
     "build_learner": "training.learner",
-    "fit": "training.run",
-    "export": "training.run",
+    "train": "training.run",
+    "train_folds": "folds",
+    "fit": "training.fit",
+    "export": "training.bundling",
     "evaluate": "evaluation.evaluate",
-    "load_bundle": "bundle",
+    "predict": "serving.predict",
+    "load_bundle": "bundle.store",
+    "save_bundle": "bundle.store",
     "load_recipe": "recipes",
     "read_manifest": "manifest",
     "CxrError": "core",
@@ -29,7 +35,12 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("importlib.metadata").version(__name__)
     if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        member = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        if isinstance(member, FunctionType):
+            import_module(f"{__name__}.docments").explain(
+                member
+            )  # what stands beside its parameters, for help()
+        return member
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -112,7 +112,7 @@ def _predict(bundle: Path, curated: Path) -> None:
     say(f"5/5 asking it about an image of each class: cxr predict {bundle} IMAGE..")
     model = load_bundle(bundle)
     rows = predict_paths(model, [curated / path for path in examples["path"]])
-    print(f"\n{format_rows(rows, model.display)}")
+    print(f"\n{format_rows(rows)}")
 
 
 # ---- whether curation found what was planted

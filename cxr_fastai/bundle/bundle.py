@@ -23,6 +23,7 @@ from cxr_fastai.bundle.model_card import facts
 from cxr_fastai.bundle.most_probable import most_probable, risk_besides
 from cxr_fastai.bundle.trained_on import read_names, short_name
 from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
+from cxr_fastai.docments import explain_methods
 from cxr_fastai.recipes import NONE, UNSET
 
 __all__ = ["Bundle"]
@@ -260,3 +261,6 @@ class Bundle:
             return None
         names = read_names(self.path / TRAINED_ON, sha256)
         return [short_name(row["pixel_sha256"]) in names or row["patient"] in names for row in rows]
+
+
+explain_methods(Bundle)  # for help()

@@ -17,7 +17,10 @@ __all__ = ["predict"]
 def predict(args: Namespace) -> int:
     """Tell what a bundle says of image files."""
     if args.csv is not None:
+        from cxr_fastai.serving.rows_csv import check_own_csv
+
         check_output_file(args.csv, "--csv")  # before torch is imported
+        check_own_csv(args.csv, "--csv")
     from cxr_fastai import progress
     from cxr_fastai.bundle.store import load_bundle
     from cxr_fastai.serving.predict import (
@@ -42,7 +45,7 @@ def predict(args: Namespace) -> int:
     if args.json:
         print_json(rows)
     elif not args.csv:
-        print(format_rows(rows, bundle.display))
+        print(format_rows(rows))
     noted = notes_line(rows)
     if noted:
         progress.say(noted)

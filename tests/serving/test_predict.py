@@ -3,7 +3,6 @@
 python -m pytest tests/serving/test_predict.py
 """
 
-import csv
 import io
 import json
 import os
@@ -15,153 +14,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from recording_progress import RecordingProgress
+from toy_rows import KEYS, META, VOCAB, read_csv
 
+import cxr_fastai
 from cxr_fastai import core
-from cxr_fastai.bundle import load_bundle, save_bundle
+from cxr_fastai.core import Prediction
 from cxr_fastai.images import NOTES
-from cxr_fastai.models.networks import build_network
 from cxr_fastai.serving.predict import (
-    Row,
     find_images,
-    format_rows,
     notes_line,
+    predict,
     predict_paths,
     worklist,
-    write_csv,
 )
-
-VOCAB = ["covid_19", "normal"]
-META = dict(
-    arch="resnet18",
-    vocab=VOCAB,
-    display={"covid_19": "COVID-19", "normal": "Normal"},
-    size=32,
-    mean=0.5,
-    std=0.25,
-    recipe={"name": "toy"},
-    manifest_sha256="0" * 64,
-    trained={"epochs": 1},
-)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    torch.manual_seed(0)
-    return save_bundle(
-        tmp_path_factory.mktemp("run") / "bundle",
-        build_network("resnet18", len(VOCAB)),
-        META,
-    )
-
-
-@pytest.fixture(scope="module")
-def bundle(made):
-    return load_bundle(made, "cpu")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    "Two pictures, one of them deep down, one file that only looks like one, one that does not."
-    root = tmp_path / "images"
-    for name, seed in (("b.png", 1), ("sub/deep/a.PNG", 2)):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(seed).integers(0, 255, (40, 30), np.uint8)
-        with open(root / name, "wb") as f:
-            Image.fromarray(pixels).save(f, "PNG")
-    (root / "sub" / "broken.png").write_bytes(b"<html>sign in</html>")
-    (root / "notes.txt").write_text("no picture")
-    return root
-
-
-def row(path="a.png", label="normal", probs=(0.25, 0.75), **kw):
-    plain = Row(
-        path=path,
-        label=label,
-        risk=None,
-        probs=dict(zip(VOCAB, probs)),
-        abstained=False,
-        reason="",
-        error="",
-        notes=[],
-    )
-    return plain | kw
-
-
-def failed(path, error="damaged PNG"):
-    return row(path, None, (), error=error)
-
-
-# ---- find
-
-
-def test_folders_are_searched_to_the_bottom_in_order(folder):
-    assert find_images([folder]) == [
-        folder / "b.png",
-        folder / "sub" / "broken.png",
-        folder / "sub" / "deep" / "a.PNG",
-    ]
-
-
-def test_files_are_taken_as_given_whatever_their_names(folder):
-    assert find_images([str(folder / "notes.txt"), folder / "sub"]) == [
-        folder / "notes.txt",
-        folder / "sub" / "broken.png",
-        folder / "sub" / "deep" / "a.PNG",
-    ]
-
-
-def test_linked_folders_are_left_out_so_that_loops_end(folder):
-    os.symlink(folder, folder / "sub" / "loop")
-    assert len(find_images([folder])) == 3
-
-
-HIDDEN = (
-    "._b.png",
-    ".ipynb_checkpoints/b-checkpoint.png",
-    "sub/__MACOSX/b.png",
-    "@eaDir/b.png/thumb.jpg",
-    "$RECYCLE.BIN/b.png",
-    "System Volume Information/b.png",
-    ".git/b.png",
-)
-
-
-def test_hidden_and_system_files_are_passed_over_and_counted(folder):
-    for name in HIDDEN:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"no radiograph")
-    progress = RecordingProgress()
-    assert len(find_images([folder], progress)) == 3
-    assert len(progress.lines) == 1 and progress.lines[0].startswith("passed over 7 images")
-
-
-def test_a_hidden_file_or_folder_that_is_named_outright_is_read(folder):
-    hidden = folder / ".hidden" / "x.png"
-    hidden.parent.mkdir()
-    hidden.write_bytes(b"x")
-    assert find_images([hidden]) == [hidden] and find_images([hidden.parent]) == [hidden]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_systems_folder_that_may_not_be_read_stops_nobody(folder):
-    (folder / "System Volume Information").mkdir(mode=0)
-    assert len(find_images([folder])) == 3
-
-
-def test_a_path_that_does_not_exist_is_a_usage_error(folder):
-    with pytest.raises(core.UsageError, match="no such file or folder: .*typo.png") as e:
-        find_images([folder, folder / "typo.png"])
-    assert e.value.exit_code == 2
-
-
-@pytest.mark.parametrize("paths", [[], ["empty"]])
-def test_nothing_found_is_a_usage_error(tmp_path, monkeypatch, paths):
-    monkeypatch.chdir(tmp_path)
-    Path("empty").mkdir()
-    with pytest.raises(core.UsageError, match="no images in"):
-        find_images(paths)
-
 
 # ---- predict
 
@@ -172,12 +37,15 @@ def test_an_unreadable_file_becomes_a_row_and_the_others_carry_on(bundle, folder
     assert [r["path"] for r in rows] == [str(p) for p in paths]
     assert [bool(r["error"]) for r in rows] == [False, True, False, True, True]
     for r in rows:
-        keys = ["path", "label", "risk", "probs", "abstained", "reason", "error", "notes"]
-        assert list(r) == keys
+        assert list(r) == KEYS
         if r["error"]:
             assert r["label"] is None and r["probs"] == {} and "\n" not in r["error"]
+            assert r["decision"] == "" and r["threshold"] is None
         else:
             assert r["label"] in VOCAB and sum(r["probs"].values()) == pytest.approx(1)
+            shown = META["display"][r["label"]]
+            share = f"{r['probs'][r['label']]:.2f}"
+            assert r["decision"] == f"{shown}: the most probable of 2 classes, {share}"
 
 
 def test_rows_say_what_predict_says_and_batches_do_not_matter(bundle, folder):
@@ -232,7 +100,8 @@ def test_abstaining_is_carried_into_the_row(bundle, folder):
     assert (
         r["label"] is None
         and r["abstained"]
-        and "below its threshold" in r["reason"]
+        and "below its own threshold" in r["reason"]
+        and r["decision"] == f"no answer: {r['reason']}"
         and list(r["probs"]) == VOCAB
     )
 
@@ -286,95 +155,77 @@ def test_what_is_odd_about_a_file_is_told_and_no_answer_changes(bundle, tmp_path
     )
 
 
-def test_where_nothing_is_odd_nothing_is_said():
-    assert notes_line([row(), failed("b.png")]) == ""
+# ---- predict(bundle, sources)
 
 
-# ---- show
+def forms(folder):
+    "One radiograph in every form that it can be given in."
+    file = folder / "b.png"
+    opened = Image.open(file)
+    pixels = np.array(opened)
+    return {
+        "path": file,
+        "text": str(file),
+        "bytes": file.read_bytes(),
+        "open file": io.BytesIO(file.read_bytes()),
+        "image": opened,
+        "array": pixels,
+        "floats": pixels.astype(np.float32) / 255,
+        "three channels": np.stack([pixels] * 3, axis=2),
+        "tensor": torch.tensor(pixels),
+        "tensor of floats": torch.tensor(pixels)[None].expand(3, -1, -1) / 255,
+    }
 
 
-def read_csv(rows, tmp_path):
-    write_csv(rows, tmp_path / "out.csv")
-    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as f:
-        return list(csv.DictReader(f))
+def test_one_radiograph_has_one_answer_in_whatever_form_it_comes(bundle, folder):
+    wanted = bundle.predict(folder / "b.png")
+    for form, source in forms(folder).items():
+        found = predict(bundle, source)
+        assert isinstance(found, Prediction), form
+        assert found.probs == pytest.approx(wanted.probs, abs=1e-6), form
+        assert (found.label, found.decision) == (wanted.label, wanted.decision), form
 
 
-def test_csv_has_one_column_a_class(tmp_path):
-    good, bad = read_csv([row(), failed("b.png")], tmp_path)
-    assert good == dict(
-        path="a.png",
-        label="normal",
-        abstained="false",
-        reason="",
-        error="",
-        prob_covid_19="0.250000",
-        prob_normal="0.750000",
-        notes="",
-    )
-    assert bad["error"] == "damaged PNG" and bad["label"] == bad["prob_normal"] == ""
+def test_a_list_of_all_forms_has_an_answer_each(bundle, folder):
+    sources = forms(folder)
+    found = predict(bundle, list(sources.values()))
+    assert [answer.label for answer in found] == [found[0].label] * len(sources)
+    assert [bool(answer.source) for answer in found] == [True] * len(sources)
 
 
-@pytest.mark.parametrize(
-    "name", ["=cmd|' /C calc'!A0.png", "+1.png", "-1.png", "@SUM(A1).png", "\tx.png"]
-)
-def test_csv_cells_that_a_spreadsheet_would_compute_are_neutralised(tmp_path, name):
-    cells = read_csv([row(name), failed("x", "=1+1"), row("y", reason="@a")], tmp_path)
-    assert (
-        cells[0]["path"] == "'" + name
-        and cells[1]["error"] == "'=1+1"
-        and cells[2]["reason"] == "'@a"
-    )
+def test_a_folder_has_an_answer_a_file_and_what_is_unreadable_says_why(bundle, folder):
+    found = predict(bundle, folder)
+    assert [Path(answer.source).name for answer in found] == ["b.png", "broken.png", "a.PNG"]
+    unread = found[1]
+    assert unread.label is None and unread.probs == {} and not unread.abstained
+    assert "broken.png" in unread.error and unread.decision == f"not read: {unread.error}"
+    assert [answer.error for answer in (found[0], found[2])] == ["", ""]
 
 
-@pytest.mark.parametrize("name", ["a,b.png", 'say "x".png', "two\nlines.png", "Röntgen 胸.png"])
-def test_csv_keeps_odd_names_whole(tmp_path, name):
-    assert read_csv([row(name)], tmp_path)[0]["path"] == name
+def test_one_that_cannot_be_read_raises_and_a_path_that_is_not_there_too(bundle, folder):
+    with pytest.raises(core.ImageRejected, match="broken.png"):
+        predict(bundle, folder / "sub" / "broken.png")
+    with pytest.raises(core.UsageError, match="no such file or folder"):
+        predict(bundle, [folder / "b.png", folder / "gone.png"])
 
 
-@pytest.mark.parametrize(
-    "name, cell", [(os.fsdecode(b"a\xff.png"), r"a\udcff.png"), ("a\rb.png", "a\rb.png")]
-)
-def test_csv_keeps_what_could_break_its_reader(tmp_path, name, cell):
-    assert [r["path"] for r in read_csv([row(name), row()], tmp_path)] == [cell, "a.png"]
+def test_the_package_predicts_with_a_bundles_folder(made, bundle, folder):
+    found = cxr_fastai.predict(made, str(folder / "b.png"))
+    assert found.probs == pytest.approx(bundle.predict(folder / "b.png").probs, abs=1e-6)
+    assert found.source == str(folder / "b.png")
 
 
-def test_csv_goes_to_an_open_file_too():
-    out = io.StringIO()
-    write_csv([row()], out)
-    assert out.getvalue().splitlines()[1] == "a.png,normal,false,,,0.250000,0.750000,"
+@pytest.mark.parametrize("bs", [0, -1])
+def test_a_batch_of_none_is_a_usage_error(bundle, folder, bs):
+    with pytest.raises(core.UsageError, match="expected 1 or more"):
+        predict(bundle, [folder / "b.png"], bs=bs)
 
 
-def test_lines_are_aligned_and_use_display_names():
-    rows = [
-        row("long/name.png", "covid_19", (0.9, 0.1)),
-        row(),
-        failed("c.png"),
-        row(
-            "d.png",
-            None,
-            abstained=True,
-            reason="Normal leads with 0.400, below its threshold of 0.500",
-        ),
-    ]
-    assert format_rows(rows, META["display"]).splitlines() == [
-        "long/name.png  COVID-19   0.900",
-        "a.png          Normal     0.750",
-        "c.png          not read   damaged PNG",
-        "d.png          no answer  Normal leads with 0.400, below its threshold of 0.500",
-    ]
-
-
-def test_lines_without_display_names_show_the_classes_and_no_rows_give_no_lines():
-    assert (
-        format_rows([row("a.png", "covid_19|normal", (0.9, 0.8))])
-        == "a.png  covid_19, normal  0.900, 0.800"
-    )
-    assert format_rows([]) == ""
-
-
-def test_a_file_name_cannot_command_the_terminal():
-    text = format_rows([row("\x1b[2Jclear\n\u202egnp.png"), failed("b", "see \x07")])
-    assert len(text.splitlines()) == 2 and not any(c in text for c in "\x1b\u202e\x07")
+def test_a_notebook_shows_what_a_bundle_is(bundle):
+    shown = deciding(bundle, VOCAB[1], 0.8)._repr_html_()
+    for words in ("COVID-19", "resnet18", "32 x 32 px", "risk of 0.8", "not a medical device"):
+        assert words in shown, words
+    assert "<html" not in shown
 
 
 # ---- what the way to an answer never touches
@@ -390,7 +241,7 @@ bundle = load_bundle(sys.argv[1], "cpu")
 rows = predict_paths(bundle, find_images(sys.argv[2:]))
 bundle.predict(rows[0]["path"])
 write_csv(rows, sys.stdout)
-format_rows(rows, bundle.display)
+format_rows(rows)
 print(sorted({"fastai", "pandas", "sklearn", "matplotlib"} & set(sys.modules)))
 """
 
@@ -404,17 +255,6 @@ def test_loading_and_predicting_import_neither_fastai_nor_pandas_and_unpickle_no
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]" and len(done.stdout.splitlines()) == 1 + 3 + 1
-
-
-def test_a_risk_and_findings_are_shown_behind_the_answer():
-    rows = [
-        row("a", "normal", risk=0.25),
-        row("b", "none", (0.2, 0.1)),
-    ]
-    assert format_rows(rows).splitlines() == [
-        "a  normal                0.750; risk 0.250",
-        "b  none of the findings  0.200 at most",
-    ]
 
 
 def test_a_folder_that_cannot_be_listed_is_a_storage_error(monkeypatch, tmp_path):

@@ -1,0 +1,96 @@
+"""What is said of many files: a row a file, in the order to read them in, and as terminal lines.
+
+Rows in, rows or text out. Needs no torch, reads and writes no file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TypedDict
+
+from cxr_fastai.core import Prediction, UsageError, printable
+from cxr_fastai.images import NOTES
+from cxr_fastai.reporting.text import count
+
+__all__ = ["Row", "row_of", "worklist", "notes_line", "format_rows"]
+
+
+class Row(TypedDict):
+    """What is said of one file; plain JSON."""
+
+    path: str
+    label: str | None  # None: it abstained, or could not be read
+    risk: float | None  # 0-1; None where the bundle has none, or the file could not be read
+    probs: dict[str, float]  # class -> probability; empty where the file could not be read
+    abstained: bool
+    reason: str  # why it abstained
+    error: str  # why the file could not be read
+    notes: list[str]  # what is odd about the file, keys of images.NOTES
+    decision: str  # the answer in words, with its numbers; empty where the file could not be read
+    threshold: float | None  # that the answer was held against; None: there is none, or several
+
+
+def row_of(
+    prediction: Prediction,  # of one file
+) -> Row:
+    """Turn a prediction into a row."""
+    return Row(
+        path=prediction.source,
+        label=prediction.label,
+        risk=prediction.risk,
+        probs=prediction.probs,
+        abstained=prediction.abstained,
+        reason=prediction.reason,
+        error=prediction.error,
+        notes=list(prediction.notes),
+        decision="" if prediction.error else prediction.decision,
+        threshold=prediction.threshold,
+    )
+
+
+def worklist(
+    rows: list[Row],  # of predict_paths
+) -> list[Row]:
+    """Order rows as radiographs are to be read.
+
+    Those that could not be read come first, as somebody must look at them; then the highest risk.
+    Raises `UsageError` where the bundle has no risk to order by.
+    """
+    if any(row["risk"] is None and not row["error"] for row in rows):
+        raise UsageError(
+            "this bundle has no risk to order a worklist by: none of its classes means nothing "
+            "found. Train for a recipe with key negative, as triage, or for findings, as nih14."
+        )
+    return sorted(rows, key=_reading_order)
+
+
+def _reading_order(row: Row) -> tuple[bool, float]:
+    """Give the key to sort by: errors first, then from the highest risk to the lowest."""
+    was_read = not row["error"]
+    risk = row["risk"] or 0.0
+    return was_read, -risk
+
+
+def notes_line(
+    rows: list[Row],  # of predict_paths
+) -> str:  # empty where nothing is noted
+    """Say how many files are odd, and in what way, the most frequent first."""
+    counts = Counter(note for row in rows for note in row["notes"])
+    odd = sum(bool(row["notes"]) for row in rows)
+    if not odd:
+        return ""
+    kinds = [f"{note} {n} ({NOTES[note].rstrip('.')})" for note, n in counts.most_common()]
+    return f"noted of {odd} of {count(len(rows), 'file')}: {'; '.join(kinds)}"
+
+
+def format_rows(
+    rows: list[Row],  # of predict_paths
+) -> str:  # one aligned line a row, no final newline
+    """Write rows for a terminal: path, and the decision in words or why there is none."""
+    paths = [printable(row["path"]) for row in rows]
+    width = max((len(path) for path in paths), default=0)
+    lines = []
+    for path, row in zip(paths, rows):
+        words = f"not read: {row['error']}" if row["error"] else row["decision"]
+        lines.append(f"{path.ljust(width)}  {printable(words)}")
+    return "\n".join(lines)

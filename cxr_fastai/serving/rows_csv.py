@@ -1,0 +1,113 @@
+"""Rows as csv, and whether a csv that lies there is one of these: no other is written over.
+
+Rows in, a file out. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TextIO
+
+from cxr_fastai.core import StorageError, StrPath, UsageError, printable, write_text
+from cxr_fastai.csv_cells import to_csv
+from cxr_fastai.serving.rows import Row
+
+__all__ = ["write_csv", "check_own_csv"]
+
+# Before risk, prob_CLASS and notes. All that `cxr predict` ever wrote begins so.
+COLUMNS = ("path", "label", "abstained", "reason", "error")
+HEADER_BYTES = 200  # of a file, that show whether its first line begins with COLUMNS
+SHOWN_OF_HEADER = 60  # characters, in an error
+
+
+def check_own_csv(
+    path: StrPath,  # that is to be written
+    name: str = "csv",  # what a person is to choose anew: the flag that named the path
+) -> None:
+    """Raise `UsageError` where a file lies there that is no csv of predictions; `StorageError`."""
+    file = Path(path)
+    if not file.is_file():
+        return
+    try:
+        with open(file, "rb") as f:
+            begin = f.read(HEADER_BYTES)
+    except OSError as e:
+        raise StorageError(f"cannot read {printable(path)}: {e.strerror or e}.") from e
+    if not begin or begin.startswith(",".join(COLUMNS).encode() + b","):
+        return
+    first_line = begin.decode("utf-8", "replace").split("\n")[0].strip()
+    raise UsageError(
+        f"{name} {printable(path)} holds something that `cxr predict` did not write (its first "
+        f"line: {printable(first_line[:SHOWN_OF_HEADER])!r}): nothing is written over. "
+        f"Choose another {name}, or remove that file first."
+    )
+
+
+def write_csv(
+    rows: list[Row],  # of predict_paths
+    file: StrPath | TextIO,  # a path, written whole or not at all, or an open text file
+) -> None:
+    """Write one line a row.
+
+    Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
+    prob_CLASS with 6 decimals, notes, joined by a vertical bar, threshold, where there is one, and
+    decision. Raises `UsageError` where the path holds something else than such a csv.
+    """
+    has_risk = any(row["risk"] is not None for row in rows)
+    has_threshold = any(row["threshold"] is not None for row in rows)
+    classes = _classes(rows)
+    columns = [
+        *COLUMNS,
+        *(["risk"] if has_risk else []),
+        *[f"prob_{name}" for name in classes],
+        "notes",
+        *(["threshold"] if has_threshold else []),
+        "decision",
+    ]
+    lines = []
+    for row in rows:
+        cells = _cells(row)
+        lines.append({column: cells.get(column, "") for column in columns})
+    text = to_csv(lines, columns)
+    if isinstance(file, (str, os.PathLike)):
+        check_own_csv(file)
+        write_text(file, text)
+    else:
+        file.write(text)
+
+
+def _classes(rows: list[Row]) -> list[str]:
+    """List the classes of all rows, in the order in which they come first."""
+    names: list[str] = []
+    for row in rows:
+        names += row["probs"]
+    return list(dict.fromkeys(names))
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """Turn a row into the cells of a csv, by column."""
+    cells = {
+        "path": _spelled_out(row["path"]),
+        "label": _spelled_out(row["label"] or ""),
+        "abstained": "true" if row["abstained"] else "false",
+        "reason": _spelled_out(row["reason"]),
+        "error": _spelled_out(row["error"]),
+        "risk": _six_decimals(row["risk"]),
+        "threshold": "" if row["threshold"] is None else f"{row['threshold']:.9g}",
+        "decision": _spelled_out(row["decision"]),
+    }
+    for name, probability in row["probs"].items():
+        cells[f"prob_{name}"] = _six_decimals(probability)
+    cells["notes"] = "|".join(row["notes"])
+    return cells
+
+
+def _six_decimals(probability: float | None) -> str:
+    """Write a probability; blank where there is none."""
+    return "" if probability is None else f"{probability:.6f}"
+
+
+def _spelled_out(text: str) -> str:
+    """Spell out the bytes of a path that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
