@@ -11,6 +11,7 @@ from typing import TypedDict
 
 from cxr_fastai.cohort.attributes import AttributeScore, score_attributes
 from cxr_fastai.cohort.counts import Cohort, Quantiles, brightness_counts, side_quantiles
+from cxr_fastai.cohort.scarcity import scarcity_warnings
 from cxr_fastai.cohort.source_confounds import source_warnings
 from cxr_fastai.cohort.wording import (
     MAX_NAMED,
@@ -63,7 +64,7 @@ def find_confounds(
         *_age_warnings(cohort),
         *_attribute_warnings(cohort, scores),
         *_quantity_warnings(cohort, brightness or {}),
-        *_scarcity_warnings(cohort, told_absent),
+        *scarcity_warnings(cohort, told_absent),
     ]
 
 
@@ -302,65 +303,3 @@ def _number(x: float) -> str:
     if x < 10:
         return f"{x:.2f}"
     return f"{x:.0f}"
-
-
-# ---- classes of few images
-
-
-def _scarcity_warnings(
-    cohort: Cohort,
-    told_absent: Collection[str],  # classes that are not told again
-) -> list[FolderWarning]:
-    """Warn of classes that a split lacks, or has too few of to be scored."""
-    absent = []
-    scarce = {}
-    for label, splits in cohort.tallies("split").items():
-        if label in told_absent:
-            continue
-        for split in cohort.splits:
-            images = splits.get(split, 0)
-            if not images:
-                absent.append((label, split))
-            elif images < MIN_IMAGES_PER_CLASS:
-                scarce[label, split] = images
-    found = []
-    if absent:
-        found.append(_class_absent(cohort, absent))
-    if scarce:
-        found.append(_class_scarce(cohort, scarce))
-    return found
-
-
-def _class_absent(
-    cohort: Cohort,
-    cells: list[tuple[str, str]],  # (class, split)
-) -> FolderWarning:
-    """Warn of classes that a split has no image of."""
-    named = name_some(f"{cohort.names[label]} in {split}" for label, split in cells)
-    numbers = [{"class": label, "split": split} for label, split in cells]
-    return warning(
-        "class_absent",
-        f"No image at all: {named}.",
-        "A class that train lacks cannot be learnt, one that valid or test lacks cannot be "
-        "judged: add a source that has it (cxr sources).",
-        numbers,
-    )
-
-
-def _class_scarce(
-    cohort: Cohort,
-    cells: Mapping[tuple[str, str], int],  # (class, split) -> images
-) -> FolderWarning:
-    """Warn of classes that a split has few images of."""
-    sentences = []
-    numbers = []
-    for (label, split), images in cells.items():
-        sentences.append(f"{cohort.names[label]} in {split}, {images}")
-        numbers.append({"class": label, "split": split, "images": images})
-    return warning(
-        "class_scarce",
-        f"Fewer than {MIN_IMAGES_PER_CLASS} images: {name_some(sentences)}.",
-        "One image more or less moves such a score by 5 points and more: give intervals, "
-        "add images.",
-        numbers,
-    )

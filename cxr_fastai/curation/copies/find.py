@@ -27,6 +27,7 @@ from cxr_fastai.curation.copies.copy_sets import (
 )
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable
 from cxr_fastai.curation.copies.found import Found
+from cxr_fastai.curation.copies.known import NEW_COLUMNS, judge_new, without_old_copies
 from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
@@ -57,13 +58,14 @@ def find_duplicates(
     workers: int | None = None,  # processes; None: one a core
     engine: str = "local",  # local | ray
     progress: Progress | None = None,  # as the module cxr_fastai.progress; None: silence
+    all_copies: bool = False,  # with `against`: also copies of old images among themselves
 ) -> pd.DataFrame:
     """Return the copies among images as a DataFrame, a row an image.
 
     Its columns are group, path, source, kind (bytes | pixels | near), score, transform, kept and
     label. Raises `UsageError` where there is no image.
     """
-    return find(paths, against, workers, engine, progress).df
+    return find(paths, against, workers, engine, progress, all_copies).df
 
 
 def find(
@@ -72,8 +74,12 @@ def find(
     workers: int | None = None,
     engine: str = "local",
     progress: Progress | None = None,
+    all_copies: bool = False,
 ) -> Found:
-    """Find copies as `find_duplicates` does, with rejects and related pairs."""
+    """Find copies as `find_duplicates` does, with rejects and related pairs.
+
+    With `against` it tells too which of the images of `paths` are known (`Found.new`).
+    """
     progress = progress or SILENT
     new, rejects = _list(_existing(paths), progress)
     old: list[Item] = []
@@ -88,12 +94,13 @@ def find(
     items = [*new, *old]
     with ScanCache(progress) as cache, open_engine(engine, workers) as crew:
         results = scan(items, crew, cache, progress)
-        fresh = _pixels(results[: len(new)]) if old else None
+        compare_old = all_copies or not old
+        fresh = None if compare_old else _pixels(results[: len(new)])
         fingerprints = [result for result in results if isinstance(result, Fingerprint)]
         links = find_links(fingerprints, crew, cache, fresh, progress)
     rejects += _unreadable(items, results)
     images = _images(items, results, {item.path for item in new})
-    return _found(images, links, rejects, bool(old))
+    return _found(images, links, rejects, bool(old), compare_old)
 
 
 def write_found(
@@ -102,15 +109,30 @@ def write_found(
     title: str,  # of the gallery
     note: str,  # a sentence under it
 ) -> None:
-    """Write duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html."""
+    """Write duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html.
+
+    And new.csv where images were compared with an old set: those that are safe to add.
+    """
     from cxr_fastai.curation.copies.gallery import gallery_page
 
     make_folder(out)
     write_rows(out / "duplicates.csv", found.rows, [*DUPLICATE_COLUMNS, "label"])
+    if not found.old:
+        _remove_old_answer(out / "new.csv")
+    else:
+        safe = [image.row() for image in found.new if image.is_safe]
+        write_rows(out / "new.csv", safe, NEW_COLUMNS)
     write_rows(out / "related.csv", found.related_rows(), RELATED_PAIR_COLUMNS)
     write_rows(out / "rejects.csv", [reject.row() for reject in found.rejects], REJECT_COLUMNS)
     write_json(out / "duplicates.json", found.to_dict())
     write_text(out / "gallery.html", gallery_page(found.groups, title, note))
+
+
+def _remove_old_answer(file: Path) -> None:
+    """Remove a new.csv of an earlier run, which this run did not ask for; no other file."""
+    header = ",".join(NEW_COLUMNS)
+    if file.is_file() and file.read_text(encoding="utf-8", errors="replace").startswith(header):
+        file.unlink()
 
 
 # ---- from scan to result
@@ -179,13 +201,17 @@ def _found(
     links: list[Link],
     rejects: list[Reject],
     has_old: bool,  # there is something to compare with
+    compare_old: bool,  # tell of old images among themselves too
 ) -> Found:
     """Collect copies, and leave out sets of one image and those of old images only."""
     groups = []
-    for copies in collect_copies(images, links, "upstream"):
-        told = any(_is_new(member) for member in copies.members) or not has_old
-        if told and len(copies.members) > 1:
-            groups.append(copies)
+    copy_sets = collect_copies(images, links, "upstream")
+    for copies in copy_sets:
+        told = copies if compare_old else without_old_copies(copies, _is_new)
+        has_new = any(_is_new(member) for member in told.members)
+        if (has_new or compare_old) and len(told.members) > 1:
+            groups.append(told)
+    related = [link for link in links if link.kind == "same_patient"]
     paths: dict[str, str] = {}
     for image in sorted(images, key=lambda image: image.rank):
         paths.setdefault(image.fingerprint.pixel_sha256, image.item.path)
@@ -193,9 +219,10 @@ def _found(
         images=len(images),
         old=sum(not _is_new(image) for image in images),
         groups=groups,
-        related=[link for link in links if link.kind == "same_patient"],
+        related=related,
         rejects=rejects,
         paths=paths,
+        new=judge_new(copy_sets, related, _is_new) if has_old else [],
     )
 
 

@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 MAX_SETS = 200  # of a gallery
-MAX_MEMBERS = 6  # radiographs of a set
+MAX_MEMBERS = 6  # radiographs of a set that stand open; a gallery folds the others
+MAX_FOLDED = 60  # radiographs of a set that fold
+MAX_FOLDED_OF_PAGE = 600  # of all sets: some 3 kB each
 MAX_UNFOLDED = 12  # sets that stand open; the others fold
 KIND_WORDS = {"bytes": "equal bytes", "pixels": "equal pixels", "near": "near"}
 
@@ -58,7 +60,7 @@ def gallery_page(
         "gallery.html",
         title=title,
         note=note,
-        groups=show_copy_sets(several, MAX_SETS, Thumbnails()),
+        groups=show_copy_sets(several, MAX_SETS, Thumbnails(), MAX_FOLDED_OF_PAGE),
         images=sum(len(copies.members) for copies in several),
         copies=kinds.total(),
         kinds=named_kinds,
@@ -245,6 +247,7 @@ def show_copy_sets(
     copy_sets: Sequence[CopySet],
     max_sets: int,
     thumbnails: Thumbnails,
+    max_folded: int = 0,  # members beyond MAX_MEMBERS that fold, of all sets; the rest is counted
 ) -> ShownSets:
     """Choose the copy sets to show, each sort in its turn, and make a card of each.
 
@@ -252,7 +255,11 @@ def show_copy_sets(
     """
     ordered = sorted(copy_sets, key=_order)
     chosen = varied(ordered, max_sets, _sort_of)
-    cards = [_card(copies, thumbnails) for copies in chosen]
+    cards = []
+    for copies in chosen:
+        card = _card(copies, thumbnails, min(max_folded, MAX_FOLDED))
+        max_folded -= len(card["folded"])
+        cards.append(card)
     return ShownSets(cards=cards, total=len(copy_sets))
 
 
@@ -322,18 +329,24 @@ def _is_across(copies: CopySet) -> bool:
 def _card(
     copies: CopySet,  # the set
     thumbnails: Thumbnails,  # of the whole page
+    max_folded: int,  # members that fold
 ) -> dict[str, Any]:
     """Make of a copy set what the templates take."""
     members = list(zip(copies.members, copies.copies))
     shown = varied(members, MAX_MEMBERS, _sort_of_member)
+    others = [member for member in members if not any(member is one for one in shown)]
     shots = [_member_shot(copies, image, copy, thumbnails) for image, copy in shown]
+    folded = []
+    for image, copy in others[:max_folded]:
+        folded.append(_member_shot(copies, image, copy, thumbnails))
     return {
         "id": copies.id,
         "labels": copies.labels,
         "conflict": copies.conflict,
         "sources": sorted(_sources(copies)),
         "shots": shots,
-        "more": len(members) - len(shots),
+        "folded": folded,
+        "more": len(others) - len(folded),
     }
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,12 +109,55 @@ def test_against_tells_only_of_new_images_and_keeps_the_old(films, tmp_path):
         shutil.move(films / new, tmp_path / "new")
     save(tmp_path / "new/large_2.png", np.asarray(Image.fromarray(FILMS[2]).resize((320, 320))))
     found = find(tmp_path / "new", against=films, workers=1)
-    assert copies(found.df, films) == {
-        "1.png": {"mirror_1.png": ("near", "mirrored"), "turned_1.png": ("near", "rotated 270")},
+    new_ones = {
+        "1.png": {"mirror_1.png": ("near", "mirrored")},
         "4.png": {"small_4.png": ("near", "resized 0.56 x 0.56")},
         "2.png": {"large_2.png": ("near", "resized 2.00 x 2.00")},
     }
+    assert copies(found.df, films) == new_ones
     assert found.images == 11 and found.old == 7 and "again.png" not in str(found)
+    everything = find(tmp_path / "new", against=films, workers=1, all_copies=True)
+    turned = {**new_ones["1.png"], "turned_1.png": ("near", "rotated 270")}
+    assert copies(everything.df, films) == {
+        **new_ones,
+        "1.png": turned,
+        "0.png": {"again.png": ("bytes", "")},
+    }
+    assert [(image.path, image.known) for image in found.new] == [
+        (str(tmp_path / "new" / name), known)
+        for name, known in [
+            ("5.png", ""),
+            ("large_2.png", "near"),
+            ("mirror_1.png", "near"),
+            ("small_4.png", "near"),
+        ]
+    ]
+    assert everything.new == found.new
+
+
+def test_the_command_answers_which_new_images_are_known_and_lists_the_safe_ones(films, tmp_path):
+    for name, pixels in {"x": FILMS[1], "y": draw("normal", 90, 160)}.items():
+        save(tmp_path / f"new/{name}.png", pixels)
+    for i in range(30):
+        shutil.copy(films / "a/2.png", tmp_path / f"new/again{i}.png")
+    shutil.copy(tmp_path / "new/y.png", tmp_path / "new/y_again.png")
+    known = "31 of 33 new images are known (31 equal bytes, 0 equal pixels, 0 altered)"
+    args = ["dedupe", "new", "--against", "films", "--workers", 1]
+    r = cxr(*args, cwd=tmp_path)
+    lines = r.stdout.splitlines()
+    assert lines[:2] == [known, "1 image safe to add; 1 more is a copy of one of these"]
+    assert lines[-1] == "and 12 more: --out DIR writes all"
+    r = cxr(*args, "--out", "out", cwd=tmp_path)
+    assert r.stdout.startswith(known) and len(r.stdout.splitlines()) < 30
+    assert "out/new.csv: 1 image that may be added" in r.stdout
+    assert (tmp_path / "out/new.csv").read_text().splitlines() == [
+        "path,copies,same_patient_as",
+        f"{Path('new/y.png')},1,",
+    ]
+    said = json.loads((tmp_path / "out/duplicates.json").read_text())
+    assert said["known"] == {"bytes": 31} and said["new"][0]["copies"] == "1"
+    cxr("dedupe", "films", "--out", "out", "--workers", 1, cwd=tmp_path)
+    assert not (tmp_path / "out/new.csv").exists()
 
 
 def test_a_second_run_reads_what_is_new_and_compares_no_pair_again(films):
@@ -159,7 +203,7 @@ def test_unreadable_files_are_named_and_the_others_are_compared(films):
     assert [(r.path, r.reason) for r in found.rejects] == [
         (str(films / "a/broken.png"), "truncated")
     ]
-    assert len(found.groups) == 3 and "1 could not be read" in str(found)
+    assert len(found.groups) == 3 and "1 file could not be read" in str(found)
 
 
 def test_a_folder_without_images_is_one_clear_line(tmp_path, films):
@@ -221,6 +265,7 @@ def test_the_command_prints_groups_and_writes_a_gallery_beside_nothing_else(film
         (["gone"], 2, "no folder or file gone"),
         (["films", "--against", "nothing"], 2, "no image in nothing"),
         (["films", "--out", "afile/x"], 5, "afile"),
+        (["films", "--all"], 2, "give it with --against"),
     ],
 )
 def test_bad_input_to_the_command_is_one_line(films, tmp_path, args, code, says):

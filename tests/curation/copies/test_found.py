@@ -1,6 +1,7 @@
 """What `find` returns: the same copies as rows, JSON, a DataFrame and text."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from toy_items import toy_item
@@ -8,6 +9,7 @@ from toy_items import toy_item
 from cxr_fastai.curation.copies.copy_sets import Copy, CopySet, ScannedImage
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.found import Found
+from cxr_fastai.curation.copies.known import NewImage
 from cxr_fastai.curation.copies.links import Link
 from cxr_fastai.curation.sources.item import Reject
 
@@ -55,15 +57,54 @@ def found():
 
 def test_the_text_tells_each_copy_in_a_line_and_no_name_breaks_it(found):
     assert str(found).splitlines() == [
-        "5 images, 1 of them old: 1 radiographs with copies, 2 copies (0 equal bytes, "
+        "5 images, 1 of them old: 1 radiograph with copies, 2 copies (0 equal bytes, "
         "1 equal pixels, 1 altered)",
+        "1 pair looks like two exposures of one patient; no copies",
+        "1 file could not be read: e.png the first (damaged)",
         "ffffffffffffffff  a.png",
         "    pixels 1.000  b.png",
         "    near   0.912  c\\nd.png  mirrored",
-        "1 pairs look like two exposures of one patient; no copies",
-        "1 could not be read: e.png the first (damaged)",
     ]
-    assert repr(found) == "<1 radiographs with copies among 5 images>"
+    assert repr(found) == "<1 radiograph with copies among 5 images>"
+
+
+def test_of_many_copies_the_first_are_named_and_the_others_counted(found):
+    assert found.copy_lines("more: there", most=1) == [
+        "ffffffffffffffff  a.png",
+        "    pixels 1.000  b.png",
+        "and 1 more: there",
+    ]
+    many = replace(found, groups=found.groups * 300)
+    assert len(str(many).splitlines()) < 50 and "and 580 more in .df" in str(many)
+
+
+def test_the_question_is_answered_first(found):
+    new = [
+        NewImage("a.png", known="bytes", old_path="old.png"),
+        NewImage("b.png", known="near", old_path="old.png"),
+        NewImage("c.png", copies=2),
+        NewImage("d.png", copy_of="c.png"),
+        NewImage("e.png", copy_of="c.png"),
+        NewImage("f.png", same_patient_as="old.png"),
+    ]
+    asked = replace(found, new=new)
+    assert asked.summary_lines()[:3] == [
+        "2 of 6 new images are known (1 equal bytes, 0 equal pixels, 1 altered)",
+        "2 images safe to add; 2 more are copies of these",
+        "1 of these looks like another exposure of a patient of the old images: no copies, but "
+        "keep them in that patient's split",
+    ]
+    told = asked.to_dict()
+    assert told["known"] == {"bytes": 1, "near": 1}
+    assert told["new"] == [
+        {"path": "c.png", "copies": "2", "same_patient_as": ""},
+        {"path": "f.png", "copies": "0", "same_patient_as": "old.png"},
+    ]
+    one = replace(found, new=[NewImage("a.png", known="bytes"), NewImage("b.png", copy_of="c")])
+    assert one.summary_lines()[:2] == [
+        "1 of 2 new images is known (1 equal bytes, 0 equal pixels, 0 altered)",
+        "0 images safe to add; 1 more is a copy of one of these",
+    ]
 
 
 def test_rows_have_labels_and_the_table_has_numbers(found):

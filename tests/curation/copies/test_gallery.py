@@ -199,12 +199,31 @@ def test_images_that_stay_with_the_kept_one_are_marked_as_kept(films):
 def test_a_gallery_is_bounded_and_says_so(films, monkeypatch):
     monkeypatch.setattr(gallery, "MAX_SETS", 4)
     monkeypatch.setattr(gallery, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(gallery, "MAX_FOLDED", 0)
     html = gallery_page([films.pair(name=f"g{i}") for i in range(6)], "t")
     assert shown(html) == 4 and "4 of 6 groups are shown" in html
     many = films.group(*[("bytes", 1.0, "", {})] * 5, ("near", 0.8, "", dict(source="two")))
     page = Page(gallery_page([many], "t"))
     assert [w.split()[0] for _, w in page.figures] == ["kept", "equal", "near"]
     assert "and 4 more of this" in page.text
+
+
+def test_a_large_group_unfolds_and_what_it_has_beyond_is_counted(films, monkeypatch):
+    monkeypatch.setattr(gallery, "MAX_MEMBERS", 3)
+    many = films.group(*[("bytes", 1.0, "", {})] * 9)
+    html = gallery_page([many], "t")
+    opened, folded = html.split('<details class="folded">')
+    assert len(Page(opened).figures) == 3 and "<summary>7 more of this group</summary>" in folded
+    assert "<script" not in html and "and 0 more" not in html
+    assert sorted(image["alt"] for image in Page(html).images) == sorted(
+        f"Radiograph {m.item.path} of one, {'kept' if m is many.kept else 'equal bytes'}"
+        for m in many.members
+    )
+    monkeypatch.setattr(gallery, "MAX_FOLDED_OF_PAGE", 8)
+    monkeypatch.setattr(gallery, "MAX_FOLDED", 5)
+    two = Page(gallery_page([many, replace(many, id="other")], "t"))
+    assert len(two.figures) == 3 + 5 + 3 + 3
+    assert "and 2 more of this group" in two.text and "and 4 more of this group" in two.text
 
 
 def test_the_published_limits_hold_without_a_test_that_sets_them(films):
