@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
-from cxr_fastai.core import FINDINGS, CatalogError, unknown_name
+from cxr_fastai.core import FINDINGS, CatalogError, is_finding, unknown_name
 
 __all__ = [
     "Rule",
@@ -212,7 +212,8 @@ def _check_vocabulary(rule: Rule, where: str) -> None:
             check_choice(value, allowed, column, where)
     findings = split_bar(rule.findings)
     for finding in findings:
-        check_choice(finding, FINDINGS, "findings", where)
+        if not is_finding(finding):
+            check_choice(finding, FINDINGS, "findings", where)
     if "no_finding" in findings and len(set(findings)) > 1:
         raise CatalogError(
             f"{where}, column findings: {rule.findings!r} contradicts itself: "

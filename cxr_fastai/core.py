@@ -1,6 +1,7 @@
 """The nouns that every room shares, the error tree, and files that are written whole or not at all.
 
-Standard library only. Every other room may import this one; it imports `findings` alone.
+Standard library only. Every other room may import this one; it imports `findings` and
+`prediction` alone.
 
 CxrError                 exit code
 ├── UsageError           2   what was asked for cannot be done as asked
@@ -25,12 +26,20 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from cxr_fastai.findings import FINDINGS, LEAVES_OPEN, NIH_FINDINGS
+from cxr_fastai.findings import (
+    FINDINGS,
+    LEAVES_OPEN,
+    NIH_FINDINGS,
+    in_order,
+    is_finding,
+    own_finding,
+)
+from cxr_fastai.prediction import Prediction
 
 __all__ = [
     "CxrError",
@@ -47,6 +56,9 @@ __all__ = [
     "FINDINGS",
     "NIH_FINDINGS",
     "LEAVES_OPEN",
+    "in_order",
+    "is_finding",
+    "own_finding",
     "SPLITS",
     "StrPath",
     "Task",
@@ -170,19 +182,6 @@ class FolderWarning:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields, as strict JSON."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a bundle says of one radiograph."""
-
-    label: str | None  # the class, or None where it abstained
-    probs: dict[str, float]  # class -> probability, 0-1; sums to 1 for a single-label task
-    # class -> least probability to answer it; empty: the highest wins
-    thresholds: dict[str, float] = field(default_factory=dict)
-    abstained: bool = False
-    reason: str = ""  # why it abstained
-    notes: tuple[str, ...] = ()  # keys of images.NOTES: what is odd about the picture's file
 
 
 # ---- words

@@ -1,12 +1,24 @@
 """The vocabulary of findings: what a radiograph can show, in one list for all sources.
 
-Catalogue rows turn a source's own words into findings; recipes turn findings into classes. Data
-only: it imports nothing and decides nothing.
+Catalogue rows turn a source's own words into findings; recipes turn findings into classes. Beside
+the vocabulary stand findings of a user's own, as own:NAME. It imports no room and opens no file.
 """
 
 from __future__ import annotations
 
-__all__ = ["FINDINGS", "NIH_FINDINGS", "LEAVES_OPEN"]
+from collections.abc import Collection
+
+__all__ = [
+    "FINDINGS",
+    "NIH_FINDINGS",
+    "LEAVES_OPEN",
+    "OWN",
+    "is_finding",
+    "in_order",
+    "own_finding",
+]
+
+OWN = "own:"  # begins a finding that the vocabulary lacks: the class of a user's own folder or csv
 
 # What a radiograph shows, in one vocabulary for all sources; recipes map these to classes.
 # NIH's fourteen are those of ChestX-ray14 (Wang et al. 2017, arXiv 1705.02315);
@@ -68,3 +80,31 @@ LEAVES_OPEN = {
     "covid_19": ("pneumonia", "viral_pneumonia", "lung_opacity", "consolidation", "infiltration"),
     "ards": ("edema", "consolidation", "infiltration", "lung_opacity"),
 }
+
+
+def own_finding(
+    name: str,  # of a user's class
+) -> str:
+    """Return the finding of a class that the vocabulary does not know: own:NAME."""
+    return OWN + name
+
+
+def is_finding(text: str) -> bool:
+    """Tell whether a text is one of FINDINGS, or a finding of a user's own: own:NAME.
+
+    NAME is one line without | and without blanks around it.
+    """
+    if text in FINDINGS:
+        return True
+    name = text.removeprefix(OWN)
+    is_clean = name == " ".join(name.split()) and "|" not in name and name.isprintable()
+    return text.startswith(OWN) and bool(name) and is_clean
+
+
+def in_order(
+    findings: Collection[str],  # each is one, by `is_finding`
+) -> tuple[str, ...]:
+    """Return findings in the order of the vocabulary, then those of a user's own by name."""
+    known = [finding for finding in FINDINGS if finding in findings]
+    own = sorted(finding for finding in set(findings) if finding not in FINDINGS)
+    return (*known, *own)

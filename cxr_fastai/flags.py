@@ -57,6 +57,35 @@ def _demo(v: ArgumentParser) -> None:
     )
 
 
+def _prototype(v: ArgumentParser) -> None:
+    """Add the flags of `cxr prototype`."""
+    v.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        help="a subfolder of images a class, also train/ val/ test/ of them; with --table: where "
+        "its files lie",
+    )
+    v.add_argument(
+        "--out", metavar="DIR", help="folder for all of it (default: prototypes/FOLDER's name)"
+    )
+    v.add_argument(
+        "--minutes",
+        type=float,
+        default=5.0,
+        metavar="N",
+        help="how long all of it may take; the model follows from it (default: 5)",
+    )
+    v.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of splits and training (default: 0)"
+    )
+    _add_own_labels(v.add_argument_group("labels, where folders do not say them, and patients"))
+    v.add_argument(
+        "--workers", type=_whole, metavar="N", help="that read images (default: one a core)"
+    )
+    v.add_argument("--json", action="store_true", help="the result as JSON")
+
+
 def _sources(v: ArgumentParser) -> None:
     """Add the flags of `cxr sources`."""
     v.add_argument(
@@ -85,10 +114,11 @@ def _curate(v: ArgumentParser) -> None:
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     v.add_argument(
         "--recipe",
-        default="six_class",
         metavar="NAME",
-        help=f"{', '.join(recipe_names())}, or a recipe file (.toml); default: six_class",
+        help=f"{', '.join(recipe_names())}, or a recipe file (.toml); default: six_class, "
+        "and of --folder or --table the classes as they are",
     )
+    _add_own(v)
     v.add_argument(
         "--manifest",
         metavar="CSV",
@@ -105,6 +135,55 @@ def _curate(v: ArgumentParser) -> None:
     _add_decisions(v)
     v.add_argument("--check", action="store_true", help="decide and count, write nothing")
     v.add_argument("--json", action="store_true", help="the result as JSON")
+
+
+def _add_own(v: ArgumentParser) -> None:
+    """Add what names images of one's own."""
+    own = v.add_argument_group("images of your own", "no catalogue and no recipe file is needed")
+    own.add_argument(
+        "--folder", metavar="DIR", help="class folders of images; with --table: where its files lie"
+    )
+    _add_own_labels(own)
+
+
+def _add_own_labels(own: argparse._ArgumentGroup) -> None:
+    """Add what says labels and patients of images of one's own."""
+    own.add_argument("--table", metavar="CSV", help="a csv of your own, a row an image")
+    own.add_argument("--file", default="", metavar="COL", help="the csv's column of files")
+    own.add_argument("--label", default="", metavar="COL", help="its column of labels")
+    own.add_argument(
+        "--patient",
+        default="",
+        metavar="REGEX|COL",
+        help="with --folder: searched in each path below the class folder, its group is the "
+        "patient; with --table: the column of patients",
+    )
+    for name in ("age", "sex", "view"):
+        own.add_argument(f"--{name}", default="", metavar="COL", help=f"its column of {name}s")
+    own.add_argument(
+        "--same",
+        action="append",
+        default=[],
+        metavar="A=B,..",
+        help="the class names B,.. are the class A; may be given again",
+    )
+    own.add_argument(
+        "--as",
+        dest="take_as",
+        action="append",
+        default=[],
+        type=_name_and_class,
+        metavar="NAME=CLASS",
+        help="take the class name NAME as CLASS (of the recipe); may be given again",
+    )
+
+
+def _name_and_class(text: str) -> tuple[str, str]:
+    """Read NAME=CLASS."""
+    name, equals, label = text.rpartition("=")
+    if not equals or not name.strip() or not label.strip():
+        raise argparse.ArgumentTypeError(f"expected NAME=CLASS, found {text!r}")
+    return name.strip(), label.strip()
 
 
 def _add_layout_and_engine(v: ArgumentParser) -> None:
@@ -139,6 +218,14 @@ def _add_decisions(v: ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)"
     )
     v.add_argument(
+        "--folds",
+        type=_whole,
+        default=0,
+        metavar="K",
+        help="folds of a cross-validation too, even in each class, no patient in two (cxr train "
+        "--folds); below 300 images a test split says little",
+    )
+    v.add_argument(
         "--strict",
         action="store_true",
         help="stop where a source cannot be had; exit 1 where an input is broken",
@@ -148,7 +235,7 @@ def _add_decisions(v: ArgumentParser) -> None:
         default="drop",
         choices=("drop", "upstream", "keep-both-out"),
         help="copies with labels of two classes: left out (default), the original's label stands, "
-        "or laid aside in conflicts/",
+        "or laid aside in .conflicts/",
     )
 
 
@@ -163,12 +250,18 @@ def _dedupe(v: ArgumentParser) -> None:
     v.add_argument(
         "--against",
         metavar="DIR",
-        help="an old set: tell only what of DIR.. is a copy, there or in DIR..",
+        help="an old set: tell which images of DIR.. are known there, and which are safe to add",
+    )
+    v.add_argument(
+        "--all",
+        action="store_true",
+        help="with --against: also tell of copies within the old set",
     )
     v.add_argument(
         "--out",
         metavar="DIR",
-        help="folder for gallery.html, duplicates.csv and .json, related, rejects",
+        help="folder for gallery.html, duplicates.csv and .json, related, rejects, and with "
+        "--against new.csv",
     )
     v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
     v.add_argument("--engine", default="local", choices=("local", "ray"), help="as in cxr curate")
@@ -209,6 +302,11 @@ def _train(v: ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="go on where the run in --out stopped (default: the latest)",
+    )
+    v.add_argument(
+        "--folds",
+        action="store_true",
+        help="cross-validation: train a network a fold of DATA, and score all images together",
     )
     v.add_argument(
         "--seed", type=int, metavar="N", help="of weights, order and augmentation (default: 0)"
@@ -320,6 +418,10 @@ def _whole(text: str) -> int:
 
 # verb -> what it does, what adds its flags
 VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
+    "prototype": (
+        "a folder of your own to a model held against the light: curate, train, score, one page",
+        _prototype,
+    ),
     "demo": ("the whole road on drawn radiographs: curate, train, evaluate, predict", _demo),
     "sources": ("the catalogue: every source, its licence, its labels and how to get it", _sources),
     "curate": ("raw sources to class folders and manifest.csv", _curate),

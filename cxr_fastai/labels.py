@@ -22,7 +22,8 @@ __all__ = [
 ]
 
 NONE = "none"
-RESERVED = ("conflicts", "images")  # folders that a curated folder may have beside those of classes
+# Folders that a curated folder may have beside those of classes: `conflicts` before it had a dot.
+RESERVED = ("conflicts", "images")
 # From here a class of a multi-label bundle counts as present, where validation fixed no threshold.
 UNSET = 0.5
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from cxr_fastai.core import FINDINGS, SPLITS, NotCurated, unknown_name
+from cxr_fastai.core import FINDINGS, SPLITS, NotCurated, is_finding, unknown_name
 from cxr_fastai.recipes import Recipe
 
 __all__ = [
@@ -40,7 +40,7 @@ class Record:
     original_path: str  # where the file lay in the source; arrays: file.npz#split/row
     source_label: str  # the source's own words
     label: str  # class slug of the recipe; multi-label: labels.present, labels.unknown read it
-    findings: str  # pipe-joined, of core.FINDINGS; blank = unknown
+    findings: str  # pipe-joined, as core.is_finding tells; blank = unknown
     patient: str  # namespace:id, blank = unknown
     group: str  # connected by same patient or same radiograph; no split cuts it
     split: str  # train | valid | test
@@ -117,7 +117,7 @@ SOURCE_ID = re.compile(r"[a-z0-9_]+")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PHASH = re.compile(r"[0-9a-f]{16}")
 AGE = re.compile(r"[0-9]{1,3}(\.[0-9]+)?")
-WHOLE = re.compile(r"[1-9][0-9]*")
+WHOLE = re.compile(r"[1-9][0-9]{0,17}")  # as many digits as always fit into 64 bits
 MAX_AGE = 120  # years
 
 
@@ -266,7 +266,7 @@ def _name_fault(
     if column == "split":
         return None if cell in SPLITS else _unknown(number, column, cell, "split", SPLITS)
     for finding in cell.split("|"):
-        if finding not in FINDINGS:
+        if not is_finding(finding):
             return _unknown(number, column, finding, "finding", FINDINGS)
     return None
 

@@ -22,6 +22,8 @@ from cxr_fastai.core import (
     StrPath,
     Task,
     UnknownName,
+    in_order,
+    is_finding,
     package_file,
     unknown_name,
 )
@@ -43,6 +45,7 @@ from cxr_fastai.recipe_values import (
     check_one_of,
     check_shapes,
 )
+from cxr_fastai.safe_names import folded, why_unsafe
 from cxr_fastai.train_settings import (
     AUGMENT,
     LOSSES,
@@ -106,7 +109,7 @@ class Recipe:
 
     name: str
     title: str
-    classes: dict[str, list[str]]  # class slug -> findings, in vocab order
+    classes: dict[str, list[str]]  # class -> findings, in vocab order; a class names a folder
     task: Task = Task.SINGLE_LABEL
     yields: str = ""  # the class that gives way where findings name two
     # the class of those who have nothing, where all others have something: one threshold, fixed on
@@ -189,7 +192,7 @@ class Recipe:
         """Return the classes that a finding leaves open, or that the source does not state."""
         open_findings = set(unknown)
         if set(findings) == {"no_finding"}:
-            stated = FINDINGS  # no finding at all: nothing else is left open
+            stated = _findings_of(self)  # no finding at all: nothing else is left open
         for finding in findings:
             open_findings.update(LEAVES_OPEN.get(finding, ()))
         left_open = self._classes_with(open_findings)
@@ -268,9 +271,10 @@ def _check(recipe: Recipe, where: str) -> None:
         )
     for slug, findings in recipe.classes.items():
         _check_class(slug, findings, where)
+    _check_alike(recipe.classes, where)
     for source, findings in recipe.exclude.items():
         for finding in findings:
-            check_one_of(finding, FINDINGS, f"finding (exclude {source})", where)
+            _check_finding(finding, f"finding (exclude {source})", where)
     for slug in (*recipe.display, recipe.yields, recipe.negative):
         if slug:
             check_one_of(slug, recipe.vocab, "class", where)
@@ -290,17 +294,41 @@ def _check(recipe: Recipe, where: str) -> None:
 
 def _check_class(slug: str, findings: list[str], where: str) -> None:
     """Check the name of a class and its findings."""
-    if slug in RESERVED:
+    if folded(slug) in RESERVED:
         raise RecipeError(f"{where}: class {slug!r}: a curated folder has another use for it.")
     if not findings:
         raise RecipeError(f"{where}: class {slug!r} has no finding: name one, or leave it out.")
-    if not slug.replace("_", "").isalnum() or slug != slug.lower():
-        raise RecipeError(
-            f"{where}: class {slug!r} is no folder name: "
-            "use lower-case letters, digits and underscores."
-        )
+    unsafe = why_unsafe(slug)
+    if unsafe:
+        raise RecipeError(f"{where}: class {slug!r} is no folder name: {unsafe}.")
     for finding in findings:
-        check_one_of(finding, FINDINGS, f"finding (class {slug})", where)
+        _check_finding(finding, f"finding (class {slug})", where)
+
+
+def _check_finding(finding: str, kind: str, where: str) -> None:
+    """Check that a finding is one of the vocabulary, or a user's own."""
+    if not is_finding(finding):
+        check_one_of(finding, FINDINGS, kind, where)
+
+
+def _check_alike(classes: Collection[str], where: str) -> None:
+    """Check that no two classes are one folder on a disk that knows no upper case."""
+    first: dict[str, str] = {}
+    for slug in classes:
+        other = first.setdefault(folded(slug), slug)
+        if other != slug:
+            raise RecipeError(
+                f"{where}: classes {other!r} and {slug!r} differ in upper and lower case only: "
+                "one folder on many disks."
+            )
+
+
+def _findings_of(recipe: Recipe) -> tuple[str, ...]:
+    """Return the findings that any class has, each once, in the order of the vocabulary."""
+    found: set[str] = set()
+    for findings in recipe.classes.values():
+        found.update(findings)
+    return in_order(found)
 
 
 def _check_single_label(recipe: Recipe, where: str) -> None:
@@ -310,7 +338,7 @@ def _check_single_label(recipe: Recipe, where: str) -> None:
             f"{where}: a single_label recipe needs two classes or more; "
             f"it has {', '.join(recipe.classes)}."
         )
-    for finding in FINDINGS:
+    for finding in _findings_of(recipe):
         homes = [name for name, findings in recipe.classes.items() if finding in findings]
         if len(homes) > 1:
             raise RecipeError(

@@ -1,11 +1,12 @@
 """The curation road: fetch, list, decide, write.
 
-Sources of a catalogue -> one curated folder, and a Curation that says what was found. It changes
-nothing in a source.
+Sources of a catalogue, or images of one's own -> one curated folder, and a Curation that says what
+was found. It changes nothing in a source.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -34,11 +35,14 @@ from cxr_fastai.curation.fetch import (
     passed_over,
     spares_among,
 )
+from cxr_fastai.curation.folder.folds import check_folds
 from cxr_fastai.curation.folder.lock import one_run
 from cxr_fastai.curation.folder.ownership import check_out
 from cxr_fastai.curation.folder.result import Curation, Request
 from cxr_fastai.curation.folder.run_warnings import Catalog
 from cxr_fastai.curation.folder.write import write_folder
+from cxr_fastai.curation.own.asked import Asked
+from cxr_fastai.curation.own.own_data import OWN_RECIPE
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Recipe, load_recipe
@@ -46,11 +50,14 @@ from cxr_fastai.recipes import Recipe, load_recipe
 __all__ = ["curate", "Curation", "LAYOUTS"]
 
 LAYOUTS = ("class", "split")
+# Stands for the classes of images of one's own as they are, until these are read.
+OWN_CLASSES = Recipe(name=OWN_RECIPE, title="", classes={})
 
 
 def curate(
     out: StrPath,  # folder to write; absent, empty, or written by the same request before
-    recipe: str | Recipe = "six_class",  # a recipe's name or file
+    # a recipe's name or file; None: six_class, or of images of one's own the classes as they are
+    recipe: str | Recipe | None = None,
     manifest: StrPath | None = None,  # a catalogue like data_manifest.csv; None: the library's own
     mirror: StrPath | None = None,  # kaggle/, github/, http/, local/ in a folder; None: download
     only: Sequence[str] = (),  # source ids; empty: the recipe's, or those that are on
@@ -64,16 +71,34 @@ def curate(
     wait: bool = False,  # for another run in the same folder, instead of an error
     update_pins: bool = False,  # accept downloads that differ from the lock file
     # copies with labels of two classes: drop | upstream: the original's label stands
-    # | keep-both-out: laid aside in conflicts/, out of the class folders
+    # | keep-both-out: laid aside in .conflicts/, out of the class folders
     on_conflict: str = "drop",
+    folds: int = 0,  # of cross-validation, grouped and even in each class; 0: none
     progress: Progress | None = None,  # None: silence
+    folder: StrPath | None = None,  # of class folders of one's own; with table: of its files
+    table: StrPath | None = None,  # a csv of one's own, a row an image
+    file: str = "",  # the csv's column of files
+    label: str = "",  # its column of labels
+    patient: str = "",  # its column of patients; of a folder a regex searched in each path
+    age: str = "",  # its column of ages
+    sex: str = "",  # its column of sexes
+    view: str = "",  # its column of views
+    same: Sequence[str] = (),  # A=B,C: the class names B and C are A
+    take_as: Mapping[str, str] | None = None,  # class name -> the class to take it as
 ) -> Curation:
     """Make class folders and manifest.csv of sources; the same input gives the same bytes.
 
     Raises a `CxrError` for what a person can mend.
     """
     progress = progress or SILENT
-    request = _request(recipe, layout, quick, seed, on_conflict)
+    asked = Asked(folder, table, file, label, patient, age, sex, view, same, dict(take_as or {}))
+    asked.check({"manifest": manifest, "mirror": mirror, "only": only, "update-pins": update_pins})
+    if asked.is_own:
+        request = _request(recipe or OWN_CLASSES, layout, quick, seed, on_conflict, folds)
+        return _curate_own(
+            Path(out), asked, request, _Run(workers, engine, check, wait, strict), progress
+        )
+    request = _request(recipe or "six_class", layout, quick, seed, on_conflict, folds)
     catalog, places = load_catalog(manifest), _Places(mirror, manifest)
     sources, left_aside = _choose_sources(request.recipe, catalog, only, places)
     request = replace(request, catalog_sha256=places.catalog_sha256())
@@ -81,9 +106,11 @@ def curate(
     check_out(out, request)
     with _held(out, check, wait, progress):
         check_out(out, request)  # again: another run may have written it meanwhile
-        folder, lock_folder = places.catalog_folder, None if check else out
+        catalog_folder, lock_folder = places.catalog_folder, None if check else out
         spares = {} if only else spares_among(sources, catalog)
-        got = fetch(sources, lock_folder, mirror, folder, must, update_pins, progress, spares)
+        got = fetch(
+            sources, lock_folder, mirror, catalog_folder, must, update_pins, progress, spares
+        )
         listed = _list_sources(sources, got, must, left_aside)
         listed = _without_spares(listed, catalog, spares)
         with open_engine(engine, workers) as crew:
@@ -93,10 +120,49 @@ def curate(
             return replace(found, changes=write_folder(found, crew, progress))
 
 
+# ---- images of a user's own
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How a folder is made, which shapes nothing in it."""
+
+    workers: int | None
+    engine: str
+    check: bool
+    wait: bool
+    strict: bool
+
+
+def _curate_own(
+    out: Path,
+    asked: Asked,  # the folder or csv
+    request: Request,  # whose recipe stands for the classes as they are, or is one that was named
+    run: _Run,
+    progress: Progress,
+) -> Curation:
+    """Make a curated folder of a folder or csv of the user's own."""
+    own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe)
+    told = {**own.inferred, "command": f"{own.command} --out {shlex.quote(str(out))}"}
+    request = replace(request, recipe=own.recipe, own=told)
+    check_out(out, request)
+    with _held(out, run.check, run.wait, progress):
+        check_out(out, request)  # again: another run may have written it meanwhile
+        got = Fetched(trees={own.source.id: own.tree})
+        listed = _list_sources([own.source], got, True, [])
+        listed = replace(listed, warnings=[*own.warnings, *listed.warnings])
+        with open_engine(run.engine, run.workers) as crew:
+            found = decide(out, request, listed, {own.source.id: own.source}, crew, progress)
+            if run.check:
+                return found
+            return replace(found, changes=write_folder(found, crew, progress))
+
+
 def _request(
-    recipe: str | Recipe, layout: str, quick: bool, seed: int, on_conflict: str
+    recipe: str | Recipe, layout: str, quick: bool, seed: int, on_conflict: str, folds: int
 ) -> Request:
     """Check what was asked for, before the catalogue is read."""
+    check_folds(folds)
     _check_choice("on_conflict", on_conflict, ON_CONFLICT)
     _check_choice("layout", layout, LAYOUTS)
     return Request(
@@ -105,6 +171,7 @@ def _request(
         quick=bool(quick),
         seed=seed,
         on_conflict=on_conflict,
+        folds=folds,
     )
 
 

@@ -11,13 +11,18 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxr_fastai.core import UsageError
 from cxr_fastai.flags import ids
-from cxr_fastai.verbs.output import fail, print_result
+from cxr_fastai.reporting.text import count
+from cxr_fastai.verbs.output import fail, print_json, print_result
 
 if TYPE_CHECKING:
+    from cxr_fastai.curation.copies.found import Found
     from cxr_fastai.curation.folder.result import Curation
 
 __all__ = ["curate", "dedupe", "eda"]
+
+LACKING = ("class_absent", "class_scarce")  # kinds of cohort's warnings that curate prints
 
 
 def curate(args: Namespace) -> int:
@@ -42,15 +47,28 @@ def curate(args: Namespace) -> int:
             wait=args.wait,
             update_pins=args.update_pins,
             on_conflict=args.on_conflict,
+            folds=args.folds,
             progress=progress,
+            folder=args.folder,
+            table=args.table,
+            file=args.file,
+            label=args.label,
+            patient=args.patient,
+            age=args.age,
+            sex=args.sex,
+            view=args.view,
+            same=args.same,
+            take_as=dict(args.take_as),
         )
+    for line in _what_was_inferred(result):
+        progress.say(line)
+    lacking = [each for each in result.summary.confounds if each.kind in LACKING]
     for warning in result.warnings:
+        progress.say(f"warning: {warning}{f'; {warning.do}' if warning.do else ''}")
+    for warning in lacking:
         progress.say(f"warning: {warning}")
     if result.foreign:
-        progress.say(
-            f"warning: {len(result.foreign)} files in the class folders are not in the manifest "
-            f"and stay as they are: {result.foreign[0]} the first"
-        )
+        progress.say(f"warning: {_foreign_files(result.foreign)}")
     print_result(result, as_json=args.json)
     progress.say(_what_was_written(result, args))
     if result.incomplete:
@@ -59,8 +77,29 @@ def curate(args: Namespace) -> int:
         see = f"see {Path(args.out) / 'rejects.csv'}"
         if args.check:
             see = "rejects.csv of a run without --check names them"
-        return fail("curate", f"--strict: {result.faults} inputs are broken: {see}", 1)
+        broken = "input is broken", "inputs are broken"
+        return fail("curate", f"--strict: {count(result.faults, *broken)}: {see}", 1)
     return 0
+
+
+def _what_was_inferred(result: Curation) -> list[str]:
+    """Say what was read into images of the user's own, and the command that says it in full."""
+    own = result.request.own
+    if not own:
+        return []
+    return [*own.get("lines", ()), f"in full: {own['command']}"]
+
+
+def _foreign_files(foreign: list[str]) -> str:
+    """Say that files in the class folders are not of the manifest."""
+    if len(foreign) == 1:
+        return (
+            f"1 file in the class folders is not in the manifest and stays as it is: {foreign[0]}"
+        )
+    return (
+        f"{count(len(foreign), 'file')} in the class folders are not in the manifest and stay as "
+        f"they are: {foreign[0]} the first"
+    )
 
 
 def _what_was_written(result: Curation, args: Namespace) -> str:
@@ -69,9 +108,10 @@ def _what_was_written(result: Curation, args: Namespace) -> str:
         return "nothing written: --check"
     if not result.written and not result.removed:
         return f"up to date: {args.out} holds all of it, nothing written"
-    line = f"wrote {result.written} files to {args.out}"
+    line = f"wrote {count(result.written, 'file')} to {args.out}"
     if result.removed:
-        line += f", removed {result.removed} images that no longer belong"
+        no_longer = "image that no longer belongs", "images that no longer belong"
+        line += f", removed {count(result.removed, *no_longer)}"
     return line
 
 
@@ -80,6 +120,8 @@ def dedupe(args: Namespace) -> int:
     from cxr_fastai import progress
     from cxr_fastai.curation.copies.find import find, write_found
 
+    if args.all and not args.against:
+        raise UsageError("--all tells of copies within an old set: give it with --against.")
     with redirect_stdout(sys.stderr):  # Ray, as above
         found = find(
             args.folders,
@@ -87,14 +129,34 @@ def dedupe(args: Namespace) -> int:
             workers=args.workers,
             engine=args.engine,
             progress=progress,
+            all_copies=args.all,
         )
     if args.out:
         note = f"Against {args.against}: an image from there is kept." if args.against else ""
         write_found(found, Path(args.out), f"Copies in {', '.join(args.folders)}", note)
-    print_result(found, as_json=args.json)
-    if args.out:
-        progress.say(f"gallery: {Path(args.out) / 'gallery.html'}; no image was changed")
+    if args.json:
+        print_json(found.to_dict())
+    else:
+        print("\n".join(_what_was_found(found, args)))
+    progress.say("no image was changed")
     return 0
+
+
+def _what_was_found(found: Found, args: Namespace) -> list[str]:
+    """Return what `cxr dedupe` prints: counts, and the files that hold all, or the first copies."""
+    if not args.out:
+        return [*found.summary_lines(), *found.copy_lines("more: --out DIR writes all")]
+    out = Path(args.out)
+    lines = found.summary_lines()
+    if found.old:
+        safe = sum(image.is_safe for image in found.new)
+        lines.append(f"{out / 'new.csv'}: {count(safe, 'image')} that may be added")
+    lines.append(f"{out / 'gallery.html'}: the copies side by side")
+    copies = count(found.kinds.total(), "copy", "copies")
+    lines.append(f"{out / 'duplicates.csv'}, duplicates.json: {copies} under the images kept")
+    lines.append(f"{out / 'related.csv'}: {count(len(found.related), 'pair')} of exposures")
+    lines.append(f"{out / 'rejects.csv'}: {count(len(found.rejects), 'file')} not read")
+    return lines
 
 
 def eda(args: Namespace) -> int:

@@ -622,7 +622,7 @@ def test_a_conflict_between_near_copies_is_decided_as_asked(tmp_path, films, how
         ("two", "tb/1.png", "tuberculosis"),
     }
     assert sorted(r["aside"] for r in rows if r["aside"]) == sorted(
-        p for p in tree(tmp_path / "out") if p.startswith("conflicts/") and p.endswith(".png")
+        p for p in tree(tmp_path / "out") if p.startswith(".conflicts/") and p.endswith(".png")
     )
     assert len([r for r in rows if r["aside"]]) == aside
     kept = [r for r in done.records if r.original_path == "norm/1.png"]
@@ -637,7 +637,7 @@ def test_images_laid_aside_go_when_their_conflict_does(tmp_path, films):
     film(tmp_path / "two/norm/1.png", np.rot90(films[1]))
     film(tmp_path / "two/tb/9.png", draw("tuberculosis", 99, 160))
     done = curate(tmp_path / "out", manifest=c, workers=1, on_conflict="keep-both-out")
-    assert done.removed == 2 and not (tmp_path / "out/conflicts").exists() and not done.foreign
+    assert done.removed == 2 and not (tmp_path / "out/.conflicts").exists() and not done.foreign
 
 
 def test_a_folder_is_not_curated_over_with_another_way_to_decide(tmp_path, films):

@@ -48,7 +48,9 @@ CONFLICT_COLUMNS = (
 )
 RELATED_COLUMNS = ("path", "source", "other_path", "other_source", "score", "inliers", "joined")
 ON_CONFLICT = ("drop", "upstream", "keep-both-out")
-ASIDE_FOLDER = "conflicts"  # where images are laid aside for a person to look at
+# Where images are laid aside for a person to look at: hidden, so that nobody reads it as a class.
+# Folders of before the dot name have `conflicts`.
+ASIDE_FOLDER = ".conflicts"
 
 
 @dataclass(frozen=True)

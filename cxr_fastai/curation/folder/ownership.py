@@ -21,8 +21,9 @@ __all__ = ["check_out"]
 # Keys of a recipe that shape a folder; how it trains does not.
 SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")
 # What a curation.json of an earlier version meant where it lacks a key.
-EARLIER = {"manifest_version": 1, "on_conflict": "drop", "split_rule": 1}
-NOT_COMPARED = ("catalog_sha256",)  # a catalogue may grow: the folder then follows it
+EARLIER = {"manifest_version": 1, "on_conflict": "drop", "folds": 0, "split_rule": 1}
+# A catalogue, or a folder of one's own, may grow: what was made of it then follows it.
+NOT_COMPARED = ("catalog_sha256", "own")
 
 
 def check_out(out: Path, request: Request) -> None:

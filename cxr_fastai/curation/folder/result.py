@@ -32,12 +32,14 @@ STRICT_STAGES = (  # what --strict counts: inputs that are broken, not those lef
 CONFLICT_WORDS = {
     "drop": "left out",
     "upstream": "settled by the original's label",
-    "keep-both-out": "laid aside in conflicts/",
+    "keep-both-out": "laid aside in .conflicts/",
 }
 # Kinds of the warnings that a curation gives, with sources.item.LISTING_DIFFERS and
 # fetch.SOURCE_LEFT_ASIDE and SOURCE_IN_PARTS; those of its Summary.confounds are cohort's.
 SOURCE_FAILED = "source_failed"  # a source is absent: the folder is incomplete
 CLASS_WITHOUT_IMAGES = "class_without_images"
+FOLD_WITHOUT_CLASS = "fold_without_class"  # of a cross-validation
+SMALL_FOLDER = "small_folder"  # its test split says little, and it has no folds
 UNEXPECTED_OVERLAP = "unexpected_overlap"  # copies between sources that the catalogue does not link
 
 Row = dict[str, str]  # of a csv
@@ -52,10 +54,14 @@ class Request:
     quick: bool = False
     seed: int = 0
     on_conflict: str = "drop"  # of copy_sets.ON_CONFLICT
+    folds: int = 0  # of cross-validation; 0: none
     catalog_sha256: str = ""  # of the catalogue's file
+    # what was inferred of a folder or csv of the user's own, and the command that says it in full
+    own: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As curation.json holds it, with the versions of format and split rule."""
+        own = {"own": self.own} if self.own else {}
         return {
             "manifest_version": MANIFEST_VERSION,
             "recipe": self.recipe.to_dict(),
@@ -63,8 +69,10 @@ class Request:
             "quick": self.quick,
             "seed": self.seed,
             "on_conflict": self.on_conflict,
+            "folds": self.folds,
             "split_rule": RULE,
             "catalog_sha256": self.catalog_sha256,
+            **own,
         }
 
 
@@ -246,6 +254,7 @@ class Curation:
         return {
             "out": str(self.out),
             "recipe": self.recipe.name,
+            "own": self.request.own,
             "images": self.summary.images,
             "counts": counts,
             "duplicates": self.duplicates(),

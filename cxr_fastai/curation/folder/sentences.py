@@ -87,7 +87,7 @@ def conflicts_line(curation: Curation) -> str:
             "under the label of the copy that is kept (conflicts.csv)."
         )
     laid_aside = curation.on_conflict == "keep-both-out"
-    how = "laid aside in conflicts/" if laid_aside else "left out"
+    how = "laid aside in .conflicts/" if laid_aside else "left out"
     n_out = summary.conflicts - n_kept
     are = "is" if n_out == 1 else "are"
     line = f"{count(n_out, 'radiograph')} {whose} {are} {how} (conflicts.csv)."

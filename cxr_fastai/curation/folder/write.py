@@ -24,6 +24,7 @@ from cxr_fastai.core import (
     write_text,
 )
 from cxr_fastai.curation.copies.copy_sets import (
+    ASIDE_FOLDER,
     CONFLICT_COLUMNS,
     DUPLICATE_COLUMNS,
     RELATED_COLUMNS,
@@ -48,6 +49,7 @@ from cxr_fastai.manifest import (
     write_rows,
 )
 from cxr_fastai.progress import SILENT, Progress
+from cxr_fastai.safe_names import why_unsafe
 
 __all__ = ["write_folder", "is_ours"]
 
@@ -65,7 +67,7 @@ TABLES = (
     CROISSANT,
 )
 HALF_FILE = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names it
-IMAGE = re.compile(r"([a-z0-9_]+/){1,2}[0-9a-f]{32}(_[0-9]+)?\.png")
+IMAGE_NAME = re.compile(r"[0-9a-f]{32}(_[0-9]+)?\.png")  # of an image's file
 # Bytes of a PNG for each pixel: what radiographs take at most (benchmarks/scan.py measures it).
 PNG_SHARE = 0.7
 ROOM_MARGIN = 1.1  # of the bytes that are thought to be needed
@@ -182,7 +184,15 @@ def _images_of_earlier_runs(
     except (NotCurated, IntegrityError, OSError):
         pass
     # never a name that a run would not have given
-    return {path for path in paths if IMAGE.fullmatch(path)}
+    return {path for path in paths if _is_image_of_a_run(path)}
+
+
+def _is_image_of_a_run(path: str) -> bool:
+    """Tell whether a run may have written such a path: in one or two folders that a class names."""
+    *folders, name = path.split("/")
+    if len(folders) not in (1, 2) or IMAGE_NAME.fullmatch(name) is None:
+        return False
+    return all(folder == ASIDE_FOLDER or not why_unsafe(folder) for folder in folders)
 
 
 def _foreign_files(

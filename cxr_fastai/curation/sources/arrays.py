@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from cxr_fastai.catalog import Source, split_bar
 from cxr_fastai.core import IntegrityError, one_line
-from cxr_fastai.curation.sources.item import Item, Reject, make_item, reject_file
+from cxr_fastai.curation.sources.item import (
+    Item,
+    Reject,
+    check_templates,
+    make_item,
+    reject_file,
+)
 from cxr_fastai.curation.sources.tree import Tree
 
 if TYPE_CHECKING:
@@ -29,8 +35,11 @@ def list_arrays(
 ) -> Iterator[Item | Reject]:
     """Yield what the files at `paths` hold: arrays train_images, train_labels, val_..., test_...
 
-    Any of them may be absent. Raises `IntegrityError` where a file is no npz.
+    Any of them may be absent. Raises `IntegrityError` where a file is no npz, and `CatalogError`
+    for a template that names a field that arrays do not have.
     """
+    for rule in source.rules:
+        check_templates(rule, ["name", "stem"])
     for path in paths:
         npz = _load(tree, path)
         for part in SPLIT_OF_PART:

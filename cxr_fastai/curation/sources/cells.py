@@ -37,6 +37,14 @@ BLANK_WORDS = frozenset(
         "--",
         "\N{EN DASH}",
         "\N{EM DASH}",
+        # the same in other languages
+        "unbekannt",
+        "k.a.",
+        "keine angabe",
+        "inconnu",
+        "desconocido",
+        "desconhecido",
+        "sconosciuto",
     )
 )
 WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0*")  # as a spreadsheet or pandas writes one

@@ -19,11 +19,9 @@ from cxr_fastai.curation.sources.item import (
     Fields,
     Item,
     Reject,
-    fields_in,
-    listing_warning,
+    check_templates,
     make_item,
     reject_file,
-    templates,
 )
 from cxr_fastai.curation.sources.official_splits import Lists, official_split
 from cxr_fastai.curation.sources.stated import (
@@ -51,15 +49,17 @@ def list_files(
 ) -> tuple[list[Item | Reject], list[FolderWarning]]:
     """Make an Item or a Reject for each file, and a Reject for each row that speaks of none.
 
-    Returns them with what a reader should know. Raises `IntegrityError` where no
-    row of any table speaks of a file, so that no image is left.
+    Returns them with what a reader should know. Raises `CatalogError` for a template that names
+    what is no column and no group, and `IntegrityError` where no row of any table speaks of a file,
+    so that no image is left.
     """
     tables = read_tables(source, tree, paths, met)
+    _check_templates(source, tables, tree)
     files = _Files(source, tree, tables, lists)
     found = [files.label(path) for path in met]
     if not any(isinstance(one, Item) for one in found):
         _check_keys(source, tables, met)
-    warnings = _without_field(source, tables)
+    warnings: list[FolderWarning] = []
     for table in tables.values():
         found += _without_file(source, table)
         warnings += table.warnings
@@ -86,23 +86,22 @@ def _check_keys(
         )
 
 
-def _without_field(
+def _check_templates(
     source: Source,
     tables: Mapping[str, Table],  # cell of column table -> Table
-) -> list[FolderWarning]:
-    """Say which templates name a field that nothing fills: what they tell stays blank."""
-    told: dict[str, None] = {}
+    tree: Tree,
+) -> None:
+    """Raise `CatalogError` for a template that names a field that nothing fills.
+
+    What it tells would stay blank for all images: patients, for one, would be cut across splits.
+    """
+    known: set[str] = set()
+    for fields in tree.fields.values():
+        known.update(fields)
     for rule in source.rules:
-        filled = {"name", "stem", *re.compile(rule.name_regex).groupindex}
-        where = "no group of name_regex"
-        if rule.table:
-            filled.update(tables[rule.table].columns)
-            where = f"no column of {tables[rule.table].path} and {where}"
-        for column, template in templates(rule).items():
-            for name in fields_in(template):
-                if name not in filled:
-                    told[f"{column} stays blank: {{{name}}} of {template!r} is {where}"] = None
-    return [listing_warning(source.id, what) for what in told]
+        groups = list(re.compile(rule.name_regex).groupindex)
+        columns = list(tables[rule.table].columns) if rule.table else []
+        check_templates(rule, [*columns, *groups, *sorted(known), "name", "stem"])
 
 
 def _without_file(
@@ -146,7 +145,7 @@ class _Files:
             if not rows:
                 without_row.append(rule)
                 continue
-            fields = _fields(rule, path, rows)
+            fields = self._fields(rule, path, rows)
             if fields is None:
                 continue
             stated = self._stated(rule, path, rows, fields)
@@ -192,7 +191,7 @@ class _Files:
 
     def _by_columns(self, path: str) -> Item | Reject:
         """Label a file by all columns that tell of it."""
-        rules = [rule for rule in self._rules(path) if _fields(rule, path, NO_ROW) is not None]
+        rules = [rule for rule in self._rules(path) if self._fields(rule, path, NO_ROW) is not None]
         if not rules:
             why = f"no rule of {self.source.id} fits its name"
             return self._reject(path, Refused("label", "unknown_label", why))
@@ -202,7 +201,7 @@ class _Files:
         stated = stated_by_columns(rules, self.tables, path)
         if isinstance(stated, Refused):
             return self._reject(path, stated)
-        fields = _fields(told[0], path, self._rows(told[0], path)) or [{}]
+        fields = self._fields(told[0], path, self._rows(told[0], path)) or [{}]
         return self._item(told[0], path, fields, stated)
 
     # ---- either
@@ -214,6 +213,10 @@ class _Files:
     def _rows(self, rule: Rule, path: str) -> list[Row]:
         """Return the rows that speak of a file, an empty one where no table is needed."""
         return self.tables[rule.table].rows_of(path) if rule.table else NO_ROW
+
+    def _fields(self, rule: Rule, path: str, rows: Sequence[Row]) -> list[Fields] | None:
+        """Return what templates may name of a file; None where the rule does not fit its name."""
+        return _fields(rule, path, rows, self.tree.fields.get(path, {}))
 
     def _item(
         self,
@@ -266,10 +269,12 @@ def _fields(
     rule: Rule,
     path: str,  # relative to the source
     rows: Sequence[Row],  # of the tables, that speak of it
+    known: Fields,  # of the file beside its name, as Tree.fields has it
 ) -> list[Fields] | None:
     """Return what templates may name, for each row; None where the rule does not fit the name.
 
-    Fields are the columns of the row, the groups of the name, and `name` and `stem`.
+    Fields are the columns of the row, the groups of the name, what else is known of the file, and
+    `name` and `stem`.
     """
     names: dict[str, str] = {}
     if rule.name_regex:
@@ -278,7 +283,7 @@ def _fields(
             return None
         names = {name: part or "" for name, part in found.groupdict().items()}
     file = PurePosixPath(path)
-    return [{**row.cells, **names, "name": file.name, "stem": file.stem} for row in rows]
+    return [{**row.cells, **names, **known, "name": file.name, "stem": file.stem} for row in rows]
 
 
 def _label(

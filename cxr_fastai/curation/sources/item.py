@@ -7,12 +7,12 @@ It reads no file.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cxr_fastai.catalog import COLUMNS, Rule, Source, split_bar
-from cxr_fastai.core import FINDINGS, FolderWarning, one_line
+from cxr_fastai.core import CatalogError, FolderWarning, in_order, one_line, unknown_name
 from cxr_fastai.curation.sources.cells import is_blank, known
 from cxr_fastai.curation.sources.tfrecord import Place
 
@@ -29,6 +29,7 @@ __all__ = [
     "fill",
     "fill_known",
     "fields_in",
+    "check_templates",
     "templates",
     "view_of",
     "years",
@@ -226,13 +227,26 @@ def findings_of(
         if part not in by_label:
             return None
         found.update(split_bar(by_label[part]))
-    return tuple(finding for finding in FINDINGS if finding in found)
+    return in_order(found)
 
 
 def templates(rule: Rule) -> dict[str, str]:
     """Return column -> template, of the columns of a rule that hold one and are no key."""
     columns = ("patient", "radiograph", "view", "modality", "age", "sex")
     return {column: getattr(rule, column) for column in columns}
+
+
+def check_templates(
+    rule: Rule,
+    fields: Sequence[str],  # that can be filled: columns of the table, groups of the name
+) -> None:
+    """Raise `CatalogError` for a template of a rule that names another field."""
+    for column, template in templates(rule).items():
+        for name in fields_in(template):
+            if name not in fields:
+                place = f"column {column} (catalogue row {rule.row}, {template!r})"
+                known = list(dict.fromkeys(fields))
+                raise CatalogError(unknown_name("field", f"{{{name}}}", known, place))
 
 
 @lru_cache(maxsize=1024)

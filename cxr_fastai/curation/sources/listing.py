@@ -58,7 +58,7 @@ def list_source(
     rejects = _unusable(source, tree)
     _check_globs(source, tree, paths)
     globs = source.globs
-    met = [path for path in paths if meets(globs, path)]
+    met = [path for path in paths if meets(globs, path) and path not in tree.tables]
     rejects += _outside(source, set(paths).difference(met))
     lists = read_lists(source, tree, partial(shallowest, paths=paths))
     told: list[FolderWarning] = []

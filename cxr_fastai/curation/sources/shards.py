@@ -16,6 +16,7 @@ from cxr_fastai.curation.sources.item import (
     Fields,
     Item,
     Reject,
+    check_templates,
     findings_of,
     make_item,
     reject_file,
@@ -65,8 +66,10 @@ def list_shards(
     """Yield an Item or a Reject for each record of the shards at `paths`.
 
     A record that cannot be used costs itself. One whose end cannot be found costs the rest of its
-    shard.
+    shard. Raises `CatalogError` for a template that names no group of the name.
     """
+    for rule in source.rules:
+        check_templates(rule, [*re.compile(rule.name_regex).groupindex, "name", "stem"])
     for path in paths:
         names: set[str] = set()  # of the records so far
         try:

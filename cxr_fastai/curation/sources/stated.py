@@ -5,11 +5,11 @@ A source's rules and the rows of its tables -> Stated, or Refused. It reads no f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cxr_fastai.catalog import Rule, Source, split_bar
-from cxr_fastai.core import FINDINGS
+from cxr_fastai.core import in_order
 from cxr_fastai.curation.sources.cells import answer_of, is_blank, whole_number
 from cxr_fastai.curation.sources.item import findings_of
 from cxr_fastai.curation.sources.tables import Row, Table
@@ -210,16 +210,11 @@ def _united(
     absent = (said["absent"] | said["blank"] | said["uncertain"]) - present - uncertain - blank
     return Stated(
         label=label,
-        findings=_in_order(present),
-        absent=_in_order(absent),
-        unknown=_in_order(uncertain | blank),
-        uncertain=_in_order(uncertain),
+        findings=in_order(present),
+        absent=in_order(absent),
+        unknown=in_order(uncertain | blank),
+        uncertain=in_order(uncertain),
     )
-
-
-def _in_order(findings: Collection[str]) -> tuple[str, ...]:
-    """Return findings in the order of the vocabulary."""
-    return tuple(finding for finding in FINDINGS if finding in findings)
 
 
 # ---- words

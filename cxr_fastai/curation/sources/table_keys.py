@@ -19,7 +19,7 @@ from operator import attrgetter
 from cxr_fastai.csv_cells import nfc
 from cxr_fastai.curation.sources.cells import whole_number
 
-__all__ = ["Matched", "match_keys"]
+__all__ = ["Matched", "match_keys", "keys_of_one_file"]
 
 DRIVE = re.compile(r"[A-Za-z]:(?=/)")
 ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
@@ -106,6 +106,7 @@ WAYS: tuple[tuple[Form, Form], ...] = (
     (_stem_without_zeros, _without_zeros),
 )
 EXACT_WAYS = 3  # of the first in WAYS, by which nothing is read into a name
+SURE_WAYS = 6  # of the first in WAYS, by which no zero is read into a number
 
 
 @dataclass
@@ -275,6 +276,27 @@ def match_keys(
         missing=claims.missing,
         near=near_key,
     )
+
+
+def keys_of_one_file(
+    keys: Iterable[str],
+    paths: Sequence[str],  # of the files, relative to the source
+) -> dict[str, str]:
+    """Return key -> path, of keys that are other spellings of one file: a.png, ./A.PNG and a.
+
+    A key that fits several files, or a number but for its zeros, is not among them.
+    """
+    files = _Files(paths)
+    spellings: dict[str, list[str]] = {}  # path -> keys
+    for key in keys:
+        fit = _fit(key, files)
+        if fit is not None and len(fit.paths) == 1 and fit.rank[2] < SURE_WAYS:
+            spellings.setdefault(fit.paths[0], []).append(key)
+    path_of: dict[str, str] = {}
+    for path, same in spellings.items():
+        if len(same) > 1:
+            path_of.update(dict.fromkeys(same, path))
+    return path_of
 
 
 def _nearest(files: _Files, claims: _Claims) -> dict[str, str]:

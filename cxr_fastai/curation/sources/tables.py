@@ -99,7 +99,8 @@ def read_table(
     file = tree.file(path)
     where = f"{file} (catalogue row {rule.row}, columns table and encoding)"
     encoding = rule.encoding if rule.encoding == "latin-1" else "utf-8-sig"
-    header, numbered = csv_table(_bytes_of(file), where, encoding)
+    data = tree.tables.get(path) or _bytes_of(file)
+    header, numbered = csv_table(data, where, encoding)
     columns = [nfc(column).strip() for column in header]
     _check_columns(file, columns, rules)
     rows: dict[str, list[Row]] = {}

@@ -1,13 +1,14 @@
 """The files of a source as names and places.
 
 A folder, or the index of archives that were unpacked by content -> a Tree. It follows no link out
-of the folder, opens no image and changes nothing.
+of the folder, unless it is told to, opens no image and changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cxr_fastai.csv_cells import nfc
@@ -22,6 +23,11 @@ class Tree:
     where: str  # for messages: the folder, or the archive's name
     files: dict[str, str]  # path relative to the source, with / -> file on disk; sorted
     dropped: tuple[tuple[str, str, str], ...] = ()  # (path, reason, message): what is no plain file
+    # What is known of a file beside its path: path -> field -> text. Templates may name these
+    # fields; `label` is the label where a rule's label_from is name.
+    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # Tables that are read in another form than that of their file: path -> csv in UTF-8, commas.
+    tables: Mapping[str, bytes] = field(default_factory=dict)
 
     def file(
         self,
@@ -46,7 +52,8 @@ def in_nfc(tree: Tree) -> Tree:
     for path, file in sorted(tree.files.items(), key=_is_decomposed):
         composed = nfc(path)
         files[path if composed in files else composed] = file
-    return Tree(where=tree.where, files=dict(sorted(files.items())), dropped=tree.dropped)
+    fields = {nfc(path): known for path, known in tree.fields.items()}
+    return replace(tree, files=dict(sorted(files.items())), fields=fields)
 
 
 def _is_decomposed(item: tuple[str, str]) -> bool:
@@ -55,42 +62,83 @@ def _is_decomposed(item: tuple[str, str]) -> bool:
 
 
 def folder_tree(
-    root: str | os.PathLike[str],  # folder; a link to one is followed here, and nowhere below
+    root: str | os.PathLike[str],  # folder; a link to one is followed here
+    follow: bool = False,  # links out of it too, and those to folders: the user named it himself
 ) -> Tree:
     """Find all regular files below `root`.
 
     Links to files inside it count as files. Links that lead outside, to nothing or to a folder,
-    pipes and devices, and folders that may not be read are dropped with a reason.
+    pipes and devices, and folders that may not be read are dropped with a reason. With `follow`
+    links count as what they lead to; no folder is read twice, so that circles end.
     """
-    top = Path(root)
-    real_top = os.path.realpath(root)
-    files: dict[str, str] = {}
-    dropped: list[tuple[str, str, str]] = []
-    folders = [""]  # to be read, relative to the root
-    while folders:
-        folder = folders.pop()
+    walk = _Walk(Path(root), os.path.realpath(root), follow)
+    walk.read([""])
+    while walk.linked:  # after all that is no link: of two ways to a folder the plain one stands
+        linked, walk.linked = sorted(walk.linked), []
+        walk.read(linked)
+    files, dropped = dict(sorted(walk.files.items())), tuple(sorted(walk.dropped))
+    return Tree(where=str(root), files=files, dropped=dropped)
+
+
+@dataclass
+class _Walk:
+    """A walk through a folder, and what it has found so far."""
+
+    top: Path
+    real_top: str  # all links followed
+    follow: bool
+    files: dict[str, str] = field(default_factory=dict)  # as of Tree
+    dropped: list[tuple[str, str, str]] = field(default_factory=list)  # as of Tree
+    linked: list[str] = field(default_factory=list)  # links to folders, to be read later
+    seen: set[str] = field(default_factory=set)  # folders that were read, all links followed
+
+    def read(
+        self,
+        folders: list[str],  # relative to the root, with all below them
+    ) -> None:
+        """Read folders that are not read yet."""
+        waiting = folders[::-1]
+        while waiting:
+            folder = waiting.pop()
+            real = os.path.realpath(self.top / folder)
+            if real in self.seen:
+                message = f"a link to the folder {real}, which is read already"
+                self.dropped.append((folder, "link_to_folder", message))
+                continue
+            self.seen.add(real)
+            waiting += self._read_one(folder)
+
+    def _read_one(self, folder: str) -> list[str]:
+        """Read one folder; return those in it that are no links."""
+        inner = []
         try:
-            entries = list(os.scandir(top / folder))
+            entries = list(os.scandir(self.top / folder))
         except OSError as e:
             message = f"the folder cannot be read: {e.strerror}"
-            dropped.append((folder or ".", "unreadable_folder", message))
-            continue
+            self.dropped.append((folder or ".", "unreadable_folder", message))
+            return []
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-                continue
-            refused = _refused(entry, real_top)
-            if refused:
-                dropped.append((path, *refused))
+                inner.append(path)
+            elif self.follow and entry.is_symlink() and os.path.isdir(entry.path):
+                self.linked.append(path)
             else:
-                files[path] = entry.path
-    return Tree(where=str(root), files=dict(sorted(files.items())), dropped=tuple(sorted(dropped)))
+                self._take(path, entry)
+        return inner
+
+    def _take(self, path: str, entry: os.DirEntry[str]) -> None:
+        """Take a file, or note why it is none of this source."""
+        refused = _refused(entry, "" if self.follow else self.real_top)
+        if refused:
+            self.dropped.append((path, *refused))
+        else:
+            self.files[path] = entry.path
 
 
 def _refused(
     entry: os.DirEntry[str],  # of a folder
-    real_top: str,  # the source's folder, all links followed
+    real_top: str,  # the source's folder, all links followed; '': links may lead anywhere
 ) -> tuple[str, str] | None:
     """Return (reason, message) for an entry that is not a file of this source.
 
@@ -109,14 +157,14 @@ def _refused(
 
 def _refused_link(
     target: str,  # of the link, all links followed
-    real_top: str,  # the source's folder, all links followed
+    real_top: str,  # the source's folder, all links followed; '': links may lead anywhere
 ) -> tuple[str, str] | None:
     """Return (reason, message) for a link that leads to no file of this source."""
     if not os.path.exists(target):
         return "dangling_link", f"a link to nothing or in a circle: {target}"
     if os.path.isdir(target):
         return "link_to_folder", f"a link to the folder {target}: not followed; put the files here"
-    if os.path.commonpath([real_top, target]) != real_top:
+    if real_top and os.path.commonpath([real_top, target]) != real_top:
         return "link_outside", f"a link out of the source, to {target}"
     if os.path.isfile(target):
         return None

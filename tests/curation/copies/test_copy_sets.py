@@ -154,7 +154,7 @@ def test_a_group_of_two_classes_keeps_nothing_unless_the_original_may_decide():
         ("tuberculosis", "b.png", ""),
         ("", "c.png", ""),
     ]
-    assert g.conflict_rows(aside=True)[1]["aside"] == f"conflicts/{g.id}/{sha('b')[:32]}.png"
+    assert g.conflict_rows(aside=True)[1]["aside"] == f".conflicts/{g.id}/{sha('b')[:32]}.png"
     (g,) = collect_copies(some, links, "upstream")
     assert g.conflict and g.is_included and [r["kept"] for r in g.rows()] == ["yes", "no", "no"]
 

@@ -125,10 +125,10 @@ def test_where_nothing_is_kept_nothing_is_marked_kept(films):
     page = Page(report_page(curation([films.pair(seed=2), replace(g, settled=True)])))
     assert [c for c, _ in page.figures] == ["kept", "", "kept", ""]
     assert "of 1 a copy is kept, under its own label" in page.words["conflicts"]
-    assert "in the folder conflicts" not in page.text
+    assert "in the folder .conflicts" not in page.text
     page = Page(report_page(curation([films.pair(seed=2), g], on_conflict="keep-both-out")))
     assert (
-        "no copy of them is kept; the images are laid aside in the folder conflicts"
+        "no copy of them is kept; the images are laid aside in the folder .conflicts"
         in page.words["conflicts"]
     )
 

@@ -27,6 +27,7 @@ def test_a_request_is_what_curation_json_holds_in_its_order():
         "quick",
         "seed",
         "on_conflict",
+        "folds",
         "split_rule",
         "catalog_sha256",
     ]
@@ -84,7 +85,7 @@ def test_what_users_read_of_a_curation(films):
     written = replace(done, changes=Written(files=3, removed=1, foreign=("x/y.png",)))
     assert (written.written, written.removed, written.foreign) == (3, 1, ["x/y.png"])
     text = str(done)
-    assert "label conflicts laid aside in conflicts/: 1 radiograph -> conflicts.csv" in text
+    assert "label conflicts laid aside in .conflicts/: 1 radiograph -> conflicts.csv" in text
     assert "by their look: 1 pair, 0 of them tied to one split" in text
     assert "left out or not read: 3 -> rejects.csv\n         1  label: truncated" in text
     assert repr(done) == "<Curation of 1 radiograph for recipe toy>"

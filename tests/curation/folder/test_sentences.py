@@ -130,7 +130,7 @@ def test_copies_are_counted_in_all_kinds():
         ("drop", "3 radiographs whose copies have labels of two classes are left out"),
         (
             "keep-both-out",
-            "3 radiographs whose copies have labels of two classes are laid aside in conflicts/",
+            "3 radiographs whose copies have labels of two classes are laid aside in .conflicts/",
         ),
         (
             "upstream",

@@ -1,0 +1,106 @@
+"""What a user said of images of his own, checked before anything is read.
+
+Arguments of `curate` -> Asked, which reads the folder or csv; or an error for what goes not
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cxr_fastai.core import StrPath, UsageError
+from cxr_fastai.curation.own.folder import read_own_folder
+from cxr_fastai.curation.own.own_data import OwnData
+from cxr_fastai.recipes import Recipe
+
+__all__ = ["Asked"]
+
+OF_A_TABLE = ("file", "label", "age", "sex", "view")  # what only a csv can tell
+OF_BOTH = ("patient", "same", "take_as")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Images of a user's own: a folder, a csv, or a csv of files in a folder."""
+
+    folder: StrPath | None = None  # of classes; with a table: where its files lie
+    table: StrPath | None = None  # a csv, a row an image
+    file: str = ""  # its column of files
+    label: str = ""  # its column of labels
+    patient: str = ""  # regex of a folder's paths, or column of a table
+    age: str = ""  # column
+    sex: str = ""  # column
+    view: str = ""  # column
+    same: Sequence[str] = ()  # A=B,C: the names B and C are the class A
+    take_as: Mapping[str, str] = field(default_factory=dict)  # name -> the class to take it as
+
+    @property
+    def is_own(self) -> bool:
+        """Whether images of a user's own were named at all."""
+        return self.folder is not None or self.table is not None
+
+    def check(
+        self,
+        others: Mapping[str, object],  # what names other sources: argument -> its value
+    ) -> None:
+        """Raise `UsageError` for arguments that do not go together."""
+        if not self.is_own:
+            for name in (*OF_A_TABLE, *OF_BOTH):
+                if getattr(self, name):
+                    raise UsageError(
+                        f"{_said(name)} speaks of images of your own: give --folder or --table too."
+                    )
+            return
+        for name, value in others.items():
+            if value:
+                own = "--folder" if self.table is None else "--table"
+                raise UsageError(
+                    f"{own} reads images of your own, --{name} those of a catalogue: "
+                    "give one of the two."
+                )
+        self._check_table()
+
+    def _check_table(self) -> None:
+        """Raise `UsageError` for a csv without its columns, or columns without a csv."""
+        for name in OF_A_TABLE:
+            if getattr(self, name) and self.table is None:
+                raise UsageError(f"--{name} names a column of a csv: give --table CSV too.")
+        for name in ("file", "label"):
+            if self.table is not None and not getattr(self, name):
+                raise UsageError(f"--table needs --{name} COL, the column of its {name}s.")
+
+    def read(
+        self,
+        recipe: Recipe | None,  # that was asked for; None: classes as they are
+    ) -> OwnData:
+        """Read the folder or csv."""
+        if self.table is not None:
+            from cxr_fastai.curation.own.table import read_own_table
+
+            return read_own_table(
+                self.table,
+                self.file,
+                self.label,
+                patient=self.patient,
+                age=self.age,
+                sex=self.sex,
+                view=self.view,
+                folder=self.folder,
+                same=self.same,
+                take_as=self.take_as,
+                recipe=recipe,
+            )
+        return read_own_folder(
+            self.folder or Path(),
+            patient=self.patient,
+            same=self.same,
+            take_as=self.take_as,
+            recipe=recipe,
+        )
+
+
+def _said(name: str) -> str:
+    """Return an argument as a message names it."""
+    return "--as" if name == "take_as" else f"--{name}"

@@ -1,0 +1,293 @@
+"""The door of class folders: a folder of a user's own, read as a source and a recipe.
+
+A folder -> OwnData: which images are of which class, split and patient, and all that was inferred.
+It opens no image but those whose name has no ending, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cxr_fastai.core import FolderWarning, StrPath
+from cxr_fastai.curation.own.class_names import Named, joined_names, name_classes, names_meant
+from cxr_fastai.curation.own.layout import Layout, lay_out
+from cxr_fastai.curation.own.own_data import (
+    OwnData,
+    own_command,
+    own_source,
+    own_warning,
+    source_id,
+)
+from cxr_fastai.curation.own.own_recipe import OwnClasses, meet_recipe, own_recipe
+from cxr_fastai.curation.own.patients import find_patients
+from cxr_fastai.curation.own.small_valid import joins_training, valid_warning
+from cxr_fastai.curation.own.user_folder import named_files, user_tree
+from cxr_fastai.curation.sources.tree import Tree
+from cxr_fastai.recipes import Recipe
+from cxr_fastai.reporting.text import count
+
+__all__ = ["read_own_folder"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the user said of a folder."""
+
+    folder: Path
+    patient: str
+    same: Sequence[str]
+    take_as: Mapping[str, str]
+    recipe: Recipe | None
+
+
+def read_own_folder(
+    folder: StrPath,
+    patient: str = "",  # regex, searched below the class folder; its group is the patient
+    same: Sequence[str] = (),  # A=B,C: the names B and C are the class A
+    take_as: Mapping[str, str] | None = None,  # class folder -> the class to take it as
+    recipe: Recipe | None = None,  # whose classes they are; None: as the folders are called
+) -> OwnData:
+    """Read a folder whose subfolders are classes, with or without splits.
+
+    Raises `UsageError` for one that has no classes, or where it is unclear which these are.
+    """
+    asked = _Asked(Path(folder), patient, same, take_as or {}, recipe)
+    found = user_tree(asked.folder)
+    layout = lay_out(found.images, str(asked.folder))
+    images = Counter(one.name for one in layout.placed.values())
+    named, classes = _classes(asked, images)
+    below = {path: one.below for path, one in layout.placed.items()}
+    patients = find_patients(patient, below) if patient else {}
+    name = source_id(asked.folder.resolve().name)
+    joined = joins_training(layout, named.class_of, patients)
+    source = own_source(
+        name,
+        asked.folder.resolve().name,
+        _findings(classes, named),
+        {"patient": f"{name}:{{patient}}" if patient else "", "split": _split_cell(layout, joined)},
+    )
+    inferred = _inferred(asked, layout, named, patients, joined)
+    warnings = [
+        *found.warnings,
+        *named.warnings,
+        *_aside_warnings(layout),
+        *valid_warning(layout, joined),
+        *_patient_warnings(asked, below, patients),
+    ]
+    tree = _labelled(found.tree, layout, patients, named)
+    return OwnData(
+        source=source,
+        recipe=classes.recipe,
+        tree=tree,
+        warnings=warnings,
+        inferred=inferred,
+        command=_command(asked, named),
+    )
+
+
+# ---- classes
+
+
+def _classes(asked: _Asked, images: Mapping[str, int]) -> tuple[Named, OwnClasses]:
+    """Return the class of each folder's name, and what these names stand for in the recipe."""
+    if asked.recipe is None:
+        named = name_classes(images, asked.same, asked.take_as)
+        title = asked.folder.resolve().name or str(asked.folder)
+        return named, own_recipe(named.class_of, title)
+    labels = joined_names(images, asked.same)
+    taken = {}
+    for said, label in asked.take_as.items():
+        for name in names_meant(said, images, labels):
+            taken[labels[name]] = label
+    met = meet_recipe(asked.recipe, list(dict.fromkeys(labels.values())), taken)
+    findings = {name: met.findings[label] for name, label in labels.items()}
+    class_of = {name: met.class_of[label] for name, label in labels.items()}
+    return Named(class_of), replace(met, findings=findings)
+
+
+# ---- what the road takes
+
+
+def _label(name: str, named: Named) -> str:
+    """Return a folder's name as a label: one with | in it, which would part it, is its class."""
+    return named.class_of[name] if "|" in name else name
+
+
+def _findings(classes: OwnClasses, named: Named) -> dict[str, tuple[str, ...]]:
+    """Return label -> findings, of each name."""
+    return {_label(name, named): own for name, own in classes.findings.items()}
+
+
+def _labelled(
+    tree: Tree,
+    layout: Layout,
+    patients: Mapping[str, str],  # path -> patient
+    named: Named,
+) -> Tree:
+    """Return a tree of the images that have a class, with the label and the patient of each.
+
+    The others are dropped with the reason.
+    """
+    fields = {}
+    for path, one in layout.placed.items():
+        label = _label(one.name, named)
+        fields[path] = {"label": label, "patient": patients.get(path, "")}
+    dropped = list(tree.dropped)
+    dropped += [(path, "no_class_folder", "it lies in no class folder") for path in layout.loose]
+    for path in layout.masks:
+        dropped.append((path, "no_radiograph", "its folder is named for masks or annotations"))
+    left_out = {*layout.loose, *layout.masks}
+    files = {path: file for path, file in tree.files.items() if path not in left_out}
+    return replace(tree, files=files, dropped=tuple(sorted(dropped)), fields=fields)
+
+
+def _split_cell(layout: Layout, joined: bool) -> str:
+    """Return the cell of column split: the folders whose split is the user's own.
+
+    Training images are fixed where both other splits are; else what is missing is drawn of them.
+    """
+    folders = dict(layout.split_folders)
+    if joined:
+        folders.pop("valid", None)
+    if "valid" not in folders or "test" not in folders:
+        folders.pop("train", None)
+    parts = []
+    for split, names in folders.items():
+        any_of = "|".join(re.escape(name) for name in names)
+        parts.append(f"(?P<{split}>{any_of})")
+    return f"path:(?:^|/)(?:{'|'.join(parts)})/" if parts else ""
+
+
+# ---- what a reader must know
+
+
+def _aside_warnings(layout: Layout) -> list[FolderWarning]:
+    """Say which images are left aside for where they lie."""
+    kinds = (
+        (layout.loose, "in no class folder", "put them into the folder of their class"),
+        (layout.masks, "in folders of masks or annotations", "rename the folder if they are films"),
+    )
+    warnings = []
+    for paths, where, do in kinds:
+        if paths:
+            lie = count(len(paths), "image lies", "images lie")
+            says = f"{lie} {where} and {_is(paths)} left aside: {named_files(paths)}"
+            warnings.append(own_warning(says, do, {"images": len(paths)}))
+    return warnings
+
+
+def _is(paths: Sequence[str]) -> str:
+    """Return the verb of so many files."""
+    return "is" if len(paths) == 1 else "are"
+
+
+def _patient_warnings(
+    asked: _Asked,
+    below: Mapping[str, str],  # path -> what was searched
+    patients: Mapping[str, str],  # path -> patient
+) -> list[FolderWarning]:
+    """Say which files a regex of patients does not meet, and where it finds one patient alone."""
+    if not asked.patient:
+        return []
+    warnings = []
+    missed = sorted(set(below) - set(patients))
+    if missed:
+        says = (
+            f"the patient of {count(len(missed), 'image')} of {len(below)} is not known: "
+            f"{asked.patient!r} does not meet {named_files(missed)}"
+        )
+        numbers = {"images": len(below), "without_patient": len(missed)}
+        warnings.append(own_warning(says, "widen the regex", numbers))
+    if len(set(patients.values())) == 1:
+        only = next(iter(patients.values()))
+        says = f"{asked.patient!r} finds one patient alone, {only!r}: nothing could be tested on"
+        warnings.append(own_warning(says, "take another group of the name"))
+    return warnings
+
+
+# ---- what was inferred
+
+
+def _inferred(
+    asked: _Asked,
+    layout: Layout,
+    named: Named,
+    patients: Mapping[str, str],  # path -> patient
+    joined: bool,  # validation images are dealt anew with those of training
+) -> dict[str, Any]:
+    """Return what was read into the folder, as strict JSON, with the lines that tell it."""
+    images = Counter(one.name for one in layout.placed.values())
+    classes = []
+    for label in named.classes:
+        names = named.names_of(label)
+        numbers = {name: images[name] for name in names}
+        classes.append({"class": label, "folders": numbers, "images": sum(numbers.values())})
+    splits = Counter(one.split for one in layout.placed.values() if one.split)
+    told: dict[str, Any] = {
+        "folder": str(asked.folder),
+        "layout": layout.kind,
+        "classes": classes,
+        "splits": dict(sorted(splits.items())),
+        "split_folders": layout.split_folders,
+        "valid_joined_to_train": joined,
+        "patients": _patient_numbers(asked, patients, len(layout.placed)),
+        "left_aside": {"no_class_folder": len(layout.loose), "no_radiograph": len(layout.masks)},
+        "other_folders": layout.other_levels,
+    }
+    return {**told, "lines": _lines(told)}
+
+
+def _patient_numbers(
+    asked: _Asked, patients: Mapping[str, str], images: int
+) -> dict[str, Any] | None:
+    """Return what a regex of patients found; None where none was given."""
+    if not asked.patient:
+        return None
+    return {
+        "regex": asked.patient,
+        "images": images,
+        "with_patient": len(patients),
+        "patients": len(set(patients.values())),
+    }
+
+
+def _lines(told: Mapping[str, Any]) -> list[str]:
+    """Say what was inferred, a line each."""
+    classes = []
+    for one in told["classes"]:
+        folders = list(one["folders"])
+        named = "" if folders == [one["class"]] else f" (of {', '.join(folders)})"
+        classes.append(f"{one['class']}{named} {one['images']:,}")
+    lines = [f"read {told['folder']} as {told['layout']}: {', '.join(classes)}"]
+    if told["splits"]:
+        splits = [f"{split} {n:,}" for split, n in told["splits"].items()]
+        lines.append(f"splits of the folder: {', '.join(splits)}")
+    found = told["patients"]
+    if found is None:
+        lines.append(
+            "patients: not told; copies and look-alikes stay in one split, other images of one "
+            "patient may not: --patient REGEX names them (Python: patient)"
+        )
+    else:
+        patients = count(found["patients"], "patient")
+        lines.append(
+            f"patients: {patients} in {found['with_patient']:,} of {found['images']:,} images"
+        )
+    return lines
+
+
+def _command(asked: _Asked, named: Named) -> str:
+    """Return the command that says in full what was inferred."""
+    flags = [("--folder", str(asked.folder)), ("--patient", asked.patient)]
+    if asked.recipe is not None:
+        flags.append(("--recipe", asked.recipe.name))
+    for label in named.classes:
+        for name in named.names_of(label):
+            if name != label:
+                flags.append(("--as", f"{name}={label}"))
+    return own_command(*flags)

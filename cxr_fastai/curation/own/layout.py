@@ -1,0 +1,343 @@
+"""Which folder of an image's path is its class, and which its split.
+
+Paths of images below a user's folder -> a Layout, or an error with both readings where two folders
+could be the class. It knows names only and reads no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cxr_fastai.core import UsageError
+from cxr_fastai.curation.own.class_names import finding_of
+from cxr_fastai.reporting.text import count
+
+__all__ = ["Layout", "Placed", "lay_out", "split_of_folder"]
+
+# What people call the folders of a split, as letters in one case.
+SPLIT_WORDS = {
+    "train": ("train", "training", "trn"),
+    "valid": ("val", "valid", "validation", "validate", "dev", "development"),
+    "test": ("test", "testing", "tests", "holdout", "tst"),
+}
+SPLIT_TAIL = re.compile(r"(set|data|images|imgs|split|ing|folder)?$")
+# A folder that is named for how images were gathered, not for what they show: site1, batch-02,
+# patient 17, 2019, images, png, part_a. A class may be named for none of these.
+GENERIC = re.compile(
+    r"(sites?|hospitals?|clinics?|cent(er|re)s?|batch(es)?|parts?|folders?|dirs?|groups?|sets?|"
+    r"subsets?|series|stud(y|ies)|patients?|pat|subjects?|sub|persons?|pids?|cases?|scans?|exams?|"
+    r"images?|imgs?|pics?|pictures?|data|dataset|raw|files?|photos?|xrays?|x-rays?|cxr|png|jpe?g|dcm|"
+    r"tiff?|device|scanner|machine|year|month|day|source|src|fold)?[ _.-]*[a-z]?([ _.-]*\d)*",
+    re.I,
+)
+# Folders of pictures that are no radiographs, beside those that are (COVID-19 Radiography Database:
+# COVID/images and COVID/masks).
+NO_RADIOGRAPHS = re.compile(
+    r"(lung|left|right)?[ _-]*"
+    r"(masks?|segmentations?|annotations?|annotated|heat[ _-]?maps?|overlays?|gradcams?|saliency|"
+    r"bounding[ _-]?box(es)?|bbox(es)?|thumbnails?)[ _-]*(images?)?",
+    re.I,
+)
+MAX_NAMED = 4  # folders in one sentence
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What the folders of one image say."""
+
+    name: str  # of its class, as the folder is called
+    split: str  # train | valid | test, or ''
+    below: str  # its path below the class folder
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the folders of all images say."""
+
+    placed: dict[str, Placed]  # path -> what its folders say; images without a class are missing
+    loose: list[str]  # paths of images that lie in no class folder
+    masks: list[str]  # paths of images in folders of masks and annotations
+    kind: str  # in words, for people
+    split_folders: dict[str, list[str]] = field(default_factory=dict)  # split -> folders' names
+    other_levels: list[str] = field(default_factory=list)  # folders that are neither, some of them
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A path taken apart."""
+
+    path: str
+    split: str  # or ''
+    folders: tuple[str, ...]  # without that of the split
+    first: int  # place of the first of them in the path
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A way to read the class of each image: the level at which its folder stands."""
+
+    level: int  # from the top; -1: the innermost
+    names: dict[str, str]  # path -> name of its class
+
+    @property
+    def distinct(self) -> list[str]:
+        """The names of its classes."""
+        return sorted(set(self.names.values()))
+
+
+def split_of_folder(name: str) -> str:
+    """Return the split that a folder's name says, in any case and spelling; '' for none."""
+    letters = re.sub(r"[\W\d_]+", "", name.casefold())
+    for split, words in SPLIT_WORDS.items():
+        if letters in words or SPLIT_TAIL.sub("", letters) in words:
+            return split
+    return ""
+
+
+def lay_out(
+    paths: Sequence[str],  # of images, relative to the folder, with /
+    where: str,  # the folder, for messages
+) -> Layout:
+    """Read the class and the split of each image from its folders.
+
+    Raises `UsageError` where there are no images or no class folders, or where it is unclear which
+    folders are the classes.
+    """
+    if not paths:
+        raise UsageError(f"no image in {where}: give a folder whose subfolders are the classes.")
+    masks = [path for path in paths if _is_of_masks(path)]
+    taken_apart = _apart([path for path in paths if path not in set(masks)])
+    loose = [one.path for one in taken_apart if not one.folders]
+    inside = [one for one in taken_apart if one.folders]
+    if len(loose) > len(inside):
+        raise UsageError(_no_classes(loose, inside, where))
+    _refuse_splits_in_names(inside, where)
+    reading = _reading(inside, where)
+    placed = {}
+    for one in inside:
+        level = reading.level if reading.level >= 0 else len(one.folders) - 1
+        placed[one.path] = Placed(reading.names[one.path], one.split, _below(one, level))
+    return Layout(
+        placed=placed,
+        loose=sorted(loose),
+        masks=sorted(masks),
+        kind=_kind(inside, reading),
+        split_folders=_split_folders(inside),
+        other_levels=_other_levels(inside, reading),
+    )
+
+
+def _is_of_masks(path: str) -> bool:
+    """Tell whether a folder of a path says that its pictures are no radiographs."""
+    return any(NO_RADIOGRAPHS.fullmatch(part) for part in path.split("/")[:-1])
+
+
+def _no_classes(loose: Sequence[str], inside: Sequence[_Path], where: str) -> str:
+    """Say that a folder has no classes."""
+    some = f"{len(loose)} of {len(loose) + len(inside)} images"
+    if not inside:
+        some = "its one image" if len(loose) == 1 else f"all of its {len(loose)} images"
+    verb = "lies" if len(loose) == 1 else "lie"
+    return (
+        f"no class folders in {where}: {some} {verb} beside no class ({loose[0]} the first): "
+        "put the images of each class into a folder of its name, or give a csv of labels: "
+        "--table CSV --file COL --label COL (Python: table, file, label)."
+    )
+
+
+# ---- splits
+
+
+def _apart(paths: Sequence[str]) -> list[_Path]:
+    """Take paths apart, and read their splits.
+
+    Where class folders lie below those of a split, what is above says nothing.
+    """
+    folders = {path: tuple(path.split("/")[:-1]) for path in paths}
+    is_split = _has_splits(list(folders.values()))
+    at = {path: _split_at(parts) if is_split else -1 for path, parts in folders.items()}
+    classes_below = any(at[path] >= 0 and at[path] + 1 < len(folders[path]) for path in paths)
+    apart = []
+    for path, parts in folders.items():
+        i = at[path]
+        if i < 0:
+            apart.append(_Path(path, "", parts, 0))
+            continue
+        rest = parts[i + 1 :] if classes_below else parts[:i]
+        first = i + 1 if classes_below else 0
+        apart.append(_Path(path, split_of_folder(parts[i]), rest, first))
+    return apart
+
+
+def _split_at(parts: Sequence[str]) -> int:
+    """Return where a path names a split first; -1 for nowhere."""
+    return next((i for i, part in enumerate(parts) if split_of_folder(part)), -1)
+
+
+def _has_splits(folders: Sequence[tuple[str, ...]]) -> bool:
+    """Tell whether folders are split: two splits or more are named, train among them.
+
+    A folder named test alone may be a class.
+    """
+    named = set()
+    for parts in folders:
+        at = _split_at(parts)
+        if at >= 0:
+            named.add(split_of_folder(parts[at]))
+    return "train" in named and len(named) > 1
+
+
+def _split_folders(inside: Sequence[_Path]) -> dict[str, list[str]]:
+    """Return split -> the names that its folders have."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for one in inside:
+        if one.split:
+            parts = one.path.split("/")
+            named[one.split].add(parts[_split_at(parts)])
+    return {split: sorted(names) for split, names in sorted(named.items())}
+
+
+def _refuse_splits_in_names(inside: Sequence[_Path], where: str) -> None:
+    """Raise `UsageError` for folders that name a split and a class in one: train_normal."""
+    found: dict[str, str] = {}  # split -> the first folder that names it
+    for one in inside:
+        for part in one.folders:
+            split = split_of_folder(re.split(r"[ _.-]", part)[0])
+            if split and not split_of_folder(part):
+                found.setdefault(split, part)
+    if "train" in found and len(found) > 1:
+        named = ", ".join(sorted(found.values()))
+        raise UsageError(
+            f"{where}: folders name a split and a class in one ({named}): "
+            "make folders train/CLASS and test/CLASS of them."
+        )
+
+
+# ---- which level is the class
+
+
+def _reading(inside: Sequence[_Path], where: str) -> _Reading:
+    """Choose the level that is the class. Raises `UsageError` where that is unclear."""
+    readings = _distinct(_all_readings(inside))
+    if not readings:
+        only = inside[0].folders[-1] if inside else where
+        images = count(len(inside), "image")
+        raise UsageError(
+            f"one class alone in {where}: {images} in {only}: a model tells two or more apart. "
+            "Give the folder above, with a folder for each class."
+        )
+    left = [each for each in readings if not _is_generic(each)] or readings
+    spoken = [each for each in left if _is_spoken(each)]
+    left = spoken or left
+    if len(left) > 1 and not spoken:
+        left = _outermost_of_refined(left)
+    if len(left) > 1:
+        raise UsageError(_unclear(left, where))
+    return left[0]
+
+
+def _all_readings(inside: Sequence[_Path]) -> list[_Reading]:
+    """Return a reading of each level that all images have, and of the innermost folder."""
+    depth = min((len(one.folders) for one in inside), default=0)
+    readings = []
+    for level in [*range(depth), -1]:
+        names = {one.path: one.folders[level] for one in inside}
+        readings.append(_Reading(level, names))
+    return readings
+
+
+def _distinct(readings: Sequence[_Reading]) -> list[_Reading]:
+    """Return the readings of two classes or more, each once."""
+    kept: list[_Reading] = []
+    for each in readings:
+        if len(each.distinct) > 1 and all(each.names != other.names for other in kept):
+            kept.append(each)
+    return kept
+
+
+def _is_generic(reading: _Reading) -> bool:
+    """Tell whether all folders of a level are named for how images were gathered."""
+    return all(GENERIC.fullmatch(name) is not None for name in reading.distinct)
+
+
+def _is_spoken(reading: _Reading) -> bool:
+    """Tell whether half of the folders of a level, or more, name a finding of the vocabulary."""
+    names = reading.distinct
+    return 2 * sum(bool(finding_of(name)) for name in names) >= len(names)
+
+
+def _outermost_of_refined(readings: Sequence[_Reading]) -> list[_Reading]:
+    """Leave out the levels that only part the folders of a level above them: one for each patient.
+
+    The names of such a level do not come again below another folder.
+    """
+    kept: list[_Reading] = [readings[0]]
+    for each in readings[1:]:
+        if not _refines(each, kept[-1]):
+            kept.append(each)
+    return kept
+
+
+def _refines(inner: _Reading, outer: _Reading) -> bool:
+    """Tell whether each name of the inner level stands below one name of the outer level alone."""
+    above: dict[str, str] = {}
+    for path, name in inner.names.items():
+        if above.setdefault(name, outer.names[path]) != outer.names[path]:
+            return False
+    return True
+
+
+def _unclear(readings: Sequence[_Reading], where: str) -> str:
+    """Say that two levels could be the classes, and what makes it clear."""
+    one, other = readings[0], readings[-1]
+    return (
+        f"{where}: unclear which folders are the classes: {_named(one)}, or {_named(other)}. "
+        "Move the images so that the class is the top folder, or give a csv of labels: "
+        "--table CSV --file COL --label COL (Python: table, file, label)."
+    )
+
+
+def _named(reading: _Reading) -> str:
+    """Name the classes of a reading, with their images."""
+    images = Counter(reading.names.values())
+    named = [f"{name} ({images[name]})" for name in reading.distinct[:MAX_NAMED]]
+    more = len(reading.distinct) - MAX_NAMED
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+# ---- what was read
+
+
+def _below(one: _Path, level: int) -> str:
+    """Return an image's path below its class folder; a split's folder below it is left in."""
+    return "/".join(one.path.split("/")[one.first + level + 1 :])
+
+
+def _kind(inside: Sequence[_Path], reading: _Reading) -> str:
+    """Describe a layout in words."""
+    is_split = any(one.split for one in inside)
+    depths = {len(one.folders) for one in inside}
+    plain = "SPLIT/CLASS/image" if is_split else "CLASS/image"
+    if depths == {1}:
+        return plain
+    level = "innermost folder" if reading.level < 0 else f"folder at level {reading.level + 1}"
+    return f"nested folders, the class is the {level}" + (", with splits" if is_split else "")
+
+
+def _other_levels(inside: Sequence[_Path], reading: _Reading) -> list[str]:
+    """Return the names of folders that are neither class nor split, sorted; a few of them."""
+    names: set[str] = set()
+    for one in inside:
+        names.update(set(one.folders) - {reading.names[one.path]})
+    return sorted(names)[:MAX_NAMED]
+
+
+def counted(placed: Mapping[str, Placed]) -> dict[str, Counter[str]]:
+    """Return split, or '', -> name of a class -> images."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in placed.values():
+        counts[one.split][one.name] += 1
+    return dict(counts)

@@ -1,0 +1,53 @@
+"""Whose image a file is, by a regular expression that the user gave.
+
+A regex and paths -> the patient of each path that it meets. It reads no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cxr_fastai.core import UsageError
+
+__all__ = ["find_patients", "patient_pattern"]
+
+GROUP = "patient"
+
+
+def patient_pattern(
+    regex: str,
+) -> re.Pattern[str]:
+    """Compile a regex of patients. Raises `UsageError` for one that is none or has no group."""
+    try:
+        pattern = re.compile(regex)
+    except re.error as e:
+        raise UsageError(
+            f"patient {regex!r} is no regular expression: {e}. "
+            r"A group in it is the patient, as in '(\d+)_'."
+        ) from e
+    if not pattern.groups:
+        raise UsageError(
+            f"patient {regex!r} has no group: put the part that names the patient into "
+            r"brackets, as in '(\d+)_'."
+        )
+    return pattern
+
+
+def find_patients(
+    regex: str,  # searched in each path; its group `patient`, or its first, is the patient
+    paths: Mapping[str, str],  # path -> the part of it in which to search
+) -> dict[str, str]:  # path -> patient, of those that the regex meets
+    """Find the patient of each path. Raises `UsageError` for a regex that meets none."""
+    pattern = patient_pattern(regex)
+    group = GROUP if GROUP in pattern.groupindex else 1
+    patients = {}
+    for path, searched in paths.items():
+        found = pattern.search(searched)
+        patient = (found[group] or "").strip() if found else ""
+        if patient:
+            patients[path] = patient
+    if paths and not patients:
+        first = min(paths.values())
+        raise UsageError(f"patient {regex!r} meets none of {len(paths)} files: {first!r} is one.")
+    return patients
