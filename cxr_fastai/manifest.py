@@ -63,6 +63,7 @@ CURATION = "curation.json"
 MANIFEST_VERSION = 3
 # Version 1 had no repeat_of, 2 none of the columns after it; such folders are still read.
 COLUMNS_BEFORE = (COLUMNS[:20], COLUMNS[:21])
+WHOLE_COLUMNS = ("width", "height", "fold", "bytes")  # whose cells are whole numbers, or empty
 MAX_FAULTS_SHOWN = 20  # that check_manifest spells out
 
 
@@ -84,10 +85,20 @@ class Manifest:
 
     @cached_property
     def df(self) -> pd.DataFrame:
-        """All rows as a pandas DataFrame of text; columns as in `COLUMNS`."""
+        """All rows as a pandas DataFrame; columns as in `COLUMNS`.
+
+        Text, but for age (float64, NaN where unknown) and WHOLE_COLUMNS (Int64, NA where unknown).
+        The cells as manifest.csv has them are in `rows`.
+        """
         import pandas as pd
 
-        return pd.DataFrame([vars(r) for r in self.rows], columns=list(COLUMNS), dtype="str")
+        frame = pd.DataFrame([vars(r) for r in self.rows], columns=list(COLUMNS), dtype="str")
+        ages = [float(cell) if cell else None for cell in frame["age"]]
+        frame["age"] = pd.array(ages, dtype="float64")
+        for column in WHOLE_COLUMNS:
+            numbers = [int(cell) if cell else None for cell in frame[column]]
+            frame[column] = pd.array(numbers, dtype="Int64")
+        return frame
 
     def part(self, split: str) -> pd.DataFrame:
         """Return the rows of one split. Raises `UnknownName`."""

@@ -132,6 +132,8 @@ def add_parameters(app, what, name, member, options, lines) -> None:
     """Add what stands beside a function's parameters (docments) to its docstring."""
     if what not in ("function", "method") or not inspect.isroutine(member):
         return
+    if "Parameters\n---" in (member.__doc__ or ""):
+        return  # for help() it was done already: cxr_fastai.docments
     try:
         comments = docments(member, full=False)
     except (OSError, TypeError, SyntaxError, IndentationError):

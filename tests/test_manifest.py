@@ -1,6 +1,7 @@
 """pytest tests/test_manifest.py"""
 
 from dataclasses import replace
+from math import isnan
 
 import pytest
 
@@ -74,6 +75,23 @@ def test_rows_come_back_as_they_were_written_in_the_order_of_their_paths(folder)
     assert read_manifest(m) is m
     with pytest.raises(UnknownName, match="train, valid, test"):
         m.part("dev")
+
+
+def test_numbers_of_the_frame_are_numbers_and_the_csv_keeps_its_text(folder):
+    written = (folder / MANIFEST).read_bytes()
+    rows = read_manifest(folder).rows
+    rows = [replace(rows[0], age="0.5", width="640", bytes="9007199254740993", fold="0"), rows[1]]
+    rows[1] = replace(rows[1], age="", width="", height="480", bytes="", fold="")
+    write_text(folder / MANIFEST, manifest_text(rows, SIX))
+    m = read_manifest(folder)
+    assert m.df.age.dtype == "float64" and m.df.age[0] == 0.5 and isnan(m.df.age[1])
+    for column in ("width", "height", "bytes", "fold"):
+        assert m.df[column].dtype == "Int64", column
+    assert m.df.width[0] == 640 and m.df.fold[0] == 0 and m.df.bytes[0] == 9007199254740993
+    assert m.df[["width", "bytes", "fold"]].isna().iloc[1].all()
+    assert m.df.width.mean() == 640 and list(m.df.path) == [row.path for row in m.rows]
+    write_text(folder / MANIFEST, manifest_text(m.rows, SIX))
+    assert b",0.5," in (folder / MANIFEST).read_bytes() and written
 
 
 # ---- check

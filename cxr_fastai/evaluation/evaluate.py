@@ -8,13 +8,24 @@ image.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxr_fastai.core import SPLITS, Task, UsageError, atomic_path, make_folder, write_text
+from cxr_fastai.advice import command, flag
+from cxr_fastai.core import (
+    SPLITS,
+    Task,
+    UnknownName,
+    UsageError,
+    atomic_path,
+    make_folder,
+    unknown_name,
+    write_text,
+)
 from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.predictions import Row
 from cxr_fastai.evaluation.unseen import Selection, select_rows
@@ -77,12 +88,16 @@ def _rows_of_split(
 
     Raises `UsageError` where there is no such split, or no image in it.
     """
-    records = data.part(split).to_dict("records")
-    if records:
-        return cast("list[Row]", records)
-    have = ", ".join(f"{name} {len(data.part(name)):,}" for name in SPLITS)
+    if split not in SPLITS:
+        raise UnknownName(unknown_name("split", split, SPLITS))
+    rows = [dict(vars(row)) for row in data.rows if row.split == split]
+    if rows:
+        return rows
+    images = Counter(row.split for row in data.rows)
+    have = ", ".join(f"{name} {images[name]:,}" for name in SPLITS)
     raise UsageError(
-        f"{data.root} has no images in split {split!r}: it has {have}. Choose another --split."
+        f"{data.root} has no images in split {split!r}: it has {have}. "
+        f"Choose another {flag('split')}."
     )
 
 
@@ -103,10 +118,9 @@ def _check_answerable(
 ) -> None:
     """Raise `UsageError` where the bundle cannot answer for these images."""
     data = chosen.data
-    remedy = (
-        "Curate the data for the bundle's recipe: "
-        f"cxr curate --recipe {bundle.meta['recipe']['name']}."
-    )
+    name = bundle.meta["recipe"]["name"]
+    way = command(f"cxr curate --recipe {name}", f'curate(out, recipe="{name}")')
+    remedy = f"Curate the data for the bundle's recipe: {way}."
     if data.recipe.task is not bundle.task:
         raise UsageError(
             f"{bundle.path} is a {bundle.task} bundle, and {data.root} was curated for the "

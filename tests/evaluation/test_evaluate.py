@@ -117,7 +117,7 @@ def test_an_edited_image_of_another_split_is_nothing_to_the_score(curated):
         (
             "valid",
             UsageError,
-            "/nowhere has no images in split 'valid': it has train 0, valid 0, test 12. Choose another --split.",
+            "/nowhere has no images in split 'valid': it has train 0, valid 0, test 12. Choose another --split (Python: split).",
         ),
     ],
 )
