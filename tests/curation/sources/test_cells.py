@@ -14,7 +14,7 @@ from cxr_fastai.curation.sources.cells import (
 
 @pytest.mark.parametrize(
     "cell",
-    ["", "nan", "NaN", "NA", "n/a", "N/A", "unknown", "Unknown", "-", "none", "NULL", "<NA>"],
+    ["", "nan", "NaN", "NA", "n/a", "N/A", "unknown", "Unknown", "-", "none", "NULL", "Unbekannt"],
 )
 def test_a_word_for_nothing_is_a_blank_cell(cell):
     assert is_blank(cell) and known(cell) == ""
