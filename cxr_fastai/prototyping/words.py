@@ -1,0 +1,92 @@
+"""What a prototype says of itself in sentences, each from numbers of its run.
+
+Scores, warnings and counts -> text. It counts nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cxr_fastai.core import FolderWarning
+from cxr_fastai.prototyping.counts import Counts
+from cxr_fastai.prototyping.scores import Scores
+from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count
+
+__all__ = ["verdict_sentence", "shortcut_clause", "curated_line", "class_words"]
+
+MAX_NAMED = 4  # classes or things in one sentence
+
+
+def class_words(
+    names: Sequence[str],  # of the classes
+) -> str:
+    """Name classes in a sentence: A from B; A, B and C."""
+    if len(names) == 2:
+        return f"{names[0]} from {names[1]}"
+    if len(names) <= MAX_NAMED:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return count(len(names), "class", "classes")
+
+
+def verdict_sentence(
+    test: Scores | None,
+    names: Sequence[str],  # of the classes
+    shortcuts: Sequence[FolderWarning],
+    trouble: Sequence[FolderWarning] = (),  # what went wrong in training
+) -> str:
+    """Say in one sentence what the run shows, and what weakens it."""
+    told = _score_sentence(test, names)
+    if trouble:
+        titles = "; ".join(warning.title or warning.kind for warning in trouble)
+        told = f"Training went wrong ({titles}). {told}"
+    return f"{told} {shortcut_clause(shortcuts)}".strip()
+
+
+def _score_sentence(test: Scores | None, names: Sequence[str]) -> str:
+    """Say what the score shows."""
+    if test is None:
+        return (
+            "Nothing can be said of images that the model did not see: the folder is too small to "
+            "hold a test split."
+        )
+    number = test.numbers[0]
+    line = test.line()
+    if test.too_few:
+        return (
+            f"Too few to tell: {line}; below {MIN_GROUPS_FOR_VERDICT} groups no number is a "
+            "verdict."
+        )
+    if test.at_chance:
+        return f"The model does not tell {class_words(names)}: guessing reaches as much ({line})."
+    if test.above_floor:
+        return (
+            f"The model tells {class_words(names)} better than {test.floor_words} does: "
+            f"{number.name} {number.model} beside {number.floors[0]}, "
+            f"of {count(test.images, 'test image')}."
+        )
+    return f"The model is not shown to do better than {test.floor_words} does ({line})."
+
+
+def shortcut_clause(shortcuts: Sequence[FolderWarning]) -> str:
+    """Say that other things than the disease tell the classes; empty where none was found."""
+    if not shortcuts:
+        return ""
+    titles = [warning.title or warning.kind for warning in shortcuts]
+    named = "; ".join(titles[:MAX_NAMED])
+    if len(titles) > MAX_NAMED:
+        named += f"; and {len(titles) - MAX_NAMED} more"
+    things = count(len(titles), "thing")
+    return (
+        f"But {things} beside the disease {'tells' if len(titles) == 1 else 'tell'} the classes "
+        f"too ({named}): the score may rest on {'it' if len(titles) == 1 else 'them'}."
+    )
+
+
+def curated_line(counts: Counts) -> str:
+    """Say in one line what curation made of a folder."""
+    parts = ", ".join(f"{name} {n:,}" for name, n in counts.splits.items())
+    left_out = count(counts.left_out, "file or row", "files or rows")
+    return (
+        f"{count(counts.images, 'image')} ({parts}); {count(counts.copies, 'copy', 'copies')}, "
+        f"{count(counts.conflicts, 'label conflict')} and {left_out} left out"
+    )

@@ -1,0 +1,46 @@
+"""`cxr prototype`: a folder of one's own to a model held against the light.
+
+What was asked for -> a folder, and its last lines on stdout. The first line comes before anything
+that takes long is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from contextlib import redirect_stdout
+
+from cxr_fastai import progress
+
+__all__ = ["prototype"]
+
+
+def prototype(args: Namespace) -> int:
+    """Make a model of a folder of one's own, and hold it against the light."""
+    from cxr_fastai.prototyping.road import prototype
+    from cxr_fastai.verbs.output import print_result
+
+    name = args.table or args.folder
+    if name:
+        progress.say(f"a first model of {name}, in {args.minutes:g} minutes at most")
+    with redirect_stdout(sys.stderr):  # what libraries print is no result
+        made = prototype(
+            args.folder,
+            args.out,
+            table=args.table,
+            file=args.file,
+            label=args.label,
+            patient=args.patient,
+            age=args.age,
+            sex=args.sex,
+            view=args.view,
+            same=args.same,
+            take_as=dict(args.take_as),
+            label_separator=args.label_separator,
+            minutes=args.minutes,
+            seed=args.seed,
+            workers=args.workers,
+            progress=progress,
+        )
+    print_result(made, as_json=args.json)
+    return 0
