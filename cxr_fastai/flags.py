@@ -161,6 +161,13 @@ def _add_own_labels(own: argparse._ArgumentGroup) -> None:
     for name in ("age", "sex", "view"):
         own.add_argument(f"--{name}", default="", metavar="COL", help=f"its column of {name}s")
     own.add_argument(
+        "--label-separator",
+        default="",
+        metavar="SIGN",
+        help="what parts several labels in one cell: one of | ; , / or none (default: told from "
+        "the cells, where that is certain)",
+    )
+    own.add_argument(
         "--same",
         action="append",
         default=[],

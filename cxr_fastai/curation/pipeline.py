@@ -85,13 +85,15 @@ def curate(
     view: str = "",  # its column of views
     same: Sequence[str] = (),  # A=B,C: the class names B and C are A
     take_as: Mapping[str, str] | None = None,  # class name -> the class to take it as
+    label_separator: str = "",  # of labels in one cell of a csv, or none; '': as the cells tell
 ) -> Curation:
     """Make class folders and manifest.csv of sources; the same input gives the same bytes.
 
     Raises a `CxrError` for what a person can mend.
     """
     progress = progress or SILENT
-    asked = Asked(folder, table, file, label, patient, age, sex, view, same, dict(take_as or {}))
+    named = dict(take_as or {})
+    asked = Asked(folder, table, file, label, patient, age, sex, view, same, named, label_separator)
     asked.check({"manifest": manifest, "mirror": mirror, "only": only, "update-pins": update_pins})
     if asked.is_own:
         request = _request(recipe or OWN_CLASSES, layout, quick, seed, on_conflict, folds)
@@ -142,7 +144,8 @@ def _curate_own(
     progress: Progress,
 ) -> Curation:
     """Make a curated folder of a folder or csv of the user's own."""
-    own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe)
+    asked.check_out(out)
+    own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe, progress)
     told = {**own.inferred, "command": f"{own.command} --out {shlex.quote(str(out))}"}
     request = replace(request, recipe=own.recipe, own=told)
     check_out(out, request)
@@ -227,8 +230,9 @@ def _choose_sources(
     """Choose the sources to curate; warn of those that are at hand and are not taken."""
     if only:
         return choose(catalog, only), []
-    sources = choose(catalog, (), _sources_of(recipe, catalog, places))
-    return sources, _left_aside(recipe, sources, catalog, places)
+    names = _sources_of(recipe, catalog, places)
+    sources = choose(catalog, (), names)
+    return sources, _left_aside(recipe, sources, catalog, places) if names else []
 
 
 def _sources_of(
@@ -238,11 +242,14 @@ def _sources_of(
 ) -> list[str]:  # ids; empty: the recipe names none
     """Decide each a|b of the sources that a recipe names.
 
-    Raises `UnknownName` for one that the catalogue lacks.
+    A catalogue of the user's own that has none of them is taken as it is: those of its sources that
+    are on. Raises `UnknownName` for one that the catalogue lacks.
     """
     names: list[str] = []
     for alternatives in recipe.sources:
         names += alternatives.split("|")
+    if places.manifest and catalog.keys().isdisjoint(names):
+        return []
     if not places.manifest:
         names += recipe.exclude  # a catalogue of one's own need not have what is excluded
     if names:

@@ -59,6 +59,7 @@ def curate(args: Namespace) -> int:
             view=args.view,
             same=args.same,
             take_as=dict(args.take_as),
+            label_separator=args.label_separator,
         )
     for line in _what_was_inferred(result):
         progress.say(line)
@@ -132,7 +133,10 @@ def dedupe(args: Namespace) -> int:
             all_copies=args.all,
         )
     if args.out:
-        note = f"Against {args.against}: an image from there is kept." if args.against else ""
+        note = ""
+        if args.against:
+            answer = ". ".join(found.new_lines())
+            note = f"{answer}. Of copies an image of {args.against} is kept."
         write_found(found, Path(args.out), f"Copies in {', '.join(args.folders)}", note)
     if args.json:
         print_json(found.to_dict())

@@ -13,11 +13,12 @@ from pathlib import Path
 from cxr_fastai.core import StrPath, UsageError
 from cxr_fastai.curation.own.folder import read_own_folder
 from cxr_fastai.curation.own.own_data import OwnData
+from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Recipe
 
 __all__ = ["Asked"]
 
-OF_A_TABLE = ("file", "label", "age", "sex", "view")  # what only a csv can tell
+OF_A_TABLE = ("file", "label", "age", "sex", "view", "label_separator")  # what only a csv can tell
 OF_BOTH = ("patient", "same", "take_as")
 
 
@@ -35,6 +36,7 @@ class Asked:
     view: str = ""  # column
     same: Sequence[str] = ()  # A=B,C: the names B and C are the class A
     take_as: Mapping[str, str] = field(default_factory=dict)  # name -> the class to take it as
+    label_separator: str = ""  # of labels in one cell of a table, or none
 
     @property
     def is_own(self) -> bool:
@@ -63,17 +65,29 @@ class Asked:
         self._check_table()
 
     def _check_table(self) -> None:
-        """Raise `UsageError` for a csv without its columns, or columns without a csv."""
+        """Raise `UsageError` for what speaks of a csv that is not there."""
         for name in OF_A_TABLE:
             if getattr(self, name) and self.table is None:
-                raise UsageError(f"--{name} names a column of a csv: give --table CSV too.")
-        for name in ("file", "label"):
-            if self.table is not None and not getattr(self, name):
-                raise UsageError(f"--table needs --{name} COL, the column of its {name}s.")
+                raise UsageError(f"{_said(name)} speaks of a csv: give --table CSV too.")
+
+    def check_out(
+        self,
+        out: Path,  # the folder to write
+    ) -> None:
+        """Raise `UsageError` where what is written would be read again, or read as a class."""
+        if self.folder is None:
+            return
+        real_out, real_folder = Path(out).resolve(), Path(self.folder).resolve()
+        if real_out.is_relative_to(real_folder) or real_folder.is_relative_to(real_out):
+            raise UsageError(
+                f"{out} and {self.folder} lie one in the other: what is written would be read "
+                "again. Choose a place beside it for --out (Python: out)."
+            )
 
     def read(
         self,
         recipe: Recipe | None,  # that was asked for; None: classes as they are
+        progress: Progress = SILENT,
     ) -> OwnData:
         """Read the folder or csv."""
         if self.table is not None:
@@ -91,6 +105,7 @@ class Asked:
                 same=self.same,
                 take_as=self.take_as,
                 recipe=recipe,
+                label_separator=self.label_separator,
             )
         return read_own_folder(
             self.folder or Path(),
@@ -98,9 +113,10 @@ class Asked:
             same=self.same,
             take_as=self.take_as,
             recipe=recipe,
+            progress=progress,
         )
 
 
 def _said(name: str) -> str:
     """Return an argument as a message names it."""
-    return "--as" if name == "take_as" else f"--{name}"
+    return "--as" if name == "take_as" else f"--{name.replace('_', '-')}"

@@ -116,13 +116,11 @@ def _user_folder(
 ) -> UserFolder:
     """Return the images of the folder; the csv is none of the files that are left out."""
     where = usable_path(table.parent if folder is None else folder, "folder")
-    if not where.is_dir():
+    if not where.exists():
         raise UsageError(f"{where}: there is no such folder: name that of the files.")
     found = user_tree(where)
     itself = os.path.relpath(os.path.realpath(table), os.path.realpath(where))
     dropped = tuple(row for row in found.tree.dropped if row[0] != Path(itself).as_posix())
-    if not found.images:
-        raise UsageError(f"{where}: no image in it: name the folder of the files.")
     return replace(found, tree=replace(found.tree, dropped=dropped))
 
 

@@ -20,6 +20,7 @@ __all__ = ["OwnColumns", "choose_columns", "file_columns"]
 
 ROLES = ("file", "label", "patient", "age", "sex", "view")
 SURE_SHARE = 0.5  # least share of cells that name a file, of a column that is offered for files
+MAX_OFFERED = 3  # columns that may be meant, in an error
 MAX_LABELS = 30  # different texts of a column that is offered for labels
 IMAGES_A_LABEL = 2  # least images a text, on average, of a column that may hold labels
 
@@ -93,21 +94,22 @@ def _offer(
     paths: Collection[str],
 ) -> str:
     """Say which columns there are and which might be meant; nothing is taken unasked."""
-    file = asked["file"] or _only(file_columns(table, paths))
-    label = asked["label"] or _only(_possible_labels(table, {file, *asked.values()}))
+    files = [asked["file"]] if asked["file"] else file_columns(table, paths)
+    labels = (
+        [asked["label"]] if asked["label"] else _possible_labels(table, {*files, *asked.values()})
+    )
     missing = [role for role in ("file", "label") if not asked[role]]
     question = " and ".join(f"the {role}s" for role in missing)
-    sentence = (
-        f"{name}: name the column of {question}: it has {', '.join(table.columns) or 'none'}."
-    )
-    if file and label:
-        return f"{sentence} Perhaps file {file!r} and label {label!r}."
-    return sentence
+    has = ", ".join(table.columns) or "none"
+    sentence = f"{name}: name the column of {question}: it has {has}."
+    offers = {"file": files, "label": labels}
+    said = [f"{role} {_any_of(offers[role])}" for role in missing if offers[role]]
+    return f"{sentence} Perhaps {' and '.join(said)}." if said else sentence
 
 
-def _only(columns: Sequence[str]) -> str:
-    """Return the column where there is one, else ''."""
-    return columns[0] if len(columns) == 1 else ""
+def _any_of(columns: Sequence[str]) -> str:
+    """Name columns of which one may be meant."""
+    return " or ".join(repr(column) for column in columns[:MAX_OFFERED])
 
 
 def file_columns(table: CsvFile, paths: Collection[str]) -> list[str]:

@@ -188,8 +188,8 @@ def _parts_labels(texts: Collection[str], separator: str, where: str) -> bool:
     odd = next((part for part in in_texts if part not in recurring), next(iter(in_texts)))
     raise UsageError(
         f"{where}: is {joined[0]!r} one label, or several parted by {APART[separator]}? "
-        f"{_why(odd, odd in recurring)} Say label separator {separator!r}, or {ONE_LABEL!r} where "
-        "each cell is one label."
+        f"{_why(odd, odd in recurring)} Say --label-separator {separator!r} (Python: "
+        "label_separator), or none where each cell is one label."
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxr_fastai.curation.sources.table_keys import match_keys
+from cxr_fastai.curation.sources.table_keys import keys_of_one_file, match_keys
 
 
 def match(keys, paths, copies=False):
@@ -134,3 +134,9 @@ def test_every_key_and_every_file_is_accounted_for_once(keys, names):
     assert sorted(told) == sorted(keys)
     assert len(set(found.key_of.values())) == len(found.key_of)
     assert match(keys[::-1], paths[::-1]).key_of == found.key_of
+
+
+def test_other_spellings_of_one_file_are_told_but_no_numbers_with_other_zeros():
+    paths = ["films/a.png", "7.png", "x/b.png", "y/b.png", "c.png"]
+    keys = ["a.png", "A", "./films/a.PNG", "7", "007", "b.png", "c.png", "gone.png"]
+    assert keys_of_one_file(keys, paths) == dict.fromkeys(keys[:3], "films/a.png")

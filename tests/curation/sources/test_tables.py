@@ -4,11 +4,12 @@ import pytest
 from toy_listing import TABLE, listing, table
 from toy_sources import put, rule
 
-from cxr_fastai.catalog import COLUMNS, Rule
+from cxr_fastai.catalog import COLUMNS, Rule, Source
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.sources.item import LISTING_DIFFERS
+from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.tables import Row, read_table
-from cxr_fastai.curation.sources.tree import folder_tree
+from cxr_fastai.curation.sources.tree import Tree, folder_tree
 
 
 def test_a_table_without_the_column_names_those_it_has(tmp_path):
@@ -98,3 +99,14 @@ def test_files_of_the_same_bytes_are_one_for_a_key(tmp_path):
     table = read(tmp_path, a_rule(table="m.csv"), met=met)
     assert table.rows_of("1/a.png") == table.rows_of("2/a.png") != []
     assert not table.rows_of("1/b.png") and set(table.matched.unclear) == {"1/b.png", "2/b.png"}
+
+
+def test_a_table_that_is_read_in_another_form_is_no_image_and_its_file_is_not_opened(tmp_path):
+    put(tmp_path / "a.png", 1)
+    tree = folder_tree(tmp_path)
+    files = {**tree.files, "m.csv": str(tmp_path / "m.xlsx")}
+    tree = Tree(tree.where, files, tables={"m.csv": b"id,finding\na,x\n"})
+    cells = dict(table="m.csv", label_from="column", label_key="finding", label_value="x")
+    source = Source("one", (a_rule(glob="**/*", findings="mass", **cells),))
+    listed = list_source(source, tree)
+    assert [item.path for item in listed.items] == ["a.png"] and listed.rejects == []
