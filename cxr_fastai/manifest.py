@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ from cxr_fastai.core import (
 )
 from cxr_fastai.csv_cells import csv_rows, read_rows, to_csv, unguard, write_rows
 from cxr_fastai.inputs import readable_path
+from cxr_fastai.junk import is_junk
 from cxr_fastai.manifest_check import (
     COLUMNS,
     Fault,
@@ -65,6 +68,7 @@ MANIFEST_VERSION = 3
 COLUMNS_BEFORE = (COLUMNS[:20], COLUMNS[:21])
 WHOLE_COLUMNS = ("width", "height", "fold", "bytes")  # whose cells are whole numbers, or empty
 MAX_FAULTS_SHOWN = 20  # that check_manifest spells out
+MAX_LOOKED_AT = 2000  # entries of a folder, to tell whether it holds images
 
 
 @dataclass(frozen=True)
@@ -195,10 +199,31 @@ def _not_curated(root: Path) -> str:
     """Say what a folder without a manifest needs."""
     if not root.exists():
         return f"no folder {root}: give one that `cxr curate --out {root}` wrote."
+    if _holds_images(root):
+        folder = shlex.quote(str(root))
+        out = shlex.quote(f"{str(root).rstrip('/')}_curated")
+        return (
+            f"{root} holds images and no {MANIFEST}: it is not a curated folder yet. Curate it: "
+            f"cxr curate --folder {folder} --out {out} (Python: curate(out, folder=..)); "
+            f"or all at once: cxr prototype {folder}."
+        )
     return (
         f"{root} holds no {MANIFEST}: it is not a curated folder. "
         "Curate it first: cxr curate --mirror DIR --out FOLDER."
     )
+
+
+def _holds_images(root: Path) -> bool:
+    """Tell whether a folder, or one of the folders in it, holds an image; it looks no deeper."""
+    from cxr_fastai.images.sniff import SUFFIXES
+
+    if not root.is_dir():
+        return False
+    for depth in ("*", "*/*", "*/*/*"):
+        for file in islice(root.glob(depth), MAX_LOOKED_AT):
+            if file.suffix.lower() in SUFFIXES and not is_junk(file.relative_to(root).as_posix()):
+                return True
+    return False
 
 
 # ---- from bytes to records

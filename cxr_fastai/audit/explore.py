@@ -78,7 +78,7 @@ def explore(
         floors=_floor_numbers(cohort),
         alone=score_attributes(cohort),
         warnings=find_confounds(cohort, brightness),
-        notes=_notes(cohort, catalog),
+        notes=[] if folder.curation.get("own") else _notes(cohort, catalog),
         grid={label: _shots(rows) for label, rows in chosen.items()},
         thumbs=thumbs,
     )

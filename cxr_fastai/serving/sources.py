@@ -132,7 +132,7 @@ def find_images(
 def _images_in(
     folder: Path,
 ) -> tuple[list[Path], list[str]]:  # sorted; those that are passed over
-    """List the image files below `folder`. Links to folders are not followed, so loops end.
+    """List the image files below `folder`; links are followed, no folder is read twice.
 
     Raises `StorageError` for a folder that cannot be listed, unless it is passed over anyway.
     """
@@ -145,7 +145,13 @@ def _images_in(
         if unread == folder or not is_junk(unread.relative_to(folder).as_posix()):
             raise StorageError(f"cannot read {printable(e.filename)}: {e.strerror}") from e
 
-    for parent, _, names in os.walk(folder, onerror=refuse):
+    seen: set[str] = set()  # folders that were read, all links followed
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         for name in names:
             file = Path(parent) / name
             if not is_image_name(name):

@@ -274,7 +274,11 @@ def _list(
     met: set[str] = set()  # files, whatever links led to them
     for path in paths:
         rows = _curated_rows(path)
-        tree = folder_tree(path) if path.is_dir() else Tree(str(path), {path.name: str(path)})
+        tree = (
+            folder_tree(path, follow=True)
+            if path.is_dir()
+            else Tree(str(path), {path.name: str(path)})
+        )
         for name, file in _images_of(tree, path.is_dir(), junk).items():
             real_file = os.path.realpath(file)
             if real_file in met:

@@ -39,7 +39,7 @@ from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.junk import is_junk
 from cxr_fastai.progress import SILENT, Progress
 
-__all__ = ["Place", "look", "mirror_tree", "verified_tree"]
+__all__ = ["Place", "is_archive", "look", "mirror_tree", "verified_tree"]
 
 # Names of archives, of those too that are refused: 7-Zip, RAR, Zstandard, parts of a zip.
 ENDING = r"\.(zip|7z|rar|tar|t[gbx]z2?|tar\.(gz|bz2|xz|zst|lz|z)|(zip|7z)\.\d{3}|z\d\d)"
@@ -86,7 +86,7 @@ def look(
         return Place(path.parent, tree, (path.name,))
     tree = folder_tree(path)
     names = [name for name in tree.files if not is_junk(name)]
-    packed = [name for name in names if _is_archive(name, tree.files[name])]
+    packed = [name for name in names if is_archive(name, tree.files[name])]
     if any(meets(source.globs, name) for name in names) or not source.globs:
         at_top = tuple(name for name in packed if "/" not in name)
         return Place(path, _with_archives_told(tree, at_top), left_packed=at_top)
@@ -143,7 +143,7 @@ def _tree(source: Source, place: Place, progress: Progress, keeps: bool) -> Tree
 # ---- what lies in a folder
 
 
-def _is_archive(
+def is_archive(
     name: str,  # relative to the folder
     file: str,
 ) -> bool:

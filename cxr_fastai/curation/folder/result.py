@@ -251,10 +251,10 @@ class Curation:
         for (label, source, split), n in sorted(self.summary.counts.items()):
             counts.append({"class": label, "source": source, "split": split, "images": n})
         rejects = sorted(self.summary.rejects.items())
+        own = {"own": self.request.own} if self.request.own else {}
         return {
             "out": str(self.out),
             "recipe": self.recipe.name,
-            "own": self.request.own,
             "images": self.summary.images,
             "counts": counts,
             "duplicates": self.duplicates(),
@@ -272,6 +272,7 @@ class Curation:
             "foreign": self.foreign,
             "written": self.written,
             "removed": self.removed,
+            **own,
         }
 
     def __str__(self) -> str:

@@ -49,12 +49,14 @@ from cxr_fastai.manifest import (
     write_rows,
 )
 from cxr_fastai.progress import SILENT, Progress
+from cxr_fastai.recipe_text import recipe_text
 from cxr_fastai.safe_names import why_unsafe
 
 __all__ = ["write_folder", "is_ours"]
 
 # While a folder is written: every image that this run, or one that was killed, may have put there.
 PLAN = ".images.txt"
+RECIPE = "recipe.toml"  # of images of a user's own: the recipe that nobody wrote
 QUALITY_COLUMNS = ("path", "source", "original_path", "notes")
 TABLES = (
     "rejects.csv",
@@ -65,6 +67,7 @@ TABLES = (
     "README.md",
     "report.html",
     CROISSANT,
+    RECIPE,
 )
 HALF_FILE = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names it
 IMAGE_NAME = re.compile(r"[0-9a-f]{32}(_[0-9]+)?\.png")  # of an image's file
@@ -359,4 +362,6 @@ def _write_tables(
         write_text(out / "report.html", report_page(curation)),
         write_json(out / CROISSANT, croissant(curation, manifest.encode())),
     ]
+    if curation.request.own:
+        written.append(write_text(out / RECIPE, recipe_text(curation.recipe)))
     return sum(written)

@@ -54,7 +54,7 @@ NAMES_OF_FINDINGS: dict[str, tuple[str, ...]] = {
     "lipoid_pneumonia": ("lipoid", "pneumonialipoid"),
     "covid_19": (
         *("covid", "covid19", "sarscov2", "coronavirus", "covid19pneumonia", "covidpneumonia"),
-        *("covid19positive", "covidpositive"),
+        *("covid19positive", "covidpositive", "covid19pos", "covidpos"),
     ),
     "tuberculosis": ("tb", "ptb", "pulmonarytuberculosis"),
     "lung_opacity": ("lungopacity", "opacity", "lungopacities"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,13 @@ from cxr_fastai.curation.own.patients import find_patients
 from cxr_fastai.curation.own.small_valid import joins_training, valid_warning
 from cxr_fastai.curation.own.user_folder import named_files, user_tree
 from cxr_fastai.curation.sources.tree import Tree
+from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Recipe
 from cxr_fastai.reporting.text import count
 
 __all__ = ["read_own_folder"]
+
+LEFT_OUT = "-"  # in the place of a class: the images of this folder stay out
 
 
 @dataclass(frozen=True)
@@ -51,23 +54,28 @@ def read_own_folder(
     same: Sequence[str] = (),  # A=B,C: the names B and C are the class A
     take_as: Mapping[str, str] | None = None,  # class folder -> the class to take it as
     recipe: Recipe | None = None,  # whose classes they are; None: as the folders are called
+    progress: Progress = SILENT,  # is told of an archive that is unpacked
 ) -> OwnData:
     """Read a folder whose subfolders are classes, with or without splits.
 
     Raises `UsageError` for one that has no classes, or where it is unclear which these are.
     """
     asked = _Asked(Path(folder), patient, same, take_as or {}, recipe)
-    found = user_tree(asked.folder)
+    found = user_tree(asked.folder, progress)
     layout = lay_out(found.images, str(asked.folder))
+    left_out = _names_left_out(layout, asked)
+    layout = layout.without(left_out)
+    taken = {name: label for name, label in asked.take_as.items() if label != LEFT_OUT}
+    asked = replace(asked, take_as=taken)
     images = Counter(one.name for one in layout.placed.values())
     named, classes = _classes(asked, images)
     below = {path: one.below for path, one in layout.placed.items()}
     patients = find_patients(patient, below) if patient else {}
-    name = source_id(asked.folder.resolve().name)
+    name = source_id(_title(asked.folder))
     joined = joins_training(layout, named.class_of, patients)
     source = own_source(
         name,
-        asked.folder.resolve().name,
+        _title(asked.folder),
         _findings(classes, named),
         {"patient": f"{name}:{{patient}}" if patient else "", "split": _split_cell(layout, joined)},
     )
@@ -86,19 +94,28 @@ def read_own_folder(
         tree=tree,
         warnings=warnings,
         inferred=inferred,
-        command=_command(asked, named),
+        command=_command(asked, named, left_out),
     )
 
 
 # ---- classes
 
 
+def _names_left_out(layout: Layout, asked: _Asked) -> list[str]:
+    """Return the class folders that the user takes as -."""
+    images = Counter(one.name for one in layout.placed.values())
+    names: list[str] = []
+    for said, label in asked.take_as.items():
+        if label == LEFT_OUT:
+            names += names_meant(said, images, {})
+    return names
+
+
 def _classes(asked: _Asked, images: Mapping[str, int]) -> tuple[Named, OwnClasses]:
     """Return the class of each folder's name, and what these names stand for in the recipe."""
     if asked.recipe is None:
         named = name_classes(images, asked.same, asked.take_as)
-        title = asked.folder.resolve().name or str(asked.folder)
-        return named, own_recipe(named.class_of, title)
+        return named, own_recipe(named.class_of, _title(asked.folder))
     labels = joined_names(images, asked.same)
     taken = {}
     for said, label in asked.take_as.items():
@@ -108,6 +125,12 @@ def _classes(asked: _Asked, images: Mapping[str, int]) -> tuple[Named, OwnClasse
     findings = {name: met.findings[label] for name, label in labels.items()}
     class_of = {name: met.class_of[label] for name, label in labels.items()}
     return Named(class_of), replace(met, findings=findings)
+
+
+def _title(folder: Path) -> str:
+    """Return what people call a folder, or an archive: its name."""
+    real = folder.resolve()
+    return (real.stem if real.is_file() else real.name) or str(folder)
 
 
 # ---- what the road takes
@@ -141,7 +164,9 @@ def _labelled(
     dropped += [(path, "no_class_folder", "it lies in no class folder") for path in layout.loose]
     for path in layout.masks:
         dropped.append((path, "no_radiograph", "its folder is named for masks or annotations"))
-    left_out = {*layout.loose, *layout.masks}
+    for path in layout.left_out:
+        dropped.append((path, "left_out", "its class is left out, as was asked for"))
+    left_out = {*layout.loose, *layout.masks, *layout.left_out}
     files = {path: file for path, file in tree.files.items() if path not in left_out}
     return replace(tree, files=files, dropped=tuple(sorted(dropped)), fields=fields)
 
@@ -236,7 +261,11 @@ def _inferred(
         "split_folders": layout.split_folders,
         "valid_joined_to_train": joined,
         "patients": _patient_numbers(asked, patients, len(layout.placed)),
-        "left_aside": {"no_class_folder": len(layout.loose), "no_radiograph": len(layout.masks)},
+        "left_aside": {
+            "no_class_folder": len(layout.loose),
+            "no_radiograph": len(layout.masks),
+            "left_out": len(layout.left_out),
+        },
         "other_folders": layout.other_levels,
     }
     return {**told, "lines": _lines(told)}
@@ -266,7 +295,7 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
     lines = [f"read {told['folder']} as {told['layout']}: {', '.join(classes)}"]
     if told["splits"]:
         splits = [f"{split} {n:,}" for split, n in told["splits"].items()]
-        lines.append(f"splits of the folder: {', '.join(splits)}")
+        lines.append(f"splits of the folder: {', '.join(splits)}{_drawn_words(told)}")
     found = told["patients"]
     if found is None:
         lines.append(
@@ -281,7 +310,19 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _command(asked: _Asked, named: Named) -> str:
+def _drawn_words(told: Mapping[str, Any]) -> str:
+    """Say which splits are drawn, of what the folder leaves open; '' where it fixes all."""
+    lacking = [split for split in ("valid", "test") if split not in told["split_folders"]]
+    if told["valid_joined_to_train"]:
+        lacking.insert(0, "valid")
+    return f"; {' and '.join(lacking)} drawn of train" if lacking else ""
+
+
+def _command(
+    asked: _Asked,
+    named: Named,
+    left_out: Collection[str],  # names of folders
+) -> str:
     """Return the command that says in full what was inferred."""
     flags = [("--folder", str(asked.folder)), ("--patient", asked.patient)]
     if asked.recipe is not None:
@@ -290,4 +331,6 @@ def _command(asked: _Asked, named: Named) -> str:
         for name in named.names_of(label):
             if name != label:
                 flags.append(("--as", f"{name}={label}"))
+    for name in sorted(left_out):
+        flags.append(("--as", f"{name}={LEFT_OUT}"))
     return own_command(*flags)

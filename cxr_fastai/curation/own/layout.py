@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.curation.own.class_names import finding_of
@@ -63,6 +63,18 @@ class Layout:
     kind: str  # in words, for people
     split_folders: dict[str, list[str]] = field(default_factory=dict)  # split -> folders' names
     other_levels: list[str] = field(default_factory=list)  # folders that are neither, some of them
+    left_out: list[str] = field(
+        default_factory=list
+    )  # paths of images whose class the user left out
+
+    def without(
+        self,
+        names: Collection[str],  # of class folders
+    ) -> Layout:
+        """Return the layout without the classes that the user left out."""
+        left = [path for path, one in self.placed.items() if one.name in names]
+        placed = {path: one for path, one in self.placed.items() if one.name not in names}
+        return replace(self, placed=placed, left_out=left)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class _Path:
     path: str
     split: str  # or ''
     folders: tuple[str, ...]  # without that of the split
-    first: int  # place of the first of them in the path
+    places: tuple[int, ...]  # of these folders in the path
 
 
 @dataclass(frozen=True)
@@ -109,15 +121,19 @@ def lay_out(
     if not paths:
         raise UsageError(f"no image in {where}: give a folder whose subfolders are the classes.")
     masks = [path for path in paths if _is_of_masks(path)]
-    taken_apart = _apart([path for path in paths if path not in set(masks)])
+    radiographs = sorted(set(paths) - set(masks))
+    taken_apart = _without_wrapper(_apart(radiographs))
     loose = [one.path for one in taken_apart if not one.folders]
     inside = [one for one in taken_apart if one.folders]
     if len(loose) > len(inside):
         raise UsageError(_no_classes(loose, inside, where))
     _refuse_splits_in_names(inside, where)
     reading = _reading(inside, where)
+    loose += [one.path for one in inside if one.path not in reading.names]
     placed = {}
     for one in inside:
+        if one.path not in reading.names:
+            continue
         level = reading.level if reading.level >= 0 else len(one.folders) - 1
         placed[one.path] = Placed(reading.names[one.path], one.split, _below(one, level))
     return Layout(
@@ -154,22 +170,40 @@ def _no_classes(loose: Sequence[str], inside: Sequence[_Path], where: str) -> st
 def _apart(paths: Sequence[str]) -> list[_Path]:
     """Take paths apart, and read their splits.
 
-    Where class folders lie below those of a split, what is above says nothing.
+    What lies above the folders of a split is left out where it parts nothing, as chest_xray and
+    chest_xray/chest_xray.
     """
     folders = {path: tuple(path.split("/")[:-1]) for path in paths}
     is_split = _has_splits(list(folders.values()))
     at = {path: _split_at(parts) if is_split else -1 for path, parts in folders.items()}
-    classes_below = any(at[path] >= 0 and at[path] + 1 < len(folders[path]) for path in paths)
+    above = {folders[path][: at[path]] for path in paths if at[path] >= 0}
+    has_below = all(at[path] + 1 < len(folders[path]) for path in paths if at[path] >= 0)
+    start_below = has_below and _is_chain(above)
     apart = []
     for path, parts in folders.items():
         i = at[path]
-        if i < 0:
-            apart.append(_Path(path, "", parts, 0))
-            continue
-        rest = parts[i + 1 :] if classes_below else parts[:i]
-        first = i + 1 if classes_below else 0
-        apart.append(_Path(path, split_of_folder(parts[i]), rest, first))
+        first = i + 1 if start_below and i >= 0 else 0
+        places = tuple(place for place in range(first, len(parts)) if place != i)
+        split = split_of_folder(parts[i]) if i >= 0 else ""
+        apart.append(_Path(path, split, tuple(parts[place] for place in places), places))
     return apart
+
+
+def _is_chain(above: Collection[tuple[str, ...]]) -> bool:
+    """Tell whether each of some paths begins with all shorter ones."""
+    ordered = sorted(above, key=len)
+    return all(longer[: len(one)] == one for one, longer in zip(ordered, ordered[1:]))
+
+
+def _without_wrapper(apart: Sequence[_Path]) -> list[_Path]:
+    """Leave out the folders that all paths begin with; one is left where nothing else would be."""
+    n = 0
+    shortest = min((len(one.folders) for one in apart), default=0)
+    while n < shortest and len({one.folders[n] for one in apart}) == 1:
+        n += 1
+    if all(len(one.folders) == n for one in apart):
+        n = max(n - 1, 0)
+    return [replace(one, folders=one.folders[n:], places=one.places[n:]) for one in apart]
 
 
 def _split_at(parts: Sequence[str]) -> int:
@@ -229,7 +263,8 @@ def _reading(inside: Sequence[_Path], where: str) -> _Reading:
             f"one class alone in {where}: {images} in {only}: a model tells two or more apart. "
             "Give the folder above, with a folder for each class."
         )
-    left = [each for each in readings if not _is_generic(each)] or readings
+    left = _without_innermost(readings)
+    left = [each for each in left if not _is_generic(each)] or left
     spoken = [each for each in left if _is_spoken(each)]
     left = spoken or left
     if len(left) > 1 and not spoken:
@@ -240,13 +275,39 @@ def _reading(inside: Sequence[_Path], where: str) -> _Reading:
 
 
 def _all_readings(inside: Sequence[_Path]) -> list[_Reading]:
-    """Return a reading of each level that all images have, and of the innermost folder."""
-    depth = min((len(one.folders) for one in inside), default=0)
+    """Return a reading of each level that all images have, and of the innermost folder.
+
+    An image beside the innermost folders of others is in none.
+    """
+    depths = [len(one.folders) for one in inside]
     readings = []
-    for level in [*range(depth), -1]:
+    for level in range(min(depths, default=0)):
         names = {one.path: one.folders[level] for one in inside}
         readings.append(_Reading(level, names))
+    if len(set(depths)) > 1:
+        outer = {one.folders[:i] for one in inside for i in range(len(one.folders))}
+        innermost = [one for one in inside if one.folders not in outer]
+        names = {one.path: one.folders[-1] for one in innermost}
+        readings.append(_Reading(-1, names))
     return readings
+
+
+def _without_innermost(readings: Sequence[_Reading]) -> list[_Reading]:
+    """Leave out the reading of innermost folders, unless more of them name a finding.
+
+    Where as many do, both readings stay.
+    """
+    shared = [each for each in readings if each.level >= 0]
+    if not shared:
+        return list(readings)
+    best = max(_spoken_share(each) for each in shared)
+    return [each for each in readings if each.level >= 0 or 0 < _spoken_share(each) >= best]
+
+
+def _spoken_share(reading: _Reading) -> float:
+    """Return the share of the folders of a reading that name a finding of the vocabulary."""
+    names = reading.distinct
+    return sum(bool(finding_of(name)) for name in names) / len(names)
 
 
 def _distinct(readings: Sequence[_Reading]) -> list[_Reading]:
@@ -265,8 +326,7 @@ def _is_generic(reading: _Reading) -> bool:
 
 def _is_spoken(reading: _Reading) -> bool:
     """Tell whether half of the folders of a level, or more, name a finding of the vocabulary."""
-    names = reading.distinct
-    return 2 * sum(bool(finding_of(name)) for name in names) >= len(names)
+    return _spoken_share(reading) >= 0.5
 
 
 def _outermost_of_refined(readings: Sequence[_Reading]) -> list[_Reading]:
@@ -313,7 +373,7 @@ def _named(reading: _Reading) -> str:
 
 def _below(one: _Path, level: int) -> str:
     """Return an image's path below its class folder; a split's folder below it is left in."""
-    return "/".join(one.path.split("/")[one.first + level + 1 :])
+    return "/".join(one.path.split("/")[one.places[level] + 1 :])
 
 
 def _kind(inside: Sequence[_Path], reading: _Reading) -> str:
@@ -331,13 +391,5 @@ def _other_levels(inside: Sequence[_Path], reading: _Reading) -> list[str]:
     """Return the names of folders that are neither class nor split, sorted; a few of them."""
     names: set[str] = set()
     for one in inside:
-        names.update(set(one.folders) - {reading.names[one.path]})
+        names.update(set(one.folders) - {reading.names.get(one.path, "")})
     return sorted(names)[:MAX_NAMED]
-
-
-def counted(placed: Mapping[str, Placed]) -> dict[str, Counter[str]]:
-    """Return split, or '', -> name of a class -> images."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in placed.values():
-        counts[one.split][one.name] += 1
-    return dict(counts)

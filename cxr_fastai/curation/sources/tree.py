@@ -100,13 +100,20 @@ class _Walk:
         waiting = folders[::-1]
         while waiting:
             folder = waiting.pop()
-            real = os.path.realpath(self.top / folder)
-            if real in self.seen:
-                message = f"a link to the folder {real}, which is read already"
-                self.dropped.append((folder, "link_to_folder", message))
-                continue
-            self.seen.add(real)
-            waiting += self._read_one(folder)
+            if self._is_new(folder):
+                waiting += self._read_one(folder)
+
+    def _is_new(self, folder: str) -> bool:
+        """Tell whether a folder was not read before by another way; note where it was."""
+        if not self.follow:  # then there is no other way
+            return True
+        real = os.path.realpath(self.top / folder)
+        if real in self.seen:
+            message = f"a link to the folder {real}, which is read already"
+            self.dropped.append((folder, "folder_twice", message))
+            return False
+        self.seen.add(real)
+        return True
 
     def _read_one(self, folder: str) -> list[str]:
         """Read one folder; return those in it that are no links."""
