@@ -12,8 +12,12 @@ trials (Clopper and Pearson, Biometrika 1934, 26:404-413): of 7 groups all right
                variance between groups (Korn and Graubard, Survey Methodology 1998, 24:193-201),
                and never more. Groups of one image each give the plain binomial interval
     an AUROC   as a share of as many trials as the smaller side has groups: its variance is at
-               most a share's (Birnbaum and Klose, Ann. Math. Stat. 1957, 28:933-945). Average
-               precision likewise; F1 as a share of the groups that have the class
+               most a share's (Birnbaum and Klose, Ann. Math. Stat. 1957, 28:933-945). With groups
+               enough but as near to 0 or 1 as a share of fewer than 5 groups, where resamples are
+               nearly alike, a bootstrap's interval reaches at least as far as Newcombe's score
+               interval (Stat. Med. 2006, 25:559-573, method 5), with as many groups on either
+               side as the smaller one has. Average precision likewise
+    an F1      as a share of the groups that have the class
     a mean     over c classes, as a share of c times the groups of the rarest, but no more than
                there are groups: by the inequality of the means, all right in each is no less likely
     a gain     of two numbers, from both intervals as if the two were not paired (Newcombe, Stat.
@@ -28,7 +32,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.special import betaincinv
 
-from cxr_fastai.intervals.interval_trees import ExactInterval, Interval
+from cxr_fastai.intervals.interval_trees import ExactInterval, Interval, ScoreInterval
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, MIN_GROUPS_THAT_DIFFER
 
 __all__ = [
@@ -39,10 +43,13 @@ __all__ = [
     "groups_of_mean",
     "is_few",
     "is_near_end",
+    "ranking_span",
     "unpaired_difference",
 ]
 
 TAIL = 0.025  # on each side of a 95 % interval
+Z = 1.959964  # of a normal distribution's 97.5th percentile
+HALVINGS = 40  # leave an error of 1e-12
 
 
 def exact_share(
@@ -54,6 +61,44 @@ def exact_share(
     low = 0.0 if k <= 0 else float(betaincinv(k, groups - k + 1, TAIL))
     high = 1.0 if k >= groups else float(betaincinv(k + 1, groups - k, 1 - TAIL))
     return ExactInterval([min(low, float(share)), max(high, float(share))])
+
+
+def ranking_span(
+    area: float,  # AUROC, 0-1
+    groups: float,  # of the smaller side, 2 or more
+) -> ScoreInterval:
+    """Return Newcombe's score interval of an AUROC, taking both sides for as small as the smaller.
+
+    It holds every area from which the one found is less than 1.96 of its own standard errors away.
+    """
+    low = _edge(area, 0.0, area, groups)
+    high = _edge(area, 1.0, area, groups)
+    return ScoreInterval([low, high])
+
+
+def _edge(
+    inside: float,  # an area within the interval
+    outside: float,  # 0 or 1
+    area: float,  # that was found
+    groups: float,
+) -> float:
+    """Halve the way between two areas until the interval's end is found."""
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2
+        if (area - middle) ** 2 > Z**2 * _area_variance(middle, groups):
+            outside = middle
+        else:
+            inside = middle
+    return inside
+
+
+def _area_variance(
+    area: float,  # 0-1
+    groups: float,  # on either side
+) -> float:
+    """Return the variance of an AUROC, by Hanley and McNeil (Radiology 1982, 143:29-36)."""
+    pairs = (1 - area) / (2 - area) + area / (1 + area)
+    return area * (1 - area) / groups**2 * (1 + (groups - 1) * pairs)
 
 
 def effective_groups(

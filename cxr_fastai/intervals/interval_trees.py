@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 __all__ = [
     "ExactInterval",
     "Interval",
+    "ScoreInterval",
     "IntervalTree",
     "KindTree",
     "branch",
@@ -23,12 +24,16 @@ __all__ = [
 Interval: TypeAlias = "list[float] | None"  # [low, high]; None where nothing can be told
 # Intervals by the name of their number, nested as the numbers are.
 IntervalTree: TypeAlias = "Mapping[str, Interval | IntervalTree | Sequence[IntervalTree]]"
-# bootstrap, exact or None by the name of a number, nested as its intervals are
+# bootstrap, exact, score or None by the name of a number, nested as its intervals are
 KindTree: TypeAlias = "dict[str, str | None | KindTree | list[KindTree]]"
 
 
 class ExactInterval(list[float]):
     """[low, high] by an exact rule, not by resamples; in JSON a list as any other."""
+
+
+class ScoreInterval(list[float]):
+    """[low, high] of resamples, at least as wide as Newcombe's; in JSON a list as any other."""
 
 
 def find_interval(
@@ -78,7 +83,10 @@ def is_above_zero(
 
 
 def interval_kinds(tree: IntervalTree) -> KindTree:
-    """Return the kind of each interval, nested as they are: bootstrap, exact, None of none."""
+    """Return the kind of each interval, nested as they are.
+
+    That is bootstrap, exact, score, or None of none.
+    """
     kinds: KindTree = {}
     for key, found in tree.items():
         if isinstance(found, Mapping):
@@ -94,4 +102,6 @@ def _kind(interval: object) -> str | None:
     """Return the kind of one interval; None where there is none."""
     if not interval:
         return None
-    return "exact" if isinstance(interval, ExactInterval) else "bootstrap"
+    if isinstance(interval, ExactInterval):
+        return "exact"
+    return "score" if isinstance(interval, ScoreInterval) else "bootstrap"

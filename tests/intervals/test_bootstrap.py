@@ -12,7 +12,8 @@ from sklearn import metrics as sk
 from cxr_fastai.core import UsageError
 from cxr_fastai.intervals import bootstrap
 from cxr_fastai.intervals.bootstrap import Resampling, interval
-from cxr_fastai.intervals.interval_trees import ExactInterval
+from cxr_fastai.intervals.exact import ranking_span
+from cxr_fastai.intervals.interval_trees import ExactInterval, ScoreInterval, interval_kinds
 
 
 def drawn(seed):
@@ -210,7 +211,36 @@ def test_numbers_of_answers_near_the_end_are_exact_and_rankings_where_all_are_al
     rs, draws = Resampling(range(60), 50), np.linspace(0.8, 1, 50)
     found = rs.interval(draws, number, 60, is_ranking=bool(ranks))
     assert isinstance(found, ExactInterval) is exact
+    assert isinstance(found, ScoreInterval) is bool(ranks)
     assert isinstance(rs.interval(np.ones(50), 1.0, 60, is_ranking=True), ExactInterval)
+
+
+def test_a_ranking_near_the_end_reaches_at_least_as_far_as_newcombes():
+    rs, near = Resampling(range(60), 50), ranking_span(0.95, 60)
+    narrow = rs.interval(np.linspace(0.949, 0.951, 50), 0.95, 60, is_ranking=True)
+    assert narrow == near and interval_kinds({"auroc": narrow}) == {"auroc": "score"}
+    wide = rs.interval(np.linspace(0.5, 1, 50), 0.95, 60, is_ranking=True)
+    assert wide[0] < near[0] and wide[1] > near[1]
+    away = rs.interval(np.linspace(0.899, 0.901, 50), 0.9, 60, is_ranking=True)
+    assert interval_kinds({"auroc": away}) == {"auroc": "bootstrap"} and away[1] < 0.902
+
+
+def test_intervals_of_an_auroc_near_1_hold_the_truth():
+    held, plain = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        ill = np.arange(60) < 30
+        scores = rng.normal(size=60) + 3.5 * ill
+        rs = Resampling(range(60), 200, seed)
+        values = rs.aurocs(ill, scores)
+        area = sk.roc_auc_score(ill, scores)
+        truth = stats.norm.cdf(3.5 / np.sqrt(2))
+        for spans, found in (
+            (held, rs.interval(values, area, 30, is_ranking=True)),
+            (plain, interval(values, 30)),
+        ):
+            spans.append(found[0] <= truth <= found[1])
+    assert np.mean(held) >= 0.95 > 0.9 > np.mean(plain)
 
 
 def test_the_expanded_interval_is_hesterbergs():

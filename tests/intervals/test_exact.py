@@ -15,6 +15,7 @@ from cxr_fastai.intervals.exact import (
     groups_of_mean,
     is_few,
     is_near_end,
+    ranking_span,
     unpaired_difference,
 )
 
@@ -23,6 +24,20 @@ from cxr_fastai.intervals.exact import (
 def test_a_share_of_groups_is_clopper_pearsons(k, n):
     want = binomtest(k, n).proportion_ci(method="exact")
     assert exact_share(k / n, n) == pytest.approx([want.low, want.high])
+
+
+@pytest.mark.parametrize("area,groups", [(0.998, 20), (0.9, 50), (0.5, 30), (0.02, 25)])
+def test_the_ends_of_newcombes_interval_are_1_96_of_their_own_standard_errors_away(area, groups):
+    for end in ranking_span(area, groups):
+        pairs = (groups - 1) * ((1 - end) / (2 - end) + end / (1 + end))
+        error = np.sqrt(end * (1 - end) / groups**2 * (1 + pairs))
+        assert abs(area - end) == pytest.approx(1.959964 * error, rel=1e-6)
+
+
+def test_newcombes_interval_of_a_perfect_ranking_has_a_width_and_mirrors_that_of_none():
+    low, high = ranking_span(1.0, 30)
+    assert high == pytest.approx(1) and low == pytest.approx(0.93302, abs=1e-5)
+    assert ranking_span(0.0, 30) == pytest.approx([0, 1 - low])
 
 
 def test_a_share_of_images_lies_between_those_of_whole_groups():
