@@ -151,6 +151,11 @@ class Source:
         return self.rules[0].expected_total
 
     @property
+    def size(self) -> str:
+        """The size of its download, as 1.2 GB, or empty."""
+        return self.rules[0].size
+
+    @property
     def unconfirmed(self) -> str:
         """Pipe-joined columns of the first row that nobody has checked against the files."""
         return self.rules[0].unconfirmed

@@ -52,7 +52,9 @@ SOURCE_WIDE = (  # columns in which all rows of a source agree
     "citation",
     "url",
     "expected_total",
+    "size",
 )
+SIZE = re.compile(r"[0-9]+(\.[0-9]+)? (kB|MB|GB|TB)")
 LIST_SPLIT = re.compile(r"list(?P<optional>\??):(?P<test>[^|]+)(?:\|(?P<rest>[^|]+))?")
 SOURCE_ID = re.compile(r"[a-z0-9_]+")
 OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w.-]+)?")
@@ -104,6 +106,7 @@ class Rule:
     citation: str
     url: str
     expected_total: str  # images that the globs should meet
+    size: str  # of its download, as 1.2 GB; blank = unknown
     expected: str  # images that this rule should label
     unconfirmed: str  # pipe-joined columns of this row that nobody has checked against the files
     notes: str
@@ -224,13 +227,18 @@ def _check_vocabulary(rule: Rule, where: str) -> None:
 
 
 def _check_counts(rule: Rule, where: str) -> None:
-    """Check the cells that hold a number of images."""
+    """Check the cells that hold a number of images, or the size of a download."""
     for column in ("expected_total", "expected"):
         value = getattr(rule, column)
         if value and not value.isdigit():
             raise CatalogError(
                 f"{where}, column {column}: {value!r}: expected a whole number of images, or blank."
             )
+    if rule.size and not SIZE.fullmatch(rule.size):
+        raise CatalogError(
+            f"{where}, column size: {rule.size!r}: expected the size of its download, as 1.2 GB, "
+            "or blank."
+        )
 
 
 def _check_reading(rule: Rule, where: str) -> None:

@@ -18,9 +18,11 @@ from cxr_fastai.catalog import Rule, Source, choose, load_catalog, split_bar
 from cxr_fastai.core import IntegrityError, UsageError, size_text
 from cxr_fastai.flags import ids
 from cxr_fastai.manifest import MANIFEST, check_manifest, read_manifest
-from cxr_fastai.reporting.text import count
+from cxr_fastai.reporting.text import count, table
 
 __all__ = ["sources"]
+
+CHECK_HEADER = ("source", "on", "share", "size", "state", "what was found")  # of the check
 
 
 def sources(args: Namespace) -> int:
@@ -73,7 +75,8 @@ def _check_curated(
         return 2
     folder = path if path.is_dir() else path.parent
     manifest = read_manifest(folder)
-    images = f"{len(manifest.rows)} images"
+    n = len(manifest.rows)
+    images = count(n, "image")
     if not pixels:
         print(f"{path}: sound: {images}, all there. Their pixels were not verified: give --pixels")
         return 0
@@ -81,7 +84,8 @@ def _check_curated(
     for line in wrong:
         print(line)
     if wrong:
-        progress.say(f"cxr sources: {len(wrong)} of {images} are not those of the manifest")
+        are = "is not that" if len(wrong) == 1 else "are not those"
+        progress.say(f"cxr sources: {len(wrong):,} of {images} {are} of the manifest")
         return IntegrityError.exit_code
     print(f"{path}: sound: {images}, all with the pixels that the manifest names")
     return 0
@@ -99,7 +103,7 @@ def _check_sources(args: Namespace, catalog: dict[str, Source]) -> int:
     if args.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        print("\n".join(_check_line(row) for row in rows))
+        print("\n".join(_check_lines(rows, args.mirror)))
     return _tell_missing(rows, only_on=not args.only)
 
 
@@ -109,6 +113,7 @@ def _check_row(source: Source, check: dict[str, Any]) -> dict[str, Any]:
         "source": source.id,
         "on": source.on,
         **check,
+        "catalogue_size": source.size,
         "licence": source.licence,
         "redistribute": source.redistribute,
     }
@@ -124,22 +129,54 @@ def _tell_missing(rows: Sequence[dict[str, Any]], only_on: bool) -> int:
     missing = [row["source"] for row in needed if row["state"] not in AT_HAND]
     if not missing:
         return 0
-    count = f"{len(missing)} of {len(needed)} sources cannot be had"
-    print(f"cxr sources: {count}: {', '.join(missing)}", file=sys.stderr)
+    of_all = f"{len(missing):,} of {count(len(needed), 'source')}"
+    print(f"cxr sources: {of_all} cannot be had: {', '.join(missing)}", file=sys.stderr)
     return 3
 
 
-def _check_line(row: dict[str, Any]) -> str:
-    """Return a row of the check for a terminal."""
-    place = f"{row['source']:<24}{row['on']:<5}"
-    line = f"{place}{row['state']:<12} {row['message']}"
-    if row["size"]:
-        line += f", {size_text(row['size'])}"
-    if row["redistribute"] != "yes":
-        line += f"; for local use only (licence: {row['licence']})"
-    if row["remedy"]:
-        line += f"\n{'':24}{row['remedy']}"
-    return line
+def _check_lines(
+    rows: Sequence[dict[str, Any]],
+    mirror: str | None,  # where it was looked
+) -> list[str]:
+    """Return the check for a terminal: what the columns are, a line a source, what they mean.
+
+    The mirror is named once, in the head; in the lines it is MIRROR, as in every advice.
+    """
+    lines = []
+    if mirror:
+        lines.append(f"MIRROR is {mirror}")
+    cells = [CHECK_HEADER, *(_check_cells(row, mirror) for row in rows)]
+    header, *told = table(cells, left=len(CHECK_HEADER))
+    lines.append(header)
+    for line, row in zip(told, rows):
+        lines.append(line)
+        if row["remedy"]:
+            lines.append(f"    {_at_mirror(row['remedy'], mirror)}")
+    lines.append("share: whether its images may be shared on; `cxr sources` has the licence")
+    if mirror and any(row["state"] == "no_download" for row in rows):
+        lines.append(
+            "with --mirror nothing is downloaded; leave it out to download what is missing"
+        )
+    return lines
+
+
+def _check_cells(
+    row: dict[str, Any],
+    mirror: str | None,
+) -> tuple[str, ...]:
+    """Return a source's cells under CHECK_HEADER."""
+    size = size_text(row["size"]) if row["size"] else row["catalogue_size"]
+    share = row["redistribute"] or "unknown"
+    found = _at_mirror(row["message"], mirror)
+    return (row["source"], row["on"], share, size or "?", row["state"], found)
+
+
+def _at_mirror(
+    text: str,
+    mirror: str | None,
+) -> str:
+    """Write MIRROR for the folder that was named in the head."""
+    return text.replace(str(mirror).rstrip("/"), "MIRROR") if mirror else text
 
 
 # ---- the catalogue in lines
@@ -154,11 +191,10 @@ def _source_lines(source: Source) -> list[str]:
         return [f"{source.id}   (named by others, never fetched)   {source.title}{copies}", ""]
     switch = "on" if source.on == "yes" else "off"
     shared = f"licence {source.licence}; may be shared on: {source.redistribute}"
-    images = source.expected_total or "?"
-    ages = source.age_group or "unknown"
+    ages = source.age_group or "ages unknown"
     lines = [
         f"{source.id}   {switch}   {source.title}",
-        f"    {shared}; {images} images; {ages}{copies}",
+        f"    {shared}; {_images_and_size(source)}; {ages}{copies}",
         f"    {how_to_get(source)}",
     ]
     if source.notes:
@@ -168,6 +204,15 @@ def _source_lines(source: Source) -> list[str]:
         lines.append(f"    UNCONFIRMED: {', '.join(unconfirmed)}")
     lines += [_rule_line(rule) for rule in source.rules]
     return [*lines, ""]
+
+
+def _images_and_size(source: Source) -> str:
+    """Say how many images a source has, and how large its download is."""
+    total = source.expected_total
+    images = count(int(total), "image") if total else "number of images unknown"
+    if source.transport == "local":
+        return images
+    return f"{images}; download {source.size or 'of unknown size'}"
 
 
 def _unconfirmed(source: Source) -> list[str]:

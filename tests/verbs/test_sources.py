@@ -64,10 +64,12 @@ def test_a_check_asks_every_source_and_counts_those_missing_that_are_on(catalogu
     rows = {row["source"]: row for row in json.loads(out)}
     assert list(rows) == ["one", "two"]  # nobody fetches a reference
     assert rows["two"]["state"] == "here" and rows["two"]["on"] == "no"
-    assert code == 3 and err == "cxr sources: 1 of 1 sources cannot be had: one\n"
+    assert code == 3 and err == "cxr sources: 1 of 1 source cannot be had: one\n"
     code, out, err = shown(capsys, "--manifest", catalogue, "--check", "--only", "two")
-    assert (code, err) == (0, "") and out.startswith("two ")
-    assert "for local use only" not in out  # its row says that it may be shared
+    assert (code, err) == (0, "")
+    head, line, *_ = out.splitlines()
+    assert head.split() == ["source", "on", "share", "size", "state", "what", "was", "found"]
+    assert line.split()[:5] == ["two", "no", "yes", "?", "here"]
 
 
 def test_a_source_whose_parts_are_here_is_not_counted_as_missing(tmp_path, monkeypatch, capsys):
@@ -80,7 +82,34 @@ def test_a_source_whose_parts_are_here_is_not_counted_as_missing(tmp_path, monke
     assert shown(capsys, "--manifest", catalogue, "--check", "--mirror", tmp_path)[0] == 3
     put(tmp_path / "local" / "one" / "a" / "0.png", 1)
     code, out, err = shown(capsys, "--manifest", catalogue, "--check", "--mirror", tmp_path)
-    assert (code, err) == (0, "") and "all                     yes  in_parts " in out
+    assert (code, err) == (0, "")
+    cells = {line.split()[0]: line.split()[1:5] for line in out.splitlines()}
+    assert cells["all"] == ["yes", "yes", "?", "in_parts"]
+
+
+def test_a_check_names_the_mirror_once_and_says_no_thing_twice(catalogue, capsys):
+    mirror = catalogue.parent / "mirror"
+    mirror.mkdir()
+    code, out, _ = shown(capsys, "--manifest", catalogue, "--check", "--mirror", mirror)
+    assert code == 3 and out.splitlines()[0] == f"MIRROR is {mirror}"
+    assert out.count(str(mirror)) == 1 and out.count("not in MIRROR") == 2
+    assert out.count("leave it out to download") == 1
+
+
+def test_the_size_of_a_download_is_told_and_where_nobody_knows_it_that_too(tmp_path, capsys):
+    web = dict(transport="http", handle="id", download="https://host.example/a.zip")
+    rows = (
+        rule("one", label_value="a", size="1.2 GB", expected_total="1", unconfirmed="size", **web),
+        rule("two", label_value="a", **web),
+        rule("here", label_value="a", expected_total="2000"),
+    )
+    catalogue = write_catalog(tmp_path / "c.csv", *rows)
+    out = shown(capsys, "--manifest", catalogue)[1]
+    assert "1 image; download 1.2 GB" in out and "UNCONFIRMED: size" in out
+    assert "number of images unknown; download of unknown size" in out
+    assert "; 2,000 images; " in out
+    told = json.loads(shown(capsys, "--manifest", catalogue, "--json")[1])
+    assert [source["size"] for source in told] == ["1.2 GB", "", ""]
 
 
 def test_a_check_of_a_curated_folder_says_what_it_did_not_look_at(tmp_path, capsys):

@@ -62,8 +62,7 @@ def _check_here(source: Source, mirror: StrPath | None, catalogue_folder: StrPat
     if place:
         return _check_place(source, place)
     if mirror:
-        remedy = f"{how_to_get(source)}, or leave --mirror out."
-        return Check("no_download", f"not in {mirror}", remedy)
+        return Check("no_download", f"not in {mirror}", how_to_get(source))
     tree = unpacked_tree(source, read_shared_entries().get(source.id))
     if tree:
         return _check_tree(source, tree, "downloaded before")

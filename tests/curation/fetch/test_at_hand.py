@@ -25,7 +25,7 @@ def test_a_survey_tells_of_the_mirror_without_asking_a_server(mirror, web):
     assert (found["b"].state, found["b"].message) == ("here", f"in {mirror}/kaggle/own/b")
     assert found["a"].state == "no_download" and found["a"].message == f"not in {mirror}"
     assert found["a"].remedy == (
-        "kaggle datasets download own/a --unzip -p MIRROR/kaggle/own/a, or leave --mirror out."
+        "kaggle datasets download own/a --unzip -p MIRROR/kaggle/own/a"
     )
 
 
