@@ -33,13 +33,11 @@ UNITS = {
     "W": "w wk wks week weeks woche wochen semaine semaines semana semanas settimane",
     "D": "d day days tag tage t jour jours dia dias giorni giorno",
 }
-UNIT_OF = {word: unit for unit, words in UNITS.items() for word in words.split()}
 SEXES = {
     "F": "f female fem femme féminin feminin femenino feminino femenina feminina frau w weiblich "
     "woman women girl mujer donna femmina mulher",
     "M": "m male man men boy homme masculin masculino mann männlich hombre uomo maschio homem",
 }
-SEX_OF = {word: sex for sex, words in SEXES.items() for word in words.split()}
 VIEWS = {
     "posteroanterior": "PA",
     "postero-anterior": "PA",
@@ -50,6 +48,18 @@ VIEWS = {
     "l": "L",
     "ll": "L",
 }
+
+
+def _by_word(words_of: dict[str, str]) -> dict[str, str]:
+    """Return word -> what it means, of what is written -> its words."""
+    meaning_of: dict[str, str] = {}
+    for meaning, words in words_of.items():
+        meaning_of.update(dict.fromkeys(words.split(), meaning))
+    return meaning_of
+
+
+UNIT_OF = _by_word(UNITS)
+SEX_OF = _by_word(SEXES)
 BEGINS_WITH_VIEW = re.compile(r"(ap|pa)(?![a-z])", re.I)
 
 
@@ -58,11 +68,11 @@ def age_in_years(cell: str) -> str | None:
     found = AGE.fullmatch(cell)
     if not found:
         return None
-    word = found["unit"].casefold()
-    unit = UNIT_OF.get(word, "") if word else "Y"
-    if not unit:
+    word = found["unit"].casefold() or "y"
+    if word not in UNIT_OF:
         return None
-    return years(found["number"].replace(",", ".") + unit) or None
+    number = found["number"].replace(",", ".")
+    return years(number + UNIT_OF[word]) or None
 
 
 def sex_in_words(cell: str) -> str | None:

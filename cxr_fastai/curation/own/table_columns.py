@@ -54,7 +54,8 @@ def choose_columns(
         raise UsageError(_offer(table, name, asked, paths))
     labels = _label_columns(asked["label"], table.columns)
     for role in ROLES:
-        for column in labels if role == "label" else (asked[role],):
+        named = labels if role == "label" else (asked[role],)
+        for column in named:
             if column and column not in table.columns:
                 raise UsageError(_unknown(table, name, role, column))
     if asked["file"] in labels:

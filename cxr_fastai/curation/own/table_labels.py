@@ -114,7 +114,7 @@ def _is_label(text: str, spoken: Collection[str]) -> bool:
 
 def _by_column(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> TableLabels:
     """Read one column a finding."""
-    cells = [tuple(answer_in_one_form(cell) for cell in row) for row in rows]
+    cells = [tuple(map(answer_in_one_form, row)) for row in rows]
     counts: Counter[str] = Counter({column: 0 for column in columns})
     left: Counter[str] = Counter()
     for row in cells:
@@ -178,14 +178,16 @@ def _parts_labels(texts: Collection[str], separator: str, where: str) -> bool:
     alone = {text.casefold() for text in texts if separator not in text}
     in_texts: Counter[str] = Counter()  # part -> in how many different texts
     for text in joined:
-        in_texts.update({part.casefold() for part in labels_of(text, separator)})
+        parts = map(str.casefold, labels_of(text, separator))
+        in_texts.update(set(parts))
     recurring = {part for part, n in in_texts.items() if n > 1 or part in alone}
-    is_alone = not alone.isdisjoint(in_texts)
-    if is_alone and (separator == "|" or len(recurring) == len(in_texts)):
+    once = sorted(in_texts.keys() - recurring)
+    is_bar = separator == "|"
+    if not alone.isdisjoint(in_texts) and (is_bar or not once):
         return True
-    if not recurring and separator != "|":
+    if not recurring and not is_bar:
         return False
-    odd = next((part for part in in_texts if part not in recurring), next(iter(in_texts)))
+    odd = once[0] if once else min(in_texts, default=separator)
     raise UsageError(
         f"{where}: is {joined[0]!r} one label, or several parted by {APART[separator]}? "
         f"{_why(odd, odd in recurring)} Say --label-separator {separator!r} (Python: "
@@ -236,4 +238,7 @@ def is_one_hot(
     Rows that say nothing, or cannot be read, are passed over.
     """
     told = [row for row in rows if any(row) and SURPLUS_LABEL not in row]
-    return bool(told) and all(sorted(row) == ["0"] * (len(row) - 1) + ["1"] for row in told)
+    if not told:
+        return False
+    one_of_all = ["0"] * (len(told[0]) - 1) + ["1"]
+    return all(sorted(row) == one_of_all for row in told)

@@ -26,6 +26,7 @@ from cxr_fastai.reporting.text import count
 __all__ = ["Read", "counted_texts", "inferred_of", "table_warnings", "table_command"]
 
 MAX_TEXTS = 8  # texts that a sentence names
+MAX_CLASSES = 20  # labels that a line names
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,14 @@ class Read:
         return [reject for reject in self.listing.rejects if reject.reason == reason]
 
 
-def counted_texts(counts: Mapping[str, int]) -> str:
+def counted_texts(counts: Mapping[str, int], most: int = MAX_TEXTS) -> str:
     """Return texts with their numbers, the commonest first: 4 'Normal', 3 'tb', 4 blank."""
     common = sorted(counts.items(), key=_most_first)
-    named = [f"{n:,} {_quoted(text)}" for text, n in common[:MAX_TEXTS]]
-    if len(common) > MAX_TEXTS:
-        more = common[MAX_TEXTS:]
+    named = [f"{n:,} {_quoted(text)}" for text, n in common[:most]]
+    more = common[most:]
+    if more:
         rows = sum(n for _, n in more)
-        named.append(f"{rows:,} of {count(len(more), 'other text')}")
+        named.append(f"{rows:,} in {count(len(more), 'other text')}")
     return ", ".join(named)
 
 
@@ -113,7 +114,7 @@ def _lines(read: Read) -> list[str]:
     labels = {text: n for text, n in read.labels.counts.items() if text in read.own.findings}
     lines = [
         f"{read.name}: {count(len(read.rows.numbers), 'row')}, {parted}; columns: {columns}",
-        f"labels ({_form(read.labels)}): {counted_texts(labels)}",
+        f"labels ({_form(read.labels)}): {counted_texts(labels, MAX_CLASSES)}",
     ]
     if read.left_out:
         lines.append(f"rows without a class: {counted_texts(read.left_out)}")

@@ -12,4 +12,4 @@ def test_texts_are_counted_the_commonest_first_and_blank_last():
 
 def test_many_texts_are_summed_up():
     many = {f"t{k}": 20 - k for k in range(10)}
-    assert counted_texts(many).endswith("13 't7', 23 of 2 other texts")
+    assert counted_texts(many).endswith("13 't7', 23 in 2 other texts")
