@@ -6,13 +6,17 @@ Rows in, rows or text out. Needs no torch, reads and writes no file.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from cxr_fastai.core import Prediction, UsageError, printable
 from cxr_fastai.images import NOTES
 from cxr_fastai.reporting.text import count
 
-__all__ = ["Row", "row_of", "worklist", "notes_line", "format_rows"]
+__all__ = ["Row", "row_of", "normal_class", "worklist", "notes_line", "format_rows"]
+
+
+NO_FINDING = "no_finding"
 
 
 class Row(TypedDict):
@@ -48,20 +52,45 @@ def row_of(
     )
 
 
+def normal_class(
+    recipe: Mapping[str, Any],  # key recipe of bundle.json
+) -> str:  # empty: no class, or several, mean that nothing was found
+    """Return the class whose images are those of no finding, and no others."""
+    classes = recipe.get("classes")
+    if not isinstance(classes, Mapping):
+        return ""
+    normal = [name for name, findings in classes.items() if findings == [NO_FINDING]]
+    return normal[0] if len(normal) == 1 else ""
+
+
 def worklist(
     rows: list[Row],  # of predict_paths
+    normal: str = "",  # of `normal_class`: gives the risk where the bundle decides nothing
 ) -> list[Row]:
     """Order rows as radiographs are to be read.
 
-    Those that could not be read come first, as somebody must look at them; then the highest risk.
-    Raises `UsageError` where the bundle has no risk to order by.
+    Those that could not be read come first, as somebody must look at them; then the highest risk:
+    where the bundle has none, 1 less the probability of the normal class. The answers stay as they
+    are. Raises `UsageError` where there is no risk to order by.
     """
-    if any(row["risk"] is None and not row["error"] for row in rows):
+    told = [_with_risk(row, normal) for row in rows]
+    classes = next((list(row["probs"]) for row in told if row["probs"]), [])
+    if any(row["risk"] is None and not row["error"] for row in told):
         raise UsageError(
-            "this bundle has no risk to order a worklist by: none of its classes means nothing "
-            "found. Train for a recipe with key negative, as triage, or for findings, as nih14."
+            f"there is no risk to order a worklist by: of the classes {', '.join(classes)} none, "
+            "or several, mean that nothing was found. Train for a recipe with key negative, as "
+            "triage, or for findings, as nih14."
         )
-    return sorted(rows, key=_reading_order)
+    return sorted(told, key=_reading_order)
+
+
+def _with_risk(row: Row, normal: str) -> Row:
+    """Give a row the risk of not being normal, and say it, where it has none."""
+    if row["risk"] is not None or normal not in row["probs"]:
+        return row
+    risk = min(max(1 - row["probs"][normal], 0.0), 1.0)
+    found: Row = {**row, "risk": risk, "decision": f"{row['decision']}; risk {risk:.2f}"}
+    return found
 
 
 def _reading_order(row: Row) -> tuple[bool, float]:

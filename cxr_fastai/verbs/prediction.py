@@ -31,6 +31,7 @@ def predict(args: Namespace) -> int:
         worklist,
         write_csv,
     )
+    from cxr_fastai.serving.rows import normal_class
 
     files = find_images(args.paths, progress)
     if args.csv is not None:
@@ -38,7 +39,7 @@ def predict(args: Namespace) -> int:
     bundle = load_bundle(args.bundle)
     rows = predict_paths(bundle, files, progress=progress)
     if args.worklist:
-        rows = worklist(rows)
+        rows = worklist(rows, normal_class(bundle.meta["recipe"]))
     if args.csv:
         write_csv(rows, args.csv)
         progress.say(f"wrote {args.csv}")

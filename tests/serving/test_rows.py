@@ -3,10 +3,12 @@
 python -m pytest tests/serving/test_rows.py
 """
 
+import pytest
 from toy_rows import failed, row
 
-from cxr_fastai.core import Prediction
-from cxr_fastai.serving.rows import format_rows, notes_line, row_of, worklist
+from cxr_fastai.core import Prediction, UsageError
+from cxr_fastai.recipes import load_recipe
+from cxr_fastai.serving.rows import format_rows, normal_class, notes_line, row_of, worklist
 
 
 def test_lines_are_aligned_and_say_the_decision_in_words():
@@ -52,3 +54,31 @@ def test_a_worklist_puts_the_unread_first_and_the_riskiest_next():
 
 def test_where_nothing_is_odd_nothing_is_said():
     assert notes_line([row(), failed("b.png")]) == ""
+
+
+@pytest.mark.parametrize(
+    "recipe, normal", [("six_class", "normal"), ("triage", "normal"), ("nih14", "")]
+)
+def test_the_normal_class_is_that_of_images_without_a_finding(recipe, normal):
+    assert normal_class(load_recipe(recipe).to_dict()) == normal
+
+
+def test_no_class_of_an_unknown_recipe_is_taken_for_normal():
+    assert normal_class({}) == normal_class({"classes": {"normal": ["mass"]}}) == ""
+    assert normal_class({"classes": {"a": ["no_finding"], "b": ["no_finding"]}}) == ""
+
+
+def test_a_worklist_of_classes_without_a_decision_is_ordered_by_what_is_not_normal():
+    rows = [
+        row("a.png", "normal", (0.1, 0.9), decision="Normal: the most probable, 0.90"),
+        row("b.png", "covid_19", (0.7, 0.3), decision="COVID-19: the most probable, 0.70"),
+        failed("c.png"),
+    ]
+    order = worklist(rows, "normal")
+    assert [each["path"] for each in order] == ["c.png", "b.png", "a.png"]
+    assert [each["risk"] for each in order[1:]] == pytest.approx([0.7, 0.1])
+    assert [each["label"] for each in order[1:]] == ["covid_19", "normal"]
+    assert order[1]["decision"] == "COVID-19: the most probable, 0.70; risk 0.70"
+    assert rows[0]["risk"] is None
+    with pytest.raises(UsageError, match="of the classes covid_19, normal none, or several, mean"):
+        worklist(rows)
