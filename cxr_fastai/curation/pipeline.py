@@ -146,6 +146,8 @@ def _curate_own(
     """Make a curated folder of a folder or csv of the user's own."""
     asked.check_out(out)
     own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe, progress)
+    for line in own.inferred.get("lines", ()):
+        progress.say(line)
     told = {**own.inferred, "command": f"{own.command} --out {shlex.quote(str(out))}"}
     request = replace(request, recipe=own.recipe, own=told)
     check_out(out, request)

@@ -61,8 +61,6 @@ def curate(args: Namespace) -> int:
             take_as=dict(args.take_as),
             label_separator=args.label_separator,
         )
-    for line in _what_was_inferred(result):
-        progress.say(line)
     lacking = [each for each in result.summary.confounds if each.kind in LACKING]
     for warning in result.warnings:
         progress.say(f"warning: {warning}{f'; {warning.do}' if warning.do else ''}")
@@ -71,6 +69,8 @@ def curate(args: Namespace) -> int:
     if result.foreign:
         progress.say(f"warning: {_foreign_files(result.foreign)}")
     print_result(result, as_json=args.json)
+    if result.request.own:
+        progress.say(f"in full: {result.request.own['command']}")
     progress.say(_what_was_written(result, args))
     if result.incomplete:
         progress.say(f"INCOMPLETE: without {', '.join(result.incomplete)} (cxr sources --check)")
@@ -81,14 +81,6 @@ def curate(args: Namespace) -> int:
         broken = "input is broken", "inputs are broken"
         return fail("curate", f"--strict: {count(result.faults, *broken)}: {see}", 1)
     return 0
-
-
-def _what_was_inferred(result: Curation) -> list[str]:
-    """Say what was read into images of the user's own, and the command that says it in full."""
-    own = result.request.own
-    if not own:
-        return []
-    return [*own.get("lines", ()), f"in full: {own['command']}"]
 
 
 def _foreign_files(foreign: list[str]) -> str:

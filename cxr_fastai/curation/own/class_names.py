@@ -194,9 +194,7 @@ def names_meant(
     wanted: Mapping[str, str],  # name -> class so far; a class stands for all its names
 ) -> list[str]:
     """Return the names that the user means. Raises `UnknownName`."""
-    if name in images:
-        return [name]
-    found = [each for each in images if wanted.get(each) == name]
+    found = [each for each in images if name in (each, wanted.get(each))]
     found = found or [each for each in images if each.strip() == name]
     if not found:
         alike = [each for each in images if folded(each.strip()) == folded(name)]
@@ -212,7 +210,7 @@ def _folders(
     """Return name -> a class that can be a folder, no two of which are one on any disk."""
     folder_of: dict[str, str] = {}  # wanted class -> folder
     taken: dict[str, str] = {}  # folded folder -> wanted class
-    for label in sorted(set(wanted.values())):
+    for label in sorted(set(wanted.values()), key=_safe_first):
         folder = safe_name(label)
         if not folder or folded(folder) in RESERVED:
             why = why_unsafe(folder) if folder == label else "a curated folder cannot call it so"
@@ -228,6 +226,11 @@ def _folders(
         taken[folded(free)] = label
         folder_of[label] = free
     return {name: folder_of[label] for name, label in wanted.items()}
+
+
+def _safe_first(label: str) -> tuple[bool, str]:
+    """Order labels: those that keep their name first."""
+    return bool(why_unsafe(label)), label
 
 
 def _renamed(name: str, label: str) -> FolderWarning:

@@ -282,6 +282,7 @@ def _patient_numbers(
         "images": images,
         "with_patient": len(patients),
         "patients": len(set(patients.values())),
+        "most_images": max(Counter(patients.values()).values()),
     }
 
 
@@ -305,7 +306,8 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
     else:
         patients = count(found["patients"], "patient")
         lines.append(
-            f"patients: {patients} in {found['with_patient']:,} of {found['images']:,} images"
+            f"patients: {patients} in {found['with_patient']:,} of {found['images']:,} images, "
+            f"at most {found['most_images']:,} of one"
         )
     return lines
 

@@ -266,7 +266,7 @@ def _reading(inside: Sequence[_Path], where: str) -> _Reading:
     left = _without_innermost(readings)
     left = [each for each in left if not _is_generic(each)] or left
     spoken = [each for each in left if _is_spoken(each)]
-    left = spoken or left
+    left = _without_mixed(spoken) or left
     if len(left) > 1 and not spoken:
         left = _outermost_of_refined(left)
     if len(left) > 1:
@@ -327,6 +327,19 @@ def _is_generic(reading: _Reading) -> bool:
 def _is_spoken(reading: _Reading) -> bool:
     """Tell whether half of the folders of a level, or more, name a finding of the vocabulary."""
     return _spoken_share(reading) >= 0.5
+
+
+def _without_mixed(spoken: Sequence[_Reading]) -> list[_Reading]:
+    """Leave out levels of findings and of folders named for their gathering, beside a clear one."""
+    if not any(_spoken_share(each) == 1 for each in spoken):
+        return list(spoken)
+    return [each for each in spoken if not _is_mixed(each)]
+
+
+def _is_mixed(reading: _Reading) -> bool:
+    """Tell whether what names no finding in a reading is named for how images were gathered."""
+    others = [name for name in reading.distinct if not finding_of(name)]
+    return bool(others) and all(GENERIC.fullmatch(name) for name in others)
 
 
 def _outermost_of_refined(readings: Sequence[_Reading]) -> list[_Reading]:
