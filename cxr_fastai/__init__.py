@@ -10,6 +10,7 @@ from types import FunctionType
 
 # public name -> the module of this package that defines it
 _HOME = {
+    "prototype": "prototyping.road",
     "prototype": "prototyping.prototype",
     "curate": "curation.pipeline",
     "find_duplicates": "curation.copies.find",
