@@ -17,6 +17,7 @@ __all__ = [
     "Choice",
     "Images",
     "Machine",
+    "PROBE",
     "Plan",
     "candidates",
     "choose_plan",
@@ -31,11 +32,14 @@ MIN_SCORING_SECONDS = 8.0
 VALID_COST = 0.35  # of a step: a forward pass alone, and no augmentation
 STEPS_AN_EPOCH = 8  # that batches are made small for
 MIN_BATCH, MAX_BATCH, MAX_GPU_BATCH = 8, 32, 64
-# From scratch a ResNet18 has learnt what so many steps of 16 radiographs teach it after about as
-# many; fine-tuning needs a fifth: docs/prototype.md, "How the plan was set"
-ENOUGH_STEPS = {"none": 240, "imagenet": 50}
+# After so many steps of 16 radiographs a ResNet18 from scratch has learnt what they teach it; twice
+# as many did not help: docs/prototype.md, "How the plan was set". Fine-tuning needs a third.
+ENOUGH_STEPS = {"none": 150, "imagenet": 50}
 MAX_EPOCHS = {"none": 40, "imagenet": 10}
 RATES = {"none": 3e-3, "imagenet": 1e-3}
+COSTS = {"resnet34": 1.9, "resnet18": 1.0, "cnn": 0.4}  # of a step, beside resnet18's
+MIN_HOPE = 0.7  # of enough steps that a network is expected to reach, for it to be timed
+MIN_SHARE_AFTER_TIMING = 0.7  # of the time that was left before networks were timed
 MIN_STEPS_FOR_AVERAGE = 100  # of weights, whose memory at 0.98 is 50 steps
 AVERAGE = 0.98
 
@@ -64,6 +68,10 @@ class Candidate:
     size: int  # px
     bs: int
     weights: str  # none | imagenet
+
+
+# What is timed first: threads are chosen by it, and the cost of the others is expected from it.
+PROBE = Candidate("resnet18", 64, 16, "none")
 
 
 @dataclass(frozen=True)
@@ -182,23 +190,49 @@ def _batch_size(train: int, machine: Machine) -> int:
 def choose_plan(
     images: Images,
     machine: Machine,
+    probe_seconds: float,  # measured, of a step of PROBE
     time_left: Callable[[], float],  # s, that training may take by now: of training_seconds
     time_step: Callable[[Candidate], float],  # measured seconds of a step
     pretrained: Sequence[str] = (),  # architectures whose ImageNet weights are on this machine
 ) -> Plan:
-    """Choose the first network that learns enough in the time, else the one that comes nearest."""
+    """Choose the first network that learns enough in the time, else the one that comes nearest.
+
+    Those that cannot fit, by what PROBE took, are not timed: timing takes time too.
+    """
     offered = candidates(images, machine, pretrained)
-    best: tuple[float, Candidate, float] | None = None  # share of enough, the network, its step
-    for candidate in offered:
-        seconds = time_step(candidate)
-        share = _share_of_enough(candidate, images, seconds, time_left())
-        if best is None or share > best[0]:
-            best = (share, candidate, seconds)
-        if share >= 1:
+    begun_with = time_left()
+    measured: dict[Candidate, float] = {}
+    for candidate in _hopeful(offered, images, probe_seconds, begun_with):
+        measured[candidate] = time_step(candidate)
+        if _share_of_enough(candidate, images, measured[candidate], time_left()) >= 1:
             break
-    assert best is not None  # there is always a candidate
-    _, candidate, seconds = best
-    return _plan(candidate, offered, images, machine, time_left(), seconds)
+        if time_left() < MIN_SHARE_AFTER_TIMING * begun_with:
+            break
+    left = time_left()
+    shares = {}
+    for candidate, seconds in measured.items():
+        shares[candidate] = _share_of_enough(candidate, images, seconds, left)
+    best = max(shares, key=shares.__getitem__)
+    full = [candidate for candidate, share in shares.items() if share >= 1]
+    chosen = full[0] if full else best
+    return _plan(chosen, offered, images, machine, left, measured[chosen])
+
+
+def _hopeful(
+    offered: Sequence[Candidate], images: Images, probe_seconds: float, left: float
+) -> Sequence[Candidate]:
+    """Return the candidates from the first on that may learn enough in the time; or the last."""
+    for i, candidate in enumerate(offered):
+        expected = probe_seconds * relative_cost(candidate)
+        if _share_of_enough(candidate, images, expected, left) >= MIN_HOPE:
+            return offered[i:]
+    return offered[-1:]
+
+
+def relative_cost(candidate: Candidate) -> float:
+    """Return what a step costs beside one of PROBE, by pixels, batch and architecture."""
+    pixels = (candidate.size / PROBE.size) ** 2
+    return pixels * candidate.bs / PROBE.bs * COSTS[candidate.arch]
 
 
 def _share_of_enough(
@@ -223,10 +257,12 @@ def _plan(
     epochs = _epochs(candidate, images, an_epoch, left)
     planned = epochs * an_epoch
     steps = epochs * _batches(images.train, candidate.bs)
+    share = _share_of_enough(candidate, images, seconds_a_step, left)
+    fitting = int(share * ENOUGH_STEPS[candidate.weights])
     choices = [
         Choice("arch", candidate.arch, _why_arch(candidate, images, machine)),
         Choice("weights", candidate.weights, _why_weights(candidate)),
-        Choice("size", candidate.size, _why_size(candidate, offered, left)),
+        Choice("size", candidate.size, _why_size(candidate, offered, fitting, left)),
         Choice("bs", candidate.bs, _why_batch(candidate, images)),
         Choice("epochs", epochs, _why_epochs(epochs, an_epoch, seconds_a_step, left)),
         Choice("lr", RATES[candidate.weights], _why_rate(candidate)),
@@ -281,17 +317,18 @@ def _why_weights(candidate: Candidate) -> str:
     return "no ImageNet weights lie on this machine, and none are fetched: it starts at random"
 
 
-def _why_size(candidate: Candidate, offered: Sequence[Candidate], left: float) -> str:
+def _why_size(candidate: Candidate, offered: Sequence[Candidate], steps: int, left: float) -> str:
     """Say why images of this side."""
-    sides = [other.size for other in offered if other.arch == candidate.arch]
+    sides = [str(other.size) for other in offered if other.arch == candidate.arch]
     planned = f"{PLANNED_SHARE * left:.0f} s"
-    steps = f"{ENOUGH_STEPS[candidate.weights]} steps"
-    if len(sides) == 1:
-        return f"px: the side that fits into {planned}"
-    named = ", ".join(str(side) for side in sides)
-    if candidate.size == min(sides):
-        return f"px: the smallest of {named}; a larger one leaves fewer than {steps} in {planned}"
-    return f"px: the largest of {named} that leaves {steps} in {planned}"
+    enough = ENOUGH_STEPS[candidate.weights]
+    of = f"of {', '.join(sides)}"
+    if steps >= enough:
+        return f"px: the largest {of} of which {count(enough, 'step')} fit into {planned}"
+    return (
+        f"px: {count(enough, 'step')} would be enough, and {steps:,} of them fit into {planned}; "
+        f"no other side {of} comes nearer"
+    )
 
 
 def _why_batch(candidate: Candidate, images: Images) -> str:

@@ -15,6 +15,7 @@ from cxr_fastai.prototyping.counts import Counts
 from cxr_fastai.prototyping.next_steps import Step
 from cxr_fastai.prototyping.plan import Plan
 from cxr_fastai.prototyping.scores import Scores
+from cxr_fastai.prototyping.shortcuts import Probed
 from cxr_fastai.reporting.text import wrap
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Prototype:
     plan: Plan
     scores: tuple[Scores, ...]  # test first; validation where test is too small
     shortcuts: tuple[FolderWarning, ...]
+    probed: tuple[Probed, ...]  # all that was asked
     warnings: tuple[FolderWarning, ...]  # all others of the folder
     trouble: tuple[FolderWarning, ...]  # what went wrong in training
     trained: dict[str, Any]  # epochs, best epoch, seconds
@@ -76,6 +78,7 @@ class Prototype:
             "plan": self.plan.to_dict(),
             "scores": [scores.to_dict() for scores in self.scores],
             "shortcuts": [warning.to_dict() for warning in self.shortcuts],
+            "probed": [vars(probed) for probed in self.probed],
             "warnings": [warning.to_dict() for warning in self.warnings],
             "trouble": [warning.to_dict() for warning in self.trouble],
             "trained": self.trained,
@@ -95,6 +98,7 @@ class Prototype:
             plan=Plan.from_dict(stored["plan"]),
             scores=tuple(Scores.from_dict(one) for one in stored["scores"]),
             shortcuts=_warnings(stored["shortcuts"]),
+            probed=tuple(Probed(**one) for one in stored["probed"]),
             warnings=_warnings(stored["warnings"]),
             trouble=_warnings(stored["trouble"]),
             trained=stored["trained"],

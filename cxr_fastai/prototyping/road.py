@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cxr_fastai.evaluation.build_report import AnyReport
     from cxr_fastai.manifest import Manifest
     from cxr_fastai.prototyping.record import Prototype
+    from cxr_fastai.prototyping.shortcuts import Shortcuts
     from cxr_fastai.prototyping.state import State
 
 __all__ = ["prototype"]
@@ -140,10 +141,11 @@ class _Road:
     def go(self) -> Prototype:
         """Walk it."""
         curation, manifest = self._curate()
+        shortcuts = self._probe(curation, manifest)
         plan = self._plan(manifest)
         bundle = self._train(manifest, plan)
         reports = self._score(bundle, manifest)
-        return self._tell(curation, manifest, plan, reports)
+        return self._tell(curation, manifest, shortcuts, plan, reports)
 
     # ---- curate
 
@@ -182,16 +184,26 @@ class _Road:
     def _say_curated(self, curation: Curation) -> None:
         """Say what was found."""
         from cxr_fastai.prototyping.counts import counts_of
-        from cxr_fastai.prototyping.shortcuts import find_shortcuts
         from cxr_fastai.prototyping.words import curated_line
 
         self.progress.say(curated_line(counts_of(curation)))
         for warning in curation.warnings:
             self.progress.say(f"warning: {warning}")
-        found = find_shortcuts(curation)
-        self.progress.say(f"2/5 what tells the classes beside the disease: {len(found)} found")
-        for warning in found:
+
+    # ---- probe
+
+    def _probe(self, curation: Curation, manifest: Manifest) -> Shortcuts:
+        """Look for what tells the classes."""
+        from cxr_fastai.prototyping.shortcuts import find_shortcuts
+
+        self.progress.say("2/5 what tells the classes beside the disease")
+        shortcuts = find_shortcuts(curation, manifest, self.request.seed, self.progress)
+        for warning in shortcuts.found:
             self.progress.say(f"    {warning.title}: {warning}")
+        if not shortcuts.found:
+            self.progress.say("    none of the checks found anything")
+        self.clock.lap("probe")
+        return shortcuts
 
     # ---- plan
 
@@ -232,11 +244,12 @@ class _Road:
 
         self.progress.say(f"3/5 planning: {self.clock.left():.0f} s are left for training")
         splits = [row.split for row in manifest.rows]
-        threads = best_threads(len(manifest.vocab), self.progress.say)
+        threads, probe_seconds = best_threads(len(manifest.vocab), self.progress.say)
         with computing_on(threads):
             plan = choose_plan(
                 Images(train=splits.count("train"), valid=splits.count("valid")),
                 this_machine(),
+                probe_seconds,
                 self.clock.left,
                 step_timer(len(manifest.vocab), self.request.seed, self.progress.say),
                 weights_at_hand(),
@@ -294,6 +307,7 @@ class _Road:
         self,
         curation: Curation,
         manifest: Manifest,
+        shortcuts: Shortcuts,
         plan: Plan,
         reports: Mapping[str, AnyReport],
     ) -> Prototype:
@@ -303,7 +317,8 @@ class _Road:
         from cxr_fastai.prototyping.state import write_state
         from cxr_fastai.prototyping.story import summed_up
 
-        made = summed_up(self.request, self.out, curation, plan, reports, self.clock.laps)
+        laps = self.clock.laps
+        made = summed_up(self.request, self.out, curation, shortcuts, plan, reports, laps)
         page = prototype_page(made, self.request, curation, reports, manifest.root)
         self.clock.lap("tell")
         made = replace(made, seconds={**self.clock.laps, "all": round(self.clock.spent, 1)})

@@ -1,31 +1,72 @@
 """What tells the classes of a curated folder that is not the disease.
 
-A Curation and its Manifest -> FolderWarnings; what merely limits a score is told apart from them.
+A Curation and its Manifest -> Shortcuts: the warnings of cohort and of the probes that cheap models
+answer. What merely limits how far a score reaches is told apart from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.curation.folder.result import Curation
+from cxr_fastai.manifest import Manifest
+from cxr_fastai.probes.shortcuts import Probe, probe_shortcuts
+from cxr_fastai.probes.verdict import Verdict
+from cxr_fastai.progress import Progress
 
-__all__ = ["find_shortcuts", "is_shortcut", "LIMITS"]
+__all__ = ["Shortcuts", "Probed", "find_shortcuts", "limits_of", "LIMITS"]
 
-# Kinds that say how far a score reaches, not what tells the classes.
+# Kinds of cohort's warnings that say how far a score reaches, not what tells the classes.
 LIMITS = ("single_source", "class_absent", "class_scarce", "unknown_age")
+TELLING = (Verdict.FAIL, Verdict.WARN)
+PROBE_KIND = "probe"  # of a warning that a probe gave; its id stands in the numbers
 
 
-def find_shortcuts(curation: Curation) -> list[FolderWarning]:
-    """Return what tells the classes and is not the disease, gravest first."""
-    return [warning for warning in curation.summary.confounds if is_shortcut(warning)]
+@dataclass(frozen=True)
+class Probed:
+    """What one probe found, in words."""
+
+    title: str
+    verdict: str  # FAIL | WARN | PASS | CANNOT TELL; empty: a control, or a floor
+    says: str
 
 
-def is_shortcut(warning: FolderWarning) -> bool:
-    """Tell whether a warning is of something that tells the classes."""
-    return warning.kind not in LIMITS
+@dataclass(frozen=True)
+class Shortcuts:
+    """What was asked, and what was found to tell the classes."""
+
+    found: tuple[FolderWarning, ...]
+    probed: tuple[Probed, ...] = ()
+
+
+def find_shortcuts(
+    curation: Curation,
+    manifest: Manifest,  # of its folder
+    seed: int,
+    progress: Progress,
+) -> Shortcuts:
+    """Return what tells the classes and is not the disease; train and valid alone are looked at."""
+    confounds = [warning for warning in curation.summary.confounds if warning.kind not in LIMITS]
+    probes = probe_shortcuts(manifest, progress, seed)
+    telling = [_warning(probe) for probe in probes if probe.verdict in TELLING]
+    return Shortcuts(
+        found=(*confounds, *telling),
+        probed=tuple(_probed(probe) for probe in probes),
+    )
 
 
 def limits_of(warnings: Sequence[FolderWarning]) -> list[FolderWarning]:
     """Return the warnings that say how far a score reaches."""
-    return [warning for warning in warnings if not is_shortcut(warning)]
+    return [warning for warning in warnings if warning.kind in LIMITS]
+
+
+def _warning(probe: Probe) -> FolderWarning:
+    """Return a probe that tells the classes as a warning."""
+    numbers = {"probe": probe.id, "auroc": probe.told.auroc, "interval": probe.told.interval}
+    return FolderWarning(PROBE_KIND, probe.says, probe.do, probe.title, numbers)
+
+
+def _probed(probe: Probe) -> Probed:
+    return Probed(probe.title, str(probe.verdict) if probe.verdict else "", probe.says)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from cxr_fastai.models.imagenet import is_at_hand
-from cxr_fastai.prototyping.plan import Candidate, Machine
+from cxr_fastai.prototyping.plan import PROBE, Candidate, Machine
 from cxr_fastai.training.learner import start_network
 from cxr_fastai.training.precision import choose_precision, computing
 
@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 WISHED = ("resnet34", "resnet18")  # architectures whose ImageNet weights a plan can use
-PROBE = Candidate("resnet18", 64, 16, "none")  # what threads are compared by
 CLEARLY_FASTER = 1.5  # times, for one thread to be taken instead of all
 TIMED_STEPS = 4
 MAX_TIMED_SECONDS = 4.0  # of one network: on a slow machine fewer steps are timed
@@ -56,24 +55,24 @@ def weights_at_hand() -> list[str]:
 def best_threads(
     classes: int,
     tell: Callable[[str], None],  # is told what was measured
-) -> int:
-    """Return how many threads compute fastest here, now: those that torch has, or one.
+) -> tuple[int, float]:  # threads, and seconds that a step of PROBE takes on them
+    """Find how many threads compute fastest here, now: those that torch has, or one.
 
     Threads that wait for one another cost more than they give where other programs hold the cores.
     """
     threads = torch.get_num_threads()
-    if threads == 1 or torch.cuda.is_available():
-        return threads
     together = time_step(PROBE, classes)
+    if threads == 1 or torch.cuda.is_available():
+        return threads, together
     with computing_on(1):
         alone = time_step(PROBE, classes)
     if alone * CLEARLY_FASTER > together:
-        return threads
+        return threads, together
     tell(
         f"measured: one thread is faster here than {threads} ({alone:.2f} s a step, not "
         f"{together:.2f} s): other programs hold the cores"
     )
-    return 1
+    return 1, alone
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from cxr_fastai.prototyping.next_steps import Known, next_steps
 from cxr_fastai.prototyping.plan import Plan
 from cxr_fastai.prototyping.record import BUNDLE, Prototype
 from cxr_fastai.prototyping.scores import scores_of
-from cxr_fastai.prototyping.shortcuts import find_shortcuts, limits_of
+from cxr_fastai.prototyping.shortcuts import Shortcuts, limits_of
 from cxr_fastai.prototyping.words import verdict_sentence
 
 __all__ = ["summed_up"]
@@ -32,6 +32,7 @@ def summed_up(
     request: Request,
     out: Path,
     curation: Curation,
+    shortcuts: Shortcuts,
     plan: Plan,
     reports: Mapping[str, AnyReport],
     seconds: Mapping[str, float],
@@ -39,7 +40,6 @@ def summed_up(
     """Make the record of a run that came to its end."""
     meta = json.loads((out / BUNDLE / "bundle.json").read_text(encoding="utf-8"))
     counts = counts_of(curation)
-    shortcuts = find_shortcuts(curation)
     scores = {split: scores_of(report) for split, report in reports.items()}
     trained = _trained(meta)
     trouble = _trouble(meta)
@@ -50,18 +50,19 @@ def summed_up(
         images=counts.images,
         patients=counts.patients,
         conflicts=counts.conflicts - curation.summary.conflicts_kept,
-        shortcuts=shortcuts,
+        shortcuts=shortcuts.found,
         cut_short=trained["epochs"] < plan.settings["epochs"],
     )
     names = [curation.recipe.display.get(label, label) for label in curation.recipe.vocab]
     return Prototype(
         out=out,
         title=request.name,
-        verdict=verdict_sentence(scores.get("test"), names, shortcuts, trouble),
+        verdict=verdict_sentence(scores.get("test"), names, shortcuts.found, trouble),
         counts=counts,
         plan=plan,
         scores=tuple(scores.values()),
-        shortcuts=tuple(shortcuts),
+        shortcuts=shortcuts.found,
+        probed=shortcuts.probed,
         warnings=(*limits_of(curation.summary.confounds), *curation.warnings),
         trouble=tuple(trouble),
         trained=trained,
