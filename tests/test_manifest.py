@@ -387,3 +387,16 @@ def test_a_cell_that_an_older_version_wrote_bare_is_read_as_it_stands(folder):
     text = (folder / "manifest.csv").read_text()
     (folder / "manifest.csv").write_text(text.replace('a ""quoted', '=a ""quoted'))
     assert read_manifest(folder).rows[1].source_label == '=a "quoted", one\nwith a break'
+
+
+def test_a_folder_of_images_is_told_the_command_that_curates_it(tmp_path):
+    (tmp_path / "my films/normal").mkdir(parents=True)
+    (tmp_path / "my films/normal/a.JPG").write_text("x")
+    with pytest.raises(NotCurated) as e:
+        read_manifest(tmp_path / "my films")
+    folder = f"'{tmp_path}/my films'"
+    assert f"cxr curate --folder {folder} --out '{tmp_path}/my films_curated'" in str(e.value)
+    assert f"cxr prototype {folder}" in str(e.value) and "\n" not in str(e.value)
+    (tmp_path / "my films/normal/a.JPG").rename(tmp_path / "my films/normal/.a.JPG")
+    with pytest.raises(NotCurated, match="--mirror"):
+        read_manifest(tmp_path / "my films")

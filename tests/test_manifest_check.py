@@ -155,3 +155,9 @@ def test_only_tested_images_are_kept_twice():
     rows = [other(1, group="g"), other(2, group="g", repeat_of="normal/1.png")]
     (fault,) = find_faults(rows, SIX)
     assert fault.wrong.startswith("only images of an official test set are kept twice")
+
+
+def test_a_finding_may_be_a_users_own():
+    assert find_faults([replace(SOUND, findings="no_finding|own:COVID-19 (pos)")], SIX) == []
+    (fault,) = find_faults([replace(SOUND, findings="own:")], SIX)
+    assert fault.column == "findings"

@@ -103,7 +103,14 @@ def test_findings_of_two_classes(findings, label):
         (dict(beside="cnn"), "a list of architectures"),
         (dict(name="../x"), "no folder name"),
         (dict(classes={"normal": ["no_finding"], "images": ["mass"]}), "another use"),
+        (dict(classes={"a": ["no_finding"], "Images": ["mass"]}), "another use"),
         (dict(classes={"a": ["mass"], "b": ["mass"]}), "'mass' stands in a and b"),
+        (dict(classes={"a": ["own:x"], "b": ["own:x"]}), "'own:x' stands in a and b"),
+        (dict(classes={"a": ["own:x"], "b|c": ["mass"]}), r"no folder name: it holds '\|'"),
+        (dict(classes={"a": ["own:x"], "con": ["mass"]}), "Windows"),
+        (dict(classes={"a ": ["own:x"], "b": ["mass"]}), "ends with"),
+        (dict(classes={"Covid": ["own:x"], "COVID": ["mass"]}), "upper and lower case only"),
+        (dict(classes={"a": ["own:x|y"], "b": ["mass"]}), "unknown finding"),
         (dict(classes={"a": ["mass"]}), "two classes or more"),
         (dict(classes={"a": ["mass"], "b": []}), "no finding"),
     ],
@@ -300,3 +307,10 @@ def test_of_classes_that_exclude_each_other_none_is_guessed_where_one_is_left_op
     assert recipe.label("one", ("mass",), unknown=("effusion",)) == ("mass", "")
     label, why = recipe.label("one", (), absent=("mass",))
     assert label == "" and why == "no class of recipe s for a record without a finding"
+
+
+def test_classes_may_be_called_as_people_call_them():
+    classes = {"COVID-19 (pos)": ["own:COVID-19 (pos)"], "Überblähung": ["own:x"], "n": ["mass"]}
+    r = Recipe.from_dict({**GOOD, "classes": classes, "display": {"n": "N"}}, "r.toml")
+    assert r.vocab == list(classes) and r.label("s", ["own:x"]) == ("Überblähung", "")
+    assert Recipe.from_dict(r.to_dict(), "x") == r

@@ -211,6 +211,13 @@ def test_the_same_two_labels_are_no_conflict_where_the_recipe_gives_them_one_cla
     }
 
 
+def test_a_recipe_that_names_sources_takes_those_of_a_catalogue_of_ones_own(tmp_path):
+    c = toy(tmp_path)
+    done = curate(tmp_path / "out", "pneumonia", manifest=c, workers=1)
+    assert {r.source for r in done.records} == {"one"}
+    assert Counter(r.label for r in done.records) == {"pneumonia": 24, "normal": 12}
+
+
 def test_an_image_has_the_same_split_under_every_recipe(tmp_path):
     c = toy(tmp_path)
     six = {r.pixel_sha256: r.split for r in curate(tmp_path / "six", manifest=c, workers=1).records}
@@ -515,7 +522,7 @@ def test_classes_without_images_are_named_with_the_sources_that_have_them(tmp_pa
 def test_no_image_with_a_class_is_an_error_that_says_why(tmp_path):
     put(tmp_path / "one/x/a.png", 1)
     c = write_catalog(tmp_path / "c.csv", rule(label_value="x", findings="abnormal"))
-    with pytest.raises(UsageError, match="1 files left out for 'no_class'"):
+    with pytest.raises(UsageError, match="1 file left out for 'no_class'"):
         curate(tmp_path / "out", "pneumonia", manifest=c, only=["one"], workers=1)
     assert not (tmp_path / "out").exists()
 

@@ -33,9 +33,15 @@ def test_files_are_taken_as_given_whatever_their_names(folder):
     ]
 
 
-def test_linked_folders_are_left_out_so_that_loops_end(folder):
+def test_linked_folders_are_followed_once_so_that_loops_end(folder, tmp_path):
     os.symlink(folder, folder / "sub" / "loop")
-    assert len(find_images([folder])) == 3
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "c.png").write_text("x")
+    os.symlink(away, folder / "more")
+    os.symlink(away, folder / "sub" / "again")
+    found = find_images([folder])
+    assert len(found) == 4 and sum(path.name == "c.png" for path in found) == 1
 
 
 HIDDEN = (

@@ -1,12 +1,16 @@
 """Files that are an image each, and tables that other programs wrote."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from toy_listing import labels, listing, reasons
-from toy_sources import put, rule
+from toy_sources import put, rule, write_catalog
 
-from cxr_fastai.core import IntegrityError
+from cxr_fastai.catalog import load_catalog
+from cxr_fastai.core import CatalogError, IntegrityError
+from cxr_fastai.curation.sources.listing import list_source
+from cxr_fastai.curation.sources.tree import folder_tree
 
 BY_COLUMN = dict(
     glob="**/*.png",
@@ -17,6 +21,13 @@ BY_COLUMN = dict(
     table="m.csv",
     table_key="{file}",
 )
+
+
+def source_of(tmp_path, *rows):
+    "The first source of a catalogue of these rows."
+    return next(iter(load_catalog(write_catalog(tmp_path / "c.csv", *rows)).values()))
+
+
 SICK = dict(first=False, label_value="sick", findings="pneumonia")
 
 
@@ -139,13 +150,31 @@ def test_accents_in_a_table_are_those_of_files_and_rules(tmp_path, form):
     assert [item.patients for item in found.items] == [(unicodedata.normalize("NFC", "p:né"),)]
 
 
-def test_a_template_that_nothing_fills_is_told(tmp_path):
-    cells = dict(patient="one:{pdi}", age="{stem}", view="PA")
-    found = listed(tmp_path, ["a.png"], ["a.png,normal,7"], "file,finding,pid", **cells)
-    assert [str(w) for w in found.warnings] == [
-        "one: patient stays blank: {pdi} of 'one:{pdi}' is no column of m.csv and no group of "
-        "name_regex"
-    ]
+@pytest.mark.parametrize("column", ["patient", "radiograph", "view", "modality", "age", "sex"])
+def test_a_template_that_nothing_fills_is_an_error_that_lists_what_there_is(tmp_path, column):
+    with pytest.raises(CatalogError) as e:
+        listed(tmp_path, ["a.png"], ["a.png,normal,7"], "file,finding,pid", **{column: "one:{pdi}"})
+    said = str(e.value)
+    assert f"unknown field '{{pdi}}' in column {column} (catalogue row 2" in said
+    assert "file, finding, pid, name, stem" in said and "\n" not in said
+
+
+def test_a_template_may_name_columns_groups_and_what_the_tree_knows(tmp_path):
+    cells = dict(patient="{pid}:{site}:{known}", name_regex=r"(?P<site>s\d)", age="{stem}")
+    put(tmp_path / "one/s1_a.png", 1)
+    (tmp_path / "one/m.csv").write_text("file,finding,pid\ns1_a.png,normal,7\n")
+    source = source_of(tmp_path, rule(**{**BY_COLUMN, **cells}))
+    tree = replace(folder_tree(tmp_path / "one"), fields={"s1_a.png": {"known": "x"}})
+    (item,) = list_source(source, tree).items
+    assert item.patients == ("7:s1:x",)
+
+
+def test_a_label_may_stand_in_what_the_tree_knows(tmp_path):
+    put(tmp_path / "one/a.png", 1)
+    cells = dict(glob="**/*.png", label_from="name", name_regex="(?P<label>x)?", label_value="sick")
+    source = source_of(tmp_path, rule(**cells, findings="own:sick film"))
+    tree = replace(folder_tree(tmp_path / "one"), fields={"a.png": {"label": "sick"}})
+    assert [item.findings for item in list_source(source, tree).items] == [("own:sick film",)]
 
 
 def test_a_table_of_semicolons_says_how_to_save_it(tmp_path):

@@ -146,3 +146,36 @@ def test_files_that_are_not_what_the_rows_describe_are_an_error(tmp_path, rows, 
         listing(tmp_path, *rows)
     for part in said:
         assert part in str(e.value)
+
+
+def test_images_that_no_glob_meets_are_counted_and_named_unless_the_catalogue_counts_them(tmp_path):
+    for name in ("sick/a.png", "sick/b.PNG", "sick/c.jpg", "x/y/d.png", "sick/e.txt", "f.png"):
+        put(tmp_path / "one" / name, 1, format="png")
+    found = listing(tmp_path, rule(label_value="sick", findings="mass"))
+    (told,) = [w.says for w in found.warnings if "no glob" in w.says]
+    assert told == (
+        "one: 4 images are left out, which no glob of the catalogue meets: f.png, sick/b.PNG, "
+        "sick/c.jpg and 1 more"
+    )
+    found = listing(tmp_path, rule(label_value="sick", findings="mass", expected_total="1"))
+    assert not found.warnings
+
+
+def test_links_that_are_passed_over_are_counted_with_the_way_to_take_them(tmp_path):
+    put(tmp_path / "one/sick/a.png", 1)
+    put(tmp_path / "away/b.png", 2)
+    (tmp_path / "one/sick/b.png").symlink_to(tmp_path / "away/b.png")
+    (tmp_path / "one/sick/c.png").symlink_to(tmp_path / "nothing")
+    (tmp_path / "one/more").symlink_to(tmp_path / "away")
+    says = [w.says for w in listing(tmp_path, rule(label_value="sick", findings="mass")).warnings]
+    assert len(says) == 3 and all(word in "".join(says) for word in ("cp -rL", "--folder", "annex"))
+    assert says[0].startswith("one: 1 link out of the source was not followed (sick/b.png)")
+
+
+def test_a_source_of_links_alone_says_so_in_its_error(tmp_path):
+    put(tmp_path / "away/b.png", 2)
+    (tmp_path / "one/sick").mkdir(parents=True)
+    for i in range(2):
+        (tmp_path / f"one/sick/{i}.png").symlink_to(tmp_path / "away/b.png")
+    with pytest.raises(IntegrityError, match="no file at all; 2 links out of the source were not"):
+        listing(tmp_path, rule(label_value="sick", findings="mass"))

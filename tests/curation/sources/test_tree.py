@@ -99,3 +99,34 @@ def test_a_link_that_cannot_be_read_is_dropped(tmp_path, monkeypatch):
     tree = folder_tree(tmp_path)
     message = "a link that cannot be read: No such file or directory"
     assert tree.dropped == (("a.png", "dangling_link", message),)
+
+
+def test_links_are_followed_where_the_user_named_the_folder_and_no_folder_is_read_twice(tmp_path):
+    root, away = tmp_path / "root", tmp_path / "away"
+    (root / "a").mkdir(parents=True)
+    (away / "deep").mkdir(parents=True)
+    for path in (away / "1.png", away / "deep/2.png", root / "a/3.png"):
+        path.write_text("x")
+    for name, to in {
+        "file.png": away / "1.png",
+        "b": away,
+        "c": away / "deep",
+        "a/round": root,
+        "d": root / "a",
+        "nothing.png": "no",
+    }.items():
+        os.symlink(to, root / name)
+    tree = folder_tree(root, follow=True)
+    assert list(tree.files) == ["a/3.png", "b/1.png", "b/deep/2.png", "file.png"]
+    assert {path: reason for path, reason, _ in tree.dropped} == {
+        "a/round": "folder_twice",
+        "c": "folder_twice",
+        "d": "folder_twice",
+        "nothing.png": "dangling_link",
+    }
+
+
+def test_what_is_known_of_a_file_keeps_to_it_where_accents_are_composed():
+    apart, composed = "aigue\u0308/a.png", "aigu\u00eb/a.png"
+    tree = in_nfc(Tree("here", {apart: "/1"}, fields={apart: {"label": "x"}}))
+    assert tree.fields == {composed: {"label": "x"}}
