@@ -16,12 +16,14 @@ from cxr_fastai.core import CxrError, StorageError
 from cxr_fastai.flags import parser
 from cxr_fastai.outputs import check_output_folder
 from cxr_fastai.system_errors import remedy
+from cxr_fastai.threads import wait_without_spinning
 from cxr_fastai.verbs.output import fail
 
 __all__ = ["main", "curate_main"]
 
 # verb -> the module of verbs/ that has its function
 HOME_OF = {
+    "prototype": "prototype",
     "demo": "demo",
     "sources": "sources",
     "curate": "curation",
@@ -38,6 +40,7 @@ def run(
     args: Namespace,  # that it was given
 ) -> int:
     """Run a verb; return the exit code."""
+    wait_without_spinning()
     function: Callable[[Namespace], int]
     function = getattr(import_module(f"cxr_fastai.verbs.{HOME_OF[verb]}"), verb)
     return function(args)

@@ -7,7 +7,9 @@ loaded; reads names alone and writes no file.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
@@ -27,6 +29,7 @@ __all__ = [
     "is_unfinished",
     "latest_run",
     "refuse_full",
+    "refuse_other_settings",
 ]
 
 HISTORY = "history.csv"
@@ -104,4 +107,20 @@ def refuse_full(out: Path) -> None:
     raise UsageError(
         f"{out} is not empty: nothing is overwritten. Choose another {flag('out')}, remove it "
         f"first, or go on with the run in it: {flag('resume', True)}."
+    )
+
+
+def refuse_other_settings(
+    run: Path,
+    had: Mapping[str, Any],  # settings and seed that the run has
+    asked: Mapping[str, Any],  # those that are asked for now
+) -> None:
+    """Raise `UsageError` that names every setting in which the two differ."""
+    different = [key for key in asked if asked[key] != had.get(key)]
+    if not different:
+        return
+    told = ", ".join(f"{key} {had.get(key)!r} (given: {asked[key]!r})" for key in different)
+    raise UsageError(
+        f"{run} is a run with {told}: leave away what differs to go on with it, or train anew in "
+        f"another {flag('out')}, without {flag('resume')}."
     )

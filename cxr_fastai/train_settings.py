@@ -24,6 +24,7 @@ __all__ = [
     "AUGMENT",
     "MIX",
     "PRECISION",
+    "TRACKERS",
 ]
 
 # by task; formulas: training/losses.py. auto: the first
@@ -47,6 +48,7 @@ UNFREEZE = ("progressive", "at_once")
 AUGMENT = ("none", "mild", "strong", "acquisition", "randaugment")
 MIX = ("none", "mixup", "cutmix")
 PRECISION = ("auto", "bf16", "fp16", "fp32")
+TRACKERS = ("mlflow", "tensorboard")  # where a run can be recorded too: training/trackers.py
 
 
 @dataclass(frozen=True)

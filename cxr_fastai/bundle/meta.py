@@ -34,9 +34,12 @@ __all__ = [
     "upgraded",
 ]
 
-# 1 had no crop, offsets and trained_on_sha256: such a bundle is read as one without.
-FORMAT_VERSION = 2
-ADDED_IN_VERSION_2 = {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""}
+# What each version added. A bundle of an earlier one is read as one without.
+FORMAT_VERSION = 3
+ADDED_IN: dict[int, dict[str, Any]] = {
+    2: {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""},
+    3: {"warnings": []},
+}
 # px; more than any network here is trained at, and a bound on what a foreign bundle can allocate.
 MAX_SIZE = 4096
 MAX_CROP = 0.4  # of each side; from here on less than a fifth of the width would be left
@@ -82,6 +85,7 @@ class Meta(TypedDict):
     recipe: dict[str, Any]
     manifest_sha256: str
     trained: dict[str, Any]
+    warnings: list[dict[str, Any]]  # of training: the fields of core.FolderWarning
     metrics: dict[str, Any]
     libraries: dict[str, str]
     weights_sha256: str
@@ -190,6 +194,20 @@ def _is_triage_step(value: object) -> bool:
     return values.is_share(asked) and values.is_share(threshold)
 
 
+def _are_warnings(value: object) -> bool:
+    """Tell whether a value is a list of warnings, each with its kind and its sentence."""
+    if not isinstance(value, list):
+        return False
+    return all(_is_warning(entry) for entry in value)
+
+
+def _is_warning(value: object) -> bool:
+    """Tell whether a value is a record with a kind and a sentence."""
+    if not isinstance(value, dict):
+        return False
+    return all(values.is_text(value.get(key)) and value[key] for key in ("kind", "says"))
+
+
 KEYS = {
     "format_version": Key(f"{FORMAT_VERSION}", _is_this_version),
     "arch": Key(f"{', '.join(COMMON)}, or another that is known here", _is_arch),
@@ -213,6 +231,7 @@ KEYS = {
     "recipe": Key("a record with a name", _is_recipe),
     "manifest_sha256": Key("64 hex digits", values.is_sha256),
     "trained": Key("a record with epochs, a whole number", _is_trained),
+    "warnings": Key("a list of records with kind and says", _are_warnings),
     "metrics": Key("a record", values.is_record),
     "libraries": Key("versions by library", values.are_texts),
     "weights_sha256": Key("64 hex digits", values.is_sha256),
@@ -223,13 +242,25 @@ KEYS = {
 
 
 def upgraded(record: object) -> object:
-    """Turn a record of version 1 into one of this version; leave anything else as it is."""
+    """Turn a record of an earlier version into one of this; leave anything else as it is."""
     if not isinstance(record, dict):
         return record
-    first = record.get("format_version")
-    if first is True or first != 1:
+    version = record.get("format_version")
+    if not isinstance(version, int) or not values.is_whole(version, 1):
         return record
-    return {**ADDED_IN_VERSION_2, **record, "format_version": FORMAT_VERSION}
+    if version >= FORMAT_VERSION:
+        return record
+    added = _added_after(version)
+    return {**added, **record, "format_version": FORMAT_VERSION}
+
+
+def _added_after(version: int) -> dict[str, Any]:
+    """Return the keys that later versions added, each as of a bundle without it."""
+    added: dict[str, Any] = {}
+    for number, keys in ADDED_IN.items():
+        if number > version:
+            added.update(keys)
+    return added
 
 
 def check_meta(
@@ -277,7 +308,7 @@ def complete(
 ) -> dict[str, Any]:  # plain JSON values, to be checked
     """Add what may be left out, and bring the keys into the order of KEYS."""
     defaults = {
-        **ADDED_IN_VERSION_2,
+        **_added_after(1),
         "in_channels": 1,
         "task": "single_label",
         "decoder_version": images.DECODER_VERSION,

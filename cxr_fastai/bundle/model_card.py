@@ -12,6 +12,7 @@ from typing import Any
 from cxr_fastai.bundle.files import WEIGHTS
 from cxr_fastai.bundle.meta import Decision, Meta
 from cxr_fastai.bundle.training_warnings import training_warnings
+from cxr_fastai.reporting.text import md, span, with_span
 
 __all__ = ["card", "facts"]
 
@@ -33,7 +34,7 @@ def card(meta: Meta) -> str:
 A {meta["arch"]} for chest radiographs of {meta["size"]} x {meta["size"]} px in gray, {task}.
 
     cxr predict THIS_FOLDER chest.png
-
+{_warnings(meta)}
 ## Classes
 {_classes(meta)}
 
@@ -67,6 +68,15 @@ def facts(meta: Meta) -> dict[str, str]:
     for name, value in _scalars(meta["metrics"]):
         found[name] = value
     return found
+
+
+def _warnings(meta: Meta) -> str:
+    """Say what training warned of, before all else; nothing where it did not."""
+    warned = training_warnings(meta)
+    if not warned:
+        return ""
+    lines = [f"- **{md(warning.says)}** {md(warning.do)}".rstrip() for warning in warned]
+    return "\n".join(["", "## Warnings", *lines, ""])
 
 
 def _classes(meta: Meta) -> str:
@@ -139,7 +149,13 @@ def _training(trained: dict[str, Any]) -> str:
 
 def _metrics(meta: Meta) -> str:
     """List the recorded numbers."""
-    lines = [f"- {name}: {value}" for name, value in _scalars(meta["metrics"])]
+    intervals = meta["metrics"].get("valid_intervals") or {}
+    known = {
+        f"valid {key}": span(found, as_share=False, none="") for key, found in intervals.items()
+    }
+    lines = []
+    for name, value in _scalars(meta["metrics"]):
+        lines.append(f"- {name}: {with_span(value, known.get(name, ''))}")
     return "\n".join(lines) or "- none recorded; run `cxr evaluate`"
 
 

@@ -8,7 +8,6 @@ Never imports fastai.
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ import torchvision
 from torch import nn
 
 from cxr_fastai.core import UnknownName, UsageError, one_line
-from cxr_fastai.models.names import COMMON
+from cxr_fastai.models.names import BASELINE, COMMON, unknown_arch
 
 __all__ = [
     "COMMON",
@@ -71,7 +70,7 @@ def _timm_names() -> list[str]:
 
 
 def _cnn_names() -> list[str]:
-    return ["cnn"]
+    return [BASELINE]
 
 
 # ---- which weights of a body learn slowest
@@ -286,22 +285,7 @@ def _unknown(arch: str) -> str:
     ours: set[str] = set()
     for family in FAMILIES[:-1]:
         ours.update(family.names())
-    timms = set(TIMM.names())
-    nearest = _nearest(arch, ours, 3) + _nearest(arch, timms - ours, 2)
-    hint = "" if timms else "; timm's, once it is installed: pip install 'cxr_fastai[timm]'"
-    return (
-        f"unknown architecture {arch!r}. Closest: {', '.join(nearest) or 'none'}. "
-        f"Common ones: {', '.join(COMMON)}{hint}."
-    )
-
-
-def _nearest(
-    arch: str,
-    names: set[str],
-    n: int,  # at most so many
-) -> list[str]:
-    """List the names that are spelled most like `arch`, the nearest first."""
-    return difflib.get_close_matches(str(arch), sorted(names), n=n, cutoff=0.4)
+    return unknown_arch(arch, ours, set(TIMM.names()))
 
 
 def body_parts(

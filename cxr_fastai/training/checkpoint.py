@@ -18,16 +18,17 @@ import torch
 from fastai.callback.core import Callback
 from torch import Tensor
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import IntegrityError, StorageError, UsageError, atomic_path, one_line
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.recipes import Train
+from cxr_fastai.run_files import CHECKPOINT, refuse_other_settings
 from cxr_fastai.training.callbacks import Average, copy_tensors
 from cxr_fastai.training.distributed import rank, unwrapped_network
 from cxr_fastai.training.history import Row, RunHistory
 
 __all__ = ["Checkpoint", "Identity", "State", "read_state", "same_run", "CHECKPOINT"]
 
-CHECKPOINT = "checkpoint.pt"
 VERSION = 1
 ALL_EPOCHS = 10**9  # more than any stage has
 
@@ -161,7 +162,7 @@ class Checkpoint(Callback):
             self.history.stop(
                 StorageError(
                     f"cannot write {self.out / CHECKPOINT}: {one_line(e)[:120]}. Free space there "
-                    "and go on with --resume."
+                    f"and go on with {flag('resume', True)}."
                 )
             )
 
@@ -202,18 +203,12 @@ def same_run(
     if state.manifest_sha256 != manifest_sha256:
         raise UsageError(
             f"{run} was trained on another curated folder (manifest {state.manifest_sha256[:12]}, "
-            f"this one is {manifest_sha256[:12]}): give that one, or another --out "
-            "without --resume."
+            f"this one is {manifest_sha256[:12]}): give that one, or another {flag('out')} "
+            f"without {flag('resume')}."
         )
     asked = {**asdict(settings), "seed": seed}
     had = {**asdict(Train(**state.settings)), "seed": state.seed}
-    different = [key for key in asked if asked[key] != had.get(key)]
-    if different:
-        told = ", ".join(f"{key} {had.get(key)!r}, not {asked[key]!r}" for key in different)
-        raise UsageError(
-            f"{run} is a run with {told}: leave these flags away to go on with it, or train "
-            "anew in another --out."
-        )
+    refuse_other_settings(run, had, asked)
 
 
 # ---- parts

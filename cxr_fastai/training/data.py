@@ -30,12 +30,12 @@ from fasttransform import Transform  # type: ignore[import-untyped]  # it has no
 from torch import Tensor
 
 from cxr_fastai import images
-from cxr_fastai.core import Task
+from cxr_fastai.core import Task, UsageError
 from cxr_fastai.labels import targets
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.progress import SILENT, Progress, say
+from cxr_fastai.trainable import check_classes
 from cxr_fastai.training.augment import Augment
-from cxr_fastai.training.data_checks import check_classes
 from cxr_fastai.training.distributed import first, world
 from cxr_fastai.training.losses import loss_weights
 from cxr_fastai.training.pixel_cache import pixel_cache
@@ -44,6 +44,7 @@ from cxr_fastai.training.sampling import Draws, draw_classes
 __all__ = [
     "build_dataloaders",
     "ReadRadiograph",
+    "Repeat",
     "Findings",
     "TensorRadiograph",
     "CachedDL",
@@ -117,6 +118,27 @@ class Findings(Transform):
         """Name the findings that are present."""
         present = [name for name, target in zip(self.vocab, y) if target == 1]
         return MultiCategory(present)
+
+
+class Repeat(Transform):
+    """(n, 1, h, w) gray -> (n, channels, h, w), for networks that were made for colour."""
+
+    order = 98  # after augmentation, before normalisation, which takes each channel alike
+
+    def __init__(
+        self,
+        channels: int,
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def encodes(self, x: TensorImageBW) -> TensorImageBW:
+        """Repeat the one channel."""
+        return x.expand(-1, self.channels, -1, -1)
+
+    def decodes(self, x: TensorImageBW) -> TensorImageBW:
+        """Keep one channel, of a batch or of an image."""
+        return x[..., :1, :, :]
 
 
 # ---- batches
@@ -207,6 +229,12 @@ class CachedDL(TfmdDL):
             kwargs = {"pixels": self.pixels, **kwargs}
         return super().new(dataset, cls, **kwargs)
 
+    def show_results(self, *args: Any, **kwargs: Any) -> Any:
+        """Show images with answers in one figure, as fastai does with images of its own."""
+        import fastai.vision.learner  # noqa: F401  it says how; importing it takes over a second
+
+        return super().show_results(*args, **kwargs)
+
     def use_side(self, side: int) -> None:
         """Gather batches of this side, px, from now on."""
         self.pixels = self.pixels_by_side[side]
@@ -258,12 +286,15 @@ def build_dataloaders(
     erase: float = 0.0,  # share of train images in which a rectangle is erased
     resize: Sequence[int] = (),  # smaller sides to train at first, px
     crop: float = 0.0,  # share cut off each side of an image
+    channels: int = 1,  # 3: the gray channel three times, for networks that were made for colour
 ) -> DataLoaders:
     """Build loaders over the manifest's train and valid rows.
 
-    Batches are (bs, 1, size, size) float32 and class indices in the recipe's order, or
+    Batches are (bs, channels, size, size) float32 and class indices in the recipe's order, or
     (bs, classes) of 1, 0 and nan. Raises `UsageError`, `NotCurated`, `IntegrityError`.
     """
+    if channels not in (1, 3):
+        raise UsageError(f"channels = {channels}: expected 1, or 3 for networks made for colour.")
     progress = progress or SILENT
     manifest = read_manifest(data)
     for warning in check_classes(manifest, allow_missing_classes):
@@ -283,13 +314,13 @@ def build_dataloaders(
         pixels_by_side=by_side,
         shuffle=True,
         drop_last=_ends_in_one_image(draws.n, bs),
-        after_batch=_batch_tfms(Augment(augment, erase)),
+        after_batch=_batch_tfms(channels, Augment(augment, erase)),
         **_loading(bs, device),
     )
     valid_dl = CachedDL(
         valid,
         pixels=_pixels(manifest, valid, rows, held[size], device),
-        after_batch=_batch_tfms(),
+        after_batch=_batch_tfms(channels),
         **_loading(bs, device),
     )
     return DataLoaders(train_dl, valid_dl, device=device)
@@ -378,9 +409,15 @@ def _pixels(
     )
 
 
-def _batch_tfms(*augmentations: Transform) -> list[Transform]:
+def _batch_tfms(channels: int, *augmentations: Transform) -> list[Transform]:
     """Turn uint8 into normalised float, with augmentations of 0-1 in between.
 
     The arithmetic is that of `bundle.normalise`.
     """
-    return [IntToFloatTensor(), *augmentations, Normalize.from_stats([MEAN], [STD], cuda=False)]
+    repeated = [Repeat(channels)] if channels > 1 else []
+    return [
+        IntToFloatTensor(),
+        *augmentations,
+        *repeated,
+        Normalize.from_stats([MEAN], [STD], cuda=False),
+    ]

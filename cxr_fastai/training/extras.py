@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
 
 __all__ = ["extra"]
@@ -21,5 +22,6 @@ def extra(
         return importlib.import_module(name)
     except ImportError as e:
         raise UsageError(
-            f"--track {name}: {name} is not installed ({e}). pip install 'cxr_fastai[{name}]'"
+            f"{flag('track', name)}: {name} is not installed ({e}). "
+            f"pip install 'cxr_fastai[{name}]'"
         ) from e

@@ -18,9 +18,11 @@ from fastai.callback.core import Callback
 from fastai.callback.schedule import valley
 from fastai.learner import Learner, replacing_yield
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError, make_folder
 from cxr_fastai.progress import say
 from cxr_fastai.recipes import Train
+from cxr_fastai.run_files import refuse_full
 from cxr_fastai.training.callbacks import step_callbacks
 from cxr_fastai.training.checkpoint import Checkpoint, Identity, State
 from cxr_fastai.training.data import CachedDL
@@ -28,7 +30,6 @@ from cxr_fastai.training.distributed import distributed, rank, same_everywhere
 from cxr_fastai.training.history import BEST, EpochBar, LossGuard, Row, RunHistory, Tracker
 from cxr_fastai.training.learner import starting_weights
 from cxr_fastai.training.precision import Precision, choose_precision, computing, keep_memory
-from cxr_fastai.training.run_folder import refuse_full
 from cxr_fastai.training.schedule import stages
 
 __all__ = ["Fitted", "fit"]
@@ -253,7 +254,9 @@ def _stages(
     )
     for i, stage in enumerate(plan):
         first_epoch = checkpoint.first_epoch(i)
-        if history.error or history.out_of_patience or history.out_of_time:
+        if history.error or history.out_of_patience:
+            return
+        if history.best and history.out_of_time:
             return
         if first_epoch >= stage.epochs:
             continue
@@ -269,9 +272,10 @@ def _too_large(settings: Train, history: RunHistory) -> UsageError:
     go_on = ""
     if history.best:
         epoch = history.best["epoch"]
-        go_on = f", or go on from epoch {epoch}'s checkpoint elsewhere with --resume"
+        resume = flag("resume", True)
+        go_on = f", or go on from epoch {epoch}'s checkpoint elsewhere with {resume}"
     return UsageError(
         f"the GPU's memory is full with batches of {settings.bs} images of {settings.size} px "
-        f"({history.out}). Train again with --bs {max(2, settings.bs // 2)} "
-        f"--accumulate {2 * settings.accumulate}, which makes the same steps{go_on}."
+        f"({history.out}). Train again with {flag('bs', max(2, settings.bs // 2))} and "
+        f"{flag('accumulate', 2 * settings.accumulate)}, which makes the same steps{go_on}."
     )

@@ -19,8 +19,10 @@ import safetensors.torch
 import torch
 from fastai.callback.core import Callback, CancelFitException, CancelTrainException
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import CxrError, UsageError, atomic_path, write_text
 from cxr_fastai.progress import say, shows_bars
+from cxr_fastai.run_files import BEST, HISTORY, PICTURE
 from cxr_fastai.training.callbacks import copy_tensors
 from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
@@ -40,9 +42,6 @@ __all__ = [
     "PICTURE",
 ]
 
-HISTORY = "history.csv"
-BEST = "best.safetensors"
-PICTURE = "history.png"
 SINGLE_LABEL_SCORES = ("accuracy", "balanced_accuracy")
 
 Row = dict[str, Any]  # an epoch, by the columns of history.csv
@@ -336,7 +335,8 @@ class LossGuard(Callback):
             f"the loss became {self.unseen[i].item()} in stage {history.stage.name!r}, "
             f"epoch {history.running_epoch} of {history.total}, {split} batch {batch}, "
             f"at a rate of {rate:.3g}. {left}"
-            f"Lower --lr (it is {history.stage.head_rate:g}) or set --clip 1, and train again."
+            f"Lower {flag('lr')}, it is {history.stage.head_rate:g}, or set {flag('clip', 1)}, "
+            "and train again."
         )
 
 

@@ -28,7 +28,7 @@ from cxr_fastai.core import Task, UsageError
 from cxr_fastai.models.networks import build_network, param_groups
 from cxr_fastai.models.weights import load_weights
 from cxr_fastai.recipes import Train
-from cxr_fastai.training.data import CachedDL
+from cxr_fastai.training.data import CachedDL, Repeat
 from cxr_fastai.training.losses import build_loss
 from cxr_fastai.training.network_check import check_sides
 
@@ -138,6 +138,7 @@ def start_network(
     weights: str,  # imagenet | none | a file
     seed: int,
     sides: Sequence[int] = (),  # of the images that it is to take, px; the last is that of `size`
+    in_channels: int = 1,
 ) -> StartedNetwork:
     """Build an untrained network.
 
@@ -145,8 +146,9 @@ def start_network(
     images of these sides, before weights are fetched, and as `models.load_weights` does.
     """
     set_seed(seed, reproducible=True)
-    net = build_network(arch, n_out, in_channels=1)
-    check_sides(net, arch, sides)
+    net = build_network(arch, n_out, in_channels)
+    if in_channels == 1:
+        check_sides(net, arch, sides)
     loaded = load_weights(net, weights, arch)
     return StartedNetwork(
         # the layout that convolutions are quickest in, on CPU and GPU
@@ -161,12 +163,29 @@ def start_network(
 # ---- the learner
 
 
+class _Wrapper(OptimWrapper):
+    """torch's optimizer, of whose settings only numbers are told.
+
+    fastai's TensorBoardCallback records all that are told, and fails on a None.
+    """
+
+    @property
+    def hypers(self) -> list[dict[str, Any]]:
+        """The numbers of each parameter group, by fastai's names."""
+        return [_numbers(group) for group in super().hypers]
+
+
+def _numbers(hypers: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is no number."""
+    return {key: value for key, value in hypers.items() if isinstance(value, (int, float))}
+
+
 def _adam(params: Any, lr: float, **kwargs: Any) -> OptimWrapper:
     """Wrap torch's fused AdamW.
 
     It makes one pass over each group, where fastai's own steps through every tensor in Python.
     """
-    return OptimWrapper(params, torch.optim.AdamW, lr=lr, fused=True, eps=1e-5)  # eps: fastai's own
+    return _Wrapper(params, torch.optim.AdamW, lr=lr, fused=True, eps=1e-5)  # eps: fastai's own
 
 
 def build_learner(
@@ -191,7 +210,7 @@ def build_learner(
     """
     task = Task(task) if task else _task(dls)
     classes = len(vocab or _vocab(dls))
-    started = net or start_network(arch, classes, weights, seed, _sides(dls))
+    started = net or start_network(arch, classes, weights, seed, _sides(dls), _channels(dls))
     loss_func = build_loss(loss, task, _loss_weights(dls, classes), gamma, label_smoothing)
     return Learner(
         dls,
@@ -219,6 +238,14 @@ def _sides(dls: DataLoaders) -> list[int]:
     if not isinstance(train, CachedDL) or train.pixels is None:
         return []
     return [*train.pixels_by_side, train.pixels.all.shape[-1]]
+
+
+def _channels(dls: DataLoaders) -> int:
+    """Return how many channels our own loaders give each image; of others one is taken."""
+    for transform in getattr(dls.train, "after_batch", ()):
+        if isinstance(transform, Repeat):
+            return transform.channels
+    return 1
 
 
 def _vocab(dls: DataLoaders) -> Sequence[str]:

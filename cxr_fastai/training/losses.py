@@ -242,7 +242,7 @@ class CrossEntropy(_Loss):
 
     def decodes(self, x: Tensor) -> Tensor:
         """Return the answers to (n, classes) probabilities, by the rule of Bundle.answers."""
-        answers = most_probable(_plain(x).cpu().numpy(), self.negative, self.threshold)
+        answers = most_probable(_plain(x).detach().cpu().numpy(), self.negative, self.threshold)
         return torch.as_tensor(answers, device=x.device)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import SourceUnavailable, one_line, write_json
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.progress import say
@@ -73,9 +74,9 @@ class MLflow:
         except Exception as e:  # MLflow and its stores have errors of their own
             reason = one_line(e).replace(self.uri, _without_password(self.uri))
             raise SourceUnavailable(
-                f"--track mlflow: {self.place} cannot be written to "
+                f"{flag('track', 'mlflow')}: {self.place} cannot be written to "
                 f"({reason[:MAX_REASON].rstrip('. ')}). Start it or correct MLFLOW_TRACKING_URI, "
-                "or train without --track mlflow."
+                "or train without it."
             ) from e
 
     def _open(self, params: dict[str, Any], experiment: str, earlier: Sequence[Row] | None) -> None:

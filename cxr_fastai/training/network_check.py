@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from torch import nn
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
 from cxr_fastai.models.input_sizes import nearest_side, why_not
 from cxr_fastai.models.networks import build_network
@@ -43,11 +44,11 @@ def check_sides(
 
 def _remedy(net: nn.Sequential, side: int, size: int) -> str:
     """Say which side the network takes, or which networks take any."""
-    other = "another --arch, as resnet18, which takes any size"
+    other = f"another {flag('arch')}, as resnet18, which takes any size"
     if side != size:
-        return f"leave {side} out of --resize, or choose {other}."
+        return f"leave {side} out of {flag('resize')}, or choose {other}."
     nearest = nearest_side(net, side)
     if nearest is None:
         return f"no size was found that it takes. Choose {other}."
     more = "" if why_not(net, nearest + 1) else " and more"
-    return f"it takes {nearest} px{more}. Give --size {nearest}, or {other}."
+    return f"it takes {nearest} px{more}. Give {flag('size', nearest)}, or {other}."

@@ -1,7 +1,8 @@
 """A curated folder's pixels, decoded once.
 
 A manifest in, one (n, size, size) array out, kept in the cache folder. The file's name is a hash of
-manifest, size, crop and decoder version: when one of them changes, it is made anew. Behind the
+the images' pixels, size, crop and decoder version: when one of them changes, it is made anew;
+where labels or splits alone change, as between folds, it is not. Behind the
 array stands a checksum of each stretch of rows: a file that was cut, torn or changed is made anew
 too. One process makes it, the others wait and share it. Never writes into the curated folder, and
 never lets an image pass that is gone or not that of its row any more, whether its pixels are
@@ -34,6 +35,7 @@ from cxr_fastai.manifest import Manifest
 from cxr_fastai.manifest_check import Record
 from cxr_fastai.manifest_pixels import pixels_of
 from cxr_fastai.progress import SILENT, Progress, say
+from cxr_fastai.reporting.text import count
 from cxr_fastai.training.unchanged import keep_stamps, refuse_changed, stamps_of
 
 __all__ = ["pixel_cache"]
@@ -90,7 +92,8 @@ def pixel_cache(
 
 def _key(manifest: Manifest, size: int, crop: float) -> str:
     """Name all that the pixels follow from."""
-    what = [manifest.sha256, size, float(crop), images.DECODER_VERSION, CACHE_VERSION]
+    pixels = [row.pixel_sha256 for row in manifest.rows]
+    what = [pixels, size, float(crop), images.DECODER_VERSION, CACHE_VERSION]
     return sha256_text(json.dumps(what))
 
 
@@ -198,7 +201,7 @@ def _decoded(what: _Decoding) -> Generator[np.ndarray, None, None]:
     of 320 px: 1,475 against 1,506 a second, 840 with one), with nothing to start.
     """
     rows = what.manifest.rows
-    title = f"decoding {len(rows)} images at {what.size} px"
+    title = f"decoding {count(len(rows), 'image')} at {what.size} px"
 
     def read(row: Record) -> np.ndarray:
         """Decode one image."""

@@ -16,6 +16,7 @@ import torch
 from fastai.callback.core import Callback
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
 
 __all__ = ["Precision", "choose_precision", "computing", "keep_memory"]
@@ -39,7 +40,8 @@ def choose_precision(
     """
     if wanted == "fp16" and device.type == "cpu":
         raise UsageError(
-            "precision fp16 needs a GPU: a CPU computes in bf16 or fp32. Leave --precision away."
+            "precision fp16 needs a GPU: a CPU computes in bf16 or fp32. "
+            f"Leave {flag('precision')} away."
         )
     if wanted != "auto":
         return Precision(wanted, "as asked for")

@@ -1,6 +1,6 @@
 """A curated folder -> a run's folder with the bundle of its best epoch's network.
 
-`train` goes the whole road; `export` is its last part for notebooks, `fit.fit` the middle one.
+`train` goes the whole road; `fit.fit` is its middle part, `bundling` its last.
 Never writes into a folder that holds anything but the run to resume, and leaves no half-written
 bundle: bundle.json comes at the end. A checkpoint stands beside it until then.
 """
@@ -8,61 +8,56 @@ bundle: bundle.json comes at the end. A checkpoint stands beside it until then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from fastai.learner import Learner
 
 from cxr_fastai import progress
-from cxr_fastai.bundle.meta import libraries
-from cxr_fastai.bundle.store import save_bundle
-from cxr_fastai.core import (
-    StorageError,
-    UsageError,
-    atomic_path,
-    make_folder,
-    one_line,
-    unknown_name,
-)
+from cxr_fastai.advice import flag
+from cxr_fastai.core import FolderWarning
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.models.architectures import family_of
 from cxr_fastai.progress import SILENT, say
-from cxr_fastai.recipes import SETTINGS, Recipe, Train, check_train, load_recipe
-from cxr_fastai.training.calibrate import calibrate
-from cxr_fastai.training.checkpoint import CHECKPOINT, State, same_run
-from cxr_fastai.training.data import MEAN, STD, build_dataloaders
-from cxr_fastai.training.data_checks import check_classes
+from cxr_fastai.recipes import Recipe, Train, check_train, load_recipe
+from cxr_fastai.run_files import (
+    BASELINES,
+    BUNDLE,
+    CHECKPOINT,
+    default_out,
+    is_free,
+    is_over,
+    latest_run,
+    refuse_full,
+    refuse_other_settings,
+)
+from cxr_fastai.train_request import check_request, check_seed, own_settings
+from cxr_fastai.trainable import check_classes
+from cxr_fastai.training.bundling import Learned, export, judge, write_bundle
+from cxr_fastai.training.checkpoint import State, same_run
+from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.distributed import begin, end, first, rank, shared
 from cxr_fastai.training.fit import Fitted, fit
 from cxr_fastai.training.learner import (
     StartedNetwork,
-    StartingWeights,
     build_learner,
     start_network,
     starting_weights,
 )
 from cxr_fastai.training.network_check import check_networks
 from cxr_fastai.training.run_folder import (
-    BASELINES,
-    BUNDLE,
     bundle_meta,
-    default_out,
-    is_free,
-    is_over,
-    latest_run,
-    refuse_full,
+    earlier_epochs,
     refuse_other_data,
     state_to_resume,
 )
 from cxr_fastai.training.trackers import recorded
+from cxr_fastai.training.verdict import Scored, scores_line
 
-__all__ = ["train", "export", "LEARNER"]
-
-LEARNER = "learner.pkl"  # fastai's own export, in the bundle's folder
+__all__ = ["train"]
 
 
 def train(
@@ -84,29 +79,36 @@ def train(
 ) -> Path:  # the bundle
     """Train on a curated folder.
 
-    The architectures of `beside` train after it, from scratch, each into `out`/beside/ARCH. Raises
-    `UsageError`, `NotCurated`, `SourceUnavailable`, `IntegrityError`, ..
+    The architectures of `beside` train after it, from scratch, each into `out`/beside/ARCH. The
+    last lines are the scores on validation, with 95 % intervals, and what is to be feared of the
+    network; both stand in bundle.json too. Raises `UsageError`, `NotCurated`, `SourceUnavailable`,
+    `IntegrityError`, ..
     """
     begin()
     manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
+    track = list(track)
     if out:
         run = Path(out)
     else:
         find = latest_run if resume else default_out
         run = shared(partial(find, manifest.recipe.name))
+    if not resume:
+        shared(partial(refuse_full, run))
     baselines = list(dict.fromkeys(base.beside if beside is None else beside))
+    check_request(manifest, recipe, own, seed, baselines, track, allow_missing_classes)
     for arch in baselines:
-        family_of(arch)  # an unknown one is told before the long part
+        family_of(arch)  # one that nobody could tell of before
     request = _Request(
         manifest=manifest,
         base=base,
         run=run,
         own=own,
+        named_recipe=bool(recipe),
         seed=seed,
         resume=resume,
         workers=workers,
-        track=list(track),
+        track=track,
         quiet=quiet,
         allow_missing_classes=allow_missing_classes,
         beside=baselines,
@@ -126,6 +128,7 @@ class _Request:
     base: Recipe  # whose settings are used where no other was asked for
     run: Path
     own: dict[str, Any]  # settings that were asked for
+    named_recipe: bool  # whether the recipe was asked for too, or is the folder's
     seed: int | None
     resume: bool
     workers: int | None
@@ -151,6 +154,7 @@ def _train_baselines(request: _Request, archs: Sequence[str]) -> None:
             request,
             run=run,
             own={**meta["recipe"]["train"], "arch": arch, "weights": "none"},
+            named_recipe=False,
             seed=meta["trained"]["seed"],
             resume=request.resume and begun,
             beside=(),
@@ -166,6 +170,7 @@ def _train_one(request: _Request) -> Path:
     run = request.run
     if request.resume and shared(partial(is_over, run)):
         shared(partial(refuse_other_data, run, request.manifest))
+        shared(partial(_refuse_other_run, request))
         if not request.quiet:
             say(f"{run} came to its end: nothing left to train")
         return run / BUNDLE
@@ -174,14 +179,15 @@ def _train_one(request: _Request) -> Path:
     if not request.resume:
         shared(partial(refuse_full, run))
     # all that can be refused is, before the pixels are decoded
-    check_classes(request.manifest, request.allow_missing_classes)
+    warnings = check_classes(request.manifest, request.allow_missing_classes)
     sides = [*settings.resize, settings.size]
     others = [arch for arch in request.beside if arch != settings.arch]
     check_networks(others, len(request.manifest.vocab), sides)
     started = _started(request.manifest, settings, seed, state)
     request = replace(request, quiet=request.quiet or rank() > 0)
     tracked = request.track if rank() == 0 else []
-    with recorded(tracked, run, settings, request.manifest, seed) as record:
+    earlier = earlier_epochs(state) if request.resume else None
+    with recorded(tracked, run, settings, request.manifest, seed, earlier) as record:
         learn = _learner(request, settings, seed, started, state)
         fitted = fit(
             learn,
@@ -197,11 +203,11 @@ def _train_one(request: _Request) -> Path:
         )
         if rank() > 0:
             return run / BUNDLE
-        bundle = record.bundle = _bundled(request, learn, fitted, seed)
+        bundle = record.bundle = _bundled(request, learn, fitted, seed, warnings)
     if fitted.interrupted:  # the checkpoint stays, for --resume
         say(
             f"interrupted: {bundle} has epoch {fitted.best['epoch']}, "
-            f"the best of {len(fitted.history)}; --out {run} --resume goes on"
+            f"the best of {len(fitted.history)}; {flag('out', run)} {flag('resume', True)} goes on"
         )
         raise KeyboardInterrupt
     (run / CHECKPOINT).unlink(missing_ok=True)
@@ -214,22 +220,42 @@ def _asked(request: _Request, state: State | None) -> tuple[Train, int]:
     Those of the run to resume, or the recipe's with the caller's in their place. Raises
     `UsageError` for what is unknown, out of range, or of another run.
     """
-    unknown = [key for key in request.own if key not in SETTINGS]
-    if unknown:
-        raise UsageError(unknown_name("setting", unknown[0], SETTINGS))
     seed = request.seed
     if seed is None:
         seed = state.seed if state else 0
-    if seed < 0:
-        raise UsageError(f"seed = {seed}: expected 0 or more.")
+    check_seed(seed)
     before = Train(**state.settings) if state else request.base.train
-    given = {key: value for key, value in request.own.items() if value is not None}
-    settings = replace(before, **given)
+    settings = replace(before, **_given(request, resumed=state is not None))
     manifest = request.manifest
     check_train(settings, f"settings of recipe {request.base.name}", manifest.recipe)
     if state:
         same_run(state, settings, seed, manifest.sha256, request.run)
     return settings, seed
+
+
+def _given(request: _Request, resumed: bool) -> dict[str, Any]:
+    """Return the settings that were asked for.
+
+    Of a run that goes on also those of a recipe that was named: it has settings of its own.
+    """
+    given = own_settings(request.own)
+    if resumed and request.named_recipe:
+        return {**asdict(request.base.train), **given}
+    return given
+
+
+def _refuse_other_run(request: _Request) -> None:
+    """Raise `UsageError` where a run that is over had other settings than are asked for now."""
+    meta = bundle_meta(request.run)
+    had = {**meta["recipe"]["train"], "seed": meta["trained"].get("seed")}
+    asked = _given(request, resumed=True)
+    if request.seed is not None:
+        asked["seed"] = request.seed
+    if "weights" in asked:  # no folder of a machine stands in a bundle
+        asked["weights"] = Path(asked["weights"]).name
+    if isinstance(asked.get("lr"), str):
+        del asked["lr"]  # the bundle has the rate that was found
+    refuse_other_settings(request.run, had, asked)
 
 
 def _started(manifest: Manifest, settings: Train, seed: int, state: State | None) -> StartedNetwork:
@@ -298,41 +324,26 @@ def _bundled(
     learn: Learner,
     fitted: Fitted,
     seed: int,
+    warnings: Sequence[FolderWarning],  # of the folder
 ) -> Path:
-    """Calibrate on validation and write the bundle, learner.pkl first."""
+    """Calibrate and judge on validation, and write the bundle, learner.pkl first."""
     manifest = request.manifest
-    meta = _meta(manifest, learn, fitted, seed)
-    if manifest.recipe.negative and not meta["decision"]:
-        say(
-            f"warning: validation has no image of {manifest.recipe.negative}, or none of another "
-            "class: no threshold could be fixed, and there is no risk to order a worklist by"
-        )
-    learn.loss_func.calibrate(meta, manifest.vocab)
-    folder = request.run / BUNDLE
-    export(learn, folder)
-    return save_bundle(folder, learn.model, meta, _seen(manifest))
-
-
-def _seen(manifest: Manifest) -> list[str]:
-    """Name the images and patients that training or validation saw."""
-    seen: list[str] = []
-    for row in manifest.rows:
-        if row.split == "test":
-            continue
-        names = (row.pixel_sha256, row.patient)
-        seen += [name for name in names if name]
-    return seen
-
-
-def _meta(manifest: Manifest, learn: Learner, fitted: Fitted, seed: int) -> dict[str, Any]:
-    """Make bundle.json, as far as training knows it."""
-    best = fitted.best
     # no folder of this machine's
     settings = replace(fitted.settings, weights=Path(fitted.settings.weights).name)
     recipe = replace(manifest.recipe, train=settings)
-    logits, targs = _valid_logits(learn)
-    calibrated, auroc = calibrate(recipe, logits, targs, learn.loss_func.weights)
-    scores = {metric.name: best[metric.name] for metric in learn.metrics[:-1]}
+    learned = _learned(learn, fitted, seed)
+    judged = judge(learn, manifest, recipe, fitted.history, learned.best_epoch)
+    learn.loss_func.calibrate(judged.calibrated, manifest.vocab)
+    folder = request.run / BUNDLE
+    export(learn, folder)
+    bundle = write_bundle(folder, learn, manifest, recipe, learned, judged, warnings)
+    _tell(judged.scored, judged.warnings, learned, request.quiet)
+    return bundle
+
+
+def _learned(learn: Learner, fitted: Fitted, seed: int) -> Learned:
+    """Sum up how the network was trained, for bundle.json."""
+    best = fitted.best
     trained = dict(
         epochs=len(fitted.history),
         best_epoch=best["epoch"],
@@ -340,61 +351,26 @@ def _meta(manifest: Manifest, learn: Learner, fitted: Fitted, seed: int) -> dict
         weights=starting_weights(learn).loaded,
         seed=seed,
         precision=fitted.precision.name,
+        threads=torch.get_num_threads(),
     )
-    return dict(
-        arch=settings.arch,
-        vocab=manifest.vocab,
-        display=recipe.display,
-        task=recipe.task,
-        size=settings.size,
-        crop=settings.crop,
-        mean=MEAN,
-        std=STD,
-        recipe=recipe.to_dict(),
-        manifest_sha256=manifest.sha256,
-        **calibrated,
+    scores = {metric.name: best[metric.name] for metric in learn.metrics[:-1]}
+    return Learned(
+        arch=fitted.settings.arch,
+        rows=fitted.history,
+        best_epoch=best["epoch"],
         trained=trained,
-        metrics={"valid": {"loss": best["valid_loss"], **scores, **auroc}},
-        libraries=libraries("fastai"),
+        metrics={"loss": best["valid_loss"], **scores},
     )
 
 
-def _valid_logits(learn: Learner) -> tuple[np.ndarray, np.ndarray]:
-    """Ask the network about validation, computed as the bundle will: in fp32.
-
-    Returns logits (n, classes) and targets, (n,) class indices or (n, classes) of findings.
-    """
-    learn.model.eval()
-    logits = []
-    targs = []
-    with torch.inference_mode():
-        for x, y in learn.dls.valid:
-            logits.append(torch.Tensor(learn.model(torch.Tensor(x)).float().cpu()))
-            targs.append(torch.Tensor(y.cpu()))
-    all_targs = torch.cat(targs).numpy()
-    if all_targs.ndim == 1:
-        all_targs = all_targs.astype(int)
-    return torch.cat(logits).numpy(), all_targs
-
-
-def export(
-    learn: Learner,
-    folder: str | Path,  # usually a bundle's
-) -> Path:  # folder/learner.pkl
-    """Write the Learner for fastai's `load_learner(..).predict(path)`.
-
-    Without items, cache, progress bar and paths. It is a pickle: loading it runs code, so load only
-    your own. Raises `StorageError`.
-    """
-    for metric in learn.metrics:
-        metric.reset()  # they hold the last validation's predictions
-    file = make_folder(folder) / LEARNER
-    notes = [callback for callback in learn.cbs if isinstance(callback, StartingWeights)]
-    try:
-        with learn.no_bar(), learn.removed_cbs(notes), atomic_path(file) as part:
-            learn.export(part.absolute())
-    except RuntimeError as e:  # torch's zip writer reports a full disk so
-        raise StorageError(
-            f"cannot write {file}: {one_line(e)[:120]}. Free space there and train again."
-        ) from e
-    return file
+def _tell(
+    scored: Scored,
+    warnings: Sequence[FolderWarning],
+    learned: Learned,
+    quiet: bool,
+) -> None:
+    """Say what validation found; what is to be feared comes last, and also where all is quiet."""
+    if not quiet:
+        say(scores_line(scored, learned.best_epoch, len(learned.rows)))
+    for warning in warnings:
+        say(f"WARNING: {warning.says} {warning.do}".rstrip())

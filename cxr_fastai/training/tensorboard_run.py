@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import StorageError
 from cxr_fastai.training.extras import extra
 from cxr_fastai.training.history import PICTURE, Row, numbers
@@ -51,8 +52,8 @@ class TensorBoard:
             self._append([version, settings, *first])
         except OSError as e:
             raise StorageError(
-                f"--track tensorboard: cannot write {self.file.parent}: {e.strerror or e}. Free "
-                "space or permission there, or train without --track tensorboard."
+                f"{flag('track', 'tensorboard')}: cannot write {self.file.parent}: "
+                f"{e.strerror or e}. Free space or permission there, or train without it."
             ) from e
 
     def _going_on(self, earlier: Sequence[Row]) -> list[Any]:

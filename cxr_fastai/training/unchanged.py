@@ -126,5 +126,6 @@ def _kept(manifest: Manifest) -> np.ndarray | None:
 
 def _file(manifest: Manifest) -> Path:
     """Return where the stamps of a folder lie: a copy of it elsewhere has its own."""
-    what = [manifest.sha256, str(manifest.root.resolve()), images.DECODER_VERSION]
+    rows = [(row.path, row.pixel_sha256) for row in manifest.rows]
+    what = [rows, str(manifest.root.resolve()), images.DECODER_VERSION]
     return cache_dir() / "pixels" / f"{sha256_text(json.dumps(what))}.stamps"

@@ -39,7 +39,7 @@ def test_each_missing_key_is_named(copied, key):
 
 
 WRONG = dict(
-    format_version=[3, 0, True],
+    format_version=[4, 0, True],
     arch=["resnet33", 18, ["resnet18"]],
     in_channels=[2, "1"],
     vocab=["abc", [], [1, 2, 3], ["a", "a"]],
@@ -65,6 +65,7 @@ WRONG = dict(
     recipe=["toy", {}],
     manifest_sha256=["abc", None, "z" * 64],
     trained=[2, {}, {"epochs": "2"}, {"epochs": True}],
+    warnings=[{}, [{}], ["text"], [{"kind": "k"}], [{"kind": "", "says": "s"}]],
     metrics=[[]],
     libraries=[["torch"], {"torch": 2}],
     weights_sha256=[None, "0" * 63],
@@ -90,12 +91,18 @@ def test_a_record_of_version_1_is_read_as_one_without_what_came_later():
         "crop": 0.0,
         "offsets": {},
         "trained_on_sha256": "",
-        "format_version": 2,
+        "warnings": [],
+        "format_version": 3,
         "arch": "resnet18",
     }
 
 
-@pytest.mark.parametrize("record", [None, [], {}, {"format_version": 3}, {"format_version": True}])
+def test_a_record_of_version_2_has_no_warnings_and_is_asked_for_what_it_must_have():
+    record = {"format_version": 2, "arch": "resnet18"}
+    assert upgraded(record) == {"format_version": 3, "arch": "resnet18", "warnings": []}
+
+
+@pytest.mark.parametrize("record", [None, [], {}, {"format_version": 4}, {"format_version": True}])
 def test_any_other_record_is_left_as_it_is(record):
     assert upgraded(record) is record
 

@@ -77,3 +77,17 @@ def test_numbers_and_texts_are_listed_and_what_is_null_is_not(carded):
     metrics = {"test": {"auroc": 0.87654, "n": 12, "by_class": {"normal": None}}, "note": "toy"}
     text = carded(metrics=metrics)
     assert "- test auroc: 0.8765\n- test n: 12\n- note: toy\n" in text and "null" not in text
+
+
+def test_what_training_warned_of_stands_before_the_classes(carded):
+    warning = {"kind": "at_chance", "says": "no better than a guess.", "do": "Do not use it."}
+    text = carded(warnings=[warning])
+    assert "\n## Warnings\n- **no better than a guess.** Do not use it.\n" in text
+    assert text.index("## Warnings") < text.index("## Classes")
+    assert "Warnings" not in carded(warnings=[])
+
+
+def test_a_score_stands_with_its_interval_where_there_is_one(carded):
+    metrics = {"valid": {"accuracy": 0.9, "loss": 0.5}, "valid_intervals": {"accuracy": [0.8, 1]}}
+    lines = carded(metrics=metrics).splitlines()
+    assert "- valid accuracy: 0.9 (0.800 to 1.000)" in lines and "- valid loss: 0.5" in lines

@@ -1,4 +1,4 @@
-"""pytest tests/training/test_data_checks.py"""
+"""pytest tests/test_trainable.py"""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ import toy
 from cxr_fastai.core import UsageError
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training.data import build_dataloaders
-from cxr_fastai.training.data_checks import check_classes
+from cxr_fastai.trainable import check_classes
 
 SIZE = 32
 
