@@ -13,7 +13,7 @@ groups from the 1.6th to the 98.4th.
 
 Where a number rests on fewer than 20 groups, where all resamples are alike, and where fewer than 5
 groups have what a share counts, or lack it, an exact interval stands instead (`exact`); where a
-ranking is as near to 1, Newcombe's is the least that is told. How often they hold the truth:
+ranking is near to 1, Newcombe's is the least that is told. How often they hold the truth:
 benchmarks/results/intervals.md. They know nothing of what all the images share: their hospital,
 their machine, the luck of one training run.
 """
@@ -35,6 +35,7 @@ from cxr_fastai.intervals.exact import (
     exact_share,
     is_few,
     is_near_end,
+    is_near_one,
     ranking_span,
 )
 from cxr_fastai.intervals.interval_trees import Interval, ScoreInterval
@@ -243,17 +244,17 @@ class Resampling:
         """Return the interval of a number; None where it is undefined, or of less than 2 groups.
 
         A group alone tells nothing of others. Of answers, as F1, an exact interval stands also
-        where the number is as near to 0 or 1 as a share of fewer than 5 groups; there that of a
-        ranking reaches at least as far as Newcombe's.
+        where the number is as near to 0 or 1 as a share of fewer than 5 groups. That of a ranking
+        near 1 reaches at least as far as Newcombe's.
         """
         if number is None or groups < 2:
             return None
         numbers = np.asarray(values, float)
-        near_end = is_near_end(number, groups)
-        if is_few(groups) or is_constant(numbers) or (near_end and not is_ranking):
+        near_end = not is_ranking and is_near_end(number, groups)
+        if near_end or is_few(groups) or is_constant(numbers):
             return exact_share(number, groups)
         found = interval(numbers, groups)
-        if found is None or not near_end:
+        if found is None or not (is_ranking and is_near_one(number, groups)):
             return found
         score = ranking_span(number, groups)
         return ScoreInterval([min(found[0], score[0]), max(found[1], score[1])])

@@ -132,8 +132,8 @@ def interval_words(
         f"{resamples:,} resamples; exact ones (Clopper-Pearson over groups) where a number rests "
         f"on fewer than {MIN_GROUPS_FOR_VERDICT} groups, where fewer than {MIN_GROUPS_THAT_DIFFER} "
         "have what a share counts or lack it, and where all resamples are alike; of an AUROC or "
-        "AP as near to 1 at least Newcombe's score interval. None covers another hospital or "
-        "another training run."
+        "AP near 1 at least Newcombe's score interval. None covers another hospital or another "
+        "training run."
     )
 
 
