@@ -91,7 +91,9 @@ def read_labels(
     texts = [row[0] for row in rows]
     labelled = {text: None for text in texts if _is_label(text, spoken)}
     apart = separator_of(labelled, separator, where)
-    of_text = {text: labels_of(text, apart) for text in labelled}
+    of_text: dict[str, tuple[str, ...]] = {}
+    for text in labelled:  # a blank word is among them where the user names it as a label
+        of_text[text] = (text,) if is_blank(text) else labels_of(text, apart)
     counts: Counter[str] = Counter()
     left: Counter[str] = Counter()
     cells: list[tuple[str, ...]] = []

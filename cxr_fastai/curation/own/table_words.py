@@ -98,6 +98,7 @@ def inferred_of(read: Read) -> dict[str, Any]:
         "task": str(read.own.recipe.task),
         "label_separator": labels.separator,
         "labels": dict(sorted(labels.counts.items())),
+        "classes": _labels_of_classes(read),
         "rows_left_out": {text or "blank": n for text, n in sorted(read.left_out.items())},
         "cells_not_understood": {role: dict(odd) for role, odd in read.rows.odd.items() if odd},
         "images": read.images,
@@ -116,11 +117,43 @@ def _lines(read: Read) -> list[str]:
         f"{read.name}: {count(len(read.rows.numbers), 'row')}, {parted}; columns: {columns}",
         f"labels ({_form(read.labels)}): {counted_texts(labels, MAX_CLASSES)}",
     ]
+    lines += _classes_line(read)
     if read.left_out:
         lines.append(f"rows without a class: {counted_texts(read.left_out)}")
     labelled = f"{len(read.listing.items):,} of {count(read.images, 'image')} have a label"
     lines.append(f"{read.where}: {labelled}")
+    lines.append(_patients_line(read))
     return lines
+
+
+def _classes_line(read: Read) -> list[str]:
+    """Say which labels make a class, where one is called otherwise."""
+    labels_of = _labels_of_classes(read)
+    if all(labels == [own] for own, labels in labels_of.items()):
+        return []
+    named = [f"{own} (of {', '.join(map(repr, labels))})" for own, labels in labels_of.items()]
+    return [f"classes: {', '.join(named)}"]
+
+
+def _labels_of_classes(read: Read) -> dict[str, list[str]]:
+    """Return class -> the labels that are it."""
+    labels_of: dict[str, list[str]] = {}
+    for label, own in sorted(read.own.class_of.items()):
+        labels_of.setdefault(own, []).append(label)
+    return dict(sorted(labels_of.items()))
+
+
+def _patients_line(read: Read) -> str:
+    """Say how many patients there are, or that nobody told."""
+    patients = read.rows.others.get("patient")
+    if patients is None:
+        return (
+            "patients: not told; copies and look-alikes stay in one split, other images of one "
+            "patient may not: --patient COL names their column (Python: patient)"
+        )
+    named = [patient for patient in patients if patient]
+    rows = f"{len(named):,} of {count(len(patients), 'row')}"
+    return f"patients: {count(len(set(named)), 'patient')} in {rows}"
 
 
 def _form(labels: TableLabels) -> str:

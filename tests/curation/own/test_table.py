@@ -69,6 +69,7 @@ def test_a_csv_and_its_images_are_a_source_and_a_recipe(tmp_path):
     assert own.recipe.vocab == ["Normal", "TB"] and own.recipe.negative == "Normal"
     assert own.source.id == "labels" and rejects(own) == {} and own.warnings == []
     assert own.inferred["labels"] == {"Normal": 3, "TB": 3}
+    assert any(line.startswith("patients: not told") for line in own.inferred["lines"])
     assert own.inferred["rows"] == own.inferred["images_labelled"] == 6
 
 
@@ -132,6 +133,8 @@ def test_near_equal_labels_are_told_and_joined_only_when_asked(tmp_path):
     joined = read(tmp_path, same=["Normal=NORMAL"])
     assert labels(joined)["g.png"] == "Normal" and joined.recipe.vocab == ["Normal", "TB"]
     assert "may be one class" not in said(joined)
+    assert "classes: Normal (of 'NORMAL', 'Normal'), TB (of 'TB')" in joined.inferred["lines"]
+    assert joined.inferred["classes"] == {"Normal": ["NORMAL", "Normal"], "TB": ["TB"]}
 
 
 def test_a_label_that_is_named_by_the_user_is_one_though_it_looks_blank(tmp_path):
@@ -139,6 +142,14 @@ def test_a_label_that_is_named_by_the_user_is_one_though_it_looks_blank(tmp_path
     images(tmp_path, "g.png")
     own = read(tmp_path, take_as={"none": "Normal"})
     assert labels(own)["g.png"] == "Normal" and own.inferred["rows_left_out"] == {}
+
+
+def test_a_word_for_none_may_be_said_to_be_no_finding(tmp_path):
+    images(tmp_path, "a.png", "b.png", "c.png")
+    write(tmp_path, "a.png,Mass|Effusion", "b.png,Mass", "c.png,none")
+    assert read(tmp_path).inferred["rows_left_out"] == {"none": 1}
+    own = read(tmp_path, take_as={"none": "Normal"})
+    assert labels(own) == {"a.png": "Effusion|Mass", "b.png": "Mass", "c.png": "none"}
 
 
 def test_one_label_alone_is_refused(tmp_path):
@@ -363,6 +374,7 @@ def test_patient_age_sex_and_view_are_in_one_form_and_what_is_not_understood_is_
         "view": {"patient": 1},
     }
     told = said(own)
+    assert "patients: 2 patients in 3 of 4 rows" in told
     assert "labels.csv: no patient in 1 of 4 rows" in told
     assert "1 pair of patients may be one and are taken as two: '7' and '07'" in told
     assert "sex: 2 cells stay blank that cannot be understood: 1 '0', 1 '1'" in told
