@@ -17,6 +17,7 @@ from cxr_fastai.core import ImageRejected, IntegrityError
 from cxr_fastai.manifest import MANIFEST, Manifest, read_manifest
 from cxr_fastai.manifest_check import Record
 from cxr_fastai.progress import SILENT, Progress
+from cxr_fastai.reporting.text import count
 
 __all__ = ["pixels_of", "verified_pixels", "pixel_faults"]
 
@@ -68,7 +69,7 @@ def pixel_faults(
 
     with ThreadPoolExecutor(threads) as pool:
         faults = pool.map(fault, manifest.rows)
-        what = f"verifying the pixels of {len(manifest.rows)} images"
+        what = f"verifying the pixels of {count(len(manifest.rows), 'image')}"
         shown: Iterable[str] = (progress or SILENT).bar(faults, len(manifest.rows), what)
         return list(_not_empty(shown))
 

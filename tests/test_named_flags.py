@@ -61,6 +61,9 @@ def strings(path):
             yield node.lineno, "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "flag" and node.args:
+            name = getattr(node.args[0], "value", "")  # of advice.flag
+            yield node.lineno, f"--{name}".replace("_", "-") if name else ""
 
 
 MODULES = sorted(HOUSE.rglob("*.py"))

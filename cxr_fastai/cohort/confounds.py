@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TypedDict
 
+from cxr_fastai.advice import flag
 from cxr_fastai.cohort.attributes import AttributeScore, score_attributes
 from cxr_fastai.cohort.counts import Cohort, Quantiles, brightness_counts, side_quantiles
 from cxr_fastai.cohort.scarcity import scarcity_warnings
@@ -240,8 +241,8 @@ def _apart(
         f"{kind}_apart",
         f"The {kind} of the images tells {pair_words} of classes apart. "
         f"Middle half of each, {unit}: {halves}.",
-        "A model sees this before any lung: train with augmentation that changes it (--augment "
-        "acquisition), and look whether a score holds within one source.",
+        "A model sees this before any lung: train with augmentation that changes it, "
+        f"{flag('augment', 'acquisition')}, and look whether a score holds within one source.",
         [_pair_numbers(low, high, quantiles) for low, high in pairs],
     )
 

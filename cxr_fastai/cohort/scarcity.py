@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from cxr_fastai.advice import command, flag
 from cxr_fastai.cohort.counts import Cohort
 from cxr_fastai.cohort.wording import MIN_IMAGES_PER_CLASS, name_some, warning
 from cxr_fastai.core import FolderWarning
@@ -117,9 +118,15 @@ def small_folder_advice(
     if folds or not images or images >= MIN_IMAGES_FOR_A_TEST_SPLIT:
         return ""
     tested = sum(row.split == "test" for row in rows)
+    return f"{count(images, 'image')}: a test split of {tested:,} says little. {_advise_folds()}"
+
+
+def _advise_folds() -> str:
+    """Say how a small folder is scored."""
+    train = command("cxr train DATA --folds", "train_folds(data)")
     return (
-        f"{count(images, 'image')}: a test split of {tested} says little. Score over folds: "
-        f"cxr curate .. --folds {ADVISED_FOLDS}, then cxr train --folds."
+        f"Score all images by cross-validation: curate with {flag('folds', ADVISED_FOLDS)}, then "
+        f"{train}."
     )
 
 
@@ -159,8 +166,7 @@ def _class_scarce(
         "class_scarce",
         f"Too few to say anything of a class: {name_some(sentences)}.",
         f"Below {MIN_GROUPS_FOR_VERDICT} groups (patients, or radiographs without one) no score of "
-        "a class is a verdict: add images, or score over folds (cxr curate .. --folds "
-        f"{ADVISED_FOLDS}, then cxr train --folds), and give intervals.",
+        f"a class is a verdict: give intervals, and add images. {_advise_folds()}",
         numbers,
     )
 

@@ -27,6 +27,7 @@ from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Engine
+from cxr_fastai.curation.folder.folds import unscored_paths, with_folds
 from cxr_fastai.curation.folder.manifest_rows import quick_subset, records_of
 from cxr_fastai.curation.folder.radiographs import radiographs_of
 from cxr_fastai.curation.folder.result import Curation, Request, Row
@@ -35,11 +36,12 @@ from cxr_fastai.curation.folder.run_warnings import (
     class_warnings,
     failure_warnings,
     findings_of_rule,
+    fold_warnings,
     overlap_warnings,
+    why_nothing,
 )
 from cxr_fastai.curation.folder.split import assign_splits
 from cxr_fastai.curation.folder.summary import summarise
-from cxr_fastai.curation.sources.counts import label_counts
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.curation.sources.listing import Listing
 from cxr_fastai.manifest import Record
@@ -47,9 +49,6 @@ from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Recipe
 
 __all__ = ["Listed", "decide", "expects_copies"]
-
-
-REASONS_SHOWN = 3  # why nothing is left, in one line
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,19 @@ def decide(
     radiographs = radiographs_of(copy_sets, joined, request.recipe)
     splits = assign_splits(radiographs, request.seed)
     records, refused = _make_records(copy_sets, splits, catalog, request)
+    first = _first_images(copy_sets)
+    origins = {sha: image.item for sha, image in first.items()}
+    if request.folds and records:
+        tested = {splits[r.id][0] for r in radiographs if "test" in r.official}
+        unscored = unscored_paths(records, tested, origins)
+        records = with_folds(records, request.folds, unscored, request.seed)
     rejects: list[Reject] = []
     for listing in listed.listings:
         rejects += listing.rejects
     rejects += [*silent, *scanned.rejects, *refused]
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records:
-        raise UsageError(_why_nothing(rejects, request.recipe))
-    first = _first_images(copy_sets)
+        raise UsageError(why_nothing(rejects, request.recipe))
     unexpected = unexpected_overlap(copy_sets, expects_copies(catalog))
     found = Curation(
         out=out,
@@ -108,7 +112,7 @@ def decide(
         records=sorted(records, key=lambda row: row.path),
         copy_sets=[copies for copies in copy_sets if len(copies.members) > 1],
         rejects=rejects,
-        warnings=_warnings(listed, records, unexpected, request.recipe, catalog),
+        warnings=_warnings(listed, records, unexpected, request, catalog),
         sources=listed.sources,
         failed=listed.failed,
         versions=listed.versions,
@@ -116,7 +120,7 @@ def decide(
         related=_related_rows(related, first),
         unexpected=unexpected,
         brightness={r.path: first[r.pixel_sha256].fingerprint.brightness for r in records},
-        origins={sha: image.item for sha, image in first.items()},
+        origins=origins,
     )
     return replace(found, summary=summarise(found, catalog))
 
@@ -267,31 +271,6 @@ def _make_records(
     return records, rejects
 
 
-def _why_nothing(
-    rejects: list[Reject],  # of all stages
-    recipe: Recipe,  # that was curated for
-) -> str:
-    """Say why no image is left: the commonest reasons, each with an example or the labels found."""
-    by_reason: dict[str, list[Reject]] = {}
-    for reject in rejects:
-        by_reason.setdefault(reject.reason, []).append(reject)
-    common = sorted(by_reason.values(), key=len, reverse=True)[:REASONS_SHOWN]
-    why = "; ".join(_reason_line(of_one) for of_one in common) or "the sources hold no images"
-    return (
-        f"no image has a class of recipe {recipe.name}: {why}. "
-        "Check --only, --recipe and the catalogue's rules (cxr sources)."
-    )
-
-
-def _reason_line(
-    rejects: list[Reject],  # of one reason; one at least
-) -> str:
-    """Count what was left out for a reason, and show what was found instead."""
-    first = rejects[0]
-    shown = label_counts(rejects) or f"{first.path}: {first.message.rstrip('.')}"
-    return f"{len(rejects)} files left out for {first.reason!r} ({shown})"
-
-
 def _first_images(
     copy_sets: list[CopySet],  # also those of one image
 ) -> dict[str, ScannedImage]:
@@ -355,14 +334,15 @@ def _warnings(
     listed: Listed,
     records: list[Record],
     unexpected: list[Row],
-    recipe: Recipe,
+    request: Request,
     catalog: Catalog,
 ) -> list[FolderWarning]:
     """Everything that a reader must know of a curation, but for what tells its classes."""
     return [
         *failure_warnings(listed.failed),
         *listed.warnings,
-        *class_warnings(records, recipe, catalog),
+        *class_warnings(records, request.recipe, catalog),
+        *fold_warnings(records, request.folds),
         *overlap_warnings(unexpected),
         *listed.left_aside,
     ]

@@ -9,6 +9,7 @@ from argparse import Namespace
 
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.outputs import check_output_file
+from cxr_fastai.reporting.text import count
 from cxr_fastai.verbs.output import fail, print_json
 
 __all__ = ["predict"]
@@ -53,7 +54,7 @@ def predict(args: Namespace) -> int:
     unread = [row for row in rows if row["error"]]
     if not unread:
         return 0
-    told = f"{len(unread)} of {len(rows)} files could not be read: {unread[0]['error']}"
+    told = f"{len(unread):,} of {count(len(rows), 'file')} could not be read: {unread[0]['error']}"
     if len(unread) == len(rows):
         return fail("predict", told, IntegrityError.exit_code)
     progress.say(told)

@@ -62,7 +62,7 @@ CASES = {
     "class_absent": ([r for r in even() if not is_a(r) or r.split != "valid"], "a in valid", {}),
     "class_scarce": (
         [r for r in even() if not is_a(r) or r.split != "test" or int(r.phash) < 7],
-        "a in test, 14",
+        "a in test, 14 images of 14 groups",
         {},
     ),
 }

@@ -9,7 +9,12 @@ from toy_sources import put, tree
 from cxr_fastai.core import FolderWarning, SourceUnavailable, UsageError
 from cxr_fastai.curation.decide import Listed, decide, expects_copies
 from cxr_fastai.curation.engines import open_engine
-from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, SOURCE_FAILED, Request
+from cxr_fastai.curation.folder.result import (
+    CLASS_WITHOUT_IMAGES,
+    SMALL_FOLDER,
+    SOURCE_FAILED,
+    Request,
+)
 from cxr_fastai.curation.sources.item import reject_file
 from cxr_fastai.curation.sources.listing import Listing
 from cxr_fastai.recipes import Recipe
@@ -86,8 +91,24 @@ def test_warnings_stand_in_the_order_of_the_road(tmp_path, listed):
     recipe = replace(RECIPE, classes={**RECIPE.classes, "other": ["edema"]})
     done = decided(tmp_path, told, Request(recipe=recipe))
     kinds = [w.kind for w in done.warnings]
-    assert kinds == [SOURCE_FAILED, "listing", CLASS_WITHOUT_IMAGES, "aside"]
+    assert kinds == [SOURCE_FAILED, "listing", CLASS_WITHOUT_IMAGES, SMALL_FOLDER, "aside"]
     assert done.incomplete == ("rsna",)
+
+
+def test_folds_are_dealt_and_what_is_officially_tested_has_none(tmp_path, listed):
+    items = [
+        replace(each, official="test") if each.path in ("5.png", "6.png") else each
+        for each in listed.listings[0].items
+    ]
+    listed = replace(listed, listings=[replace(listed.listings[0], items=items)])
+    done = decided(tmp_path, listed, replace(REQUEST, folds=2))
+    folds = {row.original_path: row.fold for row in done.records}
+    assert folds.pop("5.png") == folds.pop("6.png") == ""
+    assert set(folds.values()) == {"0", "1"} and {folds["0.png"], folds["1.png"]} == {"0", "1"}
+    assert SMALL_FOLDER not in [warning.kind for warning in done.warnings]
+    plain = decided(tmp_path, listed)
+    assert [row.split for row in plain.records] == [row.split for row in done.records]
+    assert {row.fold for row in plain.records} == {""}
 
 
 def test_no_image_with_a_class_is_an_error_that_names_the_commonest_reason(tmp_path, listed):

@@ -98,7 +98,7 @@ class Found:
 
     def summary_lines(self) -> list[str]:
         """Return the counts: what is known and new, copies, exposures, what could not be read."""
-        lines = [*self._new_lines(), self._copies_line()]
+        lines = [*self.new_lines(), self._copies_line()]
         if self.related:
             look = "pair looks", "pairs look"
             pairs = count(len(self.related), *look)
@@ -131,7 +131,7 @@ class Found:
             lines.append(f"and {more:,} {where_more}")
         return lines
 
-    def _new_lines(self) -> list[str]:
+    def new_lines(self) -> list[str]:
         """Say which of the new images are known, and how many are safe to add."""
         if not self.new:
             return []

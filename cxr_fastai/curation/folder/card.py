@@ -16,6 +16,8 @@ from cxr_fastai.core import SPLITS
 from cxr_fastai.curation.folder.result import (
     CLASS_WITHOUT_IMAGES,
     COUNTS_HEADER,
+    FOLD_WITHOUT_CLASS,
+    SMALL_FOLDER,
     UNEXPECTED_OVERLAP,
     Curation,
     Summary,
@@ -35,6 +37,8 @@ from cxr_fastai.reporting.text import count, markdown_table, md, share
 
 __all__ = ["dataset_card", "used_sources"]
 
+# Kinds of a curation's own warnings that the card tells, beside those of its confounds.
+BEWARE = (CLASS_WITHOUT_IMAGES, FOLD_WITHOUT_CLASS, SMALL_FOLDER, UNEXPECTED_OVERLAP)
 MAX_VIEWS = 6  # columns; of more views only COMMON_VIEWS have one, the rest is counted as other
 COMMON_VIEWS = ("PA", "AP", "L")
 MAX_NAMED_FILES = 2  # of a download; of more their number is told
@@ -318,13 +322,13 @@ def _quality(summary: Summary) -> str:
 
 
 def _beware(curation: Curation) -> str:
-    """List what tells the classes, what they lack, and copies that nobody expects.
+    """List what tells the classes, what they and the folds lack, and copies that nobody expects.
 
     Says so where the checks found nothing.
     """
     found = list(curation.summary.confounds)
     for warning in curation.warnings:
-        if warning.kind in (CLASS_WITHOUT_IMAGES, UNEXPECTED_OVERLAP):
+        if warning.kind in BEWARE:
             found.append(warning)
     return _bullets([warning_line(warning) for warning in found] or [NOTHING_FOUND])
 

@@ -6,22 +6,37 @@ result.py, their numbers with them. Decides nothing, reads no file.
 
 from __future__ import annotations
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Rule, Source
+from cxr_fastai.cohort.scarcity import small_folder_advice
 from cxr_fastai.core import CxrError, FolderWarning
 from cxr_fastai.curation.folder.result import (
     CLASS_WITHOUT_IMAGES,
+    FOLD_WITHOUT_CLASS,
+    SMALL_FOLDER,
     SOURCE_FAILED,
     UNEXPECTED_OVERLAP,
     Row,
 )
 from cxr_fastai.curation.folder.summary import count_overlap
+from cxr_fastai.curation.sources.counts import label_counts
+from cxr_fastai.curation.sources.item import Reject
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
 from cxr_fastai.reporting.text import count
 
-__all__ = ["failure_warnings", "class_warnings", "overlap_warnings", "findings_of_rule", "Catalog"]
+__all__ = [
+    "failure_warnings",
+    "class_warnings",
+    "fold_warnings",
+    "overlap_warnings",
+    "findings_of_rule",
+    "why_nothing",
+    "Catalog",
+]
 
 Catalog = dict[str, Source]  # id -> Source
+REASONS_SHOWN = 3  # why nothing is left, in one line
 
 
 def failure_warnings(
@@ -81,6 +96,48 @@ def _sources_with(
     return givers
 
 
+def fold_warnings(
+    records: list[Record],  # of the folder
+    folds: int,  # of a cross-validation; 0: none
+) -> list[FolderWarning]:
+    """Name the classes that a fold lacks; advise folds where the folder is small and has none."""
+    advice = small_folder_advice(records, folds)
+    if advice:
+        tested = sum(row.split == "test" for row in records)
+        numbers = {"images": len(records), "test": tested}
+        return [FolderWarning(kind=SMALL_FOLDER, says=advice, numbers=numbers)]
+    if not folds:
+        return []
+    folds_of: dict[str, set[str]] = {}  # class -> folds that have it
+    groups_of: dict[str, set[str]] = {}
+    for row in records:
+        for label in present(row.label):
+            folds_of.setdefault(label, set()).update([row.fold] if row.fold else [])
+            groups_of.setdefault(label, set()).update([row.group] if row.fold else [])
+    warnings = []
+    for label, having in sorted(folds_of.items()):
+        if len(having) < folds:
+            warnings.append(_fold_warning(label, folds - len(having), folds, groups_of[label]))
+    return warnings
+
+
+def _fold_warning(
+    label: str,  # the class
+    lacking: int,  # folds without it
+    folds: int,
+    groups: set[str],  # of the class
+) -> FolderWarning:
+    """Say that folds lack a class."""
+    few = count(len(groups), "group")
+    return FolderWarning(
+        kind=FOLD_WITHOUT_CLASS,
+        says=f"class {label} is missing in {lacking} of {count(folds, 'fold')}: it has {few} to "
+        "deal, and these folds cannot score it",
+        do="Ask for fewer folds, or add images of the class.",
+        numbers={"class": label, "groups": len(groups), "folds": folds, "lacking": lacking},
+    )
+
+
 def overlap_warnings(unexpected: list[Row]) -> list[FolderWarning]:
     """Name each two sources that share radiographs and are not linked."""
     warnings = []
@@ -102,3 +159,31 @@ def findings_of_rule(rule: Rule) -> list[str]:
     None: it leaves its images out.
     """
     return rule.findings.split("|") if rule.findings else []
+
+
+# ---- nothing is left
+
+
+def why_nothing(
+    rejects: list[Reject],  # of all stages
+    recipe: Recipe,  # that was curated for
+) -> str:
+    """Say why no image is left: the commonest reasons, each with an example or the labels found."""
+    by_reason: dict[str, list[Reject]] = {}
+    for reject in rejects:
+        by_reason.setdefault(reject.reason, []).append(reject)
+    common = sorted(by_reason.values(), key=len, reverse=True)[:REASONS_SHOWN]
+    why = "; ".join(_reason_line(of_one) for of_one in common) or "the sources hold no images"
+    return (
+        f"no image has a class of recipe {recipe.name}: {why}. "
+        f"Check {flag('only')}, {flag('recipe')} and the catalogue's rules (cxr sources)."
+    )
+
+
+def _reason_line(
+    rejects: list[Reject],  # of one reason; one at least
+) -> str:
+    """Count what was left out for a reason, and show what was found instead."""
+    first = rejects[0]
+    shown = label_counts(rejects) or f"{first.path}: {first.message.rstrip('.')}"
+    return f"{count(len(rejects), 'file')} left out for {first.reason!r} ({shown})"

@@ -5,8 +5,8 @@ split is drawn from its own name and what its source says of it, so that another
 sources, gives it the same. It can differ where the name does: one folder has the original with its
 patient, the other only a copy without; a list of official test images is at hand for one only;
 images of two named patients were tied by their look. It also hangs on the other groups of its class
-where the draw holds out fewer than `least_held_out` of these: the next in the order of the draw then
-fill up. A bundle therefore knows what it was trained on. Reads no file.
+where the draw holds out fewer than `least_held_out` of these: the next in the order of the draw
+fill up then. A bundle therefore knows what it was trained on. Reads no file.
 """
 
 from __future__ import annotations

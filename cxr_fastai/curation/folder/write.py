@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import (
     IntegrityError,
     NotCurated,
@@ -50,6 +51,7 @@ from cxr_fastai.manifest import (
 )
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipe_text import recipe_text
+from cxr_fastai.reporting.text import count
 from cxr_fastai.safe_names import why_unsafe
 
 __all__ = ["write_folder", "is_ours"]
@@ -237,8 +239,9 @@ def _check_room(
     free = shutil.disk_usage(out).free
     if needed > free:
         raise StorageError(
-            f"cannot write {out}: {len(images)} images need about {size_text(needed)}, "
-            f"{size_text(free)} are free. Free some, or choose another --out."
+            f"cannot write {out}: {count(len(images), 'image needs', 'images need')} about "
+            f"{size_text(needed)}, "
+            f"{size_text(free)} are free. Free some, or choose another {flag('out')}."
         )
 
 

@@ -156,7 +156,7 @@ def _mismatches(
     test, rest = cell.group("test", "rest") if cell else ("", "")
     out = []
     if keys and names.test.isdisjoint(keys):
-        out.append(f"{test} names none of its {len(keys)} images")
+        out.append(f"{test} names none of its {count(len(keys), 'image')}")
     if names.rest is None:
         return out
     neither = [key for key in keys if key not in names.test and key not in names.rest]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cxr_fastai.csv_cells import nfc
+from cxr_fastai.reporting.text import count
 
 __all__ = ["Tree", "folder_tree", "in_nfc"]
 
@@ -38,7 +39,7 @@ class Tree:
 
     def __repr__(self) -> str:
         """Show how many files there are, not which."""
-        return f"<Tree of {len(self.files)} files in {self.where}>"
+        return f"<Tree of {count(len(self.files), 'file')} in {self.where}>"
 
 
 def in_nfc(tree: Tree) -> Tree:

@@ -149,6 +149,7 @@ def test_the_command_answers_which_new_images_are_known_and_lists_the_safe_ones(
     assert lines[-1] == "and 12 more: --out DIR writes all"
     r = cxr(*args, "--out", "out", cwd=tmp_path)
     assert r.stdout.startswith(known) and len(r.stdout.splitlines()) < 30
+    assert known in (tmp_path / "out/gallery.html").read_text()
     assert "out/new.csv: 1 image that may be added" in r.stdout
     assert (tmp_path / "out/new.csv").read_text().splitlines() == [
         "path,copies,same_patient_as",

@@ -46,6 +46,7 @@ def test_a_folder_with_anything_else_is_not_ours(tmp_path):
         (dict(layout="split"), "another layout .class, now split"),
         (dict(quick=True), "another quick"),
         (dict(on_conflict="upstream"), "another on_conflict .drop, now upstream"),
+        (dict(folds=5), "another folds .0, now 5"),
         (dict(recipe=load_recipe("six_class")), "another recipe .pneumonia, now six_class"),
         (
             dict(recipe=replace(REQUEST.recipe, filters={"view": ["PA"]})),

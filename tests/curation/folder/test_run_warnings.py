@@ -1,12 +1,16 @@
 """pytest tests/curation/folder/test_run_warnings.py"""
 
+from dataclasses import replace
+
 import pytest
-from made_curations import Films, overlap, record, rule
+from made_curations import Films, overlap, record, reject, rule
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import SourceUnavailable
 from cxr_fastai.curation.folder.result import (
     CLASS_WITHOUT_IMAGES,
+    FOLD_WITHOUT_CLASS,
+    SMALL_FOLDER,
     SOURCE_FAILED,
     UNEXPECTED_OVERLAP,
 )
@@ -14,7 +18,9 @@ from cxr_fastai.curation.folder.run_warnings import (
     class_warnings,
     failure_warnings,
     findings_of_rule,
+    fold_warnings,
     overlap_warnings,
+    why_nothing,
 )
 from cxr_fastai.recipes import Recipe
 
@@ -64,3 +70,38 @@ def test_unexpected_copies_are_counted_for_each_two_sources(films):
 def test_a_rule_without_a_finding_gives_none():
     assert findings_of_rule(rule(findings="mass|edema")) == ["mass", "edema"]
     assert findings_of_rule(rule(findings="")) == []
+
+
+def rows_of(films, n, **cells):
+    row = record(films.image(label="normal"))
+    return [replace(row, path=f"{i}.png", group=f"g{i}", **cells) for i in range(n)]
+
+
+def test_a_small_folder_without_folds_is_advised_to_have_some(films):
+    rows = rows_of(films, 290) + rows_of(films, 9, split="test")
+    (advice,) = fold_warnings(rows, 0)
+    assert advice.kind == SMALL_FOLDER and advice.numbers == {"images": 299, "test": 9}
+    assert str(advice).startswith("299 images: a test split of 9 says little. Score all images by")
+    assert "--folds 5" in str(advice) and "cxr train DATA --folds" in str(advice)
+    assert fold_warnings([*rows, rows[0]], 0) == [] and fold_warnings([], 0) == []
+
+
+def test_a_class_that_a_fold_lacks_is_named_with_its_groups(films):
+    rows = rows_of(films, 4)
+    rows = [replace(row, fold=str(i % 2)) for i, row in enumerate(rows)]
+    assert fold_warnings(rows, 2) == []
+    rare = [replace(rows[0], label="sick", group="r", path="r.png")]
+    tested = [replace(rows[0], label="sick", group="t", path="t.png", fold="")]
+    (warning,) = fold_warnings([*rows, *rare, *tested], 2)
+    assert warning.kind == FOLD_WITHOUT_CLASS
+    assert str(warning) == (
+        "class sick is missing in 1 of 2 folds: it has 1 group to deal, and these folds cannot "
+        "score it"
+    )
+    assert warning.numbers == {"class": "sick", "groups": 1, "folds": 2, "lacking": 1}
+
+
+def test_why_nothing_is_left_counts_the_commonest_reasons():
+    lost = [reject(reason="no_class", message="none.")] * 2 + [reject(reason="torn", message="m")]
+    said = why_nothing(lost, RECIPE)
+    assert "2 files left out for 'no_class' (a.png: none); 1 file left out for 'torn'" in said
