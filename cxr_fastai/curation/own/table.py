@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -232,9 +233,31 @@ def _source(
     source = own_source(name, path.name, own.findings, cells)
     if labels.is_by_column:
         source = _by_column(source, columns, names)
-    data = as_csv(rows, names, labels.cells)
+    data = as_csv(rows, names, _agreeing(rows, labels, own))
     files = dict(sorted({**tree.files, table: str(path)}.items()))
     return source, replace(tree, files=files, tables={table: data})
+
+
+def _agreeing(rows: OwnRows, labels: TableLabels, own: OwnClasses) -> list[tuple[str, ...]]:
+    """Return the labels of all rows, in one word where several rows name one file.
+
+    Labels that are one class, as the user joined them, do not contradict each other.
+    """
+    if labels.is_by_column:
+        return labels.cells
+    files = [rows.same_files.get(file, file) for file in rows.files]
+    times = Counter(files)
+    first: dict[tuple[str, ...], str] = {}  # findings -> the first label that has them
+    for label, findings in sorted(own.findings.items()):
+        first.setdefault(findings, label)
+    word_of = {label: first[findings] for label, findings in own.findings.items()}
+    cells: list[tuple[str, ...]] = []
+    for file, (text,) in zip(files, labels.cells):
+        parts = text.split("|") if labels.separator else [text]
+        if times[file] > 1:
+            parts = list(dict.fromkeys(word_of.get(part, part) for part in parts))
+        cells.append(("|".join(parts),))
+    return cells
 
 
 def _by_column(

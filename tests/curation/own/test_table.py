@@ -323,6 +323,13 @@ def test_two_rows_that_contradict_each_other_are_refused_with_both(tmp_path, oth
     )
 
 
+def test_two_rows_of_labels_that_are_joined_agree(tmp_path):
+    six(tmp_path, "A.PNG,NORMAL", "c.png,tb")
+    assert {"a.png", "c.png"}.isdisjoint(labels(read(tmp_path)))
+    own = read(tmp_path, same=["Normal=NORMAL"], take_as={"tb": "TB"})
+    assert labels(own) == {f"{stem}.png": label for stem, label in SIX}
+
+
 def test_two_patients_of_one_file_are_both_kept(tmp_path):
     images(tmp_path, "a.png", "b.png")
     write(tmp_path, "a.png,TB,p1", "a.png,TB,p2", "b.png,Normal,p3", header="file,label,id")
