@@ -29,6 +29,7 @@ from process_memory import Watch, cpu_seconds, reset_peak, status_mb
 from cxr_fastai.curation.copies.copy_sets import CopySet, ScannedImage, collect_copies
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.copies.links import find_links, match_many
+from cxr_fastai.curation.copies.parts import PartPair
 from cxr_fastai.curation.engines import Engine, open_engine, spread
 from cxr_fastai.curation.sources.item import undescribed_item
 from cxr_fastai.progress import SILENT, Meter
@@ -133,7 +134,8 @@ def measure(
 
 
 def _start_workers(engine: Engine, fingerprints: list[Fingerprint]) -> None:
-    job = (fingerprints[0].sketch, fingerprints[1].sketch, False, False)
+    pair = PartPair(0, 1, False, False, False, False)
+    job = (fingerprints[0].sketch, fingerprints[1].sketch, pair)
     list(spread(engine, match_many, [job] * WARM_PAIRS))
 
 

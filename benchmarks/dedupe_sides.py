@@ -28,6 +28,7 @@ from cxr_fastai.curation.copies.copy_sets import ScannedImage, collect_copies
 from cxr_fastai.curation.copies.features import Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, Unreadable, fingerprint
 from cxr_fastai.curation.copies.links import Link, find_links, match_many
+from cxr_fastai.curation.copies.parts import PartPair
 from cxr_fastai.curation.copies.scan import fingerprint_many, scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Engine, open_engine, spread
@@ -186,7 +187,8 @@ class LibrarySteps:
             candidates.ThreadPoolExecutor = threads
         jobs = []
         for a, b, mirror, invert in _some(pairs, PROFILED_PAIRS):
-            jobs.append((sketches[a], sketches[b], mirror, invert))
+            pair = PartPair(a, b, False, False, mirror, invert)
+            jobs.append((sketches[a], sketches[b], pair))
         self._profiled("comparing", match_many, jobs)
         self.notes.append(f"{len(pairs) / len(sketches):.1f} pairs an image are compared")
 

@@ -1,6 +1,7 @@
 """What geometry needs of a radiograph: local features and a thumbnail.
 
-Decoded pixels -> Features of at most 11 kB. It decides nothing.
+Decoded pixels -> Features of at most 11 kB, and as many of a film that lies in the picture. It
+decides nothing.
 
 Copies in this field are squashed to squares, so every image is squashed to one first: a copy of
 another aspect then differs by shift and scale alone. Corners (Shi and Tomasi 1994) of three sizes
@@ -12,14 +13,17 @@ moved, and no image is described twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from cxr_fastai.curation.copies.inset import Box, find_inset
+
 __all__ = [
     "Features",
+    "Inset",
     "extract",
     "mirrored",
     "inverted",
@@ -30,7 +34,7 @@ __all__ = [
     "MAX_FEATURES",
 ]
 
-FEATURES_VERSION = 3  # raise when features or verdicts change: what was computed then is stale
+FEATURES_VERSION = 4  # raise when features or verdicts change: what was computed then is stale
 GRID = 256  # the square in which points are told, in steps that a byte holds
 THUMB = 64  # pixels a side of the thumbnail
 # Pixels: an image with a shorter side has no features, only a thumbnail.
@@ -52,6 +56,8 @@ MIN_STRENGTH = 1e-4  # weaker corners (least eigenvalue, of OpenCV's scale) are 
 COMPARISONS = 256  # of a descriptor, a bit each
 DESCRIPTOR_BYTES = COMPARISONS // 8
 POINT_BYTES = 2
+THUMB_BYTES = THUMB * THUMB
+TRAILER_BYTES = 5  # of packed features: a box, and a count
 # Blocks of 64 comparisons that a mirror image, or a negative, exchanges.
 MIRRORED_BLOCKS = [1, 0, 3, 2]
 INVERTED_BLOCKS = [2, 3, 0, 1]
@@ -66,8 +72,22 @@ class Features:
     descriptors: np.ndarray  # (n, 32) uint8
     thumb: np.ndarray  # (THUMB, THUMB) uint8: the squashed image
 
+    inset: Inset | None = None  # the film in it, where it shows more
+
     def pack(self) -> bytes:
-        """Return the features as bytes: thumbnail, points, descriptors."""
+        """Return the features as bytes: thumbnail, points, descriptors, and those of the inset.
+
+        The last bytes tell the inset's box and how many features of its own it has; a box of no
+        size is none.
+        """
+        if self.inset is None:
+            return self._pack_own() + bytes(TRAILER_BYTES)
+        film = self.inset.features
+        trailer = bytes([*self.inset.box, len(film.points)])
+        return self._pack_own() + film._pack_own() + trailer
+
+    def _pack_own(self) -> bytes:
+        """Return what the picture itself has, as bytes."""
         return self.thumb.tobytes() + self.points.tobytes() + self.descriptors.tobytes()
 
     @classmethod
@@ -76,24 +96,60 @@ class Features:
         data: bytes,  # as `pack` made it
     ) -> Features:
         """Return the features that were packed; the arrays are views of `data`."""
-        thumb_bytes = THUMB * THUMB
-        n = (len(data) - thumb_bytes) // (POINT_BYTES + DESCRIPTOR_BYTES)
-        points_end = thumb_bytes + POINT_BYTES * n
         flat = np.frombuffer(data, np.uint8)
+        *edges, n_of_film = flat[-TRAILER_BYTES:].tolist()
+        own = flat[:-TRAILER_BYTES]
+        box = Box(*edges)
+        if not any(box):
+            return cls._unpack_own(own)
+        begin = len(own) - THUMB_BYTES - n_of_film * (POINT_BYTES + DESCRIPTOR_BYTES)
+        film = cls._unpack_own(own[begin:])
+        return replace(cls._unpack_own(own[:begin]), inset=Inset(box, film))
+
+    @classmethod
+    def _unpack_own(
+        cls,
+        flat: np.ndarray,  # (bytes,) uint8
+    ) -> Features:
+        """Return the features of one picture."""
+        n = (len(flat) - THUMB_BYTES) // (POINT_BYTES + DESCRIPTOR_BYTES)
+        points_end = THUMB_BYTES + POINT_BYTES * n
         return cls(
-            points=flat[thumb_bytes:points_end].reshape(n, POINT_BYTES),
+            points=flat[THUMB_BYTES:points_end].reshape(n, POINT_BYTES),
             descriptors=flat[points_end:].reshape(n, DESCRIPTOR_BYTES),
-            thumb=flat[:thumb_bytes].reshape(THUMB, THUMB),
+            thumb=flat[:THUMB_BYTES].reshape(THUMB, THUMB),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Inset:
+    """The film in a picture that shows more."""
+
+    box: Box  # where it lies
+    features: Features  # of the film alone
 
 
 def extract(
     pixels: np.ndarray,  # (height, width) uint8
 ) -> Features:
-    """Extract the features of a decoded image.
+    """Extract the features of a decoded image, and of the film in it where it shows more.
 
     One that is flat, or has a side below MIN_FEATURES_SIDE, has a thumbnail only.
     """
+    features = _own_features(pixels)
+    box = find_inset(pixels) if len(features.points) else None
+    if box is None:
+        return features
+    film = box.cut(pixels)
+    if min(film.shape) < MIN_FEATURES_SIDE:
+        return features
+    return replace(features, inset=Inset(box, _own_features(film)))
+
+
+def _own_features(
+    pixels: np.ndarray,  # (height, width) uint8
+) -> Features:
+    """Extract the features of a picture as it is."""
     if min(pixels.shape) < MIN_FEATURES_SIDE:
         return Features(
             points=np.empty((0, POINT_BYTES), np.uint8),

@@ -17,7 +17,8 @@ from cxr_fastai.core import IntegrityError
 from cxr_fastai.curation.copies.candidates import Candidate, find_candidates
 from cxr_fastai.curation.copies.features import Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
-from cxr_fastai.curation.copies.geometry import Match, match
+from cxr_fastai.curation.copies.geometry import Match
+from cxr_fastai.curation.copies.parts import Part, PartPair, features_of, match_parts, parts_of
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.copies.small_images import find_small_images
 from cxr_fastai.curation.copies.transforms import in_pixels
@@ -28,7 +29,7 @@ __all__ = ["Link", "find_links", "match_many"]
 
 MIN_IN_ONE_FRAME = 2  # other images
 
-MatchJob = tuple[bytes, bytes, bool, bool]  # packed Features of two images, mirrored, inverted
+MatchJob = tuple[bytes, bytes, PartPair]  # packed Features of two images
 FoundPair = tuple[int, int, Match]  # two images, by their place in the list
 
 
@@ -66,8 +67,8 @@ def find_links(
     if fresh is not None:
         new = [i for i, image in enumerate(images) if image.pixel_sha256 in fresh]
     threads = min(engine.workers, os.cpu_count() or 1)
-    candidates = find_candidates(features, threads, new, progress)
-    found = _beside_frames(_compare(images, candidates, engine, cache, progress))
+    pairs = _find_pairs(features, threads, new, progress)
+    found = _beside_frames(_compare(images, pairs, engine, cache, progress))
     found += find_small_images(features, images, new, progress)
     best: dict[tuple[int, int], Match] = {}
     for i, j, result in found:
@@ -84,6 +85,44 @@ def _distinct(fingerprints: list[Fingerprint]) -> list[Fingerprint]:
     ordered = sorted(fingerprints, key=lambda p: (p.pixel_sha256, p.sha256))
     by_pixels = {p.pixel_sha256: p for p in ordered if p.sketch}
     return list(by_pixels.values())
+
+
+def _find_pairs(
+    features: list[Features],  # of images
+    threads: int,
+    new: list[int] | None,  # images: only pairs that hold one; None: all pairs
+    progress: Progress,
+) -> list[PartPair]:
+    """Find the pairs worth a look among the images and the films in them, sorted."""
+    parts = parts_of(features)
+    searched = [features_of(features[part.image], part.is_inset) for part in parts]
+    asking = None
+    if new is not None:
+        fresh = set(new)
+        asking = [n for n, part in enumerate(parts) if part.image in fresh]
+    pairs = []
+    for candidate in find_candidates(searched, threads, asking, progress):
+        a = parts[candidate.a]
+        b = parts[candidate.b]
+        if a.image != b.image:
+            pairs.append(_pair(min(a, b), max(a, b), candidate))
+    return sorted(pairs)
+
+
+def _pair(
+    a: Part,
+    b: Part,  # of a later image
+    candidate: Candidate,
+) -> PartPair:
+    """Make a pair of two parts."""
+    return PartPair(
+        a=a.image,
+        b=b.image,
+        inset_a=a.is_inset,
+        inset_b=b.is_inset,
+        mirrored=candidate.mirrored,
+        inverted=candidate.inverted,
+    )
 
 
 def _beside_frames(found: list[FoundPair]) -> list[FoundPair]:
@@ -115,20 +154,20 @@ def _worth(
 
 def _compare(
     images: list[Fingerprint],  # of different pixels
-    candidates: list[Candidate],  # pairs worth a look
+    pairs: list[PartPair],  # worth a look
     engine: Engine,
     cache: ScanCache | None,  # None: nothing is remembered
     progress: Progress,
 ) -> list[FoundPair]:
-    """Return the candidates that match; none that an earlier run compared is compared again.
+    """Return the pairs that match; none that an earlier run compared is compared again.
 
     Raises `IntegrityError` where a worker did not come back: an answer that misses pairs is none.
     """
-    keys = [_key(images, candidate) for candidate in candidates] if cache else []
+    keys = [_key(images, pair) for pair in pairs] if cache else []
     remembered = cache.pairs(keys) if cache else {}
     known = {n: remembered[key] for n, key in enumerate(keys) if key in remembered}
-    unknown = [n for n in range(len(candidates)) if n not in known]
-    jobs = [_job(images, candidates[n]) for n in unknown]
+    unknown = [n for n in range(len(pairs)) if n not in known]
+    jobs = [_job(images, pairs[n]) for n in unknown]
     results = spread(engine, match_many, jobs)
     if jobs:
         results = progress.bar(results, len(jobs), f"comparing pairs: {len(jobs)}")
@@ -140,37 +179,35 @@ def _compare(
         if cache:
             cache.keep_pair(keys[n], result)
     matched = [(n, found) for n, found in sorted(known.items(), key=lambda x: x[0]) if found]
-    return [(candidates[n].a, candidates[n].b, found) for n, found in matched]
+    return [(pairs[n].a, pairs[n].b, found) for n, found in matched]
 
 
 def _key(
     images: list[Fingerprint],  # of different pixels
-    candidate: Candidate,
+    pair: PartPair,
 ) -> str:
     """Return what the cache knows a comparison by.
 
-    That is both pixel_sha256 and whether one is mirrored, or a negative.
+    That is both pixel_sha256, which parts of them, and whether one is mirrored, or a negative.
     """
-    a = images[candidate.a].pixel_sha256
-    b = images[candidate.b].pixel_sha256
-    return f"{a}{b}{candidate.mirrored:d}{candidate.inverted:d}"
+    a = images[pair.a].pixel_sha256
+    b = images[pair.b].pixel_sha256
+    return f"{a}{b}{pair.inset_a:d}{pair.inset_b:d}{pair.mirrored:d}{pair.inverted:d}"
 
 
 def _job(
     images: list[Fingerprint],  # of different pixels
-    candidate: Candidate,
+    pair: PartPair,
 ) -> MatchJob:
     """Return what a worker needs to compare two images."""
-    a = images[candidate.a].sketch
-    b = images[candidate.b].sketch
-    return a, b, candidate.mirrored, candidate.inverted
+    return images[pair.a].sketch, images[pair.b].sketch, pair
 
 
 def match_many(jobs: list[MatchJob]) -> list[Match | None]:
     """Compare a list of pairs, in a worker."""
     results = []
-    for a, b, mirror, invert in jobs:
-        results.append(match(Features.unpack(a), Features.unpack(b), mirror, invert))
+    for a, b, pair in jobs:
+        results.append(match_parts(Features.unpack(a), Features.unpack(b), pair))
     return results
 
 

@@ -517,3 +517,30 @@ def test_two_exposures_of_one_patient_are_no_copies(films):
         pair = [extract(draw("normal", seed, SIDE, 500 + patient)) for seed in (1, 2)]
         told.append(kind(match(*pair)))
     assert "near" not in told
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_bare_film_is_found_by_what_shows_it_in_a_frame(frame, films, crew):
+    bare = films[24:36]
+    prints = [fingerprint_of(p) for p in (*bare, *[frame(film) for film in bare])]
+    whose = {p.pixel_sha256: n % len(bare) for n, p in enumerate(prints)}
+    near = [k for k in find_links(prints, crew) if k.kind == "near"]
+    assert [whose[k.a] for k in near] == [whose[k.b] for k in near]
+    assert {whose[k.a] for k in near} == set(range(len(bare)))
+
+
+def test_faint_films_in_one_frame_of_which_nobody_is_named_stay_apart(films, crew):
+    """Noise of their own, and little else, is all that tells them."""
+    rng = np.random.default_rng(3)
+    pictures = []
+    for film in films[:6]:
+        noise = rng.normal(60, 30, film.shape)
+        faint = np.uint8((film / 8 + noise).clip(0, 255))
+        page = Image.new("L", (2 * SIDE, 400), 0)
+        lines = [f"menu item {n * 7 % 13} tool {n} value {n * 31 % 17}" for n in range(20)]
+        pen = ImageDraw.Draw(page)
+        pen.multiline_text((5, 2), "\n".join(lines), fill=255, font_size=14)
+        page.paste(Image.fromarray(faint).resize((200, 200)), (270, 120))
+        pictures.append(np.asarray(page))
+    links = find_links([fingerprint_of(p) for p in pictures], crew)
+    assert [(k.kind, k.score) for k in links] == []

@@ -132,3 +132,17 @@ def test_mirror_and_negative_undo_themselves_and_commute():
 
 def test_the_same_pixels_give_the_same_features():
     assert extract(film(3)).pack() == extract(film(3).copy()).pack() != extract(film(4)).pack()
+
+
+def test_the_film_in_a_window_is_packed_with_the_picture():
+    page = np.full((480, 480), 40, np.uint8)
+    page[100:340, 200:440] = cv2.resize(film(1), (240, 240), interpolation=cv2.INTER_AREA)
+    whole = extract(page)
+    back = Features.unpack(whole.pack())
+    assert back.inset.box == whole.inset.box and back.pack() == whole.pack()
+    for one, other in ((back, whole), (back.inset.features, whole.inset.features)):
+        assert np.array_equal(one.points, other.points) and np.array_equal(one.thumb, other.thumb)
+        assert np.array_equal(one.descriptors, other.descriptors)
+    alone = extract(whole.inset.box.cut(page))
+    assert np.array_equal(back.inset.features.thumb, alone.thumb) and alone.inset is None
+    assert extract(film(1)).inset is Features.unpack(extract(film(1)).pack()).inset is None

@@ -14,7 +14,16 @@ from cxr_fastai.curation.copies.features import (
     Features,
     extract,
 )
-from cxr_fastai.curation.copies.geometry import _is_plausible, align, match
+from cxr_fastai.curation.copies.geometry import (
+    MIN_INLIERS_EVERYWHERE,
+    _Consensus,
+    _is_everywhere,
+    _is_plausible,
+    _verdict,
+    align,
+    match,
+)
+from cxr_fastai.curation.copies.overlay import Agreement
 from cxr_fastai.phantom import KINDS, draw
 
 
@@ -146,3 +155,45 @@ def test_too_small_an_overlap_is_not_looked_at():
     thumb = extract(film(2)).thumb
     assert align(thumb, thumb, affine([1, 0, 230], [0, 1, 0]))[0] == 0
     assert align(thumb, thumb, affine([3, 0, -256], [0, 3, -256]))[0] == 0  # a ninth of a is seen
+
+
+def grid_without(left, top, right, bottom):
+    "Points all over the square, but for a part of it."
+    steps = np.arange(8, GRID, 14)
+    points = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    x, y = points.T
+    gone = (left <= x) & (x < right) & (top <= y) & (y < bottom)
+    return points[~gone].astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "gone, everywhere",
+    [
+        ((0, 0, 0, 0), True),
+        ((220, 0, GRID, GRID), True),  # a ruler down the right
+        ((0, 0, GRID, 30), True),  # a banner
+        ((60, 100, 175, 215), False),  # a film that takes a fifth of a window
+        ((0, 140, 115, 255), False),
+    ],
+)
+def test_features_agree_everywhere_where_no_inner_part_is_without(gone, everywhere):
+    assert _is_everywhere(grid_without(0, 0, 0, 0), grid_without(*gone)) == everywhere
+    assert _is_everywhere(grid_without(*gone), grid_without(*gone))  # nothing is there to agree
+
+
+@pytest.mark.parametrize(
+    "inliers, is_everywhere, drift, disputed, kind",
+    [
+        (170, True, 0.35, 0.02, "near"),  # a film that is mirrored beside a ruler that is not
+        (170, False, 0.35, 0.02, "frame"),  # two films in one frame
+        (170, True, 0.60, 0.02, "frame"),
+        (170, True, 0.35, 0.10, "frame"),
+    ],
+)
+def test_what_agrees_everywhere_may_seem_to_move_a_little(
+    inliers, is_everywhere, drift, disputed, kind
+):
+    consensus = _Consensus(inliers, 0.98, np.eye(2, 3), is_everywhere)
+    told = Agreement(drift=drift, far_drift=0.9, core_drift=0.9, disputed=disputed, same=0.4)
+    assert inliers >= MIN_INLIERS_EVERYWHERE
+    assert _verdict(consensus, 0.9, told) == kind

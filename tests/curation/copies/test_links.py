@@ -9,6 +9,7 @@ from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, phash, pixel_sha256
 from cxr_fastai.curation.copies.geometry import Match
 from cxr_fastai.curation.copies.links import _beside_frames, find_links, match_many
+from cxr_fastai.curation.copies.parts import PartPair
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Lost
 from cxr_fastai.phantom import draw
@@ -92,7 +93,8 @@ def test_a_lost_worker_is_an_error_and_no_missing_link(films):
 
 def test_a_worker_answers_each_pair_in_its_place(films):
     a, b = (extract(film).pack() for film in films[:2])
-    same, other = match_many([(a, a, False, False), (a, b, False, False)])
+    as_they_are = PartPair(0, 1, False, False, False, False)
+    same, other = match_many([(a, a, as_they_are), (a, b, as_they_are)])
     assert same.kind == "near" and same.score > 0.99 and other is None
 
 
