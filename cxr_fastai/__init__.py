@@ -11,7 +11,6 @@ from types import FunctionType
 # public name -> the module of this package that defines it
 _HOME = {
     "prototype": "prototyping.road",
-    "prototype": "prototyping.prototype",
     "curate": "curation.pipeline",
     "find_duplicates": "curation.copies.find",
     "explore": "audit.explore",
@@ -38,9 +37,8 @@ def __getattr__(name: str) -> object:
     if name in _HOME:
         member = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         if isinstance(member, FunctionType):
-            import_module(f"{__name__}.docments").explain(
-                member
-            )  # what stands beside its parameters, for help()
+            # what stands beside its parameters, for help()
+            import_module(f"{__name__}.docments").explain(member)
         return member
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

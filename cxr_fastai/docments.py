@@ -47,15 +47,23 @@ def _sections(function: Callable[..., Any], comments: Comments) -> list[str]:
     if named:
         lines += ["", "Parameters", "----------"]
     for parameter in named:
-        of_type = "" if parameter.annotation is parameter.empty else f" : {parameter.annotation}"
+        of_type = _type(parameter.annotation)
+        of_type = f" : {of_type}" if of_type else ""
         if parameter.default is not parameter.empty:
             of_type += f", default {_default(parameter.default)}"
         lines.append(f"{parameter.name}{of_type}")
         lines += _indented(comments.get(parameter.name, ""))
     if RETURN in comments:
-        lines += ["", "Returns", "-------", str(signature.return_annotation)]
+        lines += ["", "Returns", "-------", _type(signature.return_annotation)]
         lines += _indented(comments[RETURN])
     return lines
+
+
+def _type(annotation: object) -> str:
+    """Write an annotation as it stands in the source; empty where there is none."""
+    if annotation is inspect.Signature.empty:
+        return ""
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 def _default(value: object) -> str:

@@ -2,6 +2,9 @@
 
 import ast
 import importlib
+import inspect
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +15,20 @@ import cxr_fastai
 
 HOUSE = Path(cxr_fastai.__file__).parent
 PUBLIC = [  # what people import; a name that goes or comes is a change of the public face
+    "prototype",
     "curate",
     "find_duplicates",
     "explore",
     "build_dataloaders",
     "build_learner",
+    "train",
+    "train_folds",
     "fit",
     "export",
     "evaluate",
+    "predict",
     "load_bundle",
+    "save_bundle",
     "load_recipe",
     "read_manifest",
     "CxrError",
@@ -75,6 +83,34 @@ def test_every_name_that_a_module_declares_is_defined_or_handed_on_by_its_own_li
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
             declared = ast.literal_eval(node.value)
     assert declared and set(declared) <= defined
+
+
+def test_no_module_takes_the_place_of_a_public_name():
+    """As `cxr_fastai.predict` would, were there a module of this name and it imported."""
+    for module in HOUSE.iterdir():
+        assert module.stem not in PUBLIC, module.stem
+    for name in PUBLIC:
+        home = importlib.import_module(f"cxr_fastai.{cxr_fastai._HOME[name]}")
+        assert not inspect.ismodule(getattr(cxr_fastai, name)), name
+        assert getattr(cxr_fastai, name) is getattr(home, name), name
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name != "CxrError"])
+def test_help_explains_every_parameter(name):
+    function = getattr(cxr_fastai, name)
+    shown = pydoc.plain(pydoc.render_doc(function))
+    parameters = inspect.signature(function).parameters
+    assert parameters and "Parameters\n" in shown
+    for parameter in parameters:
+        explained = rf"(?m)^ +{parameter} :[^\n]*\n +\S.*"
+        assert re.search(explained, shown), f"{name}: {parameter} has no meaning beside it"
+
+
+def test_help_explains_the_methods_of_a_bundle():
+    from cxr_fastai.bundle.bundle import Bundle
+
+    for name in ("predict", "probs", "decide", "risk", "answers"):
+        assert "Parameters\n----------\n" in getattr(Bundle, name).__doc__, name
 
 
 def test_importing_the_package_is_light():
