@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cxr_fastai.evaluation.multi_label import FindingsMetrics
 from cxr_fastai.evaluation.multi_label_floors import FindingsFloors
+from cxr_fastai.evaluation.report_parts import DOUBT, not_above
 from cxr_fastai.intervals.interval_trees import Interval, includes_zero
 from cxr_fastai.reporting.text import count, decimal, percent, span, with_span
 
@@ -31,10 +32,7 @@ HEADLINE = {  # key of metrics: its name, what it means; the order is that of re
     ),
 }
 UNDEFINED = "not defined: no finding is present in some of these images and absent in others"
-NOT_ABOVE = (
-    "not above the source-only floor: a model that only recognises the source would rank as well"
-)
-DOUBT = ": the interval includes 0, with other patients there may be no gain"
+NOT_ABOVE = not_above("rank")
 
 
 def verdict_words(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from cxr_fastai.evaluation.report_parts import DOUBT, not_above
 from cxr_fastai.intervals.interval_trees import Interval, includes_zero
 from cxr_fastai.reporting.text import count, span
 
 __all__ = ["NOT_ABOVE", "verdict_words"]
 
-NOT_ABOVE = (
-    "not above the source-only floor: a model that only recognises the source would do as well"
-)
-DOUBT = ": the interval includes 0, with other patients there may be no gain"
+NOT_ABOVE = not_above("do")
 
 
 def verdict_words(
