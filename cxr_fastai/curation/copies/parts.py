@@ -21,10 +21,10 @@ from cxr_fastai.curation.copies.inset import INSET_SIDE, Box
 
 __all__ = ["Part", "PartPair", "parts_of", "match_parts"]
 
-# What two insets have in common, of what both cover: from here on they are one place of one
-# picture, moved as the picture was.
+# What two films have in common, of the smaller: from here on they are at one place of what two
+# pictures share. A film whose lower half is white is found in half, so that the whole is not asked.
 MIN_COMMON_SHARE = 0.7
-UNMOVED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+MAX_STEPS_APART = 8  # of INSET_SIDE: edges that are nearer are one
 WHOLE = Box(0, 0, INSET_SIDE, INSET_SIDE)
 
 
@@ -74,7 +74,7 @@ def match_parts(
     Where both pictures hold a film at one place of what they share, the films decide: a frame that
     is the same is no evidence.
     """
-    if a.inset and b.inset and _is_one_place(a.inset.box, b.inset.box, UNMOVED):
+    if a.inset and b.inset and _are_alike(a.inset.box, b.inset.box):
         pair = pair._replace(inset_a=True, inset_b=True)  # else most of a frame's pairs cost more
     part_a = features_of(a, pair.inset_a)
     part_b = features_of(b, pair.inset_b)
@@ -117,12 +117,20 @@ def _in_pictures(
     )
 
 
+def _are_alike(
+    box: Box,
+    other: Box,
+) -> bool:
+    """Tell whether two boxes are one, as far as boxes are found."""
+    return bool(np.abs(np.subtract(box, other)).max() <= MAX_STEPS_APART)
+
+
 def _is_one_place(
     box_a: Box,
     box_b: Box,
     matrix: Iterable[float],  # six numbers, GRID coordinates of a -> those of b
 ) -> bool:
-    """Tell whether a box of one picture, moved as the picture was, is that of the other."""
+    """Tell whether a box of one picture, moved as the picture was, lies on that of the other."""
     transform = np.reshape(list(matrix), (2, 3))
     corners = box_a.corners(GRID) @ transform[:, :2].T + transform[:, 2]
     low_a = corners.min(0)
@@ -130,5 +138,5 @@ def _is_one_place(
     low_b = box_b.corners(GRID).min(0)
     high_b = box_b.corners(GRID).max(0)
     common = np.prod(np.maximum(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0))
-    union = np.prod(high_a - low_a) + np.prod(high_b - low_b) - common
-    return bool(common >= MIN_COMMON_SHARE * union)
+    smaller = min(np.prod(high_a - low_a), np.prod(high_b - low_b))
+    return bool(common >= MIN_COMMON_SHARE * smaller)

@@ -78,3 +78,12 @@ def test_a_frame_that_moved_as_a_whole_is_told_by_its_film():
 def test_films_at_other_places_of_their_pictures_are_found_as_parts():
     a, b = window(film(4)), window(film(4), (110, 40))
     assert kind(a, b, pair(True, True)) == "near"
+
+
+def test_a_film_that_is_found_in_half_is_still_no_frame():
+    half = film(5)
+    half[128:] = 250  # white from the middle down: a ground of its own
+    a, b = extract(window(half)), extract(window(film(6)))
+    assert a.inset.box.bottom < b.inset.box.bottom - 20
+    assert match_parts(a, b, pair()) is None
+    assert match_parts(a, a, pair()).kind == "near"
