@@ -64,7 +64,7 @@ def curate(
     layout: str = "class",  # class: CLASS/image | split: SPLIT/CLASS/image
     workers: int | None = None,  # processes; None: one a core
     quick: bool = False,  # a balanced random subset: at most QUICK_PER_CLASS images a class
-    seed: int = 0,
+    seed: int = 0,  # of the splits: the same one, the same folder
     check: bool = False,  # fetch, list, scan and decide, but write nothing
     strict: bool = False,  # stop where a source cannot be had
     engine: str = "local",  # local | ray
@@ -91,76 +91,98 @@ def curate(
 
     Raises a `CxrError` for what a person can mend.
     """
-    progress = progress or SILENT
     named = dict(take_as or {})
     asked = Asked(folder, table, file, label, patient, age, sex, view, same, named, label_separator)
     asked.check({"manifest": manifest, "mirror": mirror, "only": only, "update-pins": update_pins})
+    usual = OWN_CLASSES if asked.is_own else "six_class"
+    request = _request(recipe or usual, layout, quick, seed, on_conflict, folds)
+    run = _Run(Path(out), workers, engine, check, wait, progress or SILENT)
     if asked.is_own:
-        request = _request(recipe or OWN_CLASSES, layout, quick, seed, on_conflict, folds)
-        return _curate_own(
-            Path(out), asked, request, _Run(workers, engine, check, wait, strict), progress
-        )
-    request = _request(recipe or "six_class", layout, quick, seed, on_conflict, folds)
-    catalog, places = load_catalog(manifest), _Places(mirror, manifest)
-    sources, left_aside = _choose_sources(request.recipe, catalog, only, places)
+        return _curate_own(asked, request, run)
+    wanted = _Wanted(tuple(only), strict, update_pins)
+    return _curate_catalog(wanted, _Places(mirror, manifest), request, run)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Where a folder is made, and how; it shapes nothing in it."""
+
+    out: Path
+    workers: int | None
+    engine: str
+    check: bool  # nothing is to be written
+    wait: bool  # for another run in the same folder
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which sources of a catalogue are wanted, and how much."""
+
+    only: tuple[str, ...]  # asked for by name; empty: the recipe's
+    strict: bool  # one that cannot be had stops the run
+    update_pins: bool
+
+    @property
+    def must(self) -> bool:
+        """Whether one that cannot be had stops the run."""
+        return bool(self.only) or self.strict
+
+
+def _curate_catalog(wanted: _Wanted, places: _Places, request: Request, run: _Run) -> Curation:
+    """Make a curated folder of sources of a catalogue."""
+    catalog, must = load_catalog(places.manifest), wanted.must
+    sources, left_aside = _choose_sources(request.recipe, catalog, wanted.only, places)
     request = replace(request, catalog_sha256=places.catalog_sha256())
-    out, must = Path(out), bool(only) or strict
-    check_out(out, request)
-    with _held(out, check, wait, progress):
-        check_out(out, request)  # again: another run may have written it meanwhile
-        catalog_folder, lock_folder = places.catalog_folder, None if check else out
-        spares = {} if only else spares_among(sources, catalog)
+    check_out(run.out, request)
+    with _held(run):
+        check_out(run.out, request)  # again: another run may have written it meanwhile
+        spares = {} if wanted.only else spares_among(sources, catalog)
         got = fetch(
-            sources, lock_folder, mirror, catalog_folder, must, update_pins, progress, spares
+            sources,
+            None if run.check else run.out,
+            places.mirror,
+            places.catalog_folder,
+            must,
+            wanted.update_pins,
+            run.progress,
+            spares,
         )
         listed = _list_sources(sources, got, must, left_aside)
-        listed = _without_spares(listed, catalog, spares)
-        with open_engine(engine, workers) as crew:
-            found = decide(out, request, listed, catalog, crew, progress)
-            if check:
-                return found
-            return replace(found, changes=write_folder(found, crew, progress))
+        return _decided(_without_spares(listed, catalog, spares), catalog, request, run)
+
+
+def _decided(listed: Listed, catalog: Catalog, request: Request, run: _Run) -> Curation:
+    """Decide what the folder shall hold, and write it unless nothing is to be written."""
+    with open_engine(run.engine, run.workers) as crew:
+        found = decide(run.out, request, listed, catalog, crew, run.progress)
+        if run.check:
+            return found
+        return replace(found, changes=write_folder(found, crew, run.progress))
 
 
 # ---- images of a user's own
 
 
-@dataclass(frozen=True)
-class _Run:
-    """How a folder is made, which shapes nothing in it."""
-
-    workers: int | None
-    engine: str
-    check: bool
-    wait: bool
-    strict: bool
-
-
 def _curate_own(
-    out: Path,
     asked: Asked,  # the folder or csv
     request: Request,  # whose recipe stands for the classes as they are, or is one that was named
     run: _Run,
-    progress: Progress,
 ) -> Curation:
     """Make a curated folder of a folder or csv of the user's own."""
-    asked.check_out(out)
-    own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe, progress)
+    asked.check_out(run.out)
+    own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe, run.progress)
     for line in own.inferred.get("lines", ()):
-        progress.say(line)
-    told = {**own.inferred, "command": f"{own.command} --out {shlex.quote(str(out))}"}
+        run.progress.say(line)
+    told = {**own.inferred, "command": f"{own.command} --out {shlex.quote(str(run.out))}"}
     request = replace(request, recipe=own.recipe, own=told)
-    check_out(out, request)
-    with _held(out, run.check, run.wait, progress):
-        check_out(out, request)  # again: another run may have written it meanwhile
+    check_out(run.out, request)
+    with _held(run):
+        check_out(run.out, request)  # again: another run may have written it meanwhile
         got = Fetched(trees={own.source.id: own.tree})
         listed = _list_sources([own.source], got, True, [])
         listed = replace(listed, warnings=[*own.warnings, *listed.warnings])
-        with open_engine(run.engine, run.workers) as crew:
-            found = decide(out, request, listed, {own.source.id: own.source}, crew, progress)
-            if run.check:
-                return found
-            return replace(found, changes=write_folder(found, crew, progress))
+        return _decided(listed, {own.source.id: own.source}, request, run)
 
 
 def _request(
@@ -190,14 +212,9 @@ def _check_choice(
         raise UnknownName(unknown_name(name, value, allowed))
 
 
-def _held(
-    out: Path,  # the folder
-    check: bool,  # nothing is to be written
-    wait: bool,  # for another run
-    progress: Progress,  # is told of it
-) -> AbstractContextManager[None]:
+def _held(run: _Run) -> AbstractContextManager[None]:
     """Hold the folder for this run, where it is to be written."""
-    return nullcontext() if check else one_run(out, wait, progress)
+    return nullcontext() if run.check else one_run(run.out, run.wait, run.progress)
 
 
 # ---- which sources

@@ -122,12 +122,17 @@ def near_equal(names: Iterable[str]) -> list[list[str]]:
     """Return the sets of names that may be one class: by case, by marks, by synonym, by a typo."""
     sets: list[list[str]] = []
     for name in sorted(set(names)):
-        home = next((own for own in sets if any(_is_near(name, other) for other in own)), None)
-        if home is None:
-            sets.append([name])
+        homes = [own for own in sets if _is_near_any(name, own)]
+        if homes:
+            homes[0].append(name)
         else:
-            home.append(name)
+            sets.append([name])
     return [own for own in sets if len(own) > 1]
+
+
+def _is_near_any(name: str, others: Iterable[str]) -> bool:
+    """Tell whether a name may mean the class of one of the others."""
+    return any(_is_near(name, other) for other in others)
 
 
 def _is_near(one: str, other: str) -> bool:

@@ -13,17 +13,16 @@ from dataclasses import dataclass, field, replace
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.curation.own.class_names import finding_of
+from cxr_fastai.curation.own.split_folders import (
+    has_splits,
+    place_of_split,
+    refuse_splits_in_names,
+    split_of_folder,
+)
 from cxr_fastai.reporting.text import count
 
-__all__ = ["Layout", "Placed", "lay_out", "split_of_folder"]
+__all__ = ["Layout", "Placed", "lay_out"]
 
-# What people call the folders of a split, as letters in one case.
-SPLIT_WORDS = {
-    "train": ("train", "training", "trn"),
-    "valid": ("val", "valid", "validation", "validate", "dev", "development"),
-    "test": ("test", "testing", "tests", "holdout", "tst"),
-}
-SPLIT_TAIL = re.compile(r"(set|data|images|imgs|split|ing|folder)?$")
 # A folder that is named for how images were gathered, not for what they show: site1, batch-02,
 # patient 17, 2019, images, png, part_a. A class may be named for none of these.
 GENERIC = re.compile(
@@ -100,15 +99,6 @@ class _Reading:
         return sorted(set(self.names.values()))
 
 
-def split_of_folder(name: str) -> str:
-    """Return the split that a folder's name says, in any case and spelling; '' for none."""
-    letters = re.sub(r"[\W\d_]+", "", name.casefold())
-    for split, words in SPLIT_WORDS.items():
-        if letters in words or SPLIT_TAIL.sub("", letters) in words:
-            return split
-    return ""
-
-
 def lay_out(
     paths: Sequence[str],  # of images, relative to the folder, with /
     where: str,  # the folder, for messages
@@ -127,7 +117,7 @@ def lay_out(
     inside = [one for one in taken_apart if one.folders]
     if len(loose) > len(inside):
         raise UsageError(_no_classes(loose, inside, where))
-    _refuse_splits_in_names(inside, where)
+    refuse_splits_in_names([one.folders for one in inside], where)
     reading = _reading(inside, where)
     loose += [one.path for one in inside if one.path not in reading.names]
     placed = {}
@@ -174,8 +164,8 @@ def _apart(paths: Sequence[str]) -> list[_Path]:
     chest_xray/chest_xray.
     """
     folders = {path: tuple(path.split("/")[:-1]) for path in paths}
-    is_split = _has_splits(list(folders.values()))
-    at = {path: _split_at(parts) if is_split else -1 for path, parts in folders.items()}
+    is_split = has_splits(list(folders.values()))
+    at = {path: place_of_split(parts) if is_split else -1 for path, parts in folders.items()}
     above = {folders[path][: at[path]] for path in paths if at[path] >= 0}
     has_below = all(at[path] + 1 < len(folders[path]) for path in paths if at[path] >= 0)
     start_below = has_below and _is_chain(above)
@@ -206,48 +196,14 @@ def _without_wrapper(apart: Sequence[_Path]) -> list[_Path]:
     return [replace(one, folders=one.folders[n:], places=one.places[n:]) for one in apart]
 
 
-def _split_at(parts: Sequence[str]) -> int:
-    """Return where a path names a split first; -1 for nowhere."""
-    return next((i for i, part in enumerate(parts) if split_of_folder(part)), -1)
-
-
-def _has_splits(folders: Sequence[tuple[str, ...]]) -> bool:
-    """Tell whether folders are split: two splits or more are named, train among them.
-
-    A folder named test alone may be a class.
-    """
-    named = set()
-    for parts in folders:
-        at = _split_at(parts)
-        if at >= 0:
-            named.add(split_of_folder(parts[at]))
-    return "train" in named and len(named) > 1
-
-
 def _split_folders(inside: Sequence[_Path]) -> dict[str, list[str]]:
     """Return split -> the names that its folders have."""
     named: dict[str, set[str]] = defaultdict(set)
     for one in inside:
         if one.split:
             parts = one.path.split("/")
-            named[one.split].add(parts[_split_at(parts)])
+            named[one.split].add(parts[place_of_split(parts)])
     return {split: sorted(names) for split, names in sorted(named.items())}
-
-
-def _refuse_splits_in_names(inside: Sequence[_Path], where: str) -> None:
-    """Raise `UsageError` for folders that name a split and a class in one: train_normal."""
-    found: dict[str, str] = {}  # split -> the first folder that names it
-    for one in inside:
-        for part in one.folders:
-            split = split_of_folder(re.split(r"[ _.-]", part)[0])
-            if split and not split_of_folder(part):
-                found.setdefault(split, part)
-    if "train" in found and len(found) > 1:
-        named = ", ".join(sorted(found.values()))
-        raise UsageError(
-            f"{where}: folders name a split and a class in one ({named}): "
-            "make folders train/CLASS and test/CLASS of them."
-        )
 
 
 # ---- which level is the class
@@ -285,7 +241,9 @@ def _all_readings(inside: Sequence[_Path]) -> list[_Reading]:
         names = {one.path: one.folders[level] for one in inside}
         readings.append(_Reading(level, names))
     if len(set(depths)) > 1:
-        outer = {one.folders[:i] for one in inside for i in range(len(one.folders))}
+        outer: set[tuple[str, ...]] = set()
+        for folders in {one.folders for one in inside}:
+            outer.update(folders[:i] for i in range(len(folders)))
         innermost = [one for one in inside if one.folders not in outer]
         names = {one.path: one.folders[-1] for one in innermost}
         readings.append(_Reading(-1, names))
@@ -314,7 +272,8 @@ def _distinct(readings: Sequence[_Reading]) -> list[_Reading]:
     """Return the readings of two classes or more, each once."""
     kept: list[_Reading] = []
     for each in readings:
-        if len(each.distinct) > 1 and all(each.names != other.names for other in kept):
+        is_new = all(each.names != other.names for other in kept)
+        if is_new and len(each.distinct) > 1:
             kept.append(each)
     return kept
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.curation.own.layout import lay_out, split_of_folder
+from cxr_fastai.curation.own.layout import lay_out
 
 
 def laid_out(*folders):
@@ -16,27 +16,6 @@ def laid_out(*folders):
 
 def classes(*folders):
     return {(one.name, one.split) for one in laid_out(*folders).placed.values()}
-
-
-@pytest.mark.parametrize(
-    "name, split",
-    [
-        ("Train", "train"),
-        ("TRAINING", "train"),
-        ("training_set", "train"),
-        ("valid", "valid"),
-        ("Validation", "valid"),
-        ("val", "valid"),
-        ("dev", "valid"),
-        ("Testing", "test"),
-        ("test-images", "test"),
-        ("tested", ""),
-        ("normal", ""),
-        ("", ""),
-    ],
-)
-def test_the_names_of_splits_are_read_in_any_spelling(name, split):
-    assert split_of_folder(name) == split
 
 
 @pytest.mark.parametrize(
