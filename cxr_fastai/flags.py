@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from cxr_fastai.recipes import Setting
+from cxr_fastai.flag_values import form, ids, name_and_class, whole
+from cxr_fastai.one_line_parser import FolderGivenBare, OneLineParser
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
@@ -22,17 +21,11 @@ EXIT_CODES = (
 )
 
 
-def ids(text: str | None) -> list[str]:
-    """Return the parts of a,b,c; none of None."""
-    parts = [part.strip() for part in (text or "").split(",")]
-    return [part for part in parts if part]
-
-
 def parser(
     verbs: Mapping[str, Callable[[argparse.Namespace], int]],  # name -> what runs it
 ) -> ArgumentParser:
     """Return the parser of the command line; `fn` of what it parses is the verb's."""
-    p = ArgumentParser(
+    p = OneLineParser(
         "cxr",
         epilog=EXIT_CODES,
         description="From a pile of public chest X-ray downloads to a model one can believe. "
@@ -81,7 +74,7 @@ def _prototype(v: ArgumentParser) -> None:
     )
     _add_own_labels(v.add_argument_group("labels, where folders do not say them, and patients"))
     v.add_argument(
-        "--workers", type=_whole, metavar="N", help="that read images (default: one a core)"
+        "--workers", type=whole, metavar="N", help="that read images (default: one a core)"
     )
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
@@ -112,6 +105,7 @@ def _curate(v: ArgumentParser) -> None:
     from cxr_fastai.recipes import recipe_names
 
     v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    v.add_argument("bare", nargs="*", action=FolderGivenBare, help=argparse.SUPPRESS)
     v.add_argument(
         "--recipe",
         metavar="NAME",
@@ -179,18 +173,10 @@ def _add_own_labels(own: argparse._ArgumentGroup) -> None:
         dest="take_as",
         action="append",
         default=[],
-        type=_name_and_class,
+        type=name_and_class,
         metavar="NAME=CLASS",
         help="take the class name NAME as CLASS (of the recipe); may be given again",
     )
-
-
-def _name_and_class(text: str) -> tuple[str, str]:
-    """Read NAME=CLASS."""
-    name, equals, label = text.rpartition("=")
-    if not equals or not name.strip() or not label.strip():
-        raise argparse.ArgumentTypeError(f"expected NAME=CLASS, found {text!r}")
-    return name.strip(), label.strip()
 
 
 def _add_layout_and_engine(v: ArgumentParser) -> None:
@@ -201,7 +187,7 @@ def _add_layout_and_engine(v: ArgumentParser) -> None:
         choices=("class", "split"),
         help="CLASS/image or SPLIT/CLASS/image",
     )
-    v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
+    v.add_argument("--workers", type=whole, metavar="N", help="processes (default: one a core)")
     v.add_argument(
         "--engine",
         default="local",
@@ -226,7 +212,7 @@ def _add_decisions(v: ArgumentParser) -> None:
     )
     v.add_argument(
         "--folds",
-        type=_whole,
+        type=whole,
         default=0,
         metavar="K",
         help="folds of a cross-validation too, even in each class, no patient in two (cxr train "
@@ -270,7 +256,7 @@ def _dedupe(v: ArgumentParser) -> None:
         help="folder for gallery.html, duplicates.csv and .json, related, rejects, and with "
         "--against new.csv",
     )
-    v.add_argument("--workers", type=_whole, metavar="N", help="processes (default: one a core)")
+    v.add_argument("--workers", type=whole, metavar="N", help="processes (default: one a core)")
     v.add_argument("--engine", default="local", choices=("local", "ray"), help="as in cxr curate")
     v.add_argument("--json", action="store_true", help="the result as JSON")
 
@@ -319,7 +305,7 @@ def _train(v: ArgumentParser) -> None:
         "--seed", type=int, metavar="N", help="of weights, order and augmentation (default: 0)"
     )
     v.add_argument(
-        "--workers", type=_whole, metavar="N", help="threads that decode (default: one a core)"
+        "--workers", type=whole, metavar="N", help="threads that decode (default: one a core)"
     )
     v.add_argument(
         "--allow-missing-classes", action="store_true", help="train although a class has no image"
@@ -337,41 +323,7 @@ def _train(v: ArgumentParser) -> None:
     settings = v.add_argument_group("settings", "each is the recipe's own where it is not given")
     for name, setting in SETTINGS.items():
         flag = f"--{name.replace('_', '-')}"
-        settings.add_argument(flag, dest=name, help=setting.help, **_form(setting))
-
-
-def _form(setting: Setting) -> dict[str, Any]:
-    """Return how argparse reads a training setting; its range is checked with the recipe's."""
-    if setting.kind is bool:
-        return {"action": argparse.BooleanOptionalAction}
-    if setting.choices:
-        return {"choices": setting.choices}
-    read, metavar = FORMS[setting.kind]
-    return {"type": read, "metavar": metavar}
-
-
-def _number(text: str) -> int | float | str:
-    """Return a number where it is one; else the text, for the check to judge."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def _numbers(text: str) -> list[int | float | str]:
-    """Read numbers joined by commas."""
-    return [_number(part) for part in ids(text)]
-
-
-# kind of a setting -> what reads its text, what stands for it in the help
-FORMS: dict[type, tuple[Callable[[str], Any], str]] = {
-    int: (_number, "N"),
-    float: (_number, "X"),
-    str: (str, "NAME"),
-    list: (_numbers, "PX,.."),
-}
+        settings.add_argument(flag, dest=name, help=setting.help, **form(setting))
 
 
 def _evaluate(v: ArgumentParser) -> None:
@@ -389,7 +341,7 @@ def _evaluate(v: ArgumentParser) -> None:
     )
     v.add_argument(
         "--resamples",
-        type=_whole,
+        type=whole,
         default=2000,
         metavar="N",
         help="draws of the patients, for the 95 %% intervals (default: 2000)",
@@ -414,13 +366,6 @@ def _predict(v: ArgumentParser) -> None:
     )
     v.add_argument("--json", action="store_true", help="a list of predictions as JSON")
     v.add_argument("--csv", metavar="FILE", help="write a csv, a row an image")
-
-
-def _whole(text: str) -> int:
-    """Read a whole number above 0."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
-    return int(text)
 
 
 # verb -> what it does, what adds its flags

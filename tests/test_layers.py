@@ -59,6 +59,8 @@ PARTS = {  # modules beside a room that are part of it
     "advice": "core",
     "docments": "core",
     "bundle_names": "verbs",
+    "flag_values": "flags",
+    "one_line_parser": "flags",
     "catalog_rule": "catalog",
     "recipe_values": "recipes",
     "recipe_text": "recipes",

@@ -1,0 +1,100 @@
+"""An argparse parser whose errors are one line, with what was meant.
+
+Words of a command line -> what argparse makes of them, or one line on stderr and exit code 2.
+Which verbs and flags there are stands in flags.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cxr_fastai.core import one_line, printable
+
+__all__ = ["OneLineParser", "FolderGivenBare"]
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that ends with one line: what is wrong, and how the verb is given."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and what the verb needs; end with exit code 2."""
+        self.end(f"{message}. It is: {self._needs()}; {self.prog} -h tells all")
+
+    def end(self, message: str) -> NoReturn:
+        """Print one line; end with exit code 2."""
+        self.exit(2, f"{self.prog}: {printable(one_line(message))}\n")
+
+    def _needs(self) -> str:
+        """Return the verb with what it cannot do without."""
+        words = [self.prog]
+        for action in self._actions:
+            if action.help == argparse.SUPPRESS:
+                continue
+            name = str(action.metavar or action.dest)
+            if not action.option_strings:
+                words.append(f"{name}.." if action.nargs == "+" else name)
+            elif action.required:
+                words.append(f"{action.option_strings[0]} {name}")
+        return " ".join([*words, "[FLAGS]"])
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read a command line; what nobody asked for is told by the verb it was given to."""
+        found, surplus = self.parse_known_args(args, namespace)
+        if surplus:
+            self._verb(found).refuse(surplus)
+        return found
+
+    def _verb(self, found: argparse.Namespace) -> OneLineParser:
+        """Return the parser of the verb that was read; else this one."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                verb: OneLineParser = action.choices.get(found.verb, self)
+                return verb
+        return self
+
+    def refuse(
+        self,
+        surplus: Sequence[str],  # words that are no flag and no argument of the verb
+    ) -> NoReturn:
+        """Say which words were not understood, and the nearest flag."""
+        first = surplus[0]
+        if not first.startswith("-") and any(isinstance(a, FolderGivenBare) for a in self._actions):
+            self.end(_bare_folder(surplus))
+        known = [flag for action in self._actions for flag in action.option_strings]
+        near = difflib.get_close_matches(first.split("=")[0], known, n=1)
+        meant = f". Did you mean {near[0]}?" if near else ""
+        self.end(f"not understood: {shlex.join(surplus)}{meant or f'; {self.prog} -h tells all'}")
+
+
+class FolderGivenBare(argparse.Action):
+    """A folder that was given to `cxr curate` without its flag: it tells the command."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # the words
+        option_string: str | None = None,
+    ) -> None:
+        """Refuse words, if there are any."""
+        if values and isinstance(parser, OneLineParser):
+            parser.end(_bare_folder(values))
+
+
+def _bare_folder(words: Sequence[str]) -> str:
+    """Say how images of one's own are given."""
+    if len(words) > 1:
+        named = shlex.join(words)
+        return f"{named}: put the class folders into one and give that: --folder FOLDER --out DIR"
+    path = words[0]
+    if path.lower().endswith((".csv", ".tsv", ".txt")):
+        given = f"--table {shlex.quote(path)} --file COLUMN --label COLUMN --out DIR"
+        return f"a csv of your own is given by its flag: cxr curate {given}"
+    out = shlex.quote(f"{Path(path).name or 'my'}_curated")
+    given = f"--folder {shlex.quote(path)} --out {out}"
+    return f"images of your own are given by their flag: cxr curate {given}"
