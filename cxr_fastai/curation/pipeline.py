@@ -50,6 +50,8 @@ from cxr_fastai.recipes import Recipe, load_recipe
 __all__ = ["curate", "Curation", "LAYOUTS"]
 
 LAYOUTS = ("class", "split")
+# Kind of a warning: a recipe's sources are not in the user's catalogue, all of which was taken.
+OWN_SOURCES_TAKEN = "own_sources_taken"
 # Stands for the classes of images of one's own as they are, until these are read.
 OWN_CLASSES = Recipe(name=OWN_RECIPE, title="", classes={})
 
@@ -249,9 +251,42 @@ def _choose_sources(
     """Choose the sources to curate; warn of those that are at hand and are not taken."""
     if only:
         return choose(catalog, only), []
-    names = _sources_of(recipe, catalog, places)
-    sources = choose(catalog, (), names)
-    return sources, _left_aside(recipe, sources, catalog, places) if names else []
+    if _has_none_of(catalog, recipe, places):
+        sources = choose(catalog)
+        return sources, [_own_sources_taken(recipe, sources)]
+    sources = choose(catalog, (), _sources_of(recipe, catalog, places))
+    return sources, _left_aside(recipe, sources, catalog, places)
+
+
+def _named_sources(recipe: Recipe) -> list[str]:
+    """Return the ids of all sources that a recipe names, alternatives too."""
+    names: list[str] = []
+    for alternatives in recipe.sources:
+        names += alternatives.split("|")
+    return names
+
+
+def _has_none_of(catalog: Catalog, recipe: Recipe, places: _Places) -> bool:
+    """Tell whether a user's own catalogue has none of the library's sources that a recipe names.
+
+    Such a recipe, as `pneumonia`, is then taken for its classes. Names that the library does not
+    know either are a mistake, not another's sources.
+    """
+    names = _named_sources(recipe)
+    if not places.manifest or not names or not catalog.keys().isdisjoint(names):
+        return False
+    return load_catalog().keys() >= set(names)
+
+
+def _own_sources_taken(recipe: Recipe, sources: list[Source]) -> FolderWarning:
+    """Say that a recipe's own sources are not in the user's catalogue, and what was taken."""
+    taken = [source.id for source in sources]
+    return FolderWarning(
+        kind=OWN_SOURCES_TAKEN,
+        says=f"recipe {recipe.name} names {', '.join(_named_sources(recipe))}, which the catalogue "
+        f"does not have: took those of its sources that are on, {', '.join(taken)}",
+        numbers={"taken": taken},
+    )
 
 
 def _sources_of(
@@ -261,14 +296,9 @@ def _sources_of(
 ) -> list[str]:  # ids; empty: the recipe names none
     """Decide each a|b of the sources that a recipe names.
 
-    A catalogue of the user's own that has none of them is taken as it is: those of its sources that
-    are on. Raises `UnknownName` for one that the catalogue lacks.
+    Raises `UnknownName` for one that the catalogue lacks.
     """
-    names: list[str] = []
-    for alternatives in recipe.sources:
-        names += alternatives.split("|")
-    if places.manifest and catalog.keys().isdisjoint(names):
-        return []
+    names = _named_sources(recipe)
     if not places.manifest:
         names += recipe.exclude  # a catalogue of one's own need not have what is excluded
     if names:

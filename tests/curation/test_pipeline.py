@@ -27,7 +27,7 @@ from cxr_fastai.curation.fetch import SOURCE_IN_PARTS
 from cxr_fastai.curation.folder import manifest_rows as records
 from cxr_fastai.curation.folder.manifest_rows import QUICK_PER_CLASS
 from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, UNEXPECTED_OVERLAP
-from cxr_fastai.curation.pipeline import curate
+from cxr_fastai.curation.pipeline import OWN_SOURCES_TAKEN, curate
 from cxr_fastai.curation.sources import tree as tree_module
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import check_manifest, read_manifest
@@ -216,6 +216,8 @@ def test_a_recipe_that_names_sources_takes_those_of_a_catalogue_of_ones_own(tmp_
     done = curate(tmp_path / "out", "pneumonia", manifest=c, workers=1)
     assert {r.source for r in done.records} == {"one"}
     assert Counter(r.label for r in done.records) == {"pneumonia": 24, "normal": 12}
+    (told,) = [str(w) for w in done.warnings if w.kind == OWN_SOURCES_TAKEN]
+    assert "recipe pneumonia names kermany_kaggle" in told and told.endswith("that are on, one")
 
 
 def test_an_image_has_the_same_split_under_every_recipe(tmp_path):

@@ -69,7 +69,6 @@ TABLES = (
     "README.md",
     "report.html",
     CROISSANT,
-    RECIPE,
 )
 HALF_FILE = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names it
 IMAGE_NAME = re.compile(r"[0-9a-f]{32}(_[0-9]+)?\.png")  # of an image's file
@@ -250,7 +249,7 @@ def _clear_half_files(
     folders: list[Path],  # of images below it
 ) -> None:
     """Take away what a killed run left half-written: our own temporary names, nothing else."""
-    ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, *TABLES}
+    ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, RECIPE, *TABLES}
     for folder in (out, *folders):
         for part in folder.glob(".*.part"):
             half = HALF_FILE.fullmatch(part.name)

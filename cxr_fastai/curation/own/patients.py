@@ -34,19 +34,25 @@ def patient_pattern(
     return pattern
 
 
+def _patient(found: re.Match[str]) -> str:
+    """Return what a match says of the patient; '' for nothing."""
+    if GROUP in found.groupdict():
+        return (found[GROUP] or "").strip()
+    filled = [group.strip() for group in found.groups() if group]
+    return filled[0] if filled else ""
+
+
 def find_patients(
-    regex: str,  # searched in each path; its group `patient`, or its first, is the patient
+    regex: str,  # searched in each path; its group `patient`, or its first that is filled, tells
     paths: Mapping[str, str],  # path -> the part of it in which to search
 ) -> dict[str, str]:  # path -> patient, of those that the regex meets
     """Find the patient of each path. Raises `UsageError` for a regex that meets none."""
     pattern = patient_pattern(regex)
-    group = GROUP if GROUP in pattern.groupindex else 1
     patients = {}
     for path, searched in paths.items():
         found = pattern.search(searched)
-        patient = (found[group] or "").strip() if found else ""
-        if patient:
-            patients[path] = patient
+        if found and _patient(found):
+            patients[path] = _patient(found)
     if paths and not patients:
         first = min(paths.values())
         raise UsageError(f"patient {regex!r} meets none of {len(paths)} files: {first!r} is one.")

@@ -14,6 +14,14 @@ def test_the_first_group_is_the_patient_or_that_of_the_name():
     assert find_patients(r"(p)(?P<patient>\d+)_", PATHS) == found
 
 
+def test_of_alternatives_the_group_that_is_filled_is_the_patient():
+    assert find_patients(r"p(\d+)_|(z)", PATHS) == {
+        "normal/p1_a.png": "1",
+        "tb/x/p2_b.png": "2",
+        "tb/z.png": "z",
+    }
+
+
 def test_it_is_searched_in_what_lies_below_the_class_folder():
     assert find_patients(r"^p(\d+)", PATHS) == {"normal/p1_a.png": "1"}
     with pytest.raises(UsageError, match="meets none of 3 files"):
