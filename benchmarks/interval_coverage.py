@@ -74,7 +74,7 @@ def other_coverage(trials: int):
     yield ""
     head = f"{'truth':>8}{'percentile':>18}{'expanded':>18}{'as reported':>18}{'exact':>8}"
     yield f"{'number':20}{'ill':>6}{'well':>6}" + head
-    for apart in (1.5, 4.0):
+    for apart in (1.5, 2.5, 3.2, 4.0):
         for ill, well in ((7, 100), (10, 10), (20, 20), (20, 200), (50, 50), (100, 100)):
             times = 200_000 // (ill + well)
             truths = _two_sides(np.random.default_rng(0), times * ill, times * well, apart)[1]
