@@ -23,7 +23,7 @@ from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.predictions import Predictions
 from cxr_fastai.manifest import Manifest, read_manifest, write_rows
-from cxr_fastai.manifest_folds import fold_numbers, seen_by_fold, tested_in_fold
+from cxr_fastai.manifest_folds import fold_numbers, seen_by_fold, held_out_by
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count, decimal, percent, table
 from cxr_fastai.run_files import default_out, is_free, refuse_full
@@ -165,7 +165,7 @@ def _scored(
     parts = []
     for number, bundle in enumerate(bundles):
         seen = seen_by_fold(manifest, number, len(bundles))
-        tested = tested_in_fold(seen, number)
+        tested = held_out_by(seen, number)
         report = evaluate(bundle, tested, "test", progress=progress, resamples=1)
         assert report.predictions is not None  # of evaluate
         parts.append(report.predictions)

@@ -12,7 +12,7 @@ from cxr_fastai.advice import flag
 from cxr_fastai.core import NotCurated, UsageError, sha256_text
 from cxr_fastai.manifest import Manifest
 
-__all__ = ["fold_numbers", "seen_by_fold", "tested_in_fold"]
+__all__ = ["fold_numbers", "seen_by_fold", "held_out_by"]
 
 MIN_FOLDS = 3  # one is held out, one chooses the epoch, the others train
 
@@ -79,7 +79,7 @@ def seen_by_fold(
     return replace(manifest, rows=rows, sha256=sha256)
 
 
-def tested_in_fold(
+def held_out_by(
     manifest: Manifest,  # of seen_by_fold
     fold: int,
 ) -> Manifest:

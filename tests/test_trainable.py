@@ -7,8 +7,8 @@ import toy
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.manifest import read_manifest
+from cxr_fastai.trainable import FEW_GROUPS, check_classes
 from cxr_fastai.training.data import build_dataloaders
-from cxr_fastai.trainable import check_classes
 
 SIZE = 32
 
@@ -41,10 +41,9 @@ def test_a_missing_class_can_be_accepted(tmp_path, capsys):
     folder = toy.curated(tmp_path / "data", {"normal": (5, 2, 0), "tuberculosis": (4, 2, 0)})
     dls = loaders(folder, allow_missing_classes=True)
     assert len(dls.vocab) == 3 and set(labels(dls, drawn(dls))) == {"normal", "tuberculosis"}
-    assert (
-        capsys.readouterr().err
-        == "warning: no train image of covid_19: the model will never answer it\n"
-    )
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "warning: no train image of covid_19: the model will never answer it"
+    assert "covid_19" not in told[1]
 
 
 @pytest.mark.parametrize("split, counts", [("train", (0, 2, 1)), ("valid", (4, 0, 1))])
@@ -60,6 +59,19 @@ def test_a_finding_without_a_train_image_is_told(tmp_path):
         UsageError, match="no train image of hernia .train: effusion 10, mass 10, hernia 0."
     ):
         check_classes(read_manifest(tmp_path))
-    assert check_classes(read_manifest(tmp_path), True) == [
-        "no train image of hernia: the model will never answer it"
-    ]
+    told = check_classes(read_manifest(tmp_path), True)[0]
+    assert told.kind == "class_untrained"
+    assert told.says == "no train image of hernia: the model will never answer it"
+
+
+def test_a_class_of_few_groups_in_validation_is_told_with_its_number(tmp_path):
+    counts = {"normal": (6, 5, 0), "tuberculosis": (6, 4, 0), "covid_19": (6, 1, 0)}
+    (told,) = check_classes(read_manifest(toy.curated(tmp_path, counts)))
+    assert told.kind == FEW_GROUPS and told.numbers == {"tuberculosis": 4, "covid_19": 1}
+    assert "tuberculosis 4, covid_19 1" in told.says and "--folds" in told.do
+
+
+def test_enough_groups_of_each_class_are_no_warning(tmp_path):
+    assert not check_classes(
+        read_manifest(toy.curated(tmp_path, dict.fromkeys(toy.CLASSES, (6, 5, 0))))
+    )

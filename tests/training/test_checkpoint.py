@@ -90,9 +90,9 @@ def broken_off(killed, tmp_path):
 
 
 def test_what_is_resumed_must_be_the_same_run(folder, start, broken_off, tmp_path):
-    with pytest.raises(UsageError, match="epochs 5, not 9"):
+    with pytest.raises(UsageError, match=r"epochs 5 \(given: 9\)"):
         train(folder, broken_off, resume=True, epochs=9)
-    with pytest.raises(UsageError, match="seed 3, not 4"):
+    with pytest.raises(UsageError, match=r"seed 3 \(given: 4\)"):
         train(folder, broken_off, resume=True, seed=4)
     other = toy.curated(
         tmp_path / "other", {"tuberculosis": (3, 1, 0), "covid_19": (3, 1, 0), "normal": (3, 1, 0)}
@@ -120,6 +120,13 @@ def test_a_finished_run_is_not_trained_again(folder, whole, capsys):
     assert train(folder, whole, resume=True) == whole / "bundle"
     assert "nothing left to train" in capsys.readouterr().err
     assert (whole / "bundle" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_finished_run_is_not_taken_for_one_of_other_settings(folder, whole):
+    with pytest.raises(UsageError, match=r"epochs 5 \(given: 9\), seed 3 \(given: 4\)"):
+        train(folder, whole, resume=True, epochs=9, seed=4)
+    with pytest.raises(UsageError, match="is a run with .*given: "):
+        train(folder, whole, resume=True, recipe="six_class")
 
 
 def state(**changes) -> State:
@@ -156,7 +163,7 @@ def test_a_folder_without_a_checkpoint_has_no_state(tmp_path):
 
 def test_the_same_settings_are_the_same_run():
     same_run(state(), Train(), 0, "a" * 64, Path("run"))
-    with pytest.raises(UsageError, match="bs 32, not 64, seed 0, not 1"):
+    with pytest.raises(UsageError, match=r"bs 32 \(given: 64\), seed 0 \(given: 1\)"):
         same_run(state(), Train(bs=64), 1, "a" * 64, Path("run"))
 
 

@@ -13,7 +13,7 @@ from fasttransform import Pipeline
 
 from cxr_fastai import images
 from cxr_fastai.bundle import inputs
-from cxr_fastai.core import NotCurated, Task
+from cxr_fastai.core import NotCurated, Task, UsageError
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training.data import MEAN, STD, Pixels, ReadRadiograph, build_dataloaders
 from cxr_fastai.training.pixel_cache import pixel_cache
@@ -92,14 +92,28 @@ def test_other_images_than_the_folders_are_read_from_their_files(folder):
     assert torch.equal(torch.Tensor(x), torch.Tensor(dls.valid.one_batch()[0]))
 
 
+def test_a_network_made_for_colour_gets_the_gray_channel_three_times(folder):
+    gray, colour = (loaders(folder, augment="none", channels=n) for n in (1, 3))
+    x, three = gray.valid.one_batch()[0], colour.valid.one_batch()[0]
+    assert three.shape[1] == 3
+    for channel in range(3):
+        assert torch.equal(torch.Tensor(three[:, channel]), torch.Tensor(x[:, 0]))
+    shown = colour.valid.decode(colour.valid.one_batch())[0]
+    assert shown.shape[1] == 1 and 0 <= float(shown.min()) and float(shown.max()) <= 1
+
+
+def test_two_channels_are_refused(folder):
+    with pytest.raises(UsageError, match="channels = 2: expected 1, or 3"):
+        loaders(folder, channels=2)
+
+
 def test_labels_are_in_the_recipes_order_also_where_valid_lacks_a_class(tmp_path, capsys):
     counts = {"tuberculosis": (4, 2, 0), "normal": (4, 2, 0), "covid_19": (4, 0, 0)}
     dls = loaders(toy.curated(tmp_path / "data", counts))
     assert list(dls.vocab) == list(toy.CLASSES)
-    said = capsys.readouterr().err
-    assert (
-        said
-        == "warning: no valid image of covid_19: the choice of the best epoch does not look at it\n"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == (
+        "warning: no valid image of covid_19: the choice of the best epoch does not look at it"
     )
 
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import toy
 import torch
 
 from cxr_fastai.core import Task
