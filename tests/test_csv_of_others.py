@@ -75,6 +75,11 @@ def test_rows_are_counted_as_a_spreadsheet_does_and_blank_ones_left_out():
     ]
 
 
+def test_blanks_before_a_quoted_cell_are_none_of_it():
+    table = read_csv_of_others(b'file, label\na.png, "TB, active"\n', "t.csv")
+    assert [dict(row.cells) for row in table.rows] == [{"file": "a.png", "label": "TB, active"}]
+
+
 def test_cells_that_are_missing_are_blank_and_those_beyond_the_columns_are_told():
     table = read_csv_of_others(b"file,label\na.png\nb.png,COVID, severe\nc.png,TB,,\n", "t.csv")
     assert [row.cells["label"] for row in table.rows] == ["", "COVID", "TB"]

@@ -298,10 +298,11 @@ def test_images_without_a_row_are_counted(tmp_path):
     assert f"{tmp_path}: 6 of 8 images have a label" in own.inferred["lines"]
 
 
-def test_the_csv_may_lie_elsewhere_and_be_called_anything(tmp_path):
+@pytest.mark.parametrize("name", ["my*list;.CSV", ".labels.csv", "a ; b.csv", "Liste (1)", "ä.csv"])
+def test_the_csv_may_lie_elsewhere_and_be_called_anything(tmp_path, name):
     images(tmp_path / "films", "a.png", "b.png")
-    (tmp_path / "my*list;.CSV").write_text("file,label\na,TB\nb,Normal\n")
-    own = read_own_table(tmp_path / "my*list;.CSV", "file", "label", folder=tmp_path / "films")
+    (tmp_path / name).write_text("file,label\na,TB\nb,Normal\n")
+    own = read_own_table(tmp_path / name, "file", "label", folder=tmp_path / "films")
     assert labels(own) == {"a.png": "TB", "b.png": "Normal"}
     assert "--folder" in own.command and rejects(own) == {}
 
