@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.core import Task
 from cxr_fastai.evaluation.distinct import distinct_indices, distinct_words
 from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
@@ -122,6 +123,7 @@ def class_report(
         names=_names(bundle),
         title=data.recipe.title,
         notes=[*split_notes(bundle, data, split), *floor_notes(floor)],
+        training_warnings=training_warnings(bundle.meta),
         about=identities(bundle, data),
         decision=decision,
         triage=triage,
@@ -229,6 +231,7 @@ def findings_report(
         predictions=found,
         title=data.recipe.title,
         notes=[*split_notes(bundle, data, split), *finding_notes(metrics, names, sources)],
+        training_warnings=training_warnings(bundle.meta),
         about=identities(bundle, data),
         intervals=findings_intervals(resampling, targs, probs, vocab, preds, sources),
         groups=resampling.n_groups,

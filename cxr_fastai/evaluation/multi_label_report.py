@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.cells import Cell, cell, row_cells
-from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
+from cxr_fastai.evaluation.distinct import Counted
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -33,12 +34,12 @@ from cxr_fastai.evaluation.multi_label_words import (
     samples_words,
     verdict_words,
 )
+from cxr_fastai.evaluation.notes import training_words
 from cxr_fastai.evaluation.plots import roc_png, together_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
+from cxr_fastai.evaluation.report_parts import ReportParts, joined_parts
 from cxr_fastai.evaluation.resampled import ResampledNumber, collect_resampled
 from cxr_fastai.evaluation.too_few import (
-    are_too_few,
-    class_words,
     opening_words,
     verdict_instead,
 )
@@ -47,12 +48,10 @@ from cxr_fastai.intervals.interval_trees import (
     IntervalTree,
     branch,
     find_interval,
-    interval_kinds,
-    is_above_zero,
 )
 from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import data_uri, render
-from cxr_fastai.reporting.text import count, decimal, interval_words, wrap
+from cxr_fastai.reporting.text import count, decimal, wrap
 
 __all__ = ["FindingsReport"]
 
@@ -62,7 +61,7 @@ CLASS_PERCENT_KEYS = ("prevalence",)  # specificity stands between precision, re
 
 
 @dataclass(frozen=True)
-class FindingsReport:
+class FindingsReport(ReportParts):
     """What `evaluate` found of a multi-label bundle.
 
     Prints as tables, shows as html in a notebook.
@@ -77,6 +76,7 @@ class FindingsReport:
     predictions: Predictions = field(repr=False, compare=False)  # targs and preds are (n, c)
     title: str = ""  # of the folder's recipe
     notes: list[str] = field(default_factory=list)  # what a reader must know beside the numbers
+    training_warnings: list[FolderWarning] = field(default_factory=list)  # that the bundle carries
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
     intervals: IntervalTree = field(default_factory=dict)  # of findings_intervals
     groups: int = 0  # patients, or radiographs of unknown ones: what the intervals resample
@@ -99,11 +99,6 @@ class FindingsReport:
         return self._gain is not None and self._gain > 0
 
     @property
-    def too_few(self) -> bool:
-        """Whether there are too few groups for a verdict."""
-        return are_too_few(self.groups)
-
-    @property
     def opening(self) -> str:
         """What the report opens with where groups are too few; empty where they are enough."""
         is_ranked = self.metrics["macro_auroc"] is not None
@@ -116,22 +111,6 @@ class FindingsReport:
     def is_judged(self) -> bool:
         """Whether the verdict is said: not of too few groups, unless nothing is defined."""
         return not self.too_few or self._gain is None
-
-    @property
-    def class_words(self) -> str:
-        """Which findings too few groups have, or lack; empty where all have enough."""
-        findings = {self.names[slug]: n for slug, n in self.class_groups.items()}
-        return class_words(findings, self.groups)
-
-    @property
-    def sure(self) -> bool:
-        """Whether the interval of the gain over the source-only floor lies above 0.
-
-        Never where groups are too few.
-        """
-        if self.too_few or not self.above_floor:
-            return False
-        return is_above_zero(find_interval(self.intervals, "gain"))
 
     @property
     def _gain(self) -> float | None:
@@ -170,6 +149,16 @@ class FindingsReport:
         return samples_words(self.metrics)
 
     @property
+    def n_present(self) -> int:
+        """Findings that images have, all together."""
+        return sum(numbers["support"] for numbers in self.metrics["per_class"].values())
+
+    @property
+    def n_answered(self) -> int:
+        """Findings that were answered, all together."""
+        return sum(numbers["answered"] for numbers in self.metrics["per_class"].values())
+
+    @property
     def summary(self) -> str:
         """Split, images, findings, sources."""
         n_present = sum(numbers["support"] > 0 for numbers in self.metrics["per_class"].values())
@@ -179,11 +168,6 @@ class FindingsReport:
             count(len(self.sources), "source"),
         ]
         return f"{self.split} split: {', '.join(counts)}"
-
-    @property
-    def interval_words(self) -> str:
-        """What the intervals are; empty where there are none."""
-        return interval_words(self.groups, self.resamples) if self.resamples else ""
 
     # ---- rows of its tables
 
@@ -311,17 +295,7 @@ class FindingsReport:
             "metrics": self.metrics,
             "floors": self.floors,
             "by_source": self.sources,
-            "above_source_only_floor": self.above_floor,
-            "intervals": self.intervals,
-            "interval_kinds": interval_kinds(self.intervals),
-            "groups": self.groups,
-            "groups_by_class": self.class_groups,
-            "too_few": self.too_few,
-            "resamples": self.resamples,
-            "seed": self.seed,
-            "distinct": distinct_numbers(self.distinct),
-            "notes": self.notes,
-            "about": self.about,
+            **self._shared_dict(),
         }
 
     def __str__(self) -> str:
@@ -331,6 +305,7 @@ class FindingsReport:
         for sentence in (verdict, exact, *self.notes):
             sentences.extend(wrap(sentence))
         parts = [
+            training_words(self.training_warnings),
             wrap(self.opening),
             wrap(self.summary),
             headline_text(self.headline()),
@@ -342,7 +317,7 @@ class FindingsReport:
             wrap(self.samples_words),
             wrap(self.interval_words),
         ]
-        return "\n\n".join("\n".join(lines) for lines in parts if lines)
+        return joined_parts(parts)
 
     def to_html(
         self,

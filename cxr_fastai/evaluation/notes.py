@@ -9,17 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.multi_label import FindingMetrics, FindingsMetrics
 from cxr_fastai.evaluation.single_label import FloorMetrics
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.recipes import UNSET
+from cxr_fastai.reporting.text import wrap
 
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["finding_notes", "floor_notes", "split_notes"]
+__all__ = ["finding_notes", "floor_notes", "split_notes", "training_words"]
 
 MIN_IMAGES_PER_FINDING = 10  # below it a note says that the finding's numbers say little
+
+
+def training_words(
+    warnings: Iterable[FolderWarning],  # that the bundle carries
+) -> list[str]:
+    """Return what training warned of, as lines of text: before any number."""
+    lines = []
+    for warning in warnings:
+        lines += wrap(f"Training warned: {warning.says} {warning.do}".strip())
+    return lines
 
 
 def split_notes(

@@ -66,12 +66,17 @@ def identities(
     bundle: Bundle,
     data: Manifest,
 ) -> dict[str, str]:
-    """Say what was evaluated on what, without paths of this machine."""
+    """Say what was evaluated on what, without paths of this machine.
+
+    The date is that of the training, where the bundle tells it: with that of the evaluation, the
+    same call would not write the same bytes.
+    """
     meta = bundle.meta
     found = {
         "network": meta["arch"],
         "weights (SHA-256)": meta.get("weights_sha256"),
         "trained for recipe": meta["recipe"]["name"],
+        "trained on (UTC)": meta.get("trained", {}).get("date"),
         "trained on manifest (SHA-256)": meta["manifest_sha256"],
         "images curated for recipe": data.recipe.name,
         "images of manifest (SHA-256)": data.sha256,

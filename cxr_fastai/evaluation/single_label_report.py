@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
+import numpy as np
+
+from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.cells import (
     Cell,
     TableRow,
@@ -18,9 +21,11 @@ from cxr_fastai.evaluation.cells import (
     row_cells,
     stacked_table,
 )
-from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
+from cxr_fastai.evaluation.distinct import Counted
+from cxr_fastai.evaluation.notes import training_words
 from cxr_fastai.evaluation.plots import confusion_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
+from cxr_fastai.evaluation.report_parts import ReportParts, joined_parts
 from cxr_fastai.evaluation.resampled import ResampledNumber, collect_resampled
 from cxr_fastai.evaluation.single_label import (
     ClassificationMetrics,
@@ -38,8 +43,6 @@ from cxr_fastai.evaluation.single_label_intervals import (
 )
 from cxr_fastai.evaluation.single_label_words import verdict_words
 from cxr_fastai.evaluation.too_few import (
-    are_too_few,
-    class_words,
     opening_words,
     side_words,
     verdict_instead,
@@ -51,11 +54,9 @@ from cxr_fastai.intervals.interval_trees import (
     IntervalTree,
     branch,
     find_interval,
-    interval_kinds,
-    is_above_zero,
 )
 from cxr_fastai.reporting.html import data_uri, render
-from cxr_fastai.reporting.text import count, interval_words, table, with_span, wrap
+from cxr_fastai.reporting.text import count, table, with_span, wrap
 
 __all__ = ["Report"]
 
@@ -79,7 +80,7 @@ COMPARED_DECISION_KEYS = ("auroc", "sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(ReportParts):
     """What `evaluate` found of a single-label bundle.
 
     Prints as a table, shows as html in a notebook.
@@ -93,6 +94,7 @@ class Report:
     names: dict[str, str]  # class slug -> name to show, in vocab order
     title: str = ""  # of the folder's recipe
     notes: list[str] = field(default_factory=list)  # what a reader must know beside the numbers
+    training_warnings: list[FolderWarning] = field(default_factory=list)  # that the bundle carries
     about: dict[str, str] = field(default_factory=dict)  # what was evaluated on what
     decision: DecisionMetrics | None = None  # where the bundle decides by a threshold
     triage: Triage | None = None  # likewise
@@ -117,11 +119,6 @@ class Report:
         return self._gain > 0
 
     @property
-    def too_few(self) -> bool:
-        """Whether there are too few groups for a verdict."""
-        return are_too_few(self.groups)
-
-    @property
     def opening(self) -> str:
         """What the report opens with where groups are too few; empty where they are enough."""
         interval = find_interval(self.intervals, "metrics", "accuracy")
@@ -133,22 +130,6 @@ class Report:
         names = {"positive": self.positive, "negative": "the others"}
         sides = {names[side]: n for side, n in self.side_groups.items()}
         return side_words(sides, self.groups)
-
-    @property
-    def class_words(self) -> str:
-        """Which classes have too few groups; empty where all have enough."""
-        classes = {self.names[slug]: n for slug, n in self.class_groups.items()}
-        return class_words(classes, self.groups)
-
-    @property
-    def sure(self) -> bool:
-        """Whether the interval of the gain over the source-only floor lies above 0.
-
-        Never where groups are too few.
-        """
-        if self.too_few or not self.above_floor:
-            return False
-        return is_above_zero(find_interval(self.intervals, "gain"))
 
     @property
     def _gain(self) -> int:
@@ -175,9 +156,10 @@ class Report:
         return f"{self.split} split: {', '.join(counts)}"
 
     @property
-    def interval_words(self) -> str:
-        """What the intervals are; empty where there are none."""
-        return interval_words(self.groups, self.resamples) if self.resamples else ""
+    def n_mistaken(self) -> int:
+        """Images that were answered as another class than their own."""
+        counts = np.array(self.metrics["confusion"])
+        return int(counts.sum() - np.trace(counts))
 
     @property
     def positive(self) -> str:
@@ -302,23 +284,14 @@ class Report:
             "triage": self.triage or {},
             "floors": self.floors,
             "by_source": self.sources,
-            "above_source_only_floor": self.above_floor,
-            "intervals": self.intervals,
-            "interval_kinds": interval_kinds(self.intervals),
-            "groups": self.groups,
             "groups_by_side": self.side_groups,
-            "groups_by_class": self.class_groups,
-            "too_few": self.too_few,
-            "resamples": self.resamples,
-            "seed": self.seed,
-            "distinct": distinct_numbers(self.distinct),
-            "notes": self.notes,
-            "about": self.about,
+            **self._shared_dict(),
         }
 
     def __str__(self) -> str:
         verdict = [] if self.too_few else [f"Accuracy is {self.verdict}."]
         parts = [
+            training_words(self.training_warnings),
             wrap(self.opening),
             [self.summary],
             self._headline_text(),
@@ -330,7 +303,7 @@ class Report:
             wrap(self.class_words),
             wrap(self.interval_words),
         ]
-        return "\n\n".join("\n".join(lines) for lines in parts if lines)
+        return joined_parts(parts)
 
     def _headline_text(self) -> list[str]:
         rows = [("", "model", "majority floor", "source-only floor")]

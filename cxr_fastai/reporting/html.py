@@ -52,6 +52,7 @@ def _environment(room: str) -> Any:
     environment.filters.update(
         thousands="{:,}".format,
         breaks=_breaks,
+        coded=_coded,
         percent=lambda x: percent(x, NONE),
         decimal=lambda x, places=3: decimal(x, NONE, places),
         span=lambda x, as_share=True: span(x, as_share, NONE),
@@ -72,6 +73,23 @@ def _breaks(text: object) -> Any:
 
     escaped = str(escape(printable(text)))  # an entity holds none of the two marks
     return Markup(re.sub(r"([_/])", r"\1<wbr>", escaped))
+
+
+# A command in backticks, or a flag: what is typed as it stands.
+TYPED = re.compile(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*[a-z])")
+
+
+def _coded(text: object) -> Any:
+    """Return the text, escaped, with commands and flags as code that breaks at blanks alone."""
+    from markupsafe import Markup, escape
+
+    return Markup(TYPED.sub(_code, str(escape(printable(text)))))
+
+
+def _code(found: re.Match[str]) -> str:
+    """Set a command or flag as code."""
+    words = (found[1] or found[2]).split(" ")
+    return f"<code>{' '.join(f'<span>{word}</span>' for word in words)}</code>"
 
 
 # ---- pictures inside a page

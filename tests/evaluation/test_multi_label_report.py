@@ -262,8 +262,11 @@ def test_report_html_is_one_page_that_fetches_nothing(written):
     tags = Tags(page)
     assert page.startswith("<!DOCTYPE html>") and {"title", "table", "img"} <= tags.seen
     assert not tags.seen & {"script", "link", "iframe", "object", "form"} and "url(" not in page
-    assert len(tags.links) == 2 and all(x.startswith("data:image/png;base64,") for x in tags.links)
-    assert base64.b64decode(tags.links[0].split(",")[1]) == (written.out / "roc.png").read_bytes()
+    ways = [link for link in tags.links if link.startswith("#")]
+    assert ways and all(f'<section id="{way[1:]}"' in page for way in ways)
+    pictures = [link for link in tags.links if link not in ways]
+    assert len(pictures) == 2 and all(x.startswith("data:image/png;base64,") for x in pictures)
+    assert base64.b64decode(pictures[0].split(",")[1]) == (written.out / "roc.png").read_bytes()
     for words in (
         "Research only, not a medical device",
         "source-only floor",
@@ -333,3 +336,24 @@ def test_the_page_counts_the_images_and_says_of_thresholds_only_where_some_were_
     assert "reaches its threshold, for 24 images of the test split" in page
     assert "on how many validation images these were fixed" in page
     assert "validation images these were fixed" not in report(thresholds={}).to_html()
+
+
+# ---- what training warned of, and the way through the page
+
+
+def test_a_report_opens_with_what_training_warned_of():
+    warned = dict(kind="at_chance", says="Validation stayed at chance.", do="Look at the labels.")
+    r = report(warnings=[warned])
+    said = "Training warned: Validation stayed at chance. Look at the labels."
+    assert str(r).startswith(said) and "Training warned" not in str(report())
+    page = r.to_html()
+    assert page.index("Training warned:") < page.index(r.summary)
+    assert [told["says"] for told in r.to_dict()["training_warnings"]] == [warned["says"]]
+
+
+def test_the_ways_at_the_top_lead_to_the_sections_of_the_page(written):
+    page = written.report.to_html()
+    ways = dict(re.findall(r'<a href="#(\w+)"><strong>([^<]*)</strong>', page))
+    assert set(ways) == set(re.findall(r'<section id="(\w+)">', page))
+    assert ways["numbers"] == "24" and ways["ranking"] == "3"
+    assert ways["together"] == "20" and ways["answers"] == "20"  # 8 a and 12 b; 7 and 13 answered

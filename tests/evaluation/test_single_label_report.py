@@ -356,3 +356,55 @@ def test_numbers_in_each_resample_are_those_of_the_intervals(asked):
         n = found[name].groups
         assert n >= 72 and interval(found[name].in_resamples, n) == found[name].interval
     assert replace(asked, predictions=None).resampled_numbers(Resampling("ab")) == {}
+
+
+# ---- what training warned of, the way through the page, and its date
+
+WARNED = dict(
+    kind="at_chance",
+    says="Validation stayed at chance: 0.31 of 3 classes.",
+    do="Give --allow-missing-classes <b>.",
+)
+
+
+def test_a_report_opens_with_what_training_warned_of():
+    r = evaluate(ToyBundle(warnings=[WARNED]), manifest(ROWS * 3))
+    assert str(r).startswith(f"Training warned: {WARNED['says']} {WARNED['do']}")
+    page = r.to_html()
+    assert page.index("Training warned:") < page.index(r.summary) < page.index(r.verdict)
+    assert "<code><span>--allow-missing-classes</span></code> &lt;b&gt;." in page
+    assert "Training warned:" in r.to_html(page=False)
+    [told] = r.to_dict()["training_warnings"]
+    assert (told["kind"], told["says"]) == (WARNED["kind"], WARNED["says"])
+
+
+def test_a_bundle_of_before_warns_of_nothing():
+    r = evaluate(ToyBundle(), manifest(ROWS * 3))
+    assert "Training warned" not in str(r) + r.to_html() and r.training_warnings == []
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_the_ways_at_the_top_lead_to_the_sections_of_the_page(decides):
+    triage = [
+        dict(asked_sensitivity=0.9, threshold=0.3),
+        dict(asked_sensitivity=0.8, threshold=0.5),
+    ]
+    decision = dict(negative="a", threshold=0.5, triage=triage)
+    meta = dict(decision=decision) if decides else {}
+    r = evaluate(ToyBundle(wrong={6: "a"}, **meta), manifest(ROWS * 3))
+    page = r.to_html()
+    ways = dict(re.findall(r'<a href="#(\w+)"><strong>([^<]*)</strong>', page))
+    assert set(ways) == set(re.findall(r'<section id="(\w+)">', page))
+    assert (
+        ways["numbers"] == "36"
+        and ways["confusion"] == str(r.n_mistaken)
+        and ways["classes"] == "3"
+    )
+    assert ("decision" in ways, ways.get("worklist")) == (decides, "2" if decides else None)
+
+
+def test_the_date_is_that_of_the_training_where_the_bundle_tells_it():
+    """One of the evaluation would make each call write other bytes."""
+    dated = evaluate(ToyBundle(trained=dict(epochs=3, date="2026-03-04")), manifest(ROWS * 3))
+    assert "<dt>trained on (UTC)</dt><dd>2026-03-04</dd>" in dated.to_html()
+    assert "trained on (UTC)" not in evaluate(ToyBundle(), manifest(ROWS * 3)).to_html()

@@ -16,6 +16,7 @@ HOUSE = Path(html.__file__).parent.parent
 BASE = HOUSE / "reporting" / "base.html"
 PARTS = HOUSE / "reporting" / "parts.html"
 TEMPLATES = sorted(set(HOUSE.rglob("*.html")) - {BASE, PARTS})
+FOR_NOTEBOOKS = ("bundle.html", "summary.html")  # never a page of their own
 EVIL = "<script>alert('x')</script>\x1b[31m\u202e"
 
 
@@ -43,14 +44,42 @@ EMPTY = (
 )
 
 
+# ---- what is typed
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        (
+            "give --allow-missing-classes or none",
+            "give <code><span>--allow-missing-classes</span></code> or none",
+        ),
+        (
+            "run `cxr train D --lr 1` now",
+            "run <code><span>cxr</span> <span>train</span> <span>D</span> <span>--lr</span> "
+            "<span>1</span></code> now",
+        ),
+        ("a -- b, x--y, COVID-19, -1", "a -- b, x--y, COVID-19, -1"),
+        ("<b> `a<b`", "&lt;b&gt; <code><span>a&lt;b</span></code>"),
+    ],
+)
+def test_commands_and_flags_are_code_that_breaks_at_blanks_alone(room, text, shown):
+    body = EMPTY.replace("<p>B</p>", "<p>{{ text|coded }}</p>")
+    page = room(body, text=text)
+    assert f"<p>{shown}</p>" in page
+    assert ".cxr-report code span{white-space:nowrap}" in page
+
+
 # ---- the templates
 
 
-def test_there_are_pages_in_three_wings():
+def test_there_are_pages_in_these_rooms():
     assert {path.relative_to(HOUSE).parts[0] for path in TEMPLATES} == {
         "audit",
+        "bundle",
         "curation",
         "evaluation",
+        "prototyping",
     }
 
 
@@ -59,7 +88,8 @@ def test_every_page_extends_the_one_frame_and_has_no_style_of_its_own(path):
     text = path.read_text(encoding="utf-8")
     assert text.count('{% extends "base.html" %}') == 1
     assert "<style" not in text and "<head" not in text and "<!DOCTYPE" not in text
-    for block in ("title", "heading", "body"):
+    blocks = ["body"] if path.name in FOR_NOTEBOOKS else ["title", "heading", "body"]
+    for block in blocks:
         assert f"{{% block {block} %}}" in text
 
 
