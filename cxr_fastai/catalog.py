@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import command, flag
 from cxr_fastai.catalog_rule import (
     COLUMNS,
     LABEL_FROM,
@@ -213,7 +214,8 @@ def load_catalog(
         earlier.append(_rule(row, first, number, path.name))
     if not rules:
         raise CatalogError(
-            f"{path.name}: no rows. Start from the library's own: cxr sources --json shows it."
+            f"{path.name}: no rows. Start from the library's own: "
+            f"{command('cxr sources --json', 'catalog.load_catalog()')} shows it."
         )
     catalog = {name: Source(name, tuple(own)) for name, own in rules.items()}
     for source in catalog.values():
@@ -228,7 +230,7 @@ def _read(path: Path) -> list[tuple[int, dict[str, Any]]]:
         data = path.read_bytes()
     except OSError as e:
         raise CatalogError(
-            f"cannot read the catalogue {path}: {e.strerror}. Give --manifest a csv file."
+            f"cannot read the catalogue {path}: {e.strerror}. Give {flag('manifest')} a csv file."
         ) from e
     columns, rows = csv_table(data, path, error=CatalogError)
     for column in columns:

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cxr_fastai.advice import command
 from cxr_fastai.core import (
     SPLITS,
     CxrError,
@@ -38,6 +39,7 @@ from cxr_fastai.manifest_check import (
     shown,
 )
 from cxr_fastai.recipes import Recipe
+from cxr_fastai.reporting.text import count
 from cxr_fastai.strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ class Manifest:
     def _repr_html_(self) -> str:
         """Show the first rows in a notebook."""
         head = self.df.head(8).to_html()
-        return f"<p>{len(self.rows)} images, recipe {self.recipe.name}</p>{head}"
+        return f"<p>{count(len(self.rows), 'image')}, recipe {self.recipe.name}</p>{head}"
 
 
 def manifest_text(
@@ -198,18 +200,20 @@ def _check_version(version: object, file: Path) -> None:
 def _not_curated(root: Path) -> str:
     """Say what a folder without a manifest needs."""
     if not root.exists():
-        return f"no folder {root}: give one that `cxr curate --out {root}` wrote."
+        way = command(f"cxr curate --out {root}", f'curate("{root}")')
+        return f"no folder {root}: give one that {way} wrote."
     if _holds_images(root):
         folder = shlex.quote(str(root))
         out = shlex.quote(f"{str(root).rstrip('/')}_curated")
         return (
             f"{root} holds images and no {MANIFEST}: it is not a curated folder yet. Curate it: "
-            f"cxr curate --folder {folder} --out {out} (Python: curate(out, folder=..)); "
-            f"or all at once: cxr prototype {folder}."
+            f"{command(f'cxr curate --folder {folder} --out {out}', 'curate(out, folder=..)')}; "
+            f"or all at once: {command(f'cxr prototype {folder}', 'prototype(folder)')}."
         )
     return (
         f"{root} holds no {MANIFEST}: it is not a curated folder. "
-        "Curate it first: cxr curate --mirror DIR --out FOLDER."
+        "Curate it first: "
+        f"{command('cxr curate --mirror DIR --out FOLDER', 'curate(FOLDER, mirror=DIR)')}."
     )
 
 
@@ -313,7 +317,7 @@ def check_manifest(
     faults.sort(key=lambda fault: fault.row)
     lines += [fault.sentence(str(file)) for fault in faults[:MAX_FAULTS_SHOWN]]
     if len(faults) > MAX_FAULTS_SHOWN:
-        lines.append(f"{file}: and {len(faults) - MAX_FAULTS_SHOWN} more faults.")
+        lines.append(f"{file}: and {count(len(faults) - MAX_FAULTS_SHOWN, 'more fault')}.")
     return lines
 
 

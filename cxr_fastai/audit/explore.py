@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.audit.exploration import About, Exploration, Shot
 from cxr_fastai.audit.pixels import choose_shown, map_pixels, mean_gray, shown_thumbnail
 from cxr_fastai.audit.tables import Table
@@ -167,7 +168,8 @@ def _notes(
         return []
     return [
         f"The catalogue does not know {', '.join(strangers)}: title, age group and leave to share "
-        "are unknown. Give the catalogue that the folder was curated with: --manifest CSV."
+        "are unknown. Give the catalogue that the folder was curated with: "
+        f"{flag('manifest', 'CSV')}."
     ]
 
 

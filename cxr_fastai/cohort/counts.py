@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.cohort.shapes import (
     AgeCounts,
@@ -127,7 +128,8 @@ def gather(
         per_split = Counter(row.split for row in rows)
         have = ", ".join(f"{name} {per_split[name]:,}" for name in SPLITS)
         raise UsageError(
-            f"{root} has no images in split {split!r}: it has {have}. Choose another --split."
+            f"{root} has no images in split {split!r}: it has {have}. "
+            f"Choose another {flag('split')}."
         )
     classes = [present(row.label) for row in chosen]
     open_classes = [unknown(row.label) for row in chosen]

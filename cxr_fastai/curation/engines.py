@@ -19,6 +19,7 @@ from itertools import islice
 from math import inf
 from typing import Any, Protocol, TypeVar
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UnknownName, UsageError, one_line, unknown_name
 from cxr_fastai.curation.worker import cause_of_death, start_worker
 
@@ -293,7 +294,8 @@ class Ray:
             import ray
         except ImportError as e:
             raise UsageError(
-                "--engine ray needs Ray: pip install 'cxr_fastai[ray]', or leave --engine out."
+                f"{flag('engine', 'ray')} needs Ray: pip install 'cxr_fastai[ray]', "
+                "or leave it out."
             ) from e
         self.ray = ray
         self.started_here = not ray.is_initialized()
@@ -385,7 +387,8 @@ def _start(
     except (OSError, RuntimeError, ValueError) as e:
         where = f"the Ray cluster at {address}" if address else "a Ray of this machine"
         why = one_line(e)[:300]
-        raise UsageError(f"--engine ray: cannot reach {where}: {why}. Check RAY_ADDRESS.") from e
+        engine = flag("engine", "ray")
+        raise UsageError(f"{engine}: cannot reach {where}: {why}. Check RAY_ADDRESS.") from e
 
 
 def _knock(address: str) -> None:

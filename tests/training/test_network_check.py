@@ -29,7 +29,10 @@ def test_a_side_that_is_too_small_is_told_with_one_that_is_not():
     with pytest.raises(UsageError) as e:
         check_sides(net, "vgg11", [16])
     assert "vgg11 cannot take images of 16 px (" in str(e.value)
-    assert "it takes 32 px and more. Give --size 32, or another --arch, as resnet18" in str(e.value)
+    assert (
+        "it takes 32 px and more. Give --size 32 (Python: size=32), or another --arch (Python: arch)"
+        in str(e.value)
+    )
     check_sides(net, "vgg11", [32])
 
 

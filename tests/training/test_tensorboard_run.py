@@ -111,5 +111,5 @@ def test_a_folder_that_is_gone_costs_nothing(tmp_path, capsys):
 
 def test_a_folder_that_cannot_be_written_is_refused_at_the_start(tmp_path):
     (tmp_path / "tensorboard").write_text("in the way")
-    with pytest.raises(StorageError, match="train without --track tensorboard"):
+    with pytest.raises(StorageError, match="--track tensorboard .*train without it"):
         TensorBoard(Path(tmp_path), {}, "toy")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import CxrError, FolderWarning, StrPath
 from cxr_fastai.curation.fetch.lock_file import read_shared_entries
@@ -124,7 +125,7 @@ def _check_parts(
     return Check(
         "in_parts",
         f"not here itself; its {source.expected_total} images are those of {' and '.join(names)}",
-        f"--only {','.join(names)} takes them.",
+        f"{flag('only', ','.join(names))} takes them.",
     )
 
 
@@ -167,7 +168,7 @@ def passed_over(
                 FolderWarning(
                     kind=SOURCE_LEFT_ASIDE,
                     says=f"{source_id} is at hand too, and was left aside for {instead}: "
-                    f"--only {source_id} takes it",
+                    f"{flag('only', source_id)} takes it",
                     numbers={"source": source_id, "instead": instead},
                 )
             )

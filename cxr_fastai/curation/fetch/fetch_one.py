@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import IntegrityError, cache_dir, make_folder, write_text
 from cxr_fastai.curation.fetch.archives import Member, unpack
@@ -150,7 +151,7 @@ def _download_part(
         if not pin:
             raise
         raise IntegrityError(
-            f"{e} If {source.id} was re-published, accept it with --update-pins."
+            f"{e} If {source.id} was re-published, accept it with {flag('update_pins', True)}."
         ) from e
     write_text(note, file.sha256)
     return file

@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import (
     CxrError,
@@ -77,8 +78,8 @@ def fetch(
     if mirror is not None and not readable_path(mirror, "mirror").is_dir():
         raise UsageError(
             f"no mirror folder {mirror}: "
-            "give --mirror a folder that holds kaggle/, github/, http/ or local/, kagglehub's "
-            "cache, or /kaggle/input."
+            f"give {flag('mirror')} a folder that holds kaggle/, github/, http/ or local/, "
+            "kagglehub's cache, or /kaggle/input."
         )
     given = _trees_in_mirror(sources, mirror, catalogue_folder, progress)
     absent = [source for source in sources if source.id not in {**given.trees, **given.failed}]
@@ -136,7 +137,7 @@ def _read_place(
 def _not_in_mirror(source: Source, mirror: StrPath) -> SourceUnavailable:
     """Say how the source gets into the mirror."""
     return SourceUnavailable(
-        f"{source.id} is not in {mirror}: {how_to_get(source)}, or leave --mirror out."
+        f"{source.id} is not in {mirror}: {how_to_get(source)}, or leave {flag('mirror')} out."
     )
 
 
@@ -277,7 +278,7 @@ def _check_room(sizes: Sequence[int]) -> None:
         raise StorageError(
             f"cannot download into {cache_dir()}: about {size_text(need)} are needed, "
             f"{size_text(free)} are free. Free some, set CXR_CACHE to another disk, or choose "
-            "sources by --only."
+            f"sources by {flag('only')}."
         )
 
 

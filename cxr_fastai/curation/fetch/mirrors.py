@@ -23,6 +23,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import StrPath
 from cxr_fastai.junk import is_junk
@@ -55,7 +56,8 @@ def mirror_path(source: Source) -> Path:
 
 def mirror_way(source: Source) -> str:
     """Say how a person gives the source by a mirror: the end of a sentence, no full stop."""
-    way = f"put its files into MIRROR/{mirror_path(source)} and give --mirror MIRROR"
+    place = f"MIRROR/{mirror_path(source)}"
+    way = f"put its files into {place} and give {flag('mirror', 'MIRROR')}"
     if source.transport == "kaggle":
         return f"{way} (kagglehub's cache and /kaggle/input are mirrors too)"
     return way

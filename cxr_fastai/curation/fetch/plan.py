@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import SourceUnavailable
 
@@ -17,7 +18,7 @@ __all__ = ["Check", "Part", "Plan", "Refused", "TRY_LATER", "Where", "catalogue_
 
 TRY_LATER = (
     "Check the network and its proxy, and try again later; "
-    "or give --mirror a folder that holds the source."
+    f"or give {flag('mirror')} a folder that holds the source."
 )
 
 # A URL; or a function that gives (URL, headers) anew for each attempt, because a signed link runs

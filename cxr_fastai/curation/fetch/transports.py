@@ -14,6 +14,7 @@ from concurrent.futures import TimeoutError as NoResultInTime
 from dataclasses import dataclass
 from functools import partial
 
+from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import CxrError
 from cxr_fastai.curation.fetch.github import check_github, github_page, plan_github
@@ -113,7 +114,7 @@ def _local_folder(source: Source) -> Refused:
         "no_download",
         "a folder on this machine",
         f"It is expected at {source.handle} beside the "
-        f"catalogue, or at MIRROR/{mirror_path(source)} with --mirror MIRROR.",
+        f"catalogue, or at MIRROR/{mirror_path(source)} with {flag('mirror', 'MIRROR')}.",
     )
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import StorageError, UsageError, make_folder
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.progress import SILENT, Progress
@@ -43,7 +44,8 @@ def one_run(
         holder = _holder(folder / MARKER)
         if not wait:
             raise UsageError(
-                f"{holder}. Wait for its end (--wait), or choose another --out. "
+                f"{holder}. Wait for its end with {flag('wait', True)}, or choose another "
+                f"{flag('out')}. "
                 f"If it is surely gone, delete {folder / MARKER}."
             )
         progress.say(f"waiting: {holder}")
@@ -76,7 +78,7 @@ def _acquire(
             continue  # the other run has just taken its empty folder away
         except OSError as e:
             raise StorageError(
-                f"cannot write {folder / MARKER}: {e.strerror or e}. Choose another --out."
+                f"cannot write {folder / MARKER}: {e.strerror or e}. Choose another {flag('out')}."
             ) from e
 
 

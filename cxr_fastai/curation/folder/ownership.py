@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError, check_writable
 from cxr_fastai.curation.folder.result import Request
 from cxr_fastai.curation.folder.write import is_ours
@@ -37,13 +38,14 @@ def check_out(out: Path, request: Request) -> None:
     if not (out / CURATION).is_file():
         raise UsageError(
             f"{out} is not empty and holds no {CURATION}: `cxr curate` did not write it. "
-            "Choose an empty folder for --out."
+            f"Choose an empty folder for {flag('out')}."
         )
     before = {**EARLIER, **read_curation(out)}
     for key, was, now in _shaping_values(before, request.to_dict()):
         if was != now:
             raise UsageError(
-                f"{out} was curated with another {key} ({was}, now {now}). Choose another --out."
+                f"{out} was curated with another {key} ({was}, now {now}). "
+                f"Choose another {flag('out')}."
             )
 
 

@@ -5,6 +5,7 @@ A Curation -> lines of plain text. Escapes nothing, writes nothing.
 
 from __future__ import annotations
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.curation.folder.result import COPY_KINDS, SOURCE_FAILED, Curation, Summary
 from cxr_fastai.reporting.text import count, share
@@ -154,7 +155,7 @@ def official_line(summary: Summary) -> str:
         sentences.append(
             f"{count(n, 'official test image')} of {source} {are} left out as "
             f"{'a copy' if n == 1 else 'copies'} of another source's: for a score to be held "
-            f"against published ones, curate it alone (--only {source})."
+            f"against published ones, curate it alone: {flag('only', source)}."
         )
     if summary.official_absent:
         absent = ", ".join(summary.official_absent)

@@ -24,9 +24,7 @@ def test_a_survey_tells_of_the_mirror_without_asking_a_server(mirror, web):
     assert list(found) == ["a", "b"] and not web.seen
     assert (found["b"].state, found["b"].message) == ("here", f"in {mirror}/kaggle/own/b")
     assert found["a"].state == "no_download" and found["a"].message == f"not in {mirror}"
-    assert found["a"].remedy == (
-        "kaggle datasets download own/a --unzip -p MIRROR/kaggle/own/a"
-    )
+    assert found["a"].remedy == ("kaggle datasets download own/a --unzip -p MIRROR/kaggle/own/a")
 
 
 def test_a_survey_tells_what_kagglehub_downloaded(tmp_path, monkeypatch, kaggle):
@@ -72,7 +70,9 @@ def test_what_is_at_hand_and_left_aside_is_told(mirror):
         filled(mirror / "kaggle" / "own" / name)
     (warning,) = passed_over(["a|b|c"], [A], CATALOG, mirror, "none")
     assert warning.kind == SOURCE_LEFT_ASIDE
-    assert warning.says == "b is at hand too, and was left aside for a: --only b takes it"
+    assert warning.says == (
+        'b is at hand too, and was left aside for a: --only b (Python: only="b") takes it'
+    )
     assert warning.numbers == {"source": "b", "instead": "a"}
     assert passed_over(["a|b|c", "b"], [A, B], CATALOG, mirror, "none") == []
     assert passed_over(["a|b|c"], [A], CATALOG, None, "none") == []
@@ -118,7 +118,7 @@ def test_a_source_whose_parts_are_here_is_had_in_parts_and_says_so(mirror, asked
     filled(mirror / "kaggle" / "own" / "right")
     found = survey(asked, mirror, catalog=catalog)["whole"]
     assert found.state == "in_parts" and "800 images are those of left and right" in found.message
-    assert found.remedy == "--only left,right takes them."
+    assert found.remedy == '--only left,right (Python: only="left,right") takes them.'
 
 
 @pytest.mark.parametrize(
