@@ -6,6 +6,7 @@ together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,10 @@ class Asked:
                         f"{_said(name)} speaks of images of your own: give --folder or --table too."
                     )
             return
+        for name in ("folder", "table"):
+            value = getattr(self, name)
+            if value is not None and not os.fspath(value).strip():
+                raise UsageError(f"--{name} has no name: give it one (Python: {name}).")
         for name, value in others.items():
             if value:
                 own = "--folder" if self.table is None else "--table"

@@ -21,6 +21,7 @@ from cxr_fastai.curation.own.own_data import (
     own_command,
     own_source,
     own_warning,
+    recipe_flag,
     source_id,
 )
 from cxr_fastai.curation.own.own_recipe import OwnClasses, meet_recipe, own_recipe
@@ -327,8 +328,7 @@ def _command(
 ) -> str:
     """Return the command that says in full what was inferred."""
     flags = [("--folder", str(asked.folder)), ("--patient", asked.patient)]
-    if asked.recipe is not None:
-        flags.append(("--recipe", asked.recipe.name))
+    flags.append(("--recipe", recipe_flag(asked.recipe)))
     for label in named.classes:
         for name in named.names_of(label):
             if name != label:

@@ -15,13 +15,14 @@ from typing import Any
 from cxr_fastai.catalog import COLUMNS, Rule, Source
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.curation.sources.tree import Tree
-from cxr_fastai.recipes import Recipe
+from cxr_fastai.recipes import Recipe, recipe_names
 
 __all__ = [
     "OwnData",
     "own_command",
     "own_source",
     "own_warning",
+    "recipe_flag",
     "source_id",
     "OWN_RECIPE",
     "OWN_FOLDER",
@@ -93,6 +94,15 @@ def own_command(
         if value:
             words += [flag, shlex.quote(value)]
     return " ".join(words)
+
+
+def recipe_flag(
+    recipe: Recipe | None,  # that was asked for; None: none was
+) -> str:
+    """Return what --recipe is given: a recipe's name, or that of a file of the user's own."""
+    if recipe is None:
+        return ""
+    return recipe.name if recipe.name in recipe_names() else f"{recipe.name}.toml"
 
 
 def own_warning(

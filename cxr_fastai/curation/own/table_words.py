@@ -12,7 +12,7 @@ from typing import Any
 
 from cxr_fastai.core import FolderWarning, StrPath, printable
 from cxr_fastai.csv_of_others import CsvFile
-from cxr_fastai.curation.own.own_data import own_command, own_warning
+from cxr_fastai.curation.own.own_data import own_command, own_warning, recipe_flag
 from cxr_fastai.curation.own.own_recipe import OwnClasses
 from cxr_fastai.curation.own.table_cells import EXPECTED
 from cxr_fastai.curation.own.table_columns import OwnColumns
@@ -251,8 +251,7 @@ def table_command(
     flags += [(f"--{role}", column) for role, column in read.columns.to_dict().items()]
     if folder is not None:
         flags.append(("--folder", str(folder)))
-    if recipe is not None:
-        flags.append(("--recipe", recipe.name))
+    flags.append(("--recipe", recipe_flag(recipe)))
     if not read.labels.is_by_column:
         flags.append(("--label-separator", read.labels.separator or ONE_LABEL))
     flags += [("--same", said) for said in same]

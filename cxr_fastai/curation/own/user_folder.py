@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cxr_fastai.catalog import Source
-from cxr_fastai.core import FolderWarning, UsageError
+from cxr_fastai.core import FolderWarning, UsageError, usable_path
 from cxr_fastai.curation.fetch.mirror_archives import Place, is_archive, mirror_tree
 from cxr_fastai.curation.own.own_data import own_source, own_warning, source_id
 from cxr_fastai.curation.sources.file_names import is_text
@@ -121,7 +121,7 @@ def _no_image(folder: Path, tree: Tree, others: Sequence[str]) -> str:
 
 def _check_folder(folder: Path) -> None:
     """Raise `UsageError` for a folder that is not there, no folder, or curated already."""
-    if not folder.exists():
+    if not usable_path(folder, "folder").exists():
         raise UsageError(f"no folder {folder}: give one whose subfolders are the classes.")
     if folder.is_file():
         if is_archive(folder.name, str(folder)):

@@ -18,6 +18,7 @@ NOTHING = {"manifest": None, "mirror": None, "only": (), "update-pins": False}
         (dict(same=["a=b"]), {}, "--same"),
         (dict(label="x"), {}, "--label"),
         (dict(folder="x", label="y"), {}, "--label speaks of a csv"),
+        (dict(folder=" "), {}, "--folder has no name"),
         (dict(folder="x"), {"mirror": "m"}, "--folder reads images of your own, --mirror"),
         (dict(folder="x"), {"only": ["a"]}, "--only"),
         (dict(table="x.csv", file="f", label="l"), {"manifest": "c"}, "--table.*--manifest"),

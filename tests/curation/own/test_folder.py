@@ -186,6 +186,18 @@ def test_the_folder_may_grow_and_shrink_and_its_images_follow(tmp_path):
         curate(out, folder=root, workers=1)
 
 
+def test_names_that_a_spreadsheet_or_a_mac_writes_its_own_way_come_back(tmp_path):
+    root = folder(tmp_path, "+ve", "-ve", "u\u0308ber", n=2)
+    done = curate(tmp_path / "out", folder=root, workers=1)
+    assert {row.label for row in read_manifest(tmp_path / "out").rows} == {
+        "+ve",
+        "-ve",
+        "\u00fcber",
+    }
+    assert check_manifest(tmp_path / "out") == [] and len(done.records) == 6
+    assert curate(tmp_path / "out", folder=root, workers=1).written == 0
+
+
 def test_patients_never_straddle_a_split(tmp_path):
     root = folder(tmp_path, "a", "b", n=12)
     done = curate(tmp_path / "out", folder=root, patient=r"p(\d+)_", workers=1)

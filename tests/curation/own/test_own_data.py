@@ -3,7 +3,14 @@
 import pytest
 
 from cxr_fastai.catalog_rule import SOURCE_ID
-from cxr_fastai.curation.own.own_data import own_command, own_source, own_warning, source_id
+from cxr_fastai.curation.own.own_data import (
+    own_command,
+    own_source,
+    own_warning,
+    recipe_flag,
+    source_id,
+)
+from cxr_fastai.recipes import Recipe, load_recipe
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,12 @@ def test_a_source_has_a_rule_for_each_label():
 def test_a_command_can_be_pasted_and_leaves_out_what_is_not_given():
     said = own_command(("--folder", "a b"), ("--patient", ""), ("--as", "x=y|z"))
     assert said == "cxr curate --folder 'a b' --as 'x=y|z'"
+
+
+def test_a_recipe_is_named_as_the_command_line_takes_it():
+    mine = Recipe(name="mine", title="t", classes={})
+    flags = [recipe_flag(each) for each in (None, load_recipe("six_class"), mine)]
+    assert flags == ["", "six_class", "mine.toml"]
 
 
 def test_a_warning_has_a_kind():
