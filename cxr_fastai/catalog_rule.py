@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
 from cxr_fastai.core import FINDINGS, CatalogError, is_finding, unknown_name
+from cxr_fastai.inputs import is_whole_number
 
 __all__ = [
     "Rule",
@@ -230,7 +231,7 @@ def _check_counts(rule: Rule, where: str) -> None:
     """Check the cells that hold a number of images, or the size of a download."""
     for column in ("expected_total", "expected"):
         value = getattr(rule, column)
-        if value and not value.isdigit():
+        if value and not is_whole_number(value):
             raise CatalogError(
                 f"{where}, column {column}: {value!r}: expected a whole number of images, or blank."
             )

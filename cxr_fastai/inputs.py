@@ -1,7 +1,7 @@
 """What a verb is to read, checked before it is opened.
 
 A path as it was given, or a file that is looked for in a folder -> the path, or an error that names
-it. It opens nothing.
+it; a text of others -> whether it is a number that can be counted to. It opens nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from cxr_fastai.core import StrPath, UsageError, printable, usable_path
 
-__all__ = ["readable_path"]
+__all__ = ["is_whole_number", "readable_path"]
+
+MOST_DIGITS = 15  # of a whole number; Python refuses to read one of more than 4300
 
 
 def readable_path(
@@ -28,3 +30,11 @@ def readable_path(
             f"{name} {printable(path)}: a pipe, socket or device, not a file. Give a file."
         )
     return path
+
+
+def is_whole_number(text: str) -> bool:
+    """Tell whether a text is a number from 0 in ordinary digits: not a power as in m², nor endless.
+
+    `str.isdigit` takes both, and `int` raises.
+    """
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS

@@ -231,4 +231,4 @@ def size_in_answer(
         )
     whole_of_range = answer.headers.get("Content-Range", "").rpartition("/")[2]
     size = whole_of_range or answer.headers.get("Content-Length", "")
-    return int(size) if size.isdigit() and int(size) else None
+    return int(size) if is_whole_number(size) and int(size) else None
