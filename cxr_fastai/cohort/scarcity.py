@@ -94,7 +94,8 @@ def scarcity_warnings(
         found.append(_class_absent(absent, cohort.names))
     scarce = [cell for cell in cells if cell.is_scarce]
     if scarce:
-        found.append(_class_scarce(scarce, cohort.names))
+        has_folds = any(row.fold for row in cohort.rows)
+        found.append(_class_scarce(scarce, cohort.names, has_folds))
     return found
 
 
@@ -106,7 +107,8 @@ def scarcity_of(
     """Warn of classes that have too few groups to choose by and to test on: for training."""
     names = {label: recipe.display.get(label, label) for label in recipe.vocab}
     scarce = [cell for cell in classes_in_splits(rows, recipe.vocab, splits) if cell.is_scarce]
-    return _class_scarce(scarce, names) if scarce else None
+    has_folds = any(row.fold for row in rows)
+    return _class_scarce(scarce, names, has_folds) if scarce else None
 
 
 def small_folder_advice(
@@ -121,9 +123,13 @@ def small_folder_advice(
     return f"{count(images, 'image')}: a test split of {tested:,} says little. {_advise_folds()}"
 
 
-def _advise_folds() -> str:
+def _advise_folds(
+    has_folds: bool = False,
+) -> str:
     """Say how a small folder is scored."""
     train = command("cxr train DATA --folds", "train_folds(data)")
+    if has_folds:
+        return f"Score all images over the folds that the folder has: {train}."
     return (
         f"Score all images by cross-validation: curate with {flag('folds', ADVISED_FOLDS)}, then "
         f"{train}."
@@ -151,6 +157,7 @@ def _class_absent(
 def _class_scarce(
     cells: Sequence[ClassInSplit],
     names: Mapping[str, str],  # class -> name to show
+    has_folds: bool,  # of a cross-validation
 ) -> FolderWarning:
     """Warn of classes that a split has too few of, with the interval that they can give."""
     sentences = []
@@ -166,7 +173,7 @@ def _class_scarce(
         "class_scarce",
         f"Too few to say anything of a class: {name_some(sentences)}.",
         f"Below {MIN_GROUPS_FOR_VERDICT} groups (patients, or radiographs without one) no score of "
-        f"a class is a verdict: give intervals, and add images. {_advise_folds()}",
+        f"a class is a verdict: give intervals, and add images. {_advise_folds(has_folds)}",
         numbers,
     )
 

@@ -176,7 +176,8 @@ def _curate_own(
     own = asked.read(None if request.recipe is OWN_CLASSES else request.recipe, run.progress)
     for line in own.inferred.get("lines", ()):
         run.progress.say(line)
-    told = {**own.inferred, "command": f"{own.command} --out {shlex.quote(str(run.out))}"}
+    command = f"{own.command} --out {shlex.quote(str(run.out))}{request.flags}"
+    told = {**own.inferred, "command": command}
     request = replace(request, recipe=own.recipe, own=told)
     check_out(run.out, request)
     with _held(run):

@@ -5,13 +5,14 @@ What was asked for -> a curated folder, copies, or counts; results on stdout.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxr_fastai.core import UsageError
+from cxr_fastai.core import SourceUnavailable, UsageError
 from cxr_fastai.flags import ids
 from cxr_fastai.reporting.text import count
 from cxr_fastai.verbs.output import fail, print_json, print_result
@@ -28,10 +29,43 @@ LACKING = ("class_absent", "class_scarce")  # kinds of cohort's warnings that cu
 def curate(args: Namespace) -> int:
     """Make a curated folder of sources."""
     from cxr_fastai import progress
+
+    try:
+        result = _curate(args)
+    except SourceUnavailable as e:
+        if args.mirror or args.only or args.manifest:
+            raise
+        own = f"cxr curate --folder DIR --out {shlex.quote(args.out)}"
+        raise SourceUnavailable(f"{e} Images of your own need no source: {own}") from e
+    lacking = [each for each in result.summary.confounds if each.kind in LACKING]
+    for warning in result.warnings:
+        progress.say(f"warning: {warning}{f'; {warning.do}' if warning.do else ''}")
+    for warning in lacking:
+        progress.say(f"warning: {warning}")
+    if result.foreign:
+        progress.say(f"warning: {_foreign_files(result.foreign)}")
+    print_result(result, as_json=args.json)
+    if result.request.own:
+        progress.say(f"in full: {result.request.own['command']}")
+    progress.say(_what_was_written(result, args))
+    if result.incomplete:
+        progress.say(f"INCOMPLETE: without {', '.join(result.incomplete)} (cxr sources --check)")
+    if args.strict and result.faults:
+        see = f"see {Path(args.out) / 'rejects.csv'}"
+        if args.check:
+            see = "rejects.csv of a run without --check names them"
+        broken = "input is broken", "inputs are broken"
+        return fail("curate", f"--strict: {count(result.faults, *broken)}: {see}", 1)
+    return 0
+
+
+def _curate(args: Namespace) -> Curation:
+    """Hand on what was asked for."""
+    from cxr_fastai import progress
     from cxr_fastai.curation.pipeline import curate
 
     with redirect_stdout(sys.stderr):  # Ray tells of dead workers on stdout, which is the result's
-        result = curate(
+        return curate(
             out=args.out,
             recipe=args.recipe,
             manifest=args.manifest,
@@ -61,26 +95,6 @@ def curate(args: Namespace) -> int:
             take_as=dict(args.take_as),
             label_separator=args.label_separator,
         )
-    lacking = [each for each in result.summary.confounds if each.kind in LACKING]
-    for warning in result.warnings:
-        progress.say(f"warning: {warning}{f'; {warning.do}' if warning.do else ''}")
-    for warning in lacking:
-        progress.say(f"warning: {warning}")
-    if result.foreign:
-        progress.say(f"warning: {_foreign_files(result.foreign)}")
-    print_result(result, as_json=args.json)
-    if result.request.own:
-        progress.say(f"in full: {result.request.own['command']}")
-    progress.say(_what_was_written(result, args))
-    if result.incomplete:
-        progress.say(f"INCOMPLETE: without {', '.join(result.incomplete)} (cxr sources --check)")
-    if args.strict and result.faults:
-        see = f"see {Path(args.out) / 'rejects.csv'}"
-        if args.check:
-            see = "rejects.csv of a run without --check names them"
-        broken = "input is broken", "inputs are broken"
-        return fail("curate", f"--strict: {count(result.faults, *broken)}: {see}", 1)
-    return 0
 
 
 def _foreign_files(foreign: list[str]) -> str:

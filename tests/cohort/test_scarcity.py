@@ -1,6 +1,7 @@
 """pytest tests/cohort/test_scarcity.py"""
 
 import json
+from dataclasses import replace
 
 import pytest
 from scipy.stats import beta
@@ -62,6 +63,11 @@ def test_the_warning_has_groups_and_the_interval_that_they_can_give():
     ]
     assert json.loads(json.dumps(warning.to_dict()))
     assert scarcity_of(rows, data.recipe) == warning
+    dealt = [replace(each, fold="1") for each in rows]
+    over_folds = scarcity_of(dealt, data.recipe)
+    assert (
+        "over the folds that the folder has" in over_folds.do and "--folds 5" not in over_folds.do
+    )
     assert scarcity_of(even(n=20), folder([], vocab="ab").recipe) is None
 
 

@@ -7,6 +7,10 @@ from command import cxr
 from toy_catalogue import catalogued
 from toy_sources import put
 
+from cxr_fastai.cli import main
+from cxr_fastai.core import SourceUnavailable
+from cxr_fastai.verbs import curation as verb
+
 
 @pytest.fixture
 def toy(tmp_path):
@@ -19,6 +23,20 @@ def test_curate_prints_the_table_on_stdout_and_the_rest_on_stderr_and_a_second_r
     assert "wrote 46 files to out" in first.stderr, first.stderr
     again = cxr("curate", "--manifest", "c.csv", "--out", "out", "--workers", 1, "--json", cwd=toy)
     assert "up to date" in again.stderr and json.loads(again.stdout)["written"] == 0
+
+
+def test_where_no_source_can_be_had_the_way_with_own_images_is_told(monkeypatch, capsys):
+    def refuse(args):
+        raise SourceUnavailable("kermany: Kaggle cannot be reached.")
+
+    monkeypatch.setattr(verb, "_curate", refuse)
+    assert main(["curate", "--out", "gone/x"]) == 3
+    assert capsys.readouterr().err == (
+        "cxr curate: kermany: Kaggle cannot be reached. Images of your own need no source: "
+        "cxr curate --folder DIR --out gone/x\n"
+    )
+    assert main(["curate", "--out", "gone/x", "--only", "kermany"]) == 3
+    assert "--folder" not in capsys.readouterr().err
 
 
 def test_strict_exits_1_when_an_input_is_broken_and_0_without_it(toy):

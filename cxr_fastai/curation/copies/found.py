@@ -102,7 +102,11 @@ class Found:
         if self.related:
             look = "pair looks", "pairs look"
             pairs = count(len(self.related), *look)
-            lines.append(f"{pairs} like two exposures of one patient; no copies")
+            one, other = self.related[0].a, self.related[0].b
+            example = f"{printable(self.paths[one])} and {printable(self.paths[other])}"
+            lines.append(
+                f"{pairs} like two exposures of one patient, no copies: {example} the first"
+            )
         if self.rejects:
             first = self.rejects[0]
             example = f"{printable(first.path)} the first ({first.reason})"
@@ -159,12 +163,12 @@ class Found:
     def _copies_line(self) -> str:
         """Return the counts of copies in one line."""
         old = f", {self.old:,} of them old" if self.old else ""
+        images = f"{count(self.images, 'image')}{old}"
+        if not self.groups:
+            return f"{images}: no copies"
         radiographs = count(len(self.groups), "radiograph")
         copies = count(self.kinds.total(), "copy", "copies")
-        return (
-            f"{count(self.images, 'image')}{old}: {radiographs} with copies, {copies} "
-            f"({_kinds_in_words(self.kinds)})"
-        )
+        return f"{images}: {radiographs} with copies, {copies} ({_kinds_in_words(self.kinds)})"
 
     def __repr__(self) -> str:
         """Show how many radiographs have copies, among how many images."""

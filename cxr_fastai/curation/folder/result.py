@@ -59,6 +59,17 @@ class Request:
     # what was inferred of a folder or csv of the user's own, and the command that says it in full
     own: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def flags(self) -> str:
+        """The flags of `cxr curate` that say what is not the default, each after a blank."""
+        words = ""
+        for name in ("layout", "quick", "seed", "on_conflict", "folds"):
+            value = getattr(self, name)
+            if value != getattr(Request, name):
+                told = "" if value is True else f" {value}"
+                words += f" --{name.replace('_', '-')}{told}"
+        return words
+
     def to_dict(self) -> dict[str, Any]:
         """As curation.json holds it, with the versions of format and split rule."""
         own = {"own": self.own} if self.own else {}

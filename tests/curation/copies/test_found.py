@@ -59,13 +59,18 @@ def test_the_text_tells_each_copy_in_a_line_and_no_name_breaks_it(found):
     assert str(found).splitlines() == [
         "5 images, 1 of them old: 1 radiograph with copies, 2 copies (0 equal bytes, "
         "1 equal pixels, 1 altered)",
-        "1 pair looks like two exposures of one patient; no copies",
+        "1 pair looks like two exposures of one patient, no copies: a.png and b.png the first",
         "1 file could not be read: e.png the first (damaged)",
         "ffffffffffffffff  a.png",
         "    pixels 1.000  b.png",
         "    near   0.912  c\\nd.png  mirrored",
     ]
     assert repr(found) == "<1 radiograph with copies among 5 images>"
+
+
+def test_no_copies_are_said_in_two_words(found):
+    none = replace(found, groups=[], related=[], rejects=[])
+    assert str(none) == "5 images, 1 of them old: no copies"
 
 
 def test_of_many_copies_the_first_are_named_and_the_others_counted(found):

@@ -36,6 +36,13 @@ def test_a_request_is_what_curation_json_holds_in_its_order():
     assert d["recipe"]["name"] == "pneumonia" and json.loads(json.dumps(d)) == d
 
 
+def test_a_request_says_the_flags_that_are_no_default():
+    plain = Request(recipe=load_recipe("pneumonia"), catalog_sha256="ab")
+    assert plain.flags == ""
+    full = replace(plain, seed=3, folds=5, quick=True, layout="split", on_conflict="upstream")
+    assert full.flags == " --layout split --quick --seed 3 --on-conflict upstream --folds 5"
+
+
 def test_copies_are_counted_by_kind_and_across_sources():
     copies = {("a", "a", "bytes"): 2, ("a", "b", "bytes"): 3, ("b", "a", "near"): 4}
     assert Summary(copies=copies).duplicates() == {
