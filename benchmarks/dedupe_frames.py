@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import random
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from PIL import Image
 from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, phash, pixel_sha256
 from cxr_fastai.curation.copies.links import find_links
-from cxr_fastai.curation.engines import Engine, open_engine, spread
+from cxr_fastai.curation.engines import Engine, Lost, open_engine, spread
 
 NIH = "kaggle/nih-chest-xrays/sample/sample/images"
 PATIENTS = 60
@@ -81,14 +82,19 @@ def _draw(job: Job) -> list[Drawn]:
     width, height = framed.size
     rng = random.Random(job.seed)
     left, top, right, bottom = [rng.uniform(0, 0.05) for _ in range(4)]
-    inside = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
+    inside = (
+        int(left * width),
+        int(top * height),
+        int((1 - right) * width),
+        int((1 - bottom) * height),
+    )
     flip = Image.Transpose.FLIP_LEFT_RIGHT
     small = (int(width * 0.55), int(height * 0.55))
     pictures = {
         FRAMED: framed,
         "resized": framed.resize(small, Image.Resampling.BICUBIC),
         "jpeg": _jpeg(framed),
-        "cropped": framed.crop(tuple(int(edge) for edge in inside)),
+        "cropped": framed.crop(inside),
         "mirrored": framed.transpose(flip),
         "film mirrored": in_frame(job.frame, film.transpose(flip), job.side),
         "bare": film,
@@ -129,6 +135,8 @@ def judge(
     jobs = [Job(str(path), frame, side, n) for n, path in enumerate(paths)]
     drawn: dict[str, Drawn] = {}
     for _, pictures in spread(engine, draw_many, jobs):
+        if isinstance(pictures, Lost):
+            sys.exit(f"drawing a film failed: {pictures.message}")
         for picture in pictures:
             drawn[picture.fingerprint.pixel_sha256] = picture
     lost = set()

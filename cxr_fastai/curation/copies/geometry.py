@@ -78,6 +78,7 @@ MAX_CORE_DRIFT = 0.30
 MIN_INLIERS_EVERYWHERE = 120
 MIN_SHARE_EVERYWHERE = 0.9
 MAX_DRIFT_EVERYWHERE = 0.5
+MAX_DISPUTED_EVERYWHERE = 0.12  # the places beside the ruler
 PARTS = 6  # the picture is cut in PARTS x PARTS; those at the edge do not count
 MIN_FEATURES_A_PART = 4  # a part with fewer tells nothing
 MIN_INLIERS_A_PART = 2
@@ -141,7 +142,7 @@ def match(
         matrix=tuple(round(float(x), 4) for x in aligned.matrix.ravel()),
         inverted=invert,
         overlap=aligned.overlap,
-        sure=_is_still(told),
+        sure=_is_still(told) or _agrees_everywhere(consensus, aligned.score, told),
     )
 
 
@@ -198,14 +199,24 @@ def _verdict(
     by_features = _by_features(consensus, score)
     if by_features and (_holds(told) or told.core_drift <= MAX_CORE_DRIFT):
         return "near"
-    if consensus.is_everywhere and _by_features(consensus, score) == "near":
-        if told.drift <= MAX_DRIFT_EVERYWHERE and told.disputed <= MAX_DISPUTED:
-            return "near"
+    if _agrees_everywhere(consensus, score, told):
+        return "near"
     if told.same > MAX_SAME_OF_EXPOSURES:
         return "frame" if by_features else ""
     if consensus.inliers >= MIN_PATIENT_INLIERS and score >= MIN_PATIENT_SCORE:
         return "same_patient"
     return ""
+
+
+def _agrees_everywhere(
+    consensus: _Consensus,
+    score: float,
+    told: Agreement,  # of the places
+) -> bool:
+    """Tell whether features leave no doubt, though places beside a mark seem to have moved."""
+    if not consensus.is_everywhere or _by_features(consensus, score) != "near":
+        return False
+    return told.drift <= MAX_DRIFT_EVERYWHERE and told.disputed <= MAX_DISPUTED_EVERYWHERE
 
 
 def _holds(told: Agreement) -> bool:
