@@ -114,6 +114,40 @@ def test_conflicts_are_laid_aside_where_that_was_asked_for(films, out):
     assert len(rows) == 2 and all((out / row["aside"]).is_file() for row in rows)
 
 
+def test_images_laid_aside_have_a_dot_name_and_those_of_before_it_follow(films, out):
+    torn = films.pair(seed=4, label="mass")
+    done = whole(films, out, on_conflict="keep-both-out")
+    images = {m.fingerprint.pixel_sha256: m.item for m in torn.members}
+    done = replace(done, copy_sets=[*done.copy_sets, torn], origins={**done.origins, **images})
+    written(done)
+    aside = sorted(path for path in tree(out) if path.startswith(".conflicts/"))
+    assert len([path for path in aside if path.endswith(".png")]) == 2
+    (out / ".conflicts").rename(out / "conflicts")
+    table = out / "conflicts.csv"
+    table.write_text(table.read_text().replace(".conflicts/", "conflicts/"))
+    assert written(done).removed == 2 and not (out / "conflicts").exists()
+    assert sorted(path for path in tree(out) if path.startswith(".conflicts/")) == aside
+
+
+@pytest.mark.parametrize(
+    "path, ours",
+    [
+        (f"COVID-19 (pos)/{'0' * 32}.png", True),
+        (f"test/\u80ba\u708e/{'0' * 32}_2.png", True),
+        (f".conflicts/{'0' * 16}/{'0' * 32}.png", True),
+        (f"conflicts/{'0' * 16}/{'0' * 32}.png", True),
+        (f"../{'0' * 32}.png", False),
+        (f".git/{'0' * 32}.png", False),
+        (f"/etc/{'0' * 32}.png", False),
+        (f"a/b/c/{'0' * 32}.png", False),
+        (f"{'0' * 32}.png", False),
+        ("normal/mine.png", False),
+    ],
+)
+def test_only_what_a_run_may_have_written_is_ever_removed(path, ours):
+    assert write._is_image_of_a_run(path) is ours
+
+
 def test_halves_of_our_own_files_are_cleared_and_others_are_not(films, out):
     done = whole(films, out)
     (out / "normal").mkdir()
