@@ -63,7 +63,9 @@ class CsvFile:
         return SEPARATORS.get(self.separator, repr(self.separator))
 
 
-def tidy(text: str) -> str:
+def tidy(
+    text: str,  # of a cell
+) -> str:
     """Return a cell without what nobody sees around it, its accents composed."""
     return nfc(text).strip().strip(UNSEEN)
 
@@ -119,7 +121,9 @@ def _row(
 # ---- encoding
 
 
-def _marked_encoding(data: bytes) -> str:
+def _marked_encoding(
+    data: bytes,  # of a file
+) -> str:
     """Return the encoding that the first bytes tell; '' where they tell none."""
     for mark, encoding in MARKS:
         if data.startswith(mark):
@@ -177,7 +181,9 @@ def _as_excel_writes(
     return text
 
 
-def _first_foreign(records: Sequence[tuple[int, Sequence[str]]]) -> str:
+def _first_foreign(
+    records: Sequence[tuple[int, Sequence[str]]],  # number and cells
+) -> str:
     """Return the first cell that is not ASCII."""
     for _, cells in records:
         for cell in cells:
@@ -189,14 +195,20 @@ def _first_foreign(records: Sequence[tuple[int, Sequence[str]]]) -> str:
 # ---- separator
 
 
-def _sep_line(text: str) -> str:
+def _sep_line(
+    text: str,  # of the whole file
+) -> str:
     """Return the separator that a first line as sep=; names, or ''."""
     first = text.lstrip().split("\n", 1)[0].strip(" \r")
     found = SEP_LINE.fullmatch(first)
     return found[1] if found else ""
 
 
-def _separator(text: str, where: StrPath, error: type[CxrError]) -> str:
+def _separator(
+    text: str,  # of the whole file
+    where: StrPath,  # names the csv in errors
+    error: type[CxrError],  # to be raised
+) -> str:
     """Return the separator: that which parts the header, or a sep= line names.
 
     Of several that part it, that under which the rows are as long as the header.
@@ -222,7 +234,10 @@ def _separator(text: str, where: StrPath, error: type[CxrError]) -> str:
     return best
 
 
-def _header_width(text: str, separator: str) -> int:
+def _header_width(
+    text: str,  # of the whole file
+    separator: str,  # of SEPARATORS
+) -> int:
     """Return how many cells the header has; 0 where it cannot be parted so."""
     try:
         for cells in _reader(text, separator):
@@ -233,7 +248,10 @@ def _header_width(text: str, separator: str) -> int:
     return 0
 
 
-def _even_share(text: str, separator: str) -> float:
+def _even_share(
+    text: str,  # of the whole file
+    separator: str,  # of SEPARATORS
+) -> float:
     """Return the share of rows, 0-1, that have as many cells as the header; of no row 0."""
     try:
         widths = [len(cells) for cells in _reader(text, separator) if any(map(tidy, cells))]

@@ -70,14 +70,22 @@ def choose_columns(
     return OwnColumns(file=asked["file"], label=labels, **others)
 
 
-def _label_columns(asked: str, columns: Sequence[str]) -> tuple[str, ...]:
+def _label_columns(
+    asked: str,  # as typed: A,B,C
+    columns: Sequence[str],  # of the csv
+) -> tuple[str, ...]:
     """Return the columns of `A,B,C`; one that has commas in its name is one."""
     if asked in columns:
         return (asked,)
     return tuple(part.strip() for part in asked.split(",") if part.strip()) or (asked,)
 
 
-def _unknown(table: CsvFile, name: str, role: str, column: str) -> str:
+def _unknown(
+    table: CsvFile,  # the csv as it was read
+    name: str,  # of the csv, for errors
+    role: str,  # what the column tells
+    column: str,  # that was named
+) -> str:
     """Say that a column is not there, which are, and which is the nearest."""
     sentence = unknown_name(f"column of {role}s", column, table.columns, name)
     if any(is_image_name(each) for each in table.columns):
@@ -108,12 +116,17 @@ def _offer(
     return f"{sentence} Perhaps {' and '.join(said)}." if said else sentence
 
 
-def _any_of(columns: Sequence[str]) -> str:
+def _any_of(
+    columns: Sequence[str],  # that may be meant
+) -> str:
     """Name columns of which one may be meant."""
     return " or ".join(repr(column) for column in columns[:MAX_OFFERED])
 
 
-def file_columns(table: CsvFile, paths: Collection[str]) -> list[str]:
+def file_columns(
+    table: CsvFile,  # the csv as it was read
+    paths: Collection[str],  # of the images
+) -> list[str]:
     """Return the columns of which most cells name a file."""
     names: set[str] = set()
     for path in paths:
@@ -133,7 +146,10 @@ def _forms(path: str) -> set[str]:
     return {name, PurePosixPath(name).stem} - {""}
 
 
-def _possible_labels(table: CsvFile, taken: Collection[str]) -> list[str]:
+def _possible_labels(
+    table: CsvFile,  # the csv as it was read
+    taken: Collection[str],  # columns that tell something else
+) -> list[str]:
     """Return the columns of a few texts that recur."""
     found = []
     for column in table.columns:

@@ -50,7 +50,9 @@ def labels_of(
     return tuple(dict.fromkeys(named))
 
 
-def _unlisted(text: str) -> str:
+def _unlisted(
+    text: str,  # of a cell
+) -> str:
     """Return what stands in the brackets of a list, without its quotes; another text as it is."""
     found = LISTED.fullmatch(text)
     return re.sub(r"['\"]", "", found[1]) if found else text
@@ -107,14 +109,20 @@ def read_labels(
     return TableLabels(columns[0], cells, counts, left, apart)
 
 
-def _is_label(text: str, spoken: Collection[str]) -> bool:
+def _is_label(
+    text: str,  # of a cell
+    spoken: Collection[str],  # labels that the user names
+) -> bool:
     """Tell whether a cell is a label: no blank word, unless the user names it as a label."""
     if text == SURPLUS_LABEL or text.casefold() == BLANK:
         return False
     return text in spoken or not is_blank(text)
 
 
-def _by_column(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> TableLabels:
+def _by_column(
+    rows: Sequence[Sequence[str]],  # of each row its cells
+    columns: Sequence[str],  # of these cells, a finding each
+) -> TableLabels:
     """Read one column a finding."""
     cells = [tuple(map(answer_in_one_form, row)) for row in rows]
     counts: Counter[str] = Counter({column: 0 for column in columns})
@@ -165,14 +173,21 @@ def separator_of(
     return ""
 
 
-def _check_no_bar(texts: Collection[str], where: str) -> None:
+def _check_no_bar(
+    texts: Collection[str],  # different ones, that are not blank
+    where: str,  # names the csv in errors
+) -> None:
     """Raise `UsageError` for a bar in a label, which parts labels in every file that is written."""
     barred = sorted(text for text in texts if "|" in text)
     if barred:
         raise UsageError(f"{where}: the label {barred[0]!r} holds a bar: write it without.")
 
 
-def _parts_labels(texts: Collection[str], separator: str, where: str) -> bool:
+def _parts_labels(
+    texts: Collection[str],  # different ones, that are not blank
+    separator: str,  # of APART
+    where: str,  # names the csv in errors
+) -> bool:
     """Tell whether a separator parts labels. Raises `UsageError` where it is not certain."""
     joined = sorted(text for text in texts if separator in text)
     if not joined:
@@ -197,7 +212,10 @@ def _parts_labels(texts: Collection[str], separator: str, where: str) -> bool:
     )
 
 
-def _why(part: str, recurs: bool) -> str:
+def _why(
+    part: str,  # of a cell
+    recurs: bool,  # it stands elsewhere too
+) -> str:
     """Say why it is not certain."""
     if recurs:
         return f"{printable(part)!r} never stands alone."

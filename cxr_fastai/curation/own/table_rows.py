@@ -71,7 +71,10 @@ def read_rows_of(
     )
 
 
-def _file(cell: str, names: Collection[str]) -> str:
+def _file(
+    cell: str,  # without blanks around it
+    names: Collection[str],  # of the images, with and without endings
+) -> str:
     """Return the file that a cell names; '' for a blank word that is no file's name."""
     return "" if is_blank(cell) and cell not in names else cell
 
@@ -79,7 +82,9 @@ def _file(cell: str, names: Collection[str]) -> str:
 # ---- as a table of a source
 
 
-def column_names(columns: OwnColumns) -> dict[str, str]:
+def column_names(
+    columns: OwnColumns,  # of the csv
+) -> dict[str, str]:
     """Return what -> column as the table of the source has it; of several labels label 0, 1, ..
 
     Names are the user's, so that messages name them, where templates can hold them and no other
@@ -130,6 +135,8 @@ def alike_patients(
     return pairs
 
 
-def _folded(patient: str) -> str:
+def _folded(
+    patient: str,  # in one form
+) -> str:
     """Return a patient's name in one case, a number without leading zeros."""
     return patient.casefold().lstrip("0") if patient.isdigit() else patient.casefold()

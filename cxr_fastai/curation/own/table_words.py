@@ -60,7 +60,10 @@ class Read:
         return [reject for reject in self.listing.rejects if reject.reason == reason]
 
 
-def counted_texts(counts: Mapping[str, int], most: int = MAX_TEXTS) -> str:
+def counted_texts(
+    counts: Mapping[str, int],  # text -> how often
+    most: int = MAX_TEXTS,  # texts to name
+) -> str:
     """Return texts with their numbers, the commonest first: 4 'Normal', 3 'tb', 4 blank."""
     common = sorted(counts.items(), key=_most_first)
     named = [f"{n:,} {_quoted(text)}" for text, n in common[:most]]
@@ -71,13 +74,17 @@ def counted_texts(counts: Mapping[str, int], most: int = MAX_TEXTS) -> str:
     return ", ".join(named)
 
 
-def _most_first(pair: tuple[str, int]) -> tuple[bool, int, str]:
+def _most_first(
+    pair: tuple[str, int],  # a text and how often
+) -> tuple[bool, int, str]:
     """Sort texts by how often they stand, blank ones last."""
     text, n = pair
     return text == "", -n, text
 
 
-def _quoted(text: str) -> str:
+def _quoted(
+    text: str,  # of a cell
+) -> str:
     """Return a text in quotes, and a word for none."""
     return repr(text) if text else "blank"
 
@@ -156,7 +163,9 @@ def _patients_line(read: Read) -> str:
     return f"patients: {count(len(set(named)), 'patient')} in {rows}"
 
 
-def _form(labels: TableLabels) -> str:
+def _form(
+    labels: TableLabels,  # of all rows
+) -> str:
     """Say how labels stand in the cells."""
     if labels.is_one_hot:
         return "a column a class, one of them in each row"
