@@ -94,6 +94,8 @@ def test_a_sound_row_passes(cells):
             "column findings: 'no_finding|mass' contradicts itself: no_finding stands alone.",
         ),
         (dict(expected_total="-3"), "column expected_total: '-3': expected a whole number"),
+        (dict(expected_total="²"), "column expected_total: '²': expected a whole number"),
+        (dict(expected_total="9" * 5000), "expected a whole number"),
         (dict(on=""), "unknown on '' in c.csv, row 2, column on: expected one of yes, no."),
         (dict(encoding="ebcdic"), "unknown encoding 'ebcdic' in c.csv, row 2, column encoding"),
         (dict(transport="kaggle", handle="a"), "expected owner/name, and @version to pin it."),

@@ -28,6 +28,7 @@ from cxr_fastai.curation.fetch.server import (
     request_url,
     size_at,
 )
+from cxr_fastai.inputs import is_whole_number
 
 __all__ = ["check_github", "github_page", "plan_github"]
 
@@ -109,7 +110,7 @@ def _rate_limit(source: Source, answer: Any) -> Refused:
     """Say until when GitHub answers nothing from here."""
     reset = answer.headers.get("X-RateLimit-Reset", "")
     until = ""
-    if reset.isdigit():
+    if is_whole_number(reset) and len(reset) <= 10:  # until the year 2286
         until = f" until {time.strftime('%H:%M UTC', time.gmtime(int(reset)))}"
     return refusal(
         source,

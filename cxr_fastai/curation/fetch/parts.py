@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import CxrError, FolderWarning, IntegrityError
+from cxr_fastai.inputs import is_whole_number
 
 __all__ = ["SOURCE_IN_PARTS", "parts_of", "spares_among", "in_parts_warning", "missing_among"]
 
@@ -29,7 +30,7 @@ def parts_of(
     if not parts or len(parts) < len(source.derived):
         return []  # an original, or a copy of anything
     totals = [part.expected_total for part in parts]
-    if not all(total.isdigit() for total in [source.expected_total, *totals]):
+    if not all(is_whole_number(total) for total in [source.expected_total, *totals]):
         return []
     if int(source.expected_total) != sum(map(int, totals)):
         return []

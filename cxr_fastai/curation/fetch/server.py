@@ -17,6 +17,7 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.curation.fetch.exchange import OUR_HEADERS, no_query
 from cxr_fastai.curation.fetch.mirrors import mirror_way
 from cxr_fastai.curation.fetch.plan import TRY_LATER, Check, Refused, refusal
+from cxr_fastai.inputs import is_whole_number
 
 __all__ = [
     "Replies",
