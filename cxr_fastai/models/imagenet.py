@@ -19,16 +19,17 @@ from urllib.parse import urlparse
 import torch
 import torchvision
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import SourceUnavailable, StorageError, UsageError, one_line, sha256_file
 from cxr_fastai.models.architectures import from_timm
 from cxr_fastai.models.weight_files import read_body
 
-__all__ = ["imagenet_body"]
+__all__ = ["imagenet_body", "is_at_hand"]
 
 MAX_SILENCE = 30  # seconds after which a download gives up; torch.hub itself would wait for ever
 OTHER_CHOICES = (
-    "Train from scratch with `--weights none`, or give a .pth or .safetensors state dict, or a "
-    "bundle's model.safetensors, with `--weights FILE`."
+    f"Train from scratch with {flag('weights', 'none')}, or give a .pth or .safetensors state "
+    f"dict, or a bundle's model.safetensors, with {flag('weights', 'FILE')}."
 )
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
@@ -43,9 +44,31 @@ def imagenet_body(arch: str) -> dict[str, torch.Tensor]:
         return _timm_weights(arch)
     if arch == "cnn":
         raise UsageError(
-            "cnn is a plain baseline that nobody pretrained: train it with --weights none."
+            "cnn is a plain baseline that nobody pretrained: train it with "
+            f"{flag('weights', 'none')}."
         )
     return read_body(_torchvision_file(arch), arch, "imagenet")
+
+
+def is_at_hand(
+    arch: str,  # of torchvision
+) -> bool:
+    """Tell whether torchvision's official weights lie in torch.hub's cache, whole.
+
+    Fetches nothing.
+    """
+    file = _cached_file(_torchvision_url(arch))
+    return file.is_file() and sha256_file(file).startswith(_hash_start(file.name))
+
+
+def _torchvision_url(arch: str) -> str:
+    """Give the address of torchvision's official weights."""
+    return str(torchvision.models.get_model_weights(arch).DEFAULT.url)
+
+
+def _cached_file(url: str) -> Path:
+    """Give the place of a download in torch.hub's cache."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def _timm_weights(arch: str) -> dict[str, torch.Tensor]:
@@ -65,12 +88,11 @@ def _timm_weights(arch: str) -> dict[str, torch.Tensor]:
 
 def _torchvision_file(arch: str) -> Path:
     """Give torchvision's official weights, from torch.hub's cache or fetched into it."""
-    url: str = torchvision.models.get_model_weights(arch).DEFAULT.url
-    name = Path(urlparse(url).path).name
-    file = Path(torch.hub.get_dir()) / "checkpoints" / name
-    hash_start = _hash_start(name)
-    if file.is_file() and sha256_file(file).startswith(hash_start):
+    url = _torchvision_url(arch)
+    file = _cached_file(url)
+    if is_at_hand(arch):
         return file
+    hash_start = _hash_start(file.name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import command, flag
 from cxr_fastai.core import StrPath, UsageError, check_writable, usable_path
 
 __all__ = ["Request", "request_of", "check_places", "default_out", "MINUTES"]
@@ -117,7 +118,8 @@ def request_of(
 ) -> Request:
     """Check what was asked for; raises `UsageError` in one line."""
     if folder is None and table is None:
-        raise UsageError("name a folder of images, a subfolder a class, or a csv with --table.")
+        csv = flag("table")
+        raise UsageError(f"name a folder of images, a subfolder a class, or a csv with {csv}.")
     if not (isinstance(minutes, (int, float)) and math.isfinite(minutes)):
         raise UsageError(f"minutes = {minutes!r}: expected a number.")
     if not 0 < minutes <= MAX_MINUTES:
@@ -145,7 +147,7 @@ def check_places(request: Request, out: Path) -> None:
     if request.folder:
         _check_folder(Path(request.folder), out)
     if request.table and not Path(request.table).is_file():
-        raise UsageError(f"no csv {request.table}: name it with --table.")
+        raise UsageError(f"no csv {request.table}: name it with {flag('table')}.")
     check_writable(out, "--out")
 
 
@@ -156,13 +158,13 @@ def _check_folder(folder: Path, out: Path) -> None:
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder with a subfolder of images a class.")
     if (folder / "curation.json").is_file() and (folder / "manifest.csv").is_file():
-        raise UsageError(
-            f"{folder} is curated already: train on it, cxr train {shlex.quote(str(folder))}."
-        )
+        way = command(f"cxr train {shlex.quote(str(folder))}", f'train("{folder}")')
+        raise UsageError(f"{folder} is curated already: train on it by {way}.")
     inside, real = out.resolve(), folder.resolve()
     if inside == real or real in inside.parents:
         raise UsageError(
-            f"--out {out} lies in {folder}, whose files are read: choose a folder outside it."
+            f"{flag('out')} {out} lies in {folder}, whose files are read: choose a folder outside "
+            "it."
         )
 
 

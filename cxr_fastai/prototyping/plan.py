@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.reporting.text import count
 
 __all__ = [
@@ -221,12 +222,18 @@ def choose_plan(
 def _hopeful(
     offered: Sequence[Candidate], images: Images, probe_seconds: float, left: float
 ) -> Sequence[Candidate]:
-    """Return the candidates from the first on that may learn enough in the time; or the last."""
-    for i, candidate in enumerate(offered):
-        expected = probe_seconds * relative_cost(candidate)
-        if _share_of_enough(candidate, images, expected, left) >= MIN_HOPE:
+    """Return the candidates from the first on that may learn enough in the time.
+
+    Where none may, from the one on that is expected to come nearest.
+    """
+    expected = []
+    for candidate in offered:
+        seconds = probe_seconds * relative_cost(candidate)
+        expected.append(_share_of_enough(candidate, images, seconds, left))
+    for i, share in enumerate(expected):
+        if share >= MIN_HOPE:
             return offered[i:]
-    return offered[-1:]
+    return offered[expected.index(max(expected)) :]
 
 
 def relative_cost(candidate: Candidate) -> float:
@@ -322,12 +329,17 @@ def _why_size(candidate: Candidate, offered: Sequence[Candidate], steps: int, le
     sides = [str(other.size) for other in offered if other.arch == candidate.arch]
     planned = f"{PLANNED_SHARE * left:.0f} s"
     enough = ENOUGH_STEPS[candidate.weights]
-    of = f"of {', '.join(sides)}"
+    told = f"{count(enough, 'step')}"
+    if len(sides) == 1:
+        return (
+            f"px: the baseline's own side; {steps:,} of {told} that are enough fit into {planned}"
+        )
+    named = ", ".join(sides)
     if steps >= enough:
-        return f"px: the largest {of} of which {count(enough, 'step')} fit into {planned}"
+        return f"px: the largest of {named} of which {told} fit into {planned}"
     return (
-        f"px: {count(enough, 'step')} would be enough, and {steps:,} of them fit into {planned}; "
-        f"no other side {of} comes nearer"
+        f"px: {told} would be enough, and {steps:,} of them fit into {planned}; no other side of "
+        f"{named} comes nearer"
     )
 
 
@@ -344,7 +356,7 @@ def _why_epochs(epochs: int, an_epoch: float, seconds_a_step: float, left: float
     if planned > left:
         return (
             f"{measured}: it does not fit into the {left:.0f} s that are left, and is cut short "
-            "then; give it more --minutes"
+            f"then; give it more {flag('minutes')}"
         )
     return (
         f"{measured}, all of them {planned:.0f} s of the {left:.0f} s that are left; what a busy "

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import StrPath, UsageError
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.prototyping.asked import (
@@ -51,7 +52,7 @@ def prototype(
     take_as: Mapping[str, str] | None = None,  # class name -> the class to take it as
     label_separator: str = "",  # of labels in one cell of a csv, or none; '': as the cells tell
     minutes: float = MINUTES,  # of wall clock, all steps together
-    seed: int = 0,
+    seed: int = 0,  # of the splits and of training
     workers: int | None = None,  # processes and threads that read images; None: one a core
     progress: Progress | None = None,  # None: silence
 ) -> Prototype:
@@ -87,12 +88,13 @@ def _stood(out: Path, state: State, progress: Progress) -> Prototype:
     for path in (made.bundle / "bundle.json", made.page):
         if not path.is_file():
             raise UsageError(
-                f"{out} came to its end, but {path} is gone: remove {out}, or choose another --out."
+                f"{out} came to its end, but {path} is gone: remove {out}, or choose another "
+                f"{flag('out')}."
             )
     if listing_of(state.request) != state.listing:
         raise UsageError(
             f"the files in {state.request.table or state.request.folder} have changed since {out} "
-            "was made of them: choose another --out."
+            f"was made of them: choose another {flag('out')}."
         )
     progress.say(f"{out} came to its end before: nothing is done again")
     return made
@@ -197,7 +199,8 @@ class _Road:
         from cxr_fastai.prototyping.shortcuts import find_shortcuts
 
         self.progress.say("2/5 what tells the classes beside the disease")
-        shortcuts = find_shortcuts(curation, manifest, self.request.seed, self.progress)
+        confounds = curation.summary.confounds
+        shortcuts = find_shortcuts(confounds, manifest, self.request.seed, self.progress)
         for warning in shortcuts.found:
             self.progress.say(f"    {warning.title}: {warning}")
         if not shortcuts.found:
@@ -218,7 +221,7 @@ class _Road:
             if state.manifest_sha256 != manifest.sha256:
                 raise UsageError(
                     f"the images have changed since training in {self.out} began: choose another "
-                    "--out."
+                    f"{flag('out')}."
                 )
             self.progress.say(f"3/5 the plan of the run that was begun in {self.out} stands")
             plan = state.plan

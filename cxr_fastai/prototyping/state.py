@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import IntegrityError, UsageError, write_json
 from cxr_fastai.curation.folder.lock import MARKER
 from cxr_fastai.prototyping.asked import Request
@@ -62,7 +63,8 @@ def read_state(
     differences = request.differences(state.request)
     if differences:
         raise UsageError(
-            f"{out} holds another prototype ({'; '.join(differences)}): choose another --out."
+            f"{out} holds another prototype ({'; '.join(differences)}): choose another "
+            f"{flag('out')}."
         )
     return replace(state, request=request)
 
@@ -74,7 +76,7 @@ def _refuse_full(out: Path) -> None:
     held = sorted(path.name for path in out.iterdir() if path.name != MARKER)
     if held:
         raise UsageError(
-            f"{out} is not empty and holds no prototype ({held[0]}): choose another --out."
+            f"{out} is not empty and holds no prototype ({held[0]}): choose another {flag('out')}."
         )
 
 
@@ -94,7 +96,7 @@ def _parsed(file: Path) -> State:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise IntegrityError(
-            f"{file} cannot be read ({type(e).__name__}: {e}): choose another --out."
+            f"{file} cannot be read ({type(e).__name__}: {e}): choose another {flag('out')}."
         ) from e
 
 

@@ -20,6 +20,7 @@ from scipy.special import logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
+from cxr_fastai.advice import command
 from cxr_fastai.core import FolderWarning, Task
 from cxr_fastai.intervals.bootstrap import Resampling
 from cxr_fastai.intervals.exact import groups_of_mean, is_few
@@ -41,7 +42,7 @@ TRAIN_BETTER = (
 )
 SCORE_ON_MORE = (
     "Do not believe it before it is scored on more images, or by cross-validation: curate with "
-    "folds, then `cxr train DATA --folds`."
+    f"folds, then {command('cxr train DATA --folds', 'train_folds(DATA)')}."
 )
 
 # key -> its name, whether it is shown in percent

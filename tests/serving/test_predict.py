@@ -258,7 +258,7 @@ def test_loading_and_predicting_import_neither_fastai_nor_pandas_and_unpickle_no
 
 
 def test_a_folder_that_cannot_be_listed_is_a_storage_error(monkeypatch, tmp_path):
-    def walk(folder, onerror):
+    def walk(folder, onerror, followlinks):
         onerror(PermissionError(13, "Permission denied", str(folder)))
         return []
 

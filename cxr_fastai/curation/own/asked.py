@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import StrPath, UsageError
 from cxr_fastai.curation.own.folder import read_own_folder
 from cxr_fastai.curation.own.own_data import OwnData
@@ -53,7 +54,8 @@ class Asked:
             for name in (*OF_A_TABLE, *OF_BOTH):
                 if getattr(self, name):
                     raise UsageError(
-                        f"{_said(name)} speaks of images of your own: give --folder or --table too."
+                        f"{_said(name)} speaks of images of your own: give {flag('folder')} or "
+                        f"{flag('table')} too."
                     )
             return
         for name in ("folder", "table"):
@@ -62,9 +64,9 @@ class Asked:
                 raise UsageError(f"--{name} has no name: give it one (Python: {name}).")
         for name, value in others.items():
             if value:
-                own = "--folder" if self.table is None else "--table"
+                own = flag("folder" if self.table is None else "table")
                 raise UsageError(
-                    f"{own} reads images of your own, --{name} those of a catalogue: "
+                    f"{own} reads images of your own, {flag(name.replace('-', '_'))} those of a catalogue: "
                     "give one of the two."
                 )
         self._check_table()
@@ -73,7 +75,8 @@ class Asked:
         """Raise `UsageError` for what speaks of a csv that is not there."""
         for name in OF_A_TABLE:
             if getattr(self, name) and self.table is None:
-                raise UsageError(f"{_said(name)} speaks of a csv: give --table CSV too.")
+                csv = flag("table", "CSV")
+                raise UsageError(f"{_said(name)} speaks of a csv: give {csv} too.")
 
     def check_out(
         self,
@@ -124,4 +127,4 @@ class Asked:
 
 def _said(name: str) -> str:
     """Return an argument as a message names it."""
-    return "--as" if name == "take_as" else f"--{name.replace('_', '-')}"
+    return "--as (Python: take_as)" if name == "take_as" else flag(name)

@@ -86,7 +86,9 @@ def meet_recipe(
     asked = take_as or {}
     for name, label in asked.items():
         if label not in recipe.classes:
-            raise UnknownName(unknown_name("class", label, recipe.vocab, f"--as {name}={label}"))
+            raise UnknownName(
+                unknown_name("class", label, recipe.vocab, f"--as {name}={label} (Python: take_as)")
+            )
     findings: dict[str, Findings] = {}
     class_of: dict[str, str] = {}
     unplaced: list[str] = []
@@ -155,11 +157,12 @@ def _refusal(name: str, finding: str, label: str, recipe: Recipe) -> str:
     if label and label != NONE:
         return (
             f"recipe {recipe.name} would file {name!r} under {label}: "
-            f"say --as {_word(name)}={label}, or another of {classes}"
+            f"say --as {_word(name)}={label} (Python: take_as), or another of {classes}"
         )
     knows = f"has no class for {finding}" if finding else "does not know it"
     return (
-        f"class {name!r}: recipe {recipe.name} {knows}: say --as {_word(name)}=CLASS of {classes}"
+        f"class {name!r}: recipe {recipe.name} {knows}: say --as {_word(name)}=CLASS "
+        f"(Python: take_as) of {classes}"
     )
 
 
