@@ -19,7 +19,14 @@ from fastai.vision.core import TensorImageBW
 from fasttransform import Transform  # type: ignore[import-untyped]  # it has no stubs
 from torch import Tensor
 
-__all__ = ["Augment", "AMOUNTS", "OPERATIONS", "RANDAUGMENT_OPERATIONS", "RANDAUGMENT_STRENGTH"]
+__all__ = [
+    "Augment",
+    "Repeat",
+    "AMOUNTS",
+    "OPERATIONS",
+    "RANDAUGMENT_OPERATIONS",
+    "RANDAUGMENT_STRENGTH",
+]
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,27 @@ class Augment(Transform):
         if self.erase:
             gray = _erased(gray, self.erase)
         return gray.as_subclass(type(x))
+
+
+class Repeat(Transform):
+    """(n, 1, h, w) gray -> (n, channels, h, w), for networks that were made for colour."""
+
+    order = 98  # after augmentation, before normalisation, which takes each channel alike
+
+    def __init__(
+        self,
+        channels: int,
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def encodes(self, x: TensorImageBW) -> TensorImageBW:
+        """Repeat the one channel."""
+        return x.expand(-1, self.channels, -1, -1)
+
+    def decodes(self, x: TensorImageBW) -> TensorImageBW:
+        """Keep one channel, of a batch or of an image."""
+        return x[..., :1, :, :]
 
 
 def _even(

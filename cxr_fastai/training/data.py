@@ -35,7 +35,7 @@ from cxr_fastai.labels import targets
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.progress import SILENT, Progress, say
 from cxr_fastai.trainable import check_classes
-from cxr_fastai.training.augment import Augment
+from cxr_fastai.training.augment import Augment, Repeat
 from cxr_fastai.training.distributed import first, world
 from cxr_fastai.training.losses import loss_weights
 from cxr_fastai.training.pixel_cache import pixel_cache
@@ -44,7 +44,6 @@ from cxr_fastai.training.sampling import Draws, draw_classes
 __all__ = [
     "build_dataloaders",
     "ReadRadiograph",
-    "Repeat",
     "Findings",
     "TensorRadiograph",
     "CachedDL",
@@ -118,27 +117,6 @@ class Findings(Transform):
         """Name the findings that are present."""
         present = [name for name, target in zip(self.vocab, y) if target == 1]
         return MultiCategory(present)
-
-
-class Repeat(Transform):
-    """(n, 1, h, w) gray -> (n, channels, h, w), for networks that were made for colour."""
-
-    order = 98  # after augmentation, before normalisation, which takes each channel alike
-
-    def __init__(
-        self,
-        channels: int,
-    ) -> None:
-        super().__init__()
-        self.channels = channels
-
-    def encodes(self, x: TensorImageBW) -> TensorImageBW:
-        """Repeat the one channel."""
-        return x.expand(-1, self.channels, -1, -1)
-
-    def decodes(self, x: TensorImageBW) -> TensorImageBW:
-        """Keep one channel, of a batch or of an image."""
-        return x[..., :1, :, :]
 
 
 # ---- batches
@@ -275,13 +253,13 @@ def _held(
 def build_dataloaders(
     data: str | Path | Manifest,  # a folder that `cxr curate` wrote, or a Manifest
     size: int = 224,  # side of the square input, px
-    bs: int = 32,
+    bs: int = 32,  # images a batch
     sampling: str = "oversample",  # of recipes.SAMPLING
     seed: int = 0,  # of the order of train images
     workers: int | None = None,  # threads that decode; None: one a core
     progress: Progress | None = None,  # None: silence
     device: torch.device | str | None = None,  # None: a GPU if there is one
-    allow_missing_classes: bool = False,
+    allow_missing_classes: bool = False,  # take a train split that lacks a class
     augment: str = "mild",  # of recipes.AUGMENT
     erase: float = 0.0,  # share of train images in which a rectangle is erased
     resize: Sequence[int] = (),  # smaller sides to train at first, px
@@ -366,10 +344,7 @@ def _ends_in_one_image(
     n: int,  # draws an epoch
     bs: int,
 ) -> bool:
-    """Tell whether an epoch's last batch is a single image.
-
-    Batch norm cannot train on it.
-    """
+    """Tell whether an epoch's last batch is a single image, on which batch norm cannot train."""
     of_a_process = -(-n // world())  # rounded up
     return of_a_process % bs == 1
 

@@ -28,7 +28,8 @@ from cxr_fastai.core import Task, UsageError
 from cxr_fastai.models.networks import build_network, param_groups
 from cxr_fastai.models.weights import load_weights
 from cxr_fastai.recipes import Train
-from cxr_fastai.training.data import CachedDL, Repeat
+from cxr_fastai.training.augment import Repeat
+from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.losses import build_loss
 from cxr_fastai.training.network_check import check_sides
 

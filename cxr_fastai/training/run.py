@@ -69,13 +69,15 @@ def train(
     seed: int | None = None,  # 0 or more, None: 0; the same seed, the same weights on the same CPU
     workers: int | None = None,  # threads that decode; None: one a core
     resume: bool = False,  # go on with the run in `out`; None: with the latest of the recipe
-    allow_missing_classes: bool = False,
+    allow_missing_classes: bool = False,  # take a train split that lacks a class
     track: Iterable[str] = (),  # mlflow, tensorboard
     quiet: bool = False,  # no bar, no lines; warnings still
     beside: Iterable[str]
     | None = None,  # architectures to train for comparison; None: the recipe's
     deadline: float | None = None,  # of time.monotonic(), when each is to end; None: never
-    **own: Any,  # fields of recipes.Train in place of the recipe's
+    # settings in place of the recipe's: arch, size, epochs, bs, lr, wd, weights, loss, ..; what
+    # each is and may be: cxr_fastai.recipes.SETTINGS
+    **own: Any,
 ) -> Path:  # the bundle
     """Train on a curated folder.
 
@@ -88,13 +90,7 @@ def train(
     manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
     track = list(track)
-    if out:
-        run = Path(out)
-    else:
-        find = latest_run if resume else default_out
-        run = shared(partial(find, manifest.recipe.name))
-    if not resume:
-        shared(partial(refuse_full, run))
+    run = _folder(out, manifest.recipe.name, resume)
     baselines = list(dict.fromkeys(base.beside if beside is None else beside))
     check_request(manifest, recipe, own, seed, baselines, track, allow_missing_classes)
     for arch in baselines:
@@ -118,6 +114,18 @@ def train(
     _train_baselines(request, baselines)
     end()
     return bundle
+
+
+def _folder(out: str | Path | None, recipe: str, resume: bool) -> Path:
+    """Return the run's folder. Raises `UsageError` where one to begin holds something."""
+    if out:
+        run = Path(out)
+    else:
+        find = latest_run if resume else default_out
+        run = shared(partial(find, recipe))
+    if not resume:
+        shared(partial(refuse_full, run))
+    return run
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ def test_the_bundle_tells_where_it_comes_from(run):
         seed=0,
         precision=facts["trained"]["precision"],
         threads=1,
+        date=facts["trained"]["date"],
         weights=facts["trained"]["weights"],
     )
     assert (
