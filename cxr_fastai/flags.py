@@ -175,7 +175,8 @@ def _add_own_labels(own: argparse._ArgumentGroup) -> None:
         default=[],
         type=name_and_class,
         metavar="NAME=CLASS",
-        help="take the class name NAME as CLASS (of the recipe); may be given again",
+        help="take the class name NAME as CLASS (of the recipe), or - to leave it out; may be "
+        "given again",
     )
 
 

@@ -53,6 +53,13 @@ def test_a_setting_is_read_as_its_kind(p, text, name, value):
     assert got == value and type(got) is type(value)
 
 
+def test_what_is_said_of_class_names_may_be_said_again(p):
+    words = "curate --out x --folder y --same A=B,C --same D=E --as a=b=c --as d=-".split()
+    args = p.parse_args(words)
+    assert args.same == ["A=B,C", "D=E"] and args.take_as == [("a=b", "c"), ("d", "-")]
+    assert (args.recipe, args.patient, args.table) == (None, "", None)
+
+
 @pytest.mark.parametrize(
     "words,said",
     [
@@ -60,6 +67,7 @@ def test_a_setting_is_read_as_its_kind(p, text, name, value):
         (["curate", "--out", "x", "--workers", "0"], "whole number above 0, found '0'"),
         (["curate", "--out", "x", "--workers", "two"], "found 'two'"),
         (["curate", "--out", "x", "--layout", "flat"], "invalid choice: 'flat'"),
+        (["curate", "--out", "x", "--as", "a"], "expected NAME=CLASS, found 'a'"),
         (["train", "data", "--mix", "blend"], "invalid choice: 'blend'"),
         (["evaluate", "bundle"], "DATA"),
         (["paint"], "invalid choice: 'paint'"),

@@ -11,6 +11,7 @@ from PIL import Image
 from toy_sources import put, read_rows
 
 from cxr_fastai import cli
+from cxr_fastai.audit.explore import explore
 from cxr_fastai.core import UsageError
 from cxr_fastai.curation.own.folder import read_own_folder
 from cxr_fastai.curation.pipeline import curate
@@ -170,6 +171,12 @@ def test_a_folder_is_curated_in_one_call_and_says_what_was_inferred(tmp_path, ca
     assert cli.main([*shlex.split(command)[1:], "--workers", "1"]) == 0
     assert "nothing written" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_what_is_said_of_the_folder_sends_nobody_to_a_catalogue(tmp_path):
+    out = tmp_path / "out"
+    curate(out, folder=folder(tmp_path, "a", "b", n=4), workers=1)
+    assert not any("--manifest" in note for note in explore(out).notes)
 
 
 def test_the_folder_may_grow_and_shrink_and_its_images_follow(tmp_path):
