@@ -74,7 +74,8 @@ def predict_paths(
 ) -> list[Row]:  # a row a file, in order
     """Predict every file. An unreadable one gets `error` and no label."""
     named = [(path, str(path)) for path in paths]
-    return [row_of(answer) for answer in _predict_all(bundle, named, progress or SILENT, bs)]
+    answers = _predict_all(bundle, named, progress or SILENT, bs)
+    return [row_of(answer) for answer in answers]
 
 
 def _predict_all(
@@ -94,25 +95,40 @@ def _predict_all(
     return answers
 
 
-def _predict_batch(bundle: Bundle, named: Sequence[Named]) -> list[Prediction]:
+def _predict_batch(
+    bundle: Bundle,
+    named: Sequence[Named],
+) -> list[Prediction]:
     """Predict radiographs that are in memory together."""
     answers: list[Prediction] = []
     tensors = []
     read = []  # places in `answers` of those that could be read
     for place, (source, name) in enumerate(named):
-        answer = Prediction(label=None, probs={}, source=name)
-        try:
-            tensor, notes = bundle.read(source)
+        tensor, answer = _read(bundle, source, name)
+        answers.append(answer)
+        if tensor is not None:
             tensors.append(tensor)
             read.append(place)
-            answer = replace(answer, notes=notes)
-        except (CxrError, OSError) as e:
-            error = one_line(e)
-            answer = replace(answer, error=error, decision=f"not read: {error}")
-        answers.append(answer)
     if not read:
         return answers
-    for place, probs in zip(read, bundle.probs_of(torch.stack(tensors))):
+    batch = torch.stack(tensors)
+    for place, probs in zip(read, bundle.probs_of(batch)):
         before = answers[place]
-        answers[place] = replace(bundle.decide(probs), source=before.source, notes=before.notes)
+        told = bundle.decide(probs)
+        answers[place] = replace(told, source=before.source, notes=before.notes)
     return answers
+
+
+def _read(
+    bundle: Bundle,
+    source: Any,  # one radiograph
+    name: str,  # that messages give it
+) -> tuple[torch.Tensor | None, Prediction]:  # None: it could not be read, and the answer says why
+    """Read a radiograph: the network's input, and an answer that lacks what the network says."""
+    try:
+        tensor, notes = bundle.read(source)
+    except (CxrError, OSError) as e:
+        error = one_line(e)
+        words = f"not read: {error}"
+        return None, Prediction(None, {}, source=name, error=error, decision=words)
+    return tensor, Prediction(None, {}, source=name, notes=notes)

@@ -88,8 +88,10 @@ def _with_risk(row: Row, normal: str) -> Row:
     """Give a row the risk of not being normal, and say it, where it has none."""
     if row["risk"] is not None or normal not in row["probs"]:
         return row
-    risk = min(max(1 - row["probs"][normal], 0.0), 1.0)
-    found: Row = {**row, "risk": risk, "decision": f"{row['decision']}; risk {risk:.2f}"}
+    risk = 1 - row["probs"][normal]
+    risk = min(max(risk, 0.0), 1.0)
+    decision = f"{row['decision']}; risk {risk:.2f}"
+    found: Row = {**row, "risk": risk, "decision": decision}
     return found
 
 
@@ -104,11 +106,16 @@ def notes_line(
     rows: list[Row],  # of predict_paths
 ) -> str:  # empty where nothing is noted
     """Say how many files are odd, and in what way, the most frequent first."""
-    counts = Counter(note for row in rows for note in row["notes"])
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts.update(row["notes"])
     odd = sum(bool(row["notes"]) for row in rows)
     if not odd:
         return ""
-    kinds = [f"{note} {n} ({NOTES[note].rstrip('.')})" for note, n in counts.most_common()]
+    kinds = []
+    for note, n in counts.most_common():
+        meaning = NOTES[note].rstrip(".")
+        kinds.append(f"{note} {n} ({meaning})")
     return f"noted of {odd} of {count(len(rows), 'file')}: {'; '.join(kinds)}"
 
 
@@ -120,6 +127,8 @@ def format_rows(
     width = max((len(path) for path in paths), default=0)
     lines = []
     for path, row in zip(paths, rows):
-        words = f"not read: {row['error']}" if row["error"] else row["decision"]
+        words = row["decision"]
+        if row["error"]:
+            words = f"not read: {row['error']}"
         lines.append(f"{path.ljust(width)}  {printable(words)}")
     return "\n".join(lines)

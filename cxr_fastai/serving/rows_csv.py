@@ -54,17 +54,7 @@ def write_csv(
     prob_CLASS with 6 decimals, notes, joined by a vertical bar, threshold, where there is one, and
     decision. Raises `UsageError` where the path holds something else than such a csv.
     """
-    has_risk = any(row["risk"] is not None for row in rows)
-    has_threshold = any(row["threshold"] is not None for row in rows)
-    classes = _classes(rows)
-    columns = [
-        *COLUMNS,
-        *(["risk"] if has_risk else []),
-        *[f"prob_{name}" for name in classes],
-        "notes",
-        *(["threshold"] if has_threshold else []),
-        "decision",
-    ]
+    columns = _columns(rows)
     lines = []
     for row in rows:
         cells = _cells(row)
@@ -77,6 +67,19 @@ def write_csv(
         file.write(text)
 
 
+def _columns(rows: list[Row]) -> list[str]:
+    """List the columns of a csv of these rows."""
+    columns = list(COLUMNS)
+    if any(row["risk"] is not None for row in rows):
+        columns.append("risk")
+    columns += [f"prob_{name}" for name in _classes(rows)]
+    columns.append("notes")
+    if any(row["threshold"] is not None for row in rows):
+        columns.append("threshold")
+    columns.append("decision")
+    return columns
+
+
 def _classes(rows: list[Row]) -> list[str]:
     """List the classes of all rows, in the order in which they come first."""
     names: list[str] = []
@@ -87,6 +90,7 @@ def _classes(rows: list[Row]) -> list[str]:
 
 def _cells(row: Row) -> dict[str, str]:
     """Turn a row into the cells of a csv, by column."""
+    threshold = row["threshold"]
     cells = {
         "path": _spelled_out(row["path"]),
         "label": _spelled_out(row["label"] or ""),
@@ -94,7 +98,7 @@ def _cells(row: Row) -> dict[str, str]:
         "reason": _spelled_out(row["reason"]),
         "error": _spelled_out(row["error"]),
         "risk": _six_decimals(row["risk"]),
-        "threshold": "" if row["threshold"] is None else f"{row['threshold']:.9g}",
+        "threshold": "" if threshold is None else f"{threshold:.9g}",
         "decision": _spelled_out(row["decision"]),
     }
     for name, probability in row["probs"].items():

@@ -40,7 +40,9 @@ def is_one(source: Any) -> bool:
         return source.dtype.kind not in "OSU"  # an array of names is a list of them
     if isinstance(source, (bytes, bytearray, memoryview, Image.Image)):
         return True
-    return _is_tensor(source) or (hasattr(source, "read") and not isinstance(source, io.TextIOBase))
+    if isinstance(source, io.TextIOBase):
+        return False  # a file that was opened for text
+    return _is_tensor(source) or hasattr(source, "read")
 
 
 def _is_tensor(source: Any) -> bool:

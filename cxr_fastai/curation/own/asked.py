@@ -65,8 +65,9 @@ class Asked:
         for name, value in others.items():
             if value:
                 own = flag("folder" if self.table is None else "table")
+                other = flag(name.replace("-", "_"))
                 raise UsageError(
-                    f"{own} reads images of your own, {flag(name.replace('-', '_'))} those of a catalogue: "
+                    f"{own} reads images of your own, {other} those of a catalogue: "
                     "give one of the two."
                 )
         self._check_table()
