@@ -215,7 +215,8 @@ def _train_one(request: _Request) -> Path:
     if fitted.interrupted:  # the checkpoint stays, for --resume
         say(
             f"interrupted: {bundle} has epoch {fitted.best['epoch']}, "
-            f"the best of {len(fitted.history)}; {flag('out', run)} {flag('resume', True)} goes on"
+            f"the best of {len(fitted.history)}; "
+            f"{flag('out', str(run))} {flag('resume', True)} goes on"
         )
         raise KeyboardInterrupt
     (run / CHECKPOINT).unlink(missing_ok=True)

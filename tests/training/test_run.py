@@ -472,6 +472,25 @@ def test_the_command_prints_the_run_as_json(folder, tmp_path, capsys):
     assert 0 <= found["metrics"]["valid"]["accuracy"] <= 1
 
 
+def test_a_run_that_learned_nothing_is_loud_in_its_last_lines_its_bundle_and_its_card(
+    folder, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    how = ["--arch", "cnn", "--epochs", "1", "--lr", "1e-7"]
+    assert main(["train", str(folder), "--out", str(run), *how]) == 0
+    *before, last = capsys.readouterr().err.splitlines()
+    assert last == f"next: cxr evaluate {run} {folder} --out {run / 'report'}"
+    scores = next(i for i, line in enumerate(before) if line.startswith("validation, epoch 1 of 1"))
+    loud = before[scores + 1 :]
+    assert loud and all(line.startswith("WARNING: ") for line in loud)
+    assert any("cannot tell this network from a guess" in line for line in loud)
+    meta = load_bundle(run).meta
+    kinds = [warning["kind"] for warning in meta["warnings"]]
+    assert "at_chance" in kinds and "class_of_few_groups" in kinds
+    assert set(meta["metrics"]["valid_intervals"]) >= {"accuracy", "balanced_accuracy"}
+    assert "cannot tell this network from a guess" in (run / "bundle" / "README.md").read_text()
+
+
 def test_a_loss_that_is_no_number_ends_the_command_with_an_error(
     folder, tmp_path, capsys, monkeypatch
 ):
