@@ -25,7 +25,11 @@ from cxr_fastai.curation.own.own_data import (
     source_id,
 )
 from cxr_fastai.curation.own.own_recipe import OwnClasses, meet_recipe, own_recipe
-from cxr_fastai.curation.own.patients import find_patients
+from cxr_fastai.curation.own.patients import (
+    find_patients,
+    overlap_warnings,
+    patient_warnings,
+)
 from cxr_fastai.curation.own.small_valid import joins_training, valid_warning
 from cxr_fastai.curation.own.user_folder import named_files, user_tree
 from cxr_fastai.curation.sources.tree import Tree
@@ -86,7 +90,8 @@ def read_own_folder(
         *named.warnings,
         *_aside_warnings(layout),
         *valid_warning(layout, joined),
-        *_patient_warnings(asked, below, patients),
+        *patient_warnings(patient, below, patients),
+        *overlap_warnings(_fixed_splits(layout, joined), patients),
     ]
     tree = _labelled(found.tree, layout, patients, named)
     return OwnData(
@@ -189,6 +194,14 @@ def _split_cell(layout: Layout, joined: bool) -> str:
     return f"path:(?:^|/)(?:{'|'.join(parts)})/" if parts else ""
 
 
+def _fixed_splits(layout: Layout, joined: bool) -> dict[str, str]:
+    """Return path -> the split that its folder says; those of a joined val are of train."""
+    splits = {}
+    for path, one in layout.placed.items():
+        splits[path] = "train" if joined and one.split == "valid" else one.split
+    return splits
+
+
 # ---- what a reader must know
 
 
@@ -210,30 +223,6 @@ def _aside_warnings(layout: Layout) -> list[FolderWarning]:
 def _is(paths: Sequence[str]) -> str:
     """Return the verb of so many files."""
     return "is" if len(paths) == 1 else "are"
-
-
-def _patient_warnings(
-    asked: _Asked,
-    below: Mapping[str, str],  # path -> what was searched
-    patients: Mapping[str, str],  # path -> patient
-) -> list[FolderWarning]:
-    """Say which files a regex of patients does not meet, and where it finds one patient alone."""
-    if not asked.patient:
-        return []
-    warnings = []
-    missed = sorted(set(below) - set(patients))
-    if missed:
-        says = (
-            f"the patient of {count(len(missed), 'image')} of {len(below)} is not known: "
-            f"{asked.patient!r} does not meet {named_files(missed)}"
-        )
-        numbers = {"images": len(below), "without_patient": len(missed)}
-        warnings.append(own_warning(says, "widen the regex", numbers))
-    if len(set(patients.values())) == 1:
-        only = next(iter(patients.values()))
-        says = f"{asked.patient!r} finds one patient alone, {only!r}: nothing could be tested on"
-        warnings.append(own_warning(says, "take another group of the name"))
-    return warnings
 
 
 # ---- what was inferred

@@ -125,6 +125,13 @@ def test_kaggles_layout_keeps_its_test_set_and_draws_a_small_val_anew(tmp_path):
     assert "valid drawn of train" in own.inferred["lines"][1]
 
 
+def test_a_patient_in_train_and_test_is_tested_on_and_that_is_said(tmp_path):
+    root = folder(tmp_path, "train/N", "train/P", "test/N", "test/P", n=6)
+    done = curate(tmp_path / "out", folder=root, patient=r"(p\d)_", workers=1)
+    assert {row.split for row in done.records} == {"test"}  # all of them are in both
+    assert any("6 patients stand in two splits" in str(warning) for warning in done.warnings)
+
+
 def test_a_val_that_is_large_enough_is_kept_and_so_is_train(tmp_path):
     root = folder(tmp_path, "Train/N", "Train/P", n=2)
     for i, split in enumerate(("Validation", "Testing")):

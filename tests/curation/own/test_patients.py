@@ -3,7 +3,7 @@
 import pytest
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.curation.own.patients import find_patients
+from cxr_fastai.curation.own.patients import find_patients, overlap_warnings, patient_warnings
 
 PATHS = {"normal/p1_a.png": "p1_a.png", "tb/x/p2_b.png": "x/p2_b.png", "tb/z.png": "z.png"}
 
@@ -38,3 +38,23 @@ def test_a_regex_that_tells_nobody_is_refused(regex, why):
 
 def test_an_empty_group_names_nobody():
     assert find_patients(r"^p(\d*)|^z", {"a": "p7", "b": "z"}) == {"a": "7"}
+
+
+def test_what_a_regex_misses_is_counted_with_examples():
+    found = find_patients(r"p(\d+)", PATHS)
+    (told,) = patient_warnings(r"p(\d+)", PATHS, found)
+    assert "1 image of 3 is not known" in told.says and "tb/z.png" in told.says
+    assert patient_warnings("", PATHS, {}) == []
+    alone = patient_warnings("(p)", PATHS, find_patients("(p)", PATHS))
+    assert "one patient alone, 'p'" in alone[-1].says
+
+
+def test_patients_in_two_splits_of_the_folder_are_told_with_what_becomes_of_them():
+    splits = {"train/a": "train", "train/b": "train", "test/a": "test", "test/c": "test"}
+    patients = {"train/a": "a", "train/b": "b", "test/a": "a", "test/c": "c"}
+    (told,) = overlap_warnings(splits, patients)
+    assert told.says.startswith("1 patient stands in two splits of the folder (that of test/a")
+    assert "1 training image may move" in told.says
+    assert told.numbers == {"patients": 1, "training_images": 1}
+    assert overlap_warnings(splits, {"train/b": "b", "test/c": "c"}) == []
+    assert overlap_warnings(dict.fromkeys(splits, ""), patients) == []
