@@ -23,8 +23,10 @@ __all__ = [
     "MLFLOW_RUN",
     "PICTURE",
     "default_out",
+    "epochs_over",
     "is_free",
     "is_over",
+    "is_unfinished",
     "latest_run",
     "refuse_full",
     "refuse_other_settings",
@@ -80,6 +82,22 @@ def is_free(folder: Path) -> bool:
 def is_over(run: Path) -> bool:
     """Tell whether a run came to its end."""
     return (run / BUNDLE / "bundle.json").is_file() and not (run / CHECKPOINT).exists()
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Tell whether a folder is that of a run which made no bundle yet; `bundle.files` asks."""
+    if (folder / BUNDLE / "bundle.json").is_file():
+        return False
+    return (folder / CHECKPOINT).is_file() or (folder / HISTORY).is_file()
+
+
+def epochs_over(run: Path) -> int:
+    """Count the epochs of a run that are over, by its history; 0 where it cannot be read."""
+    try:
+        lines = (run / HISTORY).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    return max(len(lines) - 1, 0)  # the first is the header
 
 
 def refuse_full(out: Path) -> None:
