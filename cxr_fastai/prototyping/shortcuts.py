@@ -1,6 +1,6 @@
 """What tells the classes of a curated folder that is not the disease.
 
-A Curation and its Manifest -> Shortcuts: the warnings of cohort and of the probes that cheap models
+Warnings of a curated folder and its Manifest -> Shortcuts: the warnings of cohort and of the probes that cheap models
 answer. What merely limits how far a score reaches is told apart from them.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cxr_fastai.core import FolderWarning
-from cxr_fastai.curation.folder.result import Curation
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.probes.shortcuts import Probe, probe_shortcuts
 from cxr_fastai.probes.verdict import Verdict
@@ -42,17 +41,17 @@ class Shortcuts:
 
 
 def find_shortcuts(
-    curation: Curation,
-    manifest: Manifest,  # of its folder
+    confounds: Sequence[FolderWarning],  # of the folder's Summary
+    manifest: Manifest,
     seed: int,
     progress: Progress,
 ) -> Shortcuts:
     """Return what tells the classes and is not the disease; train and valid alone are looked at."""
-    confounds = [warning for warning in curation.summary.confounds if warning.kind not in LIMITS]
+    telling_classes = [warning for warning in confounds if warning.kind not in LIMITS]
     probes = probe_shortcuts(manifest, progress, seed)
     telling = [_warning(probe) for probe in probes if probe.verdict in TELLING]
     return Shortcuts(
-        found=(*confounds, *telling),
+        found=(*telling_classes, *telling),
         probed=tuple(_probed(probe) for probe in probes),
     )
 

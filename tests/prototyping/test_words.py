@@ -1,0 +1,76 @@
+"""pytest tests/prototyping/test_words.py"""
+
+import pytest
+import toy_prototypes as toys
+
+from cxr_fastai.core import FolderWarning
+from cxr_fastai.prototyping.words import class_words, curated_line, verdict_sentence
+
+BORDER = FolderWarning("probe", "says", title="Border of the film")
+SIZE = FolderWarning("size_apart", "says", title="Class = size")
+CHANCE = FolderWarning("at_chance", "says", title="Not better than a guess")
+NAMES = ["Normal", "Sick"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(["A", "B"], "A from B"), (["A", "B", "C"], "A, B and C"), (list("ABCDE"), "5 classes")],
+)
+def test_classes_are_named_in_a_sentence(names, words):
+    assert class_words(names) == words
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (
+            {},
+            "The model tells Normal from Sick better than always answering “Normal” does: accuracy "
+            "90.0 % (80.0 to 95.0) beside 50.0 %, of 60 test images.",
+        ),
+        (
+            dict(too_few=True, groups=9, images=9),
+            "Too few to tell: accuracy 90.0 % (80.0 to 95.0) on 9 test images of 9 groups, where "
+            "always answering “Normal” reaches 50.0 %; below 20 groups no number is a verdict.",
+        ),
+        (
+            dict(at_chance=True, above_floor=False),
+            "The model does not tell Normal from Sick: guessing reaches as much (accuracy 90.0 %",
+        ),
+        (
+            dict(above_floor=False),
+            "The model is not shown to do better than always answering “Normal” does (accuracy",
+        ),
+        (dict(above_floor=False, always=""), "than knowing the source alone does"),
+    ],
+)
+def test_the_verdict_is_of_the_numbers(cells, words):
+    assert words in verdict_sentence(toys.scores(**cells), NAMES, [])
+
+
+def test_without_a_test_image_nothing_is_claimed():
+    assert "Nothing can be said" in verdict_sentence(None, NAMES, [])
+
+
+def test_shortcuts_weaken_the_verdict():
+    one = verdict_sentence(toys.scores(), NAMES, [BORDER])
+    assert one.endswith(
+        "But 1 thing beside the disease tells the classes too (Border of the film): the score may "
+        "rest on it."
+    )
+    two = verdict_sentence(toys.scores(), NAMES, [BORDER, SIZE])
+    assert "2 things beside the disease tell" in two and two.endswith("may rest on them.")
+    assert "and 2 more" in verdict_sentence(toys.scores(), NAMES, [BORDER] * 6)
+
+
+def test_trouble_in_training_comes_first():
+    told = verdict_sentence(toys.scores(), NAMES, [], [CHANCE])
+    assert told.startswith("Training went wrong (Not better than a guess). The model")
+
+
+def test_curation_is_told_in_a_line_in_singular_and_plural():
+    line = curated_line(toys.counts(copies=2, left_out=0))
+    assert line == (
+        "48 images (train 38, valid 5, test 5); 2 copies, 1 label conflict and 0 files or rows "
+        "left out"
+    )
