@@ -10,8 +10,10 @@ import pytest
 from cxr_fastai.core import UsageError
 from cxr_fastai.run_files import (
     default_out,
+    epochs_over,
     is_free,
     is_over,
+    is_unfinished,
     latest_run,
     refuse_full,
     refuse_other_settings,
@@ -49,6 +51,12 @@ def test_a_run_is_over_once_it_has_a_bundle_and_no_checkpoint(tmp_path):
     assert not is_free(tmp_path) and not is_over(tmp_path)
     (tmp_path / "checkpoint.pt").unlink()
     assert is_over(tmp_path)
+
+
+def test_a_run_without_a_bundle_is_unfinished_and_tells_its_epochs(tmp_path):
+    assert not is_unfinished(tmp_path) and epochs_over(tmp_path) == 0
+    (tmp_path / "history.csv").write_text("epoch\n1\n2\n")
+    assert is_unfinished(tmp_path) and epochs_over(tmp_path) == 2
 
 
 def test_a_folder_that_holds_something_is_refused_for_both_faces(tmp_path):
