@@ -110,14 +110,16 @@ def lay_out(
     """
     if not paths:
         raise UsageError(f"no image in {where}: give a folder whose subfolders are the classes.")
-    masks = [path for path in paths if _is_of_masks(path)]
+    folders = {path.rpartition("/")[0] for path in paths}
+    of_masks = {folder for folder in folders if _is_of_masks(folder)}
+    masks = [path for path in paths if path.rpartition("/")[0] in of_masks]
     radiographs = sorted(set(paths) - set(masks))
     taken_apart = _without_wrapper(_apart(radiographs))
     loose = [one.path for one in taken_apart if not one.folders]
     inside = [one for one in taken_apart if one.folders]
     if len(loose) > len(inside):
         raise UsageError(_no_classes(loose, inside, where))
-    refuse_splits_in_names([one.folders for one in inside], where)
+    refuse_splits_in_names(sorted({one.folders for one in inside}), where)
     reading = _reading(inside, where)
     loose += [one.path for one in inside if one.path not in reading.names]
     placed = {}
@@ -136,9 +138,9 @@ def lay_out(
     )
 
 
-def _is_of_masks(path: str) -> bool:
-    """Tell whether a folder of a path says that its pictures are no radiographs."""
-    return any(NO_RADIOGRAPHS.fullmatch(part) for part in path.split("/")[:-1])
+def _is_of_masks(folder: str) -> bool:
+    """Tell whether a folder, or one above it, says that its pictures are no radiographs."""
+    return any(NO_RADIOGRAPHS.fullmatch(part) for part in folder.split("/"))
 
 
 def _no_classes(loose: Sequence[str], inside: Sequence[_Path], where: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from cxr_fastai.core import UsageError
 
@@ -21,6 +22,7 @@ SPLIT_WORDS = {
 SPLIT_TAIL = re.compile(r"(set|data|images|imgs|split|ing|folder)?$")
 
 
+@lru_cache(maxsize=4096)
 def split_of_folder(name: str) -> str:
     """Return the split that a folder's name says, in any case and spelling; '' for none."""
     letters = re.sub(r"[\W\d_]+", "", name.casefold())

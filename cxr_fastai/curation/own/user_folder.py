@@ -83,6 +83,8 @@ def _tree(folder: Path, progress: Progress) -> Tree:
         place = Place(folder.parent, Tree(str(folder), {}), (folder.name,))
         return mirror_tree(_as_source(folder), place, progress)
     tree = folder_tree(folder, follow=True)
+    if any(is_image_name(path) and not is_junk(path) for path in tree.files):
+        return tree
     images, others = _parted(tree)
     packed = [path for path in others if is_archive(path, tree.files[path])]
     if images or not packed:
