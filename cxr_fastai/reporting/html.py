@@ -53,6 +53,7 @@ def _environment(room: str) -> Any:
         thousands="{:,}".format,
         breaks=_breaks,
         coded=_coded,
+        command=_command,
         percent=lambda x: percent(x, NONE),
         decimal=lambda x, places=3: decimal(x, NONE, places),
         span=lambda x, as_share=True: span(x, as_share, NONE),
@@ -80,16 +81,30 @@ TYPED = re.compile(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*[a-z])")
 
 
 def _coded(text: object) -> Any:
-    """Return the text, escaped, with commands and flags as code that breaks at blanks alone."""
+    """Return the text, escaped, with commands and flags as code; no flag breaks at a hyphen."""
     from markupsafe import Markup, escape
 
     return Markup(TYPED.sub(_code, str(escape(printable(text)))))
 
 
+def _command(text: object) -> Any:
+    """Return a whole command, escaped, as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(f"<code>{_words(str(escape(printable(text))))}</code>")
+
+
 def _code(found: re.Match[str]) -> str:
-    """Set a command or flag as code."""
-    words = (found[1] or found[2]).split(" ")
-    return f"<code>{' '.join(f'<span>{word}</span>' for word in words)}</code>"
+    """Set a command or flag as code; a path in it may break where it must."""
+    return f"<code>{_words(found[1] or found[2])}</code>"
+
+
+def _words(typed: str) -> str:
+    """Keep each flag of a command, which is escaped, on one line."""
+    words = []
+    for word in typed.split(" "):
+        words.append(f"<span>{word}</span>" if word.startswith("--") else word)
+    return " ".join(words)
 
 
 # ---- pictures inside a page

@@ -91,6 +91,7 @@ def test_files_that_were_not_read_are_named_with_their_reason(made):
 
 def test_it_says_how_the_folder_was_read_and_the_command_in_full(made):
     text = made.page.read_text(encoding="utf-8").replace("<wbr>", "")
+    text = text.replace("<span>", "").replace("</span>", "")  # a flag does not break
     assert made.curation.request.own["lines"][0].split(":")[0] in text
     assert "cxr curate --folder" in text and "cxr train" in text
 

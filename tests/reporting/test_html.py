@@ -56,18 +56,23 @@ EMPTY = (
         ),
         (
             "run `cxr train D --lr 1` now",
-            "run <code><span>cxr</span> <span>train</span> <span>D</span> <span>--lr</span> "
-            "<span>1</span></code> now",
+            "run <code>cxr train D <span>--lr</span> 1</code> now",
         ),
         ("a -- b, x--y, COVID-19, -1", "a -- b, x--y, COVID-19, -1"),
-        ("<b> `a<b`", "&lt;b&gt; <code><span>a&lt;b</span></code>"),
+        ("<b> `a<b`", "&lt;b&gt; <code>a&lt;b</code>"),
     ],
 )
-def test_commands_and_flags_are_code_that_breaks_at_blanks_alone(room, text, shown):
+def test_commands_and_flags_are_code_whose_flags_do_not_break(room, text, shown):
     body = EMPTY.replace("<p>B</p>", "<p>{{ text|coded }}</p>")
     page = room(body, text=text)
     assert f"<p>{shown}</p>" in page
     assert ".cxr-report code span{white-space:nowrap}" in page
+
+
+def test_a_whole_command_is_code_whatever_stands_in_it(room):
+    body = EMPTY.replace("<p>B</p>", "<p>{{ text|command }}</p>")
+    page = room(body, text="cxr x --out 'a`b<c'")
+    assert "<p><code>cxr x <span>--out</span> &#39;a`b&lt;c&#39;</code></p>" in page
 
 
 # ---- the templates
