@@ -51,7 +51,7 @@ def fit(
     learn: Learner,  # of build_learner
     settings: Train,  # epochs, lr, unfreeze, ..; what made the learner is not looked at again
     out: str | Path,  # folder for what is written; empty or absent, but for `state`
-    quiet: bool = False,
+    quiet: bool = False,  # no bar, no lines; warnings still
     seed: int = 0,  # written into checkpoints
     manifest_sha256: str = "",  # likewise
     state: State | None = None,  # of a checkpoint in `out`, to go on from
