@@ -17,6 +17,7 @@ FLOORS = [
     {"progress", "images", "recipes", "catalog", "reporting"},
     {"manifest", "models", "intervals"},
     {"phantom", "bundle", "cohort", "train_request"},
+    {"probes"},
     {"curation", "training", "evaluation", "audit", "serving", "architectures"},
     {"demo", "flags", "folds", "prototyping"},
     {"verbs"},

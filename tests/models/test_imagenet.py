@@ -121,3 +121,12 @@ def test_nobody_pretrained_the_baseline():
 )
 def test_the_hash_is_read_from_the_files_name(name, start):
     assert imagenet._hash_start(name) == start
+
+
+def test_weights_are_at_hand_once_they_are_cached_whole_and_asking_fetches_nothing(hub):
+    cached = hub(whole().state_dict())
+    assert not imagenet.is_at_hand("resnet18") and hub.asked == []
+    load_weights(fresh(), "imagenet", "resnet18")
+    assert imagenet.is_at_hand("resnet18")
+    cached.write_bytes(b"half a download")
+    assert not imagenet.is_at_hand("resnet18") and len(hub.asked) == 1

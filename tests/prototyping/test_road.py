@@ -217,3 +217,19 @@ def test_a_csv_says_the_labels(made, tiny, tmp_path):
     )
     assert record.title == "labels" and record.counts.patients == record.counts.images
     assert record.counts.classes["Sick"] >= 23
+
+
+@pytest.mark.slow
+def test_drawn_radiographs_become_a_model_that_tells_them(tmp_path):
+    from cxr_fastai.phantom import draw
+
+    for k, kind in enumerate(("normal", "bacterial_pneumonia")):
+        (tmp_path / "films" / kind).mkdir(parents=True)
+        for i in range(100):
+            image = Image.fromarray(draw(kind, seed=1000 * k + i, size=128))
+            image.save(tmp_path / "films" / kind / f"{i}.png")
+    said = RecordingProgress()
+    record = prototype(tmp_path / "films", tmp_path / "out", minutes=5, progress=said)
+    assert record.counts.images == 200 and record.trained["epochs"] >= 1
+    assert any("measured: " in line for line in said.lines)
+    assert [step.commands for step in record.next_steps][0][1].endswith("--folds")
