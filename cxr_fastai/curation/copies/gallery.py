@@ -334,7 +334,8 @@ def _card(
     """Make of a copy set what the templates take."""
     members = list(zip(copies.members, copies.copies))
     shown = varied(members, MAX_MEMBERS, _sort_of_member)
-    others = [member for member in members if not any(member is one for one in shown)]
+    is_shown = {id(image) for image, _ in shown}
+    others = [(image, copy) for image, copy in members if id(image) not in is_shown]
     shots = [_member_shot(copies, image, copy, thumbnails) for image, copy in shown]
     folded = []
     for image, copy in others[:max_folded]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from cxr_fastai.core import sha256_text
 from cxr_fastai.disjoint_sets import DisjointSets
@@ -278,7 +279,7 @@ def _fill_classes(
     for name, members in groups.items():
         for label in _images_of_classes(members):
             counts[label][splits[name]] += 1
-    images = _images_of_classes(r for members in groups.values() for r in members)
+    images = _images_of_classes(chain.from_iterable(groups.values()))
     most = {label: round(n * FRACTIONS["test"]) for label, n in images.items()}
     for label in sorted(counts, key=lambda label: (counts[label].total(), label)):
         least = least_held_out(counts[label].total())
