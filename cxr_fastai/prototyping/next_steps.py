@@ -43,6 +43,8 @@ class Known:
     patients: int  # images whose patient is known
     conflicts: int
     shortcuts: Sequence[FolderWarning]
+    test_images: int
+    sure: bool  # the test split shows that the model is above its floor
     cut_short: bool  # training came to its deadline before its epochs were over
 
 
@@ -85,19 +87,23 @@ def train_command(
 
 
 def _is_float(value: object) -> bool:
+    """Tell whether a value is written as a decimal."""
     return isinstance(value, float)
 
 
 def _folds(known: Known) -> Step | None:
     """Advise cross-validation where the test split is small."""
-    if known.images >= MAX_IMAGES_FOR_FOLDS:
+    few = known.images < MAX_IMAGES_FOR_FOLDS
+    if known.sure and not few:
         return None
+    shown = f"{count(known.test_images, 'test image')} show nothing for sure"
+    why = f"{count(known.images, 'image')} are few: a test split of a tenth says little"
     folder = known.out / "folds"
     curate = f"{curate_command(known.request, folder)} --folds {FOLDS}"
     train = train_command(known.plan.settings, folder, known.out / "folds-run", known.request.seed)
     return Step(
-        f"{count(known.images, 'image')} are few: a test split of a tenth says little. Score over "
-        f"{FOLDS} folds, so that every image is tested once, by a model that did not see it.",
+        f"{why if few else shown}. Score over {FOLDS} folds, so that every image is tested once, "
+        "by a model that did not see it.",
         (curate, f"{train} --folds"),
     )
 
@@ -142,14 +148,17 @@ def _conflicts(known: Known) -> Step | None:
 
 def _time(known: Known) -> Step | None:
     """Advise more time where training was cut short."""
-    if not known.cut_short:
+    baseline = known.plan.settings["arch"] == "cnn"
+    if not known.cut_short and not baseline:
         return None
+    why = "Training came to its deadline before its epochs were over"
+    if not known.cut_short:
+        why = "No ResNet18 learns enough on this machine in the time, so the plain baseline trained"
     minutes = MORE_TIME * known.request.minutes
     out = f"{known.out}-longer"
     flags = _prototype_flags(known.request)
     return Step(
-        f"Training came to its deadline before its epochs were over: {minutes:g} minutes give it "
-        "time to learn more.",
+        f"{why}: {minutes:g} minutes give it time to learn more.",
         (f"cxr prototype {flags} --minutes {minutes:g} --out {shlex.quote(out)}",),
     )
 

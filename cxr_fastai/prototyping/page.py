@@ -121,10 +121,12 @@ def _left_out(rejects: Iterable[Reject]) -> list[Left]:
 
 
 def _commonest_first(left: Left) -> tuple[int, str]:
+    """Order reasons by their number, the greatest first, then by their words."""
     return -left.number, left.what
 
 
 def _message_of(reject: Reject) -> str:
+    """Tell rejects alike by what is said of them."""
     return reject.message
 
 

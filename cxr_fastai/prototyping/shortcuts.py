@@ -1,7 +1,7 @@
 """What tells the classes of a curated folder that is not the disease.
 
-Warnings of a curated folder and its Manifest -> Shortcuts: the warnings of cohort and of the probes that cheap models
-answer. What merely limits how far a score reaches is told apart from them.
+The warnings of a curated folder and its Manifest -> Shortcuts: those of cohort, and what the probes
+find, which cheap models answer. What merely limits how far a score reaches is told apart.
 """
 
 from __future__ import annotations
@@ -68,4 +68,6 @@ def _warning(probe: Probe) -> FolderWarning:
 
 
 def _probed(probe: Probe) -> Probed:
-    return Probed(probe.title, str(probe.verdict) if probe.verdict else "", probe.says)
+    """Keep what a probe found in words."""
+    verdict = str(probe.verdict) if probe.verdict else ""
+    return Probed(probe.title, verdict, probe.says)

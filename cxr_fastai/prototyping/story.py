@@ -51,6 +51,8 @@ def summed_up(
         patients=counts.patients,
         conflicts=counts.conflicts - curation.summary.conflicts_kept,
         shortcuts=shortcuts.found,
+        test_images=counts.splits["test"],
+        sure="test" in scores and scores["test"].above_floor,
         cut_short=trained["epochs"] < plan.settings["epochs"],
     )
     names = [curation.recipe.display.get(label, label) for label in curation.recipe.vocab]

@@ -57,7 +57,10 @@ def _score_sentence(test: Scores | None, names: Sequence[str]) -> str:
             "verdict."
         )
     if test.at_chance:
-        return f"The model does not tell {class_words(names)}: guessing reaches as much ({line})."
+        return (
+            f"The model is not shown to tell {class_words(names)}: a guess lies within the "
+            f"interval of its balanced accuracy ({line})."
+        )
     if test.above_floor:
         return (
             f"The model tells {class_words(names)} better than {test.floor_words} does: "

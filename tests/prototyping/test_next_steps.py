@@ -18,11 +18,13 @@ def known(**cells):
     base = dict(
         request=toys.request(),
         out=Path("my out"),
-        plan=toys.plan(),
+        plan=toys.plan(arch="resnet18"),
         images=400,
         patients=400,
         conflicts=0,
         shortcuts=(),
+        test_images=40,
+        sure=True,
         cut_short=False,
     )
     return Known(**{**base, **cells})
@@ -43,7 +45,9 @@ def whys(**cells):
         (dict(patients=0), "--patient REGEX"),
         (dict(conflicts=2), "2 radiographs stayed out because their copies carry"),
         (dict(conflicts=1), "1 radiograph stayed out because its copies carry"),
-        (dict(cut_short=True), "15 minutes give it time"),
+        (dict(cut_short=True), "before its epochs were over: 15 minutes give it time"),
+        (dict(plan=toys.plan(arch="cnn")), "No ResNet18 learns enough on this machine"),
+        (dict(sure=False), "40 test images show nothing for sure. Score over 5 folds"),
     ],
 )
 def test_a_step_is_advised_where_its_number_asks_for_it(cells, words):

@@ -35,7 +35,8 @@ def test_classes_are_named_in_a_sentence(names, words):
         ),
         (
             dict(at_chance=True, above_floor=False),
-            "The model does not tell Normal from Sick: guessing reaches as much (accuracy 90.0 %",
+            "The model is not shown to tell Normal from Sick: a guess lies within the interval of "
+            "its balanced accuracy (accuracy 90.0 %",
         ),
         (
             dict(above_floor=False),
