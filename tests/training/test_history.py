@@ -73,7 +73,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_one_line(folder, tmp_path):
         fit(learn, toy.recipe().train, tmp_path / "run", quiet=True)
     assert str(e.value) == (
         "the loss became nan in stage 'all layers', epoch 1 of 2, train batch 1, at a rate of 4e-05. "
-        "Lower --lr (it is 0.001) or set --clip 1, and train again."
+        "Lower --lr (Python: lr), it is 0.001, or set --clip 1 (Python: clip=1), and train again."
     )
 
 
