@@ -72,6 +72,7 @@ def scores(**cells) -> Scores:
         always="Normal",
         too_few=False,
         at_chance=False,
+        ranks=False,
         above_floor=True,
         verdict="above the source-only floor by 40.0 points",
     )

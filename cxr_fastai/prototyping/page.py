@@ -33,6 +33,7 @@ from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT
 
 __all__ = ["prototype_page"]
 
+PIXEL_FLOORS = ("P5", "P5b")  # probes whose AUROC a network must pass to be worth its price
 MAX_SETS = 12  # copy sets shown, and as many in conflict
 MAX_EXAMPLES = 3  # files of a reason
 
@@ -77,6 +78,7 @@ def prototype_page(
         command=train_command(made.plan.settings, made.out / CURATED, made.out / RUN, request.seed),
         mistakes=_mistakes(reports, root),
         interval_words=_interval_words(reports),
+        pixel_floors=PIXEL_FLOORS,
         least=MIN_GROUPS_FOR_VERDICT,
         open=MAX_UNFOLDED,
         about=_about(made, reports),

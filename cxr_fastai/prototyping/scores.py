@@ -17,7 +17,7 @@ from cxr_fastai.reporting.text import count, with_span
 __all__ = ["Number", "Scores", "scores_of"]
 
 FLOORS = ("majority floor", "source-only floor")
-FINDINGS_CHANCE = 0.5  # AUROC of guessing
+GUESSED_AUROC = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,15 @@ class Scores:
     floors: tuple[str, ...]  # names of the floors
     always: str  # the class that the majority floor answers; empty: there is none
     too_few: bool  # groups for a verdict
-    at_chance: bool  # whether guessing is within the interval
+    at_chance: bool  # whether guessing is within the interval, of the answers and of the ranking
+    ranks: bool  # the ranking of images by their probabilities is better than guessing
     above_floor: bool  # whether the gain over the floor lies above 0, with its interval
     verdict: str  # as the report words it
     notes: tuple[str, ...] = ()
     few_classes: str = ""  # which classes have too few groups
+    positive: str = ""  # what a yes of the threshold means, as "not Normal"; empty: no threshold
+    decided: str = ""  # what a yes of the threshold means, and from where; empty: no threshold
+    decision: tuple[tuple[str, str, str, str], ...] = ()  # name, value, interval, of n images
 
     def line(self, name: str = "") -> str:
         """Say the first number, or that of this name, beside the first floor."""
@@ -57,6 +61,11 @@ class Scores:
         if self.groups:
             told += f" of {count(self.groups, 'group')}"
         return f"{told}, where {self.floor_words} reaches {number.floors[0]}"
+
+    @property
+    def shows(self) -> bool:
+        """Whether the model is shown to do better than an answer without a look at the image."""
+        return not self.too_few and (self.above_floor or self.ranks)
 
     @property
     def floor_words(self) -> str:
@@ -73,7 +82,8 @@ class Scores:
         numbers = []
         for number in stored["numbers"]:
             numbers.append(Number(**{**number, "floors": tuple(number["floors"])}))
-        lists = {name: tuple(stored[name]) for name in ("floors", "notes")}
+        lists: dict[str, Any] = {name: tuple(stored[name]) for name in ("floors", "notes")}
+        lists["decision"] = tuple(tuple(row) for row in stored["decision"])
         return cls(**{**stored, **lists, "numbers": tuple(numbers)})
 
 
@@ -92,12 +102,29 @@ def scores_of(report: AnyReport) -> Scores:
         floors=floors,
         always=_always(report),
         too_few=report.too_few,
-        at_chance=_at_chance(report),
+        at_chance=_at_chance(report) and not _ranks(report),
+        ranks=_ranks(report),
         above_floor=report.sure,
         verdict=report.verdict,
         notes=tuple(report.notes),
         few_classes=report.class_words,
+        positive=report.positive if isinstance(report, Report) else "",
+        decided=_decided(report),
+        decision=tuple(report.decision_rows()) if isinstance(report, Report) else (),
     )
+
+
+def _decided(report: AnyReport) -> str:
+    """Say what a yes of the bundle's threshold means; empty where it has none."""
+    if not isinstance(report, Report) or not report.decision:
+        return ""
+    return f"{report.positive}, from {report.decision['threshold']:.3f} on"
+
+
+def _ranks(report: AnyReport) -> bool:
+    """Tell whether the interval of the macro AUROC lies above guessing."""
+    interval = find_interval(report.intervals, "metrics", "macro_auroc")
+    return interval is not None and interval[0] > GUESSED_AUROC
 
 
 def _floors(report: AnyReport) -> tuple[str, ...]:
@@ -119,5 +146,5 @@ def _at_chance(report: AnyReport) -> bool:
     single = isinstance(report, Report)
     key = "balanced_accuracy" if single else "macro_auroc"
     interval = find_interval(report.intervals, "metrics", key)
-    chance = 1 / len(report.names) if single else FINDINGS_CHANCE
+    chance = 1 / len(report.names) if single else GUESSED_AUROC
     return interval is not None and interval[0] <= chance

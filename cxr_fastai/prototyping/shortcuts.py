@@ -27,6 +27,7 @@ PROBE_KIND = "probe"  # of a warning that a probe gave; its id stands in the num
 class Probed:
     """What one probe found, in words."""
 
+    id: str  # P1 to P7
     title: str
     verdict: str  # FAIL | WARN | PASS | CANNOT TELL; empty: a control, or a floor
     says: str
@@ -70,4 +71,4 @@ def _warning(probe: Probe) -> FolderWarning:
 def _probed(probe: Probe) -> Probed:
     """Keep what a probe found in words."""
     verdict = str(probe.verdict) if probe.verdict else ""
-    return Probed(probe.title, verdict, probe.says)
+    return Probed(probe.id, probe.title, verdict, probe.says)

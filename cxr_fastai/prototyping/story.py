@@ -52,7 +52,7 @@ def summed_up(
         conflicts=counts.conflicts - curation.summary.conflicts_kept,
         shortcuts=shortcuts.found,
         test_images=counts.splits["test"],
-        sure="test" in scores and scores["test"].above_floor,
+        sure="test" in scores and scores["test"].shows,
         cut_short=trained["epochs"] < plan.settings["epochs"],
     )
     names = [curation.recipe.display.get(label, label) for label in curation.recipe.vocab]

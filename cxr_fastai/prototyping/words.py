@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.prototyping.counts import Counts
 from cxr_fastai.prototyping.scores import Scores
-from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count
+from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count, with_span
 
 __all__ = ["verdict_sentence", "shortcut_clause", "curated_line", "class_words"]
 
+RANKING = "macro AUROC"  # the number that tells how well probabilities rank
 MAX_NAMED = 4  # classes or things in one sentence
 
 
@@ -56,6 +57,8 @@ def _score_sentence(test: Scores | None, names: Sequence[str]) -> str:
             f"Too few to tell: {line}; below {MIN_GROUPS_FOR_VERDICT} groups no number is a "
             "verdict."
         )
+    if test.positive:
+        return _decision_sentence(test)
     if test.at_chance:
         return (
             f"The model is not shown to tell {class_words(names)}: a guess lies within the "
@@ -67,7 +70,25 @@ def _score_sentence(test: Scores | None, names: Sequence[str]) -> str:
             f"{number.name} {number.model} beside {number.floors[0]}, "
             f"of {count(test.images, 'test image')}."
         )
-    return f"The model is not shown to do better than {test.floor_words} does ({line})."
+    told = f"The model is not shown to do better than {test.floor_words} does ({line})"
+    if not test.ranks:
+        return f"{told}."
+    by_rank = [number for number in test.numbers if number.name == RANKING]
+    ranking = f" ({by_rank[0].name} {by_rank[0].model})" if by_rank else ""
+    return f"{told}, though its probabilities do rank the images{ranking}."
+
+
+def _decision_sentence(test: Scores) -> str:
+    """Say how well the yes or no of a threshold does: ranking, then what is found and spared."""
+    rows = {name: (value, interval) for name, value, interval, _ in test.decision}
+    shown = {name: with_span(*rows[name]) for name in ("AUROC", "sensitivity", "specificity")}
+    ranks = "ranks" if test.ranks else "is not shown to rank"
+    return (
+        f"The model {ranks} those who are {test.positive} above the others (AUROC "
+        f"{shown['AUROC']}, 0.5 is a guess); at its threshold, which validation set to miss few, "
+        f"it finds {shown['sensitivity']} of them and leaves {shown['specificity']} of the others "
+        f"in peace, of {count(test.images, 'test image')} of {count(test.groups, 'group')}."
+    )
 
 
 def shortcut_clause(shortcuts: Sequence[FolderWarning]) -> str:

@@ -108,7 +108,7 @@ def test_trouble_is_loud_and_escaped(made):
 
 
 def test_shortcuts_and_probes_are_told(made):
-    html = rendered(made, shortcuts=(CHANCE,), probed=(Probed("Border", "FAIL", "by it"),))
+    html = rendered(made, shortcuts=(CHANCE,), probed=(Probed("P2", "Border", "FAIL", "by it"),))
     assert "Each of these does so without a look at the lungs" in html
     assert "<strong>1</strong> shortcut found" in html and "Border</th>" in html
     none = rendered(made, shortcuts=(), probed=())

@@ -36,7 +36,7 @@ def test_a_record_goes_through_json():
         trouble=(CHANCE,),
         shortcuts=(CHANCE,),
         warnings=(CHANCE,),
-        probed=(Probed("Border", "FAIL", "says"),),
+        probed=(Probed("P2", "Border", "FAIL", "says"),),
         stood=True,
     )
     stored = json.loads(json.dumps(made.to_dict()))

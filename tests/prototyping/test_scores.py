@@ -1,6 +1,7 @@
 """pytest tests/prototyping/test_scores.py"""
 
 import json
+from dataclasses import replace
 
 import pytest
 import toy_prototypes as toys
@@ -32,6 +33,13 @@ def test_the_source_only_floor_is_told_of_several_sources_alone():
 def test_guessing_within_the_interval_is_chance():
     assert scores_of(report(right=33, low=0.45)).at_chance
     assert not scores_of(report(right=33, low=0.51)).at_chance
+
+
+def test_answers_no_better_than_a_guess_may_still_rank():
+    unsure = report(right=33, low=0.45)
+    metrics = {**unsure.intervals["metrics"], "macro_auroc": [0.7, 0.9]}
+    ranking = scores_of(replace(unsure, intervals={**unsure.intervals, "metrics": metrics}))
+    assert ranking.ranks and not ranking.at_chance
 
 
 def test_too_few_groups_are_no_verdict():

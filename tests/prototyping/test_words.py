@@ -10,6 +10,11 @@ BORDER = FolderWarning("probe", "says", title="Border of the film")
 SIZE = FolderWarning("size_apart", "says", title="Class = size")
 CHANCE = FolderWarning("at_chance", "says", title="Not better than a guess")
 NAMES = ["Normal", "Sick"]
+DECISION = (
+    ("AUROC", "0.900", "0.800 to 0.950", "60"),
+    ("sensitivity", "96.0 %", "90.0 to 99.0", "30"),
+    ("specificity", "30.0 %", "20.0 to 40.0", "30"),
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,21 @@ def test_classes_are_named_in_a_sentence(names, words):
         (
             dict(above_floor=False),
             "The model is not shown to do better than always answering “Normal” does (accuracy",
+        ),
+        (
+            dict(above_floor=False, ranks=True),
+            "reaches 50.0 %), though its probabilities do rank the images.",
+        ),
+        (
+            dict(ranks=True, positive="not Normal", decision=DECISION),
+            "The model ranks those who are not Normal above the others (AUROC 0.900 (0.800 to "
+            "0.950), 0.5 is a guess); at its threshold, which validation set to miss few, it finds "
+            "96.0 % (90.0 to 99.0) of them and leaves 30.0 % (20.0 to 40.0) of the others in "
+            "peace, of 60 test images of 50 groups.",
+        ),
+        (
+            dict(positive="not Normal", decision=DECISION),
+            "The model is not shown to rank those who are not Normal above the others",
         ),
         (dict(above_floor=False, always=""), "than knowing the source alone does"),
     ],
