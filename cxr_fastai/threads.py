@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import MutableMapping
 
-__all__ = ["wait_without_spinning", "OWN_CHOICES"]
+__all__ = ["busy_words", "wait_without_spinning", "OWN_CHOICES"]
 
 # By any of these a user says himself how threads wait.
 OWN_CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -31,3 +31,22 @@ def wait_without_spinning(
         return False
     environment.update(WAITING)
     return True
+
+
+def busy_words() -> str:
+    """Say that other programs hold the cores, and what helps; empty where they do not.
+
+    One thread was 4.6 times as fast as two that wait for each other at a load of 25 on two cores
+    (benchmarks/results/threads.md). It is advised, not chosen: its sums, and so its weights, are
+    others than those of two.
+    """
+    if "OMP_NUM_THREADS" in os.environ or not hasattr(os, "getloadavg"):
+        return ""
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0]
+    if load <= cores:
+        return ""
+    return (
+        f"other programs keep this machine busy (load {load:.0f}, cores {cores}): without a GPU, "
+        "training may be several times as fast with OMP_NUM_THREADS=1; its weights are then others"
+    )

@@ -1,11 +1,12 @@
 """pytest tests/test_threads.py"""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from cxr_fastai.threads import OWN_CHOICES, wait_without_spinning
+from cxr_fastai.threads import OWN_CHOICES, busy_words, wait_without_spinning
 
 
 @pytest.fixture
@@ -46,3 +47,13 @@ def test_the_command_chooses_before_a_verb_loads_anything():
     )
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert got.stdout.split() == ["PASSIVE", "False"]
+
+
+@pytest.mark.parametrize("load, said", [(0.0, False), (3.9, False), (25.0, True)])
+def test_a_busy_machine_is_told_with_what_helps(monkeypatch, load, said):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0, 0))
+    assert ("load 25, cores 4" in busy_words() and "OMP_NUM_THREADS=1" in busy_words()) is said
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert not busy_words()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cxr_fastai import progress
 from cxr_fastai.flags import ids
 from cxr_fastai.reporting.text import count
+from cxr_fastai.threads import busy_words
 from cxr_fastai.verbs.output import baselines_of, print_json
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def _asked(args: Namespace) -> Manifest:
         images = count(len(data.rows), "image")
         classes = count(len(data.vocab), "class", "classes")
         progress.say(f"{args.data}: {images} of {classes}; loading torch")
+        busy = busy_words()
+        if busy:
+            progress.say(busy)
     return data
 
 
