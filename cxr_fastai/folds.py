@@ -23,7 +23,7 @@ from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.predictions import Predictions
 from cxr_fastai.manifest import Manifest, read_manifest, write_rows
-from cxr_fastai.manifest_folds import fold_numbers, seen_by_fold, held_out_by
+from cxr_fastai.manifest_folds import fold_numbers, held_out_by, seen_by_fold
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count, decimal, percent, table
 from cxr_fastai.run_files import default_out, is_free, refuse_full
