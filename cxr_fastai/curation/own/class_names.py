@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -166,7 +167,7 @@ def name_classes(
     for name, label in (take_as or {}).items():
         for each in names_meant(name, images, wanted):
             wanted[each] = label.strip()
-    class_of = _folders(wanted)
+    class_of = _folders(wanted, images)
     renamed = [name for name in sorted(wanted) if class_of[name] != wanted[name]]
     warnings = [_renamed(name, class_of[name]) for name in renamed]
     warnings += _untold(class_of, images)
@@ -211,11 +212,22 @@ def names_meant(
 
 def _folders(
     wanted: Mapping[str, str],  # name -> the class as it is to be called
+    images: Mapping[str, int],  # name -> its images
 ) -> dict[str, str]:
-    """Return name -> a class that can be a folder, no two of which are one on any disk."""
+    """Return name -> a class that can be a folder, no two of which are one on any disk.
+
+    Of two that would be one the safe one keeps its name, then the one of more images.
+    """
     folder_of: dict[str, str] = {}  # wanted class -> folder
     taken: dict[str, str] = {}  # folded folder -> wanted class
-    for label in sorted(set(wanted.values()), key=_safe_first):
+    images_of: Counter[str] = Counter()  # of a wanted class
+    for name, label in wanted.items():
+        images_of[label] += images.get(name, 0)
+
+    def _order(label: str) -> tuple[bool, int, str]:
+        return bool(why_unsafe(label)), -images_of[label], label
+
+    for label in sorted(images_of, key=_order):
         folder = safe_name(label)
         if not folder or folded(folder) in RESERVED:
             why = why_unsafe(folder) if folder == label else "a curated folder cannot call it so"
@@ -231,11 +243,6 @@ def _folders(
         taken[folded(free)] = label
         folder_of[label] = free
     return {name: folder_of[label] for name, label in wanted.items()}
-
-
-def _safe_first(label: str) -> tuple[bool, str]:
-    """Order labels: those that keep their name first."""
-    return bool(why_unsafe(label)), label
 
 
 def _renamed(name: str, label: str) -> FolderWarning:

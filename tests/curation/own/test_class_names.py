@@ -68,6 +68,14 @@ def test_near_equal_classes_are_told_and_stay_apart_on_every_disk():
     assert "--same COVID=Covid joins them" in near.do
 
 
+def test_of_two_spellings_the_one_of_more_images_keeps_its_name():
+    assert name_classes({"NORMAL": 5, "Normal": 95, "tb": 9}).class_of == {
+        "NORMAL": "NORMAL_2",
+        "Normal": "Normal",
+        "tb": "tb",
+    }
+
+
 def test_same_joins_them_and_nothing_is_left_to_tell():
     named = name_classes({"COVID": 4, "Covid": 3, "x": 9}, same=["COVID=Covid"])
     assert named.class_of == {"COVID": "COVID", "Covid": "COVID", "x": "x"}
