@@ -136,7 +136,9 @@ def facts(
     rows: Sequence[Record],
 ) -> np.ndarray:  # (n, FACTS and CODED) float64; -1 is unknown
     """Return what the source file tells before it is decoded, a column a fact."""
-    columns = [[number(row) for row in rows] for number in FACTS.values()]
+    columns = []
+    for number in FACTS.values():
+        columns.append([number(row) for row in rows])
     for word in CODED.values():
         words = [word(row) for row in rows]
         number_of = {text: i for i, text in enumerate(sorted(set(words)))}
