@@ -243,7 +243,9 @@ def _sides(dls: DataLoaders) -> list[int]:
 
 def _channels(dls: DataLoaders) -> int:
     """Return how many channels our own loaders give each image; of others one is taken."""
-    for transform in getattr(dls.train, "after_batch", ()):
+    if not isinstance(dls.train, CachedDL):
+        return 1
+    for transform in dls.train.after_batch:
         if isinstance(transform, Repeat):
             return transform.channels
     return 1
