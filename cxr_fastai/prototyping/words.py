@@ -39,7 +39,7 @@ def verdict_sentence(
     told = _score_sentence(test, names)
     if trouble:
         titles = "; ".join(warning.title or warning.kind for warning in trouble)
-        told = f"Training went wrong ({titles}). {told}"
+        told = f"Beware, training warns: {titles}. {told}"
     return f"{told} {shortcut_clause(shortcuts)}".strip()
 
 

@@ -50,7 +50,7 @@ def test_a_run_that_went_wrong_is_told(told, kind):
     warning = FolderWarning(kind, "says", "do", "Not better than a guess")
     made = told(warnings=[warning])
     assert made.trouble == ((warning,) if kind in TROUBLE else ())
-    assert made.verdict.startswith("Training went wrong") is (kind in TROUBLE)
+    assert made.verdict.startswith("Beware, training warns") is (kind in TROUBLE)
 
 
 @pytest.mark.parametrize(("epochs", "cut"), [(3, True), (4, False)])

@@ -86,7 +86,7 @@ def test_shortcuts_weaken_the_verdict():
 
 def test_trouble_in_training_comes_first():
     told = verdict_sentence(toys.scores(), NAMES, [], [CHANCE])
-    assert told.startswith("Training went wrong (Not better than a guess). The model")
+    assert told.startswith("Beware, training warns: Not better than a guess. The model")
 
 
 def test_curation_is_told_in_a_line_in_singular_and_plural():
