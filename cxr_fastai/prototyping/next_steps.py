@@ -80,10 +80,15 @@ def train_command(
     **changed: Any,  # settings in place of the plan's
 ) -> str:
     """Return the `cxr train` that trains with these settings."""
+    return f"{_train({**settings, **changed}, data, out, seed)} --beside none"
+
+
+def _train(settings: Mapping[str, Any], data: Path, out: Path, seed: int) -> str:
+    """Return a `cxr train` that says nothing of baselines, as --folds asks."""
     parts = ["cxr", "train", str(data), "--out", str(out)]
-    for name, value in {**settings, **changed}.items():
+    for name, value in settings.items():
         parts += [f"--{name.replace('_', '-')}", f"{value:g}" if _is_float(value) else str(value)]
-    return shlex.join([*parts, "--seed", str(seed), "--beside", "none"])
+    return shlex.join([*parts, "--seed", str(seed)])
 
 
 def _is_float(value: object) -> bool:
@@ -100,7 +105,8 @@ def _folds(known: Known) -> Step | None:
     why = f"{count(known.images, 'image')} are few: a test split of a tenth says little"
     folder = known.out / "folds"
     curate = f"{curate_command(known.request, folder)} --folds {FOLDS}"
-    train = train_command(known.plan.settings, folder, known.out / "folds-run", known.request.seed)
+    run = known.out / "folds-run"
+    train = _train(known.plan.settings, folder, run, known.request.seed)
     return Step(
         f"{why if few else shown}. Score over {FOLDS} folds, so that every image is tested once, "
         "by a model that did not see it.",

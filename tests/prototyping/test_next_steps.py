@@ -58,7 +58,7 @@ def test_a_step_is_advised_where_its_number_asks_for_it(cells, words):
 def test_folds_come_first_where_images_are_few():
     first = next_steps(known(images=200, shortcuts=(BORDER,)))[0]
     curate, train = first.commands
-    assert "--folds 5" in curate and train.endswith("--folds")
+    assert "--folds 5" in curate and train.endswith("--folds") and "--beside" not in train
 
 
 def test_imagenet_is_advised_only_where_the_network_began_at_random():
