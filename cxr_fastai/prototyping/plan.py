@@ -6,6 +6,7 @@ It measures nothing, and imports nothing heavy: `speed` times the steps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ MIN_BATCH, MAX_BATCH, MAX_GPU_BATCH = 8, 32, 64
 # After so many steps of 16 radiographs a ResNet18 from scratch has learnt what they teach it; twice
 # as many did not help: docs/prototype.md, "How the plan was set". Fine-tuning needs a third.
 ENOUGH_STEPS = {"none": 150, "imagenet": 50}
+TIMES_ENOUGH = 1.5  # epochs that are trained at most, where time allows
 MAX_EPOCHS = {"none": 40, "imagenet": 10}
 RATES = {"none": 3e-3, "imagenet": 1e-3}
 COSTS = {"resnet34": 1.9, "resnet18": 1.0, "cnn": 0.4}  # of a step, beside resnet18's
@@ -290,8 +292,7 @@ def _epochs(candidate: Candidate, images: Images, an_epoch: float, left: float) 
     """Return how many epochs are trained: at most those that fit, and no more than help."""
     fit = int(PLANNED_SHARE * left / an_epoch)
     enough = _batches(ENOUGH_STEPS[candidate.weights], _batches(images.train, candidate.bs))
-    # twice enough, as far as that is no more than the cap
-    most = min(MAX_EPOCHS[candidate.weights], max(2 * enough, 2))
+    most = min(MAX_EPOCHS[candidate.weights], max(math.ceil(TIMES_ENOUGH * enough), 2))
     return max(1, min(fit, most))
 
 
