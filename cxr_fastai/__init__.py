@@ -13,7 +13,7 @@ _HOME = {
     "prototype": "prototyping.road",
     "curate": "curation.pipeline",
     "find_duplicates": "curation.copies.find",
-    "explore": "audit.explore",
+    "explore": "auditing.explore",
     "build_dataloaders": "training.data",
     "build_learner": "training.learner",
     "train": "training.run",

@@ -61,8 +61,8 @@ ROOMS = {
         "cxr_fastai.cohort.counts",
         "cxr_fastai.cohort.floors",
         "cxr_fastai.cohort.confounds",
-        "cxr_fastai.audit.explore",
-        "cxr_fastai.audit.exploration",
+        "cxr_fastai.auditing.explore",
+        "cxr_fastai.auditing.exploration",
     ],
     "Models and bundles": [
         "cxr_fastai.models.networks",

@@ -21,7 +21,7 @@ VERBS_OF_ROOM = {
     "curation/copies/gallery.py": {"dedupe", "curate"},
     "curation": {"curate", "dedupe", "sources"},
     "serving": {"predict"},
-    "audit": {"eda"},
+    "auditing": {"eda"},
     "evaluation": {"evaluate", "train"},
     "training": {"train"},
     "verbs/sources.py": {"sources"},

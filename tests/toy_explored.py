@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from toy_cohort import drawn, row
 from toy_sources import rule, write_catalog
 
-from cxr_fastai.audit.explore import explore
+from cxr_fastai.auditing.explore import explore
 
 EVIL = "<script>alert('x')</script>\x1b[31m"  # a terminal would turn red
 SAFE = EVIL.replace("\x1b", r"\x1b")

@@ -27,7 +27,7 @@ NONE = "–"  # what a page shows where there is no number
 
 
 def render(
-    room: str,  # folder of the package that holds the template, as "audit" or "curation/folder"
+    room: str,  # folder of the package that holds the template, as "auditing" or "curation/folder"
     template: str,  # its file name; templates of reporting can be extended and imported
     page: bool = True,  # False: the body alone with its style, for a notebook
     **values: Any,

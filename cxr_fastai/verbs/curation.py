@@ -172,7 +172,7 @@ def _what_was_found(found: Found, args: Namespace) -> list[str]:
 def eda(args: Namespace) -> int:
     """Tell what a curated folder holds, and what tells its classes that is not the disease."""
     from cxr_fastai import progress
-    from cxr_fastai.audit.explore import explore
+    from cxr_fastai.auditing.explore import explore
 
     found = explore(
         args.data,

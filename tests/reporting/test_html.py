@@ -80,7 +80,7 @@ def test_a_whole_command_is_code_whatever_stands_in_it(room):
 
 def test_there_are_pages_in_these_rooms():
     assert {path.relative_to(HOUSE).parts[0] for path in TEMPLATES} == {
-        "audit",
+        "auditing",
         "bundle",
         "curation",
         "evaluation",

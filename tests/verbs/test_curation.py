@@ -1,4 +1,4 @@
-"""`cxr curate` as a process. `cxr dedupe` and `cxr eda`: curation/copies/test_find.py, audit/test_explore.py."""
+"""`cxr curate` as a process. `cxr dedupe` and `cxr eda`: curation/copies/test_find.py, auditing/test_explore.py."""
 
 import json
 

@@ -11,7 +11,7 @@ from PIL import Image
 from toy_sources import put, read_rows
 
 from cxr_fastai import cli
-from cxr_fastai.audit.explore import explore
+from cxr_fastai.auditing.explore import explore
 from cxr_fastai.core import UsageError
 from cxr_fastai.curation.own.folder import read_own_folder
 from cxr_fastai.curation.pipeline import curate

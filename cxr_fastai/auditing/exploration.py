@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from cxr_fastai.audit.page import page_values
-from cxr_fastai.audit.tables import (
+from cxr_fastai.auditing.page import page_values
+from cxr_fastai.auditing.tables import (
     MAX_COLUMNS,
     Table,
     attribute_lines,
@@ -135,7 +135,7 @@ class Exploration:
     def to_html(self) -> str:
         """Return the page: one file that fetches nothing and runs nothing."""
         return render(
-            "audit",
+            "auditing",
             "eda.html",
             e=self,
             about=self.about,

@@ -1,9 +1,9 @@
-"""pytest tests/audit/test_tables.py: tables of counts, in a terminal and on the page"""
+"""pytest tests/auditing/test_tables.py: tables of counts, in a terminal and on the page"""
 
 import pytest
 from toy_cohort import cohort_of, folder, row, toy_catalog
 
-from cxr_fastai.audit.tables import (
+from cxr_fastai.auditing.tables import (
     MAX_COLUMNS,
     Row,
     Table,

@@ -1,9 +1,9 @@
-"""pytest tests/audit/test_page.py: box plots and limits of the page"""
+"""pytest tests/auditing/test_page.py: box plots and limits of the page"""
 
 import pytest
 from toy_cohort import cohort_of, folder, row
 
-from cxr_fastai.audit.page import page_values
+from cxr_fastai.auditing.page import page_values
 from cxr_fastai.cohort.counts import class_counts
 from cxr_fastai.cohort.source_counts import finding_counts
 

@@ -1,4 +1,4 @@
-"""pytest tests/audit/test_pixels.py: what is measured and shown of the images"""
+"""pytest tests/auditing/test_pixels.py: what is measured and shown of the images"""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy_cohort import drawn, row
 
-from cxr_fastai.audit.pixels import choose_shown, map_pixels, mean_gray, shown_thumbnail
+from cxr_fastai.auditing.pixels import choose_shown, map_pixels, mean_gray, shown_thumbnail
 from cxr_fastai.core import IntegrityError
 
 

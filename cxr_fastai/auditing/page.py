@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cxr_fastai.audit.tables import QUANTITIES, quantiles_of
+from cxr_fastai.auditing.tables import QUANTITIES, quantiles_of
 from cxr_fastai.cohort.counts import ADULT, SAMPLE
 from cxr_fastai.cohort.shapes import ClassCounts, FindingCounts, MeasuredQuantiles
 from cxr_fastai.cohort.wording import MIN_IMAGES_PER_CLASS, MIN_TELLING_AUROC

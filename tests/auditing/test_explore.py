@@ -1,4 +1,4 @@
-"""pytest tests/audit/test_explore.py: `cxr eda` on folders whose every number is known"""
+"""pytest tests/auditing/test_explore.py: `cxr eda` on folders whose every number is known"""
 
 import json
 import os
@@ -14,7 +14,7 @@ from toy_cohort import drawn, folder, row
 from toy_explored import explored
 from toy_sources import tree
 
-from cxr_fastai.audit.explore import explore
+from cxr_fastai.auditing.explore import explore
 from cxr_fastai.core import IntegrityError, NotCurated, StorageError, UnknownName, UsageError
 from cxr_fastai.manifest import read_manifest
 

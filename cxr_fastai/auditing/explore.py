@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cxr_fastai.advice import flag
-from cxr_fastai.audit.exploration import About, Exploration, Shot
-from cxr_fastai.audit.pixels import choose_shown, map_pixels, mean_gray, shown_thumbnail
-from cxr_fastai.audit.tables import Table
+from cxr_fastai.auditing.exploration import About, Exploration, Shot
+from cxr_fastai.auditing.pixels import choose_shown, map_pixels, mean_gray, shown_thumbnail
+from cxr_fastai.auditing.tables import Table
 from cxr_fastai.catalog import Source, load_catalog
 from cxr_fastai.cohort.attributes import score_attributes
 from cxr_fastai.cohort.confounds import find_confounds
