@@ -79,7 +79,7 @@ def test_data_files_travel_in_the_wheel(wheel):
         "curation/folder/report.html",
         "curation/copies/gallery.html",
         "reporting/parts.html",
-        "audit/eda.html",
+        "auditing/eda.html",
         "training/run.py",
     ):
         assert f"cxr_fastai/{want}" in names
