@@ -115,8 +115,8 @@ PROBES = (
     ),
     Kind(
         id="P3",
-        title="Corners",
-        given="the four corners, where markers stand",
+        title="Corners, where markers stand",
+        given="the four corners of the film",
         features=features.corners,
         model=LINEAR,
         is_control=False,
@@ -126,8 +126,8 @@ PROBES = (
     ),
     Kind(
         id="P4",
-        title="Middle of the film",
-        given="the middle 60 % of each side, as a control",
+        title="Middle of the film, a control",
+        given="the middle 60 % of each side",
         features=features.centre,
         model=LINEAR,
         is_control=True,
