@@ -69,7 +69,8 @@ def least_held_out(
 ) -> int:
     """Return how many of a class's groups valid has at least, and test as many.
 
-    5 of 25 groups or more; of fewer a fifth, and one of three.
+    5 of 25 groups or more. Of fewer a fifth, and one of three, while the split has less than a
+    fifth of all groups.
     """
     if groups < 3:
         return 0  # nothing could be learnt from what is left
@@ -273,35 +274,52 @@ def _fill_classes(
     """Hold out `least_held_out` groups of each class in test, and in valid, the rarest class first.
 
     What lacks is moved from train, the next in the order of the draw. A class that has enough by
-    the draw alone moves no group.
+    the draw alone moves no group. Classes that may have LEAST_GROUPS come first; the smaller fill up
+    while the split has less than MOST_HELD_OUT of all groups, so that many rare findings do not
+    take train apart.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)  # class -> split -> groups
+    all_of: Counter[str] = Counter()  # split -> groups that are in the folder
     for name, members in groups.items():
-        for label in _images_of_classes(members):
+        of_classes = _images_of_classes(members)
+        all_of[splits[name]] += bool(of_classes)
+        for label in of_classes:
             counts[label][splits[name]] += 1
     images = _images_of_classes(chain.from_iterable(groups.values()))
     most = {label: round(n * FRACTIONS["test"]) for label, n in images.items()}
-    for label in sorted(counts, key=lambda label: (counts[label].total(), label)):
+    most_of_all = max(1, int(all_of.total() * MOST_HELD_OUT))
+    by_size = sorted(counts, key=lambda label: (counts[label].total(), label))
+    for label in sorted(by_size, key=lambda label: not _has_least(counts[label])):
         least = least_held_out(counts[label].total())
         for split in ("test", "valid"):
-            _fill_class(label, split, least, free, splits, counts, most)
+            lacks = max(least - counts[label][split], 0)
+            if not _has_least(counts[label]):
+                lacks = min(lacks, max(most_of_all - all_of[split], 0))
+            all_of[split] += _fill_class(label, split, lacks, free, splits, counts, most)
+
+
+def _has_least(
+    groups: Counter[str],  # split -> groups of a class
+) -> bool:
+    """Whether a class has so many groups that valid and test have LEAST_GROUPS of them."""
+    return least_held_out(groups.total()) == LEAST_GROUPS
 
 
 def _fill_class(
     label: str,  # the class
     split: str,  # test | valid
-    least: int,  # of its groups that the split is to have
+    lacks: int,  # groups of it that the split lacks
     free: list[_FreeGroup],  # in the order of what they drew
     splits: dict[str, str],  # group -> split; changed
     counts: dict[str, Counter[str]],  # class -> split -> groups; changed
     most: dict[str, int],  # class -> images of a group that is held out
-) -> None:
+) -> int:  # groups that were moved
     """Move the next groups of a class from train to a split that has too few of them.
 
     Groups that would take a tenth of another class along come last.
     """
-    if counts[label][split] >= least:
-        return
+    if not lacks:
+        return 0
     spare = []
     for group in free:
         in_train = label in group.of_class and splits[group.name] == "train"
@@ -309,13 +327,16 @@ def _fill_class(
         if in_train and not forbidden and not _is_large(group, label, most):
             spare.append(group)
     spare.sort(key=lambda group: any(_is_large(group, other, most) for other in group.of_class))
+    moved = 0
     for group in spare:
-        lacks = counts[label][split] < least
-        if lacks and all(counts[each]["train"] > 1 for each in group.of_class):
+        may_go = all(counts[each]["train"] > 1 for each in group.of_class)
+        if moved < lacks and may_go:
+            moved += 1
             splits[group.name] = split
             for each in group.of_class:
                 counts[each]["train"] -= 1
                 counts[each][split] += 1
+    return moved
 
 
 def _is_large(
