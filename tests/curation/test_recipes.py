@@ -253,7 +253,7 @@ def test_of_several_sources_the_first_that_is_at_hand_is_taken(tmp_path, sources
     c = write_catalog(tmp_path / "c.csv", *hospital(tmp_path), *children(tmp_path), gone)
     done = curate(tmp_path / "out", recipe(sources=sources), manifest=c, workers=1)
     assert {r.source for r in read_manifest(tmp_path / "out").rows} == used
-    told = ["h is at hand too, and was left aside for k: --only h takes it"]
+    told = ['h is at hand too, and was left aside for k: --only h (Python: only="h") takes it']
     aside = [str(w) for w in done.warnings if w.kind == SOURCE_LEFT_ASIDE]
     assert aside == (told if sources == ["k|h"] else [])
 
