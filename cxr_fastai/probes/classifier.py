@@ -16,7 +16,14 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-__all__ = ["LINEAR", "TREE", "deal_folds", "held_out_scores", "fitted_scores"]
+__all__ = [
+    "LINEAR",
+    "TREE",
+    "deal_folds",
+    "held_out_scores",
+    "fitted_scores",
+    "linear_weights",
+]
 
 LINEAR = "linear"
 TREE = "tree"
@@ -87,6 +94,22 @@ def fitted_scores(
         model.fit(features[train], has[train])
         probabilities: np.ndarray = model.predict_proba(asked)[:, 1]
     return probabilities
+
+
+def linear_weights(
+    features: np.ndarray,  # (n, f)
+    has: np.ndarray,  # (n,) bool
+    known: np.ndarray,  # (n,) bool
+) -> np.ndarray | None:  # (f,) of standardised features; None where a side is missing
+    """Return what the logistic regression of a class goes by: above 0 speaks for the class."""
+    if len(np.unique(has[known])) < 2:
+        return None
+    model = _model(LINEAR)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        model.fit(features[known], has[known])
+    weights: np.ndarray = model[-1].coef_[0]
+    return weights
 
 
 def _model(kind: str):  # type: ignore[no-untyped-def] # of scikit-learn, which has no types

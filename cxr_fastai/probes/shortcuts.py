@@ -1,47 +1,41 @@
 """What tells the classes of a folder that need not be the disease: probes P1 to P7 of the audit.
 
 A curated folder -> a Probe each, with its verdict, sentence and numbers. Train and valid only: the
-test films are never fitted on nor looked at. A FAIL within one source may be disease, since
-consolidation is bright and reaches 8x8 pixels; only films of several sources can tell (P8, P9).
+test films are never fitted on nor looked at. Within one source what tells may be the disease, since
+consolidation is bright and reaches border and 8x8 pixels: it is a WARN there, and FAIL only where
+the middle of the film, which holds the lungs, tells little. Sources are told apart by P8 and P9.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from cxr_fastai.cohort.counts import Cohort, gather
 from cxr_fastai.manifest import Manifest, Record
 from cxr_fastai.probes import features
-from cxr_fastai.probes.classifier import LINEAR, TREE
+from cxr_fastai.probes.chance import Chance, asks_chance, by_chance, confirmed
 from cxr_fastai.probes.films import Films, measure_films
-from cxr_fastai.probes.targets import Targets, Told, class_targets, told_by
+from cxr_fastai.probes.kinds import CENTRE, PROBES, WITHIN_REMEDY, Kind
+from cxr_fastai.probes.targets import Targets, Told, class_targets, told_by, value_targets
 from cxr_fastai.probes.verdict import Verdict, judge
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.text import decimal, span
 
-__all__ = ["Probe", "probe_shortcuts", "probe_films", "fitting_rows", "targets_of", "PROBES"]
+__all__ = [
+    "Probe",
+    "probe_shortcuts",
+    "probe_films",
+    "probe_sources",
+    "fitting_rows",
+    "targets_of",
+    "number_words",
+    "NO_FACTS",
+]
 
 MAX_NAMED = 4  # classes that a sentence names
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A probe: what the cheap model is given, and what it means where that tells."""
-
-    id: str  # P1 to P12
-    title: str
-    given: str  # what the model sees, in words
-    features: Callable[[Films], np.ndarray]
-    model: str  # of classifier
-    is_control: bool  # it has no verdict
-    worst: Verdict  # it can come to: where the disease itself may tell, no FAIL
-    do: str  # what helps
-    source: str  # the study that did it
 
 
 @dataclass(frozen=True)
@@ -55,6 +49,7 @@ class Probe:
     do: str
     source: str
     told: Told
+    chance: Chance | None = None  # of a verdict near its threshold: the same by labels of chance
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as strict JSON."""
@@ -71,125 +66,20 @@ class Probe:
             "groups": self.told.groups,
             "per_class": self.told.per_class,
             "left_out": self.told.left_out,
+            "by_chance": vars(self.chance) if self.chance else None,
         }
 
 
-def _gray8(films: Films) -> np.ndarray:
-    return features.gray(films, 8)
-
-
-def _gray16(films: Films) -> np.ndarray:
-    return features.gray(films, 16)
-
-
-def _facts(films: Films) -> np.ndarray:
-    return features.facts(films.rows)
-
-
-SOURCES_REMEDY = (
-    "Take all classes from one source, or several sources for each class, and believe a score that "
-    "holds on a source that the model never saw."
-)
-PROBES = (
-    Kind(
-        id="P1",
-        title="File facts",
-        given="size, shape, pixel format and compression of the file",
-        features=_facts,
-        model=TREE,
-        is_control=False,
-        worst=Verdict.FAIL,
-        do="No radiograph is ill by its file: " + SOURCES_REMEDY[0].lower() + SOURCES_REMEDY[1:],
-        source="Zech 2018, doi 10.1371/journal.pmed.1002683",
-    ),
-    Kind(
-        id="P2",
-        title="Border of the film",
-        given="the outer tenth of the film on each side",
-        features=features.ring,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.FAIL,
-        do=SOURCES_REMEDY,
-        source="Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008",
-    ),
-    Kind(
-        id="P3",
-        title="Corners, where markers stand",
-        given="the four corners of the film",
-        features=features.corners,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.FAIL,
-        do=SOURCES_REMEDY,
-        source="DeGrave 2021, doi 10.1038/s42256-021-00338-7",
-    ),
-    Kind(
-        id="P4",
-        title="Middle of the film, a control",
-        given="the middle 60 % of each side",
-        features=features.centre,
-        model=LINEAR,
-        is_control=True,
-        worst=Verdict.FAIL,
-        do="",
-        source="Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008",
-    ),
-    Kind(
-        id="P5",
-        title="Pixel floor, 8x8",
-        given="the film as 64 gray squares",
-        features=_gray8,
-        model=LINEAR,
-        is_control=True,
-        worst=Verdict.FAIL,
-        do="A network is worth its price above this floor (cxr evaluate).",
-        source="Dagaev 2023, doi 10.1016/j.patrec.2022.12.010",
-    ),
-    Kind(
-        id="P5b",
-        title="Pixel floor, 16x16",
-        given="the film as 256 gray squares",
-        features=_gray16,
-        model=LINEAR,
-        is_control=True,
-        worst=Verdict.FAIL,
-        do="A network is worth its price above this floor (cxr evaluate).",
-        source="Dagaev 2023, doi 10.1016/j.patrec.2022.12.010",
-    ),
-    Kind(
-        id="P6",
-        title="Gray levels without their places",
-        given="how often each gray level occurs",
-        features=features.histogram,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.WARN,
-        do="Train with augmentation of contrast and brightness, and hold the score against this.",
-        source="Ong Ly 2024, doi 10.1038/s41746-024-01118-4",
-    ),
-    Kind(
-        id="P7",
-        title="Sharpness and noise",
-        given="how much of the film is coarse and how much is fine",
-        features=features.spectrum,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.FAIL,
-        do=SOURCES_REMEDY,
-        source="doi 10.1038/s41598-023-39855-3",
-    ),
-)
-
-
-# what a verdict means, as the end of a sentence
+# what a verdict means, as the end of a sentence; {} is what is told
 MEANINGS = {
     None: "",
-    Verdict.FAIL: ", which tells the classes well",
-    Verdict.WARN: ", which tells something of the classes",
-    Verdict.PASS: ", which tells little of the classes",
-    Verdict.CANNOT_TELL: ": too few films to say whether it tells the classes",
+    Verdict.FAIL: ", which tells the {} well",
+    Verdict.WARN: ", which tells something of the {}",
+    Verdict.PASS: ", which tells little of the {}",
+    Verdict.CANNOT_TELL: ": too few films to say whether it tells the {}",
 }
+BY_GRAY = ", explained by gray level and shape alone; within one source that may be the disease"
+NO_FACTS = "P1 is left out: the manifest is of before version 3 and holds no facts of the files."
 
 
 def probe_shortcuts(
@@ -203,7 +93,7 @@ def probe_shortcuts(
     """
     rows = fitting_rows(manifest)
     films = measure_films(manifest.root, rows, progress)
-    return probe_films(films, targets_of(manifest, rows, seed), progress)
+    return probe_films(films, targets_of(manifest, rows, seed), progress, seed=seed)
 
 
 def fitting_rows(manifest: Manifest) -> list[Record]:
@@ -234,47 +124,142 @@ def probe_films(
     targets: Targets,  # of the same films
     progress: Progress = SILENT,
     kinds: Sequence[Kind] = PROBES,
+    seed: int = 0,
 ) -> list[Probe]:
     """Ask each probe; one whose facts the manifest lacks is left out."""
     asked = [kind for kind in kinds if kind.id != "P1" or features.has_facts(films.rows)]
-    found = []
+    told = {}
     for kind in progress.bar(asked, len(asked), "asking what tells the classes"):
-        told = told_by(kind.features(films), targets, kind.model)
-        found.append(_probe(kind, told))
+        told[kind.id] = told_by(kind.features(films), targets, kind.model)
+    is_one_source = len({row.source for row in films.rows}) == 1
+    found = []
+    for kind in asked:
+        may_be_disease = is_one_source and not _tells_beside_lungs(kind, told.get(CENTRE))
+        asking = _Asking(kind, films, targets, may_be_disease, seed)
+        found.append(_probe(asking, told[kind.id]))
     return found
 
 
-def _probe(kind: Kind, told: Told) -> Probe:
-    """Put a finding into words."""
-    verdict = None if kind.is_control else _verdict(kind, told)
+def probe_sources(
+    films: Films,
+    seed: int = 0,
+) -> list[Probe]:  # none of one source
+    """Ask P1 and P7 of the sources: whether these can be told by files, or by sharpness."""
+    sources = [row.source for row in films.rows]
+    if len(set(sources)) < 2:
+        return []
+    targets = value_targets(sources, [row.group for row in films.rows], seed)
+    found = []
+    for kind in PROBES:
+        if kind.id not in ("P1", "P7") or (kind.id == "P1" and not features.has_facts(films.rows)):
+            continue
+        told = told_by(kind.features(films), targets, kind.model)
+        probe = _probe(_Asking(kind, films, targets, False, seed, "sources"), told)
+        title = f"{kind.title}, of the sources"
+        found.append(replace(probe, id=f"{kind.id}s", title=title))
+    return found
+
+
+def _tells_beside_lungs(
+    kind: Kind,
+    middle: Told | None,  # of the control
+) -> bool:
+    """Tell whether what a probe sees cannot be the disease: the middle of the film tells little."""
+    if not kind.is_outside or middle is None:
+        return False
+    return judge(middle.interval, middle.groups) is Verdict.PASS
+
+
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """What a probe is asked of."""
+
+    kind: Kind
+    films: Films
+    targets: Targets
+    may_be_disease: bool  # that tells: the films are of one source
+    seed: int
+    what: str = "classes"  # is told
+
+    @property
+    def worst(self) -> Verdict:
+        """The gravest verdict that it can come to."""
+        own = self.kind.worst if self.what == "classes" else Verdict.FAIL
+        return self.kind.within_source if self.may_be_disease else own
+
+
+def _probe(
+    asking: _Asking,
+    told: Told,
+) -> Probe:
+    """Judge a finding and put it into words."""
+    kind = asking.kind
+    verdict, chance = (None, None) if kind.is_control else _judged(asking, told)
+    by_gray = asking.may_be_disease and asking.worst is verdict is Verdict.WARN
+    tells = BY_GRAY if by_gray else MEANINGS[verdict].format(asking.what)
+    do = WITHIN_REMEDY if by_gray and kind.worst is Verdict.FAIL else kind.do
+    has_remedy = kind.is_control or verdict in (Verdict.FAIL, Verdict.WARN)
     return Probe(
         id=kind.id,
         title=kind.title,
         verdict=verdict,
-        says=_says(kind, told, verdict),
-        do=kind.do if verdict in (Verdict.FAIL, Verdict.WARN) or kind.is_control else "",
+        says=_says(kind, told, tells) + _chance_words(chance, verdict),
+        do=do if has_remedy else "",
         source=kind.source,
         told=told,
+        chance=chance,
     )
 
 
-def _verdict(kind: Kind, told: Told) -> Verdict:
-    """Return the verdict of a probe, no graver than its kind may come to."""
+def _judged(
+    asking: _Asking,
+    told: Told,
+) -> tuple[Verdict, Chance | None]:
+    """Judge a finding; a verdict near its threshold is asked of labels by chance."""
     verdict = judge(told.interval, told.groups)
-    if verdict is Verdict.FAIL and kind.worst is Verdict.WARN:
-        return Verdict.WARN
-    return verdict
+    chance = None
+    if asks_chance(verdict, told.interval):
+        kind = asking.kind
+        features_asked = kind.features(asking.films)
+        chance = by_chance(features_asked, told, asking.targets, kind.model, asking.seed)
+        if not confirmed(verdict, told, chance):
+            return Verdict.CANNOT_TELL, chance
+    if verdict is Verdict.FAIL:
+        verdict = asking.worst
+    return verdict, chance
 
 
-def _says(kind: Kind, told: Told, verdict: Verdict | None) -> str:
-    """Say what was seen and how well it tells the classes."""
+def _says(kind: Kind, told: Told, tells: str) -> str:
+    """Say what was seen and how well it tells."""
     if told.auroc is None:
-        return f"By {kind.given}: no class has 20 patients or groups on both sides to be asked."
+        return f"By {kind.given}: nothing has 20 patients or groups on both sides to be asked."
+    line = f"By {kind.given} alone: {number_words(told)}{tells}."
+    if len(told.per_class) < 2:
+        return line
+    highest = sorted(told.per_class.items(), key=_by_auroc)[:MAX_NAMED]
+    named = [f"{name} {decimal(auroc)}" for name, auroc in highest]
+    return f"{line} Highest: {', '.join(named)}."
+
+
+def _by_auroc(item: tuple[str, float]) -> tuple[float, str]:
+    """Return what orders classes, the highest first."""
+    name, auroc = item
+    return -auroc, name
+
+
+def number_words(told: Told) -> str:
+    """Return an AUROC with its interval: AUROC 0.879 (0.872 to 0.887)."""
     number = f"AUROC {decimal(told.auroc)}"
     if told.interval is not None:
         number += f" ({span(told.interval, as_share=False)})"
-    line = f"By {kind.given} alone: {number}{MEANINGS[verdict]}."
-    if len(told.per_class) < 2:
-        return line
-    highest = sorted(told.per_class.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMED]
-    return f"{line} Highest: {', '.join(f'{name} {decimal(auroc)}' for name, auroc in highest)}."
+    return number
+
+
+def _chance_words(chance: Chance | None, verdict: Verdict | None) -> str:
+    """Say what labels by chance gave, where they were asked."""
+    if chance is None:
+        return ""
+    what = f"{chance.labellings} labellings by chance: at most {decimal(chance.greatest)}"
+    if verdict is Verdict.CANNOT_TELL:
+        return f" The verdict is near its threshold and not confirmed by {what}."
+    return f" The verdict is near its threshold; confirmed by {what}."

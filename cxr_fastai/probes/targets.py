@@ -23,6 +23,7 @@ __all__ = [
     "value_targets",
     "told_by",
     "told_of",
+    "auroc_of",
     "RESAMPLES",
 ]
 
@@ -136,7 +137,7 @@ def told_of(
         groups = targets.resampling.groups_of(has & among, ~has & among)
         if groups < MIN_GROUPS_FOR_VERDICT:
             continue
-        per_class[name] = _auroc(has[among], own[among])
+        per_class[name] = auroc_of(has[among], own[among])
         draws.append(targets.resampling.aurocs(has, np.nan_to_num(own), among))
         counts.append(groups)
     if not per_class:
@@ -155,7 +156,7 @@ def told_of(
     )
 
 
-def _auroc(
+def auroc_of(
     has: np.ndarray,  # (m,) bool, both sides
     scores: np.ndarray,  # (m,)
 ) -> float:

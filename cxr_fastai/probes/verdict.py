@@ -17,7 +17,7 @@ from enum import Enum
 from cxr_fastai.intervals.interval_trees import Interval
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT
 
-__all__ = ["Verdict", "judge", "worst", "FAIL_FROM", "WARN_FROM", "MAX_WIDTH"]
+__all__ = ["Verdict", "judge", "worst", "ORDER", "FAIL_FROM", "WARN_FROM", "MAX_WIDTH"]
 
 FAIL_FROM = 0.75  # AUROC
 WARN_FROM = 0.64  # AUROC

@@ -1,0 +1,169 @@
+"""The probes P1 to P7: what each cheap model is given, what helps where it tells, and who did it.
+
+Films -> features, by the probe's kind. Asks nothing itself: `shortcuts` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cxr_fastai.probes import features
+from cxr_fastai.probes.classifier import LINEAR, TREE
+from cxr_fastai.probes.films import Films
+from cxr_fastai.probes.verdict import Verdict
+
+__all__ = ["Kind", "PROBES", "CENTRE", "GRAY_8", "GRAY_16", "HISTOGRAM", "WITHIN_REMEDY"]
+
+# ids of probes that others are held against
+CENTRE = "P4"  # the control: the middle of the film
+GRAY_8 = "P5"
+GRAY_16 = "P5b"
+HISTOGRAM = "P6"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A probe: what the cheap model is given, and what it means where that tells."""
+
+    id: str  # P1 to P12
+    title: str
+    given: str  # what the model sees, in words
+    features: Callable[[Films], np.ndarray]
+    model: str  # of classifier
+    is_control: bool  # it has no verdict
+    worst: Verdict  # it can come to: where the disease itself may tell, no FAIL
+    within_source: Verdict  # the worst of a folder of one source
+    is_outside: bool  # it shows what lies beside the lungs
+    do: str  # what helps
+    source: str  # the study that did it
+
+
+def _gray8(films: Films) -> np.ndarray:
+    return features.gray(films, 8)
+
+
+def _gray16(films: Films) -> np.ndarray:
+    return features.gray(films, 16)
+
+
+def _facts(films: Films) -> np.ndarray:
+    return features.facts(films.rows)
+
+
+SOURCES_REMEDY = (
+    "Take all classes from one source, or several sources for each class, and believe a score that "
+    "holds on a source that the model never saw."
+)
+WITHIN_REMEDY = (
+    "Hold a model against the pixel floor, and its score against films of another hospital: within "
+    "one source nothing tells disease from how the films were made."
+)
+PROBES = (
+    Kind(
+        id="P1",
+        title="File facts",
+        given="size, shape, pixel format and compression of the file",
+        features=_facts,
+        model=TREE,
+        is_control=False,
+        worst=Verdict.FAIL,
+        within_source=Verdict.FAIL,
+        is_outside=False,
+        do="No radiograph is ill by its file: " + SOURCES_REMEDY[0].lower() + SOURCES_REMEDY[1:],
+        source="Zech 2018, doi 10.1371/journal.pmed.1002683",
+    ),
+    Kind(
+        id="P2",
+        title="Border of the film",
+        given="the outer tenth of the film on each side",
+        features=features.ring,
+        model=LINEAR,
+        is_control=False,
+        worst=Verdict.FAIL,
+        within_source=Verdict.WARN,
+        is_outside=True,
+        do=SOURCES_REMEDY,
+        source="Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008",
+    ),
+    Kind(
+        id="P3",
+        title="Corners, where markers stand",
+        given="the four corners of the film",
+        features=features.corners,
+        model=LINEAR,
+        is_control=False,
+        worst=Verdict.FAIL,
+        within_source=Verdict.WARN,
+        is_outside=True,
+        do=SOURCES_REMEDY,
+        source="DeGrave 2021, doi 10.1038/s42256-021-00338-7",
+    ),
+    Kind(
+        id="P4",
+        title="Middle of the film, a control",
+        given="the middle 60 % of each side",
+        features=features.centre,
+        model=LINEAR,
+        is_control=True,
+        worst=Verdict.FAIL,
+        within_source=Verdict.WARN,
+        is_outside=False,
+        do="",
+        source="Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008",
+    ),
+    Kind(
+        id="P5",
+        title="Pixel floor, 8x8",
+        given="the film as 64 gray squares",
+        features=_gray8,
+        model=LINEAR,
+        is_control=True,
+        worst=Verdict.FAIL,
+        within_source=Verdict.WARN,
+        is_outside=False,
+        do="A network is worth its price above this floor (cxr evaluate).",
+        source="Dagaev 2023, doi 10.1016/j.patrec.2022.12.010",
+    ),
+    Kind(
+        id="P5b",
+        title="Pixel floor, 16x16",
+        given="the film as 256 gray squares",
+        features=_gray16,
+        model=LINEAR,
+        is_control=True,
+        worst=Verdict.FAIL,
+        within_source=Verdict.WARN,
+        is_outside=False,
+        do="A network is worth its price above this floor (cxr evaluate).",
+        source="Dagaev 2023, doi 10.1016/j.patrec.2022.12.010",
+    ),
+    Kind(
+        id="P6",
+        title="Gray levels without their places",
+        given="how often each gray level occurs",
+        features=features.histogram,
+        model=LINEAR,
+        is_control=False,
+        worst=Verdict.WARN,
+        within_source=Verdict.WARN,
+        is_outside=False,
+        do="Train with augmentation of contrast and brightness, and hold the score against this.",
+        source="Ong Ly 2024, doi 10.1038/s41746-024-01118-4",
+    ),
+    Kind(
+        id="P7",
+        title="Sharpness and noise",
+        given="how much of the film is coarse and how much is fine",
+        features=features.spectrum,
+        model=LINEAR,
+        is_control=False,
+        worst=Verdict.FAIL,
+        within_source=Verdict.WARN,
+        is_outside=False,
+        do=SOURCES_REMEDY,
+        source="doi 10.1038/s41598-023-39855-3",
+    ),
+)
