@@ -349,6 +349,12 @@ def _evaluate(v: ArgumentParser) -> None:
     )
     v.add_argument("--seed", type=int, default=0, metavar="N", help="of these draws (default: 0)")
     v.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="also tell whether prediction sets of this coverage, as 0.9, keep their promise here",
+    )
+    v.add_argument(
         "--out",
         metavar="DIR",
         help="folder for metrics.json, predictions.csv, report.html, its picture, and beside.html",
@@ -364,6 +370,13 @@ def _predict(v: ArgumentParser) -> None:
         "--worklist",
         action="store_true",
         help="in the order to read them in: what could not be read, then the highest risk first",
+    )
+    v.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="beside each answer the set of classes that holds the true one in so many of the "
+        "patients of each class, as 0.9, for films from the bundle's own sources",
     )
     v.add_argument("--json", action="store_true", help="a list of predictions as JSON")
     v.add_argument("--csv", metavar="FILE", help="write a csv, a row an image")

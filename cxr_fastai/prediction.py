@@ -10,7 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
-__all__ = ["Prediction"]
+__all__ = ["Prediction", "PredictionSet"]
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """What a radiograph may be, so that the asked share of patients has what is true in it."""
+
+    coverage: float  # share of the patients of each class, by validation
+    classes: tuple[str, ...] = ()  # of a single-label task; empty: it is unlike most films of each
+    # of a multi-label task: finding -> what it may be, of present and absent. A finding of which
+    # nothing can be promised is not in it
+    findings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    says: str = ""  # in words
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,7 @@ class Prediction:
     risk: float | None = None  # 0-1; None where no class means nothing found
     source: str = ""  # file it was made from; of a list, "sources[2]" for what has no name
     error: str = ""  # why the radiograph could not be read
+    prediction_set: PredictionSet | None = None  # where a coverage was asked for
 
     def __str__(self) -> str:
         """Return the decision in words, behind the file it is of."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cxr_fastai.bundle.conformal import Promise, promise_of
 from cxr_fastai.bundle.decision_words import Grounds, class_words, findings_words
 from cxr_fastai.bundle.files import TRAINED_ON
 from cxr_fastai.bundle.inputs import decode, prepare, radiograph_of
@@ -171,6 +172,7 @@ class Bundle:
     def decide(
         self,
         probs: np.ndarray,  # (classes,), of `probs`
+        promise: Promise | None = None,  # of `promise`: adds a prediction set
     ) -> Prediction:
         """Turn probabilities into an answer.
 
@@ -178,6 +180,18 @@ class Bundle:
         why, and never falls back on a second choice. Multi-label: all that reach theirs, joined by
         `|`, or `none`, as in a manifest.
         """
+        answer = self._answer(probs)
+        if promise is None:
+            return answer
+        found = promise.set_of(answer.probs)
+        words = f"{answer.decision}; {found.says}"
+        return replace(answer, prediction_set=found, decision=words)
+
+    def _answer(
+        self,
+        probs: np.ndarray,  # (classes,)
+    ) -> Prediction:
+        """Turn probabilities into an answer, as `decide` says."""
         one_row = np.asarray(probs)[None]
         grounds = self._grounds(one_row)
         if self.task is Task.MULTI_LABEL:
@@ -232,11 +246,25 @@ class Bundle:
     def predict(
         self,
         source: Any,  # as for `read`
+        coverage: float | None = None,  # of a prediction set beside the answer, as 0.9; None: none
     ) -> Prediction:
-        """Answer for one radiograph, with what is odd about it. Raises `ImageRejected`."""
+        """Answer for one radiograph, with what is odd about it.
+
+        Raises `ImageRejected`, and `UsageError` for a coverage that the bundle cannot promise.
+        """
+        promise = self.promise(coverage)
         tensor, notes = self.read(source)
-        answer = self.decide(self.probs_of(tensor[None])[0])
+        answer = self.decide(self.probs_of(tensor[None])[0], promise)
         return replace(answer, notes=notes)
+
+    def promise(
+        self,
+        coverage: float | None,  # share of the patients of each class; None: nothing is promised
+    ) -> Promise | None:
+        """Return what makes prediction sets of a coverage. Raises `UsageError`."""
+        if coverage is None:
+            return None
+        return promise_of(self.meta, coverage, self.path)
 
     # ---- what it is
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 
 from cxr_fastai import images
 from cxr_fastai.bundle import values
+from cxr_fastai.bundle.conformal_scores import fits_task, is_calibration, named_classes
 from cxr_fastai.core import IntegrityError, one_line
 from cxr_fastai.models.names import COMMON
 from cxr_fastai.recipes import TASKS
@@ -24,6 +25,7 @@ from cxr_fastai.recipes import TASKS
 __all__ = [
     "FORMAT_VERSION",
     "KEYS",
+    "OPTIONAL_KEYS",
     "Decision",
     "Key",
     "Meta",
@@ -89,6 +91,7 @@ class Meta(TypedDict):
     metrics: dict[str, Any]
     libraries: dict[str, str]
     weights_sha256: str
+    conformal: NotRequired[dict[str, Any]]  # of bundle.conformal; bundles of before have none
 
 
 # ---- what each key must be
@@ -236,6 +239,9 @@ KEYS = {
     "libraries": Key("versions by library", values.are_texts),
     "weights_sha256": Key("64 hex digits", values.is_sha256),
 }
+OPTIONAL_KEYS = {
+    "conformal": Key("scores of validation by class, ascending, and its sources", is_calibration),
+}
 
 
 # ---- check
@@ -273,9 +279,9 @@ def check_meta(
     for name, key in KEYS.items():
         if name not in record:
             raise IntegrityError(f"{where}: key {name!r} is missing, expected {key.expected}")
-        value = record[name]
-        if not key.fits(value):
-            shown = one_line(repr(value))[:SHOWN_OF_WRONG_VALUE]
+    for name, key in {**KEYS, **OPTIONAL_KEYS}.items():
+        if name in record and not key.fits(record[name]):
+            shown = one_line(repr(record[name]))[:SHOWN_OF_WRONG_VALUE]
             raise IntegrityError(f"{where}: key {name!r} is {shown}, expected {key.expected}")
     meta = cast(Meta, record)
     _check_classes(meta, where)
@@ -285,11 +291,15 @@ def check_meta(
 def _check_classes(meta: Meta, where: str | Path) -> None:
     """Raise `IntegrityError` where a key names a class that is none of the vocab."""
     vocab = meta["vocab"]
+    calibration = meta.get("conformal")
+    if calibration is not None and not fits_task(calibration, meta["task"]):
+        raise IntegrityError(f"{where}: key 'conformal' is of another task than {meta['task']}")
     negative = meta["decision"].get("negative")
     named = {
         "decision": [negative] if negative else [],
         "thresholds": sorted(meta["thresholds"]),
         "offsets": sorted(meta["offsets"]),
+        "conformal": named_classes(calibration or {}),
     }
     for key, classes in named.items():
         for name in classes:

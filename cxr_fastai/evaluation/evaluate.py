@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr_fastai.advice import command, flag
+from cxr_fastai.bundle.conformal import Promise
+from cxr_fastai.bundle.coverage import CoverageReport, measure_coverage
 from cxr_fastai.core import (
     SPLITS,
     Task,
@@ -27,8 +29,11 @@ from cxr_fastai.core import (
     write_text,
 )
 from cxr_fastai.evaluation.build_report import AnyReport, build_report
+from cxr_fastai.evaluation.films_shown import FilmsShown, show_classes, show_findings
+from cxr_fastai.evaluation.folder_audit import audit_folder
+from cxr_fastai.evaluation.pixel_scores import score_pixels
 from cxr_fastai.evaluation.predictions import Row
-from cxr_fastai.evaluation.unseen import Selection, select_rows
+from cxr_fastai.evaluation.unseen import ALL_SPLITS, Selection, select_rows
 from cxr_fastai.intervals.bootstrap import RESAMPLES
 from cxr_fastai.manifest import Manifest, read_manifest, write_rows
 from cxr_fastai.manifest_pixels import verified_pixels
@@ -40,18 +45,21 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+NOT_ASKED = "it was not asked for"
 MAX_RESAMPLES = 1_000_000  # a second digit of an interval's end; more would not end, or not fit
 
 
 def evaluate(
     bundle: Bundle | str | Path,  # a bundle, or its folder
     data: Manifest | str | Path,  # a curated folder, or its Manifest
-    split: str = "test",  # train | valid | test
+    split: str = "test",  # train | valid | test | all: a folder as outer test
     out: str | Path | None = None,  # folder for the four files; None: write nothing
     bs: int = 64,  # images a batch
     progress: Progress | None = None,  # None: silence
     resamples: int = RESAMPLES,  # draws of the groups, for the intervals
     seed: int = 0,  # of these draws
+    pixel_floor: bool = True,  # also what gray squares reach; decodes train films once, and asks P8
+    coverage: float | None = None,  # of prediction sets, that is to be held against these images
 ) -> AnyReport:  # a Report; of a multi-label bundle a FindingsReport
     """Answer every image of one split as the bundle does, and count.
 
@@ -70,11 +78,22 @@ def evaluate(
     if out is not None:
         make_folder(out)  # an --out that cannot be written is told before the long part
     model = _load(bundle)
-    chosen = select_rows(model, manifest, rows)
+    promise = _promise(model, coverage, manifest, split)
+    chosen = select_rows(model, manifest, rows, split)
     _check_answerable(model, chosen, split)
     probs = _probs(model, chosen, bs, progress)
-    report = build_report(model, chosen.data, split, chosen.rows, probs, resamples, seed)
-    report = replace(report, notes=[*chosen.notes, *report.notes])
+    pixels = score_pixels(model, manifest, chosen, split, progress) if pixel_floor else NOT_ASKED
+    scores = None if isinstance(pixels, str) else pixels
+    report = build_report(model, chosen.data, split, chosen.rows, probs, resamples, seed, scores)
+    report = replace(
+        report,
+        notes=[*chosen.notes, *report.notes],
+        why_no_pixels=pixels if isinstance(pixels, str) else "",
+        audit=audit_folder(manifest, progress, seed) if pixel_floor else None,
+        films=_films(model, report, Path(manifest.root)),
+    )
+    if promise is not None:
+        report = replace(report, coverage=_coverage(promise, report))
     if out is not None:
         _write(report, Path(out))
     return report
@@ -82,15 +101,15 @@ def evaluate(
 
 def _rows_of_split(
     data: Manifest,
-    split: str,  # train | valid | test
+    split: str,  # train | valid | test | all
 ) -> list[Row]:
     """Return the rows of one split.
 
     Raises `UsageError` where there is no such split, or no image in it.
     """
-    if split not in SPLITS:
-        raise UnknownName(unknown_name("split", split, SPLITS))
-    rows = [dict(vars(row)) for row in data.rows if row.split == split]
+    if split not in (*SPLITS, ALL_SPLITS):
+        raise UnknownName(unknown_name("split", split, (*SPLITS, ALL_SPLITS)))
+    rows = [dict(vars(row)) for row in data.rows if split in (row.split, ALL_SPLITS)]
     if rows:
         return rows
     images = Counter(row.split for row in data.rows)
@@ -111,10 +130,42 @@ def _load(bundle: Bundle | str | Path) -> Bundle:
     return load_bundle(bundle)
 
 
+def _promise(
+    bundle: Bundle,
+    coverage: float | None,  # None: nothing is promised
+    data: Manifest,
+    split: str,  # train | valid | test | all
+) -> Promise | None:
+    """Return what makes prediction sets. Raises `UsageError` where it cannot be promised, or held.
+
+    On the images that they were fixed on, prediction sets keep what they promise by construction.
+    """
+    if coverage is None:
+        return None
+    promise = bundle.promise(coverage)
+    if split != "test" and bundle.meta["manifest_sha256"] == data.sha256:
+        raise UsageError(
+            f"{flag('coverage')} is held against images that training and validation did not have, "
+            f"and split {split!r} of {data.root} is theirs: take {flag('split', 'test')}."
+        )
+    return promise
+
+
+def _coverage(
+    promise: Promise,
+    report: AnyReport,
+) -> CoverageReport | None:
+    """Count how often the prediction sets hold what is true."""
+    found = report.predictions
+    if found is None:
+        return None
+    return measure_coverage(promise, found.probs, found.targs, found.groups, found.sources)
+
+
 def _check_answerable(
     bundle: Bundle,
     chosen: Selection,  # the images that are judged
-    split: str,  # train | valid | test
+    split: str,  # train | valid | test | all
 ) -> None:
     """Raise `UsageError` where the bundle cannot answer for these images."""
     data = chosen.data
@@ -158,6 +209,20 @@ def _probs(
 
     shown = progress.bar(paths, len(paths), f"reading {count(len(paths), 'image')}")
     return np.asarray(bundle.probs(shown, bs=bs, decode=decode))
+
+
+def _films(
+    bundle: Bundle,
+    report: AnyReport,
+    root: Path,  # the curated folder
+) -> FilmsShown | None:
+    """Choose the films that the page shows."""
+    found = report.predictions
+    if found is None:
+        return None
+    if bundle.task is Task.MULTI_LABEL:
+        return show_findings(found, report.names, bundle.meta.get("thresholds") or {}, root)
+    return show_classes(found, report.names, bundle.meta.get("decision") or {}, root)
 
 
 # ---- files

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cxr_fastai.bundle.coverage import CoverageReport
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.cells import Cell, cell, row_cells
 from cxr_fastai.evaluation.distinct import Counted
@@ -88,6 +89,14 @@ class FindingsReport(ReportParts):
     headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
     # over each radiograph once, where some of an official test set are shown again
     distinct: Counted | None = field(default=None, repr=False)
+    # what prediction sets keep of their promise, where a coverage was asked for
+    coverage: CoverageReport | None = field(default=None, repr=False)
+    # what gray squares reach on the same images, or why that is not there
+    pixels: PixelFloor | None = field(default=None, repr=False)
+    why_no_pixels: str = ""
+    closer: CloserLook | None = field(default=None, repr=False, compare=False)
+    films: FilmsShown | None = field(default=None, repr=False, compare=False)
+    audit: FolderAudit | None = field(default=None, repr=False, compare=False)
 
     picture = "roc.png"  # what a file of to_png is called
 
@@ -167,15 +176,15 @@ class FindingsReport(ReportParts):
             f"{count(len(self.names), 'finding')} ({n_present} of them present)",
             count(len(self.sources), "source"),
         ]
-        return f"{self.split} split: {', '.join(counts)}"
+        return f"{self.split_words}: {', '.join(counts)}"
 
     # ---- rows of its tables
 
     def headline(
         self,
         none: str = "-",
-    ) -> list[tuple[str, str, list[Cell]]]:  # name, meaning, model and source-only floor
-        """Return each headline number beside its source-only floor."""
+    ) -> list[tuple[str, str, list[Cell]]]:  # name, meaning, model and floors
+        """Return each headline number beside its source-only and pixel floor."""
         floor = self.floors["source_only"]
         rows = []
         for key in self.headline_keys or HEADLINE:
@@ -186,6 +195,8 @@ class FindingsReport(ReportParts):
                 cell(self.metrics, key, interval, none),
                 cell(floor, key, floor_interval, none),
             ]
+            if self.pixels:
+                cells.append(self.pixel_cell(key, none))
             rows.append((f"{name}{self._of_how_many(key)}", meaning, cells))
         return rows
 
@@ -211,6 +222,9 @@ class FindingsReport(ReportParts):
             path = ("floors", "source_only", "per_class", slug, "auroc")
             interval = find_interval(self.intervals, *path)
             cells.append(cell(floors[slug], "auroc", interval, none))
+            if self.pixels:
+                aurocs = {"auroc": self.pixels.chosen.per_class[slug]}
+                cells.append(cell(aurocs, "auroc", None, none))
             rows.append((slug, numbers["n"], numbers["support"], cells))
         return rows
 
@@ -293,7 +307,7 @@ class FindingsReport(ReportParts):
             "names": self.names,
             "title": self.title,
             "metrics": self.metrics,
-            "floors": self.floors,
+            "floors": {**self.floors, "pixels": self._pixel_dict()},
             "by_source": self.sources,
             **self._shared_dict(),
         }
@@ -302,9 +316,10 @@ class FindingsReport(ReportParts):
         _, exact = self.exact_words
         sentences: list[str] = []
         verdict = f"Macro AUROC is {self.verdict}." if self.is_judged else ""
-        for sentence in (verdict, exact, *self.notes):
+        for sentence in (verdict, self.pixel_words, exact, *self.notes):
             sentences.extend(wrap(sentence))
         parts = [
+            self.audit_lines,
             training_words(self.training_warnings),
             wrap(self.opening),
             wrap(self.summary),
@@ -315,6 +330,8 @@ class FindingsReport(ReportParts):
             wrap(self.class_words),
             averages_text(self.averages()),
             wrap(self.samples_words),
+            self.closer_lines,
+            self.coverage_lines,
             wrap(self.interval_words),
         ]
         return joined_parts(parts)
@@ -343,7 +360,9 @@ class FindingsReport(ReportParts):
         """Draw an ROC curve a finding."""
         intervals = branch(self.intervals, "metrics", "per_class")
         found = self.predictions
-        return roc_png(roc_panels(self.metrics, self.names, intervals, found), self.summary)
+        bands = {curve.slug: curve.roc for curve in self.closer.curves} if self.closer else {}
+        panels = roc_panels(self.metrics, self.names, intervals, found, bands)
+        return roc_png(panels, self.summary)
 
     def _together_png(self) -> bytes:
         """Draw which findings come together, as they are present and as they are answered."""

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from cxr_fastai.bundle.coverage import CoverageReport
 from cxr_fastai.core import FolderWarning
+from cxr_fastai.evaluation.cells import Cell, cell
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
 from cxr_fastai.evaluation.too_few import are_too_few, class_words
+from cxr_fastai.evaluation.unseen import ALL_SPLITS
 from cxr_fastai.intervals.interval_trees import (
     IntervalTree,
+    branch,
     find_interval,
     interval_kinds,
     is_above_zero,
 )
-from cxr_fastai.reporting.text import interval_words
+from cxr_fastai.reporting.text import interval_words, wrap
 
 __all__ = ["DOUBT", "ReportParts", "joined_parts", "not_above"]
 
@@ -51,6 +55,13 @@ class ReportParts:
     resamples: int
     seed: int
     distinct: Counted | None
+    coverage: CoverageReport | None
+    split: str
+    pixels: PixelFloor | None
+    why_no_pixels: str
+    closer: CloserLook | None
+    films: FilmsShown | None
+    audit: FolderAudit | None
 
     @property
     def above_floor(self) -> bool:
@@ -83,12 +94,70 @@ class ReportParts:
         """What the intervals are; empty where there are none."""
         return interval_words(self.groups, self.resamples) if self.resamples else ""
 
+    @property
+    def split_words(self) -> str:
+        """Which images were scored: test split, or all splits."""
+        return "all splits" if self.split == ALL_SPLITS else f"{self.split} split"
+
+    @property
+    def pixel_words(self) -> str:
+        """What gray squares reach and whether the model is shown to beat them, or why not asked."""
+        if self.pixels is not None:
+            return self.pixels.words
+        return f"No pixel floor: {self.why_no_pixels}." if self.why_no_pixels else ""
+
+    @property
+    def beats_pixels(self) -> bool:
+        """Whether the model is shown to beat gray squares; never where groups are too few."""
+        return self.pixels is not None and self.pixels.is_beaten and not self.too_few
+
+    @property
+    def closer_lines(self) -> list[str]:
+        """What a closer look shows, as lines of text; empty without one."""
+        if self.closer is None:
+            return []
+        lines = wrap(self.closer.calibration_words)
+        return [*lines, *wrap(self.closer.subgroup_words)]
+
+    @property
+    def audit_lines(self) -> list[str]:
+        """What the audit says of this folder, as lines of text; empty where it was not asked."""
+        return wrap(self.audit.says.replace("`", "")) if self.audit else []
+
+    @property
+    def pixel_intervals(self) -> IntervalTree:
+        """The intervals of the pixel floor, nested as its numbers are."""
+        return self.pixels.interval_tree() if self.pixels else {}
+
+    def pixel_cell(
+        self,
+        key: str,  # of the headline
+        none: str = "-",
+    ) -> Cell:
+        """Return a headline number of the pixel floor; of a table's last column."""
+        if self.pixels is None:
+            return Cell(none, "")
+        chosen = self.pixels.chosen
+        return cell(chosen.values, key, chosen.intervals.get(key), none)
+
+    @property
+    def coverage_lines(self) -> list[str]:
+        """What prediction sets keep of their promise; empty where no coverage was asked for."""
+        return self.coverage.lines() if self.coverage else []
+
     def _shared_dict(self) -> dict[str, object]:
         """Return what both reports tell of their groups, intervals and notes, as strict JSON."""
+        asked = {"coverage": self.coverage.to_dict()} if self.coverage else {}
+        intervals = self._all_intervals()
         return {
+            **asked,
+            "shown_above_pixel_floor": self.beats_pixels,
+            "audit": self.audit.to_dict() if self.audit else {},
+            "films": self.films.to_dict() if self.films else {},
+            **(self.closer.to_dict() if self.closer else {}),
             "above_source_only_floor": self.above_floor,
-            "intervals": self.intervals,
-            "interval_kinds": interval_kinds(self.intervals),
+            "intervals": intervals,
+            "interval_kinds": interval_kinds(intervals),
             "groups": self.groups,
             "groups_by_class": self.class_groups,
             "too_few": self.too_few,
@@ -99,3 +168,14 @@ class ReportParts:
             "training_warnings": [warning.to_dict() for warning in self.training_warnings],
             "about": self.about,
         }
+
+    def _all_intervals(self) -> IntervalTree:
+        """Return the intervals with those of the pixel floor."""
+        if self.pixels is None:
+            return self.intervals
+        floors = {**branch(self.intervals, "floors"), "pixels": self.pixel_intervals}
+        return {**self.intervals, "floors": floors}
+
+    def _pixel_dict(self) -> dict[str, object]:
+        """Return the pixel floor, or why there is none, as strict JSON."""
+        return self.pixels.to_dict() if self.pixels else {"why_not": self.why_no_pixels}

@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 
+from cxr_fastai.bundle.coverage import CoverageReport
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.cells import (
     Cell,
@@ -107,6 +108,14 @@ class Report(ReportParts):
     headline_keys: list[str] = field(default_factory=list)  # of HEADLINE; empty: all of it
     # over each radiograph once, where some of an official test set are shown again
     distinct: Counted | None = field(default=None, repr=False)
+    # what prediction sets keep of their promise, where a coverage was asked for
+    coverage: CoverageReport | None = field(default=None, repr=False)
+    # what gray squares reach on the same images, or why that is not there
+    pixels: PixelFloor | None = field(default=None, repr=False)
+    why_no_pixels: str = ""
+    closer: CloserLook | None = field(default=None, repr=False, compare=False)
+    films: FilmsShown | None = field(default=None, repr=False, compare=False)
+    audit: FolderAudit | None = field(default=None, repr=False, compare=False)
     predictions: Predictions | None = field(default=None, repr=False, compare=False)
 
     picture = "confusion.png"  # what a file of to_png is called
@@ -153,7 +162,7 @@ class Report(ReportParts):
             count(n_classes, "class", "classes"),
             count(len(self.sources), "source"),
         ]
-        return f"{self.split} split: {', '.join(counts)}"
+        return f"{self.split_words}: {', '.join(counts)}"
 
     @property
     def n_mistaken(self) -> int:
@@ -171,8 +180,8 @@ class Report(ReportParts):
     def headline(
         self,
         none: str = "-",
-    ) -> list[tuple[str, str, list[Cell]]]:  # name, meaning, model and the two floors
-        """Return each headline number beside its majority floor and its source-only floor."""
+    ) -> list[tuple[str, str, list[Cell]]]:  # name, meaning, model and floors
+        """Return each headline number beside its majority, source-only and pixel floor."""
         rows = []
         for key in self.headline_keys or HEADLINE:
             name, meaning = HEADLINE[key]
@@ -182,6 +191,8 @@ class Report(ReportParts):
                 self._floor_cell("majority", key, none),
                 self._floor_cell("source_only", key, none),
             ]
+            if self.pixels:
+                cells.append(self.pixel_cell(key, none))
             rows.append((name, meaning, cells))
         return rows
 
@@ -282,7 +293,7 @@ class Report(ReportParts):
             "metrics": self.metrics,
             "decision": self.decision or {},
             "triage": self.triage or {},
-            "floors": self.floors,
+            "floors": {**self.floors, "pixels": self._pixel_dict()},
             "by_source": self.sources,
             "groups_by_side": self.side_groups,
             **self._shared_dict(),
@@ -291,24 +302,29 @@ class Report(ReportParts):
     def __str__(self) -> str:
         verdict = [] if self.too_few else [f"Accuracy is {self.verdict}."]
         parts = [
+            self.audit_lines,
             training_words(self.training_warnings),
             wrap(self.opening),
             [self.summary],
             self._headline_text(),
-            [*verdict, *self.notes],
+            [*verdict, *wrap(self.pixel_words), *self.notes],
             self._decision_text(),
             wrap(self.side_words),
             self._triage_text(),
             self._class_text(),
             wrap(self.class_words),
+            self.closer_lines,
+            self.coverage_lines,
             wrap(self.interval_words),
         ]
         return joined_parts(parts)
 
     def _headline_text(self) -> list[str]:
-        rows = [("", "model", "majority floor", "source-only floor")]
-        for name, _, (model, majority, source_only) in self.headline():
-            rows.append((name, with_span(*model), with_span(*majority), with_span(*source_only)))
+        rows = [["", "model", "majority floor", "source-only floor"]]
+        if self.pixels:
+            rows[0].append("pixel floor")
+        for name, _, cells in self.headline():
+            rows.append([name, *[with_span(*each) for each in cells]])
         return table(rows)
 
     def _decision_text(self) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from cxr_fastai.bundle.bundle import Bundle
+from cxr_fastai.bundle.conformal import Promise
 from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.core import CxrError, Prediction, StrPath, UsageError, one_line
 from cxr_fastai.progress import SILENT, Progress
@@ -44,19 +45,21 @@ def predict(
     sources: Any,
     progress: Progress | None = None,  # None: silence
     bs: int = 32,  # images at a time: bounds memory, does not change answers
+    coverage: float | None = None,  # of a prediction set beside each answer, as 0.9; None: none
 ) -> Prediction | list[Prediction]:  # of one radiograph one; of a folder or list a list, in order
     """Tell what a bundle says of radiographs.
 
     Raises `ImageRejected` for one radiograph that cannot be read. Of a folder or list, such a one
     gets a Prediction whose `error` says why, and the others carry on. Raises `UsageError` for a
-    path that does not exist and for what is no radiograph.
+    path that does not exist, for what is no radiograph, and for a coverage that cannot be promised.
     """
     model = _loaded(bundle)
+    promise = model.promise(coverage)
     named = list(all_of(sources, progress))
     if not is_one(sources):
-        return _predict_all(model, named, progress or SILENT, bs)
+        return _predict_all(model, named, progress or SILENT, bs, promise)
     source, name = named[0]
-    return replace(model.predict(source), source=name)
+    return replace(model.predict(source, coverage), source=name)
 
 
 def _loaded(bundle: Bundle | StrPath) -> Bundle:
@@ -71,10 +74,12 @@ def predict_paths(
     paths: Iterable[StrPath],  # files, as find_images lists them
     progress: Progress | None = None,  # None: silence
     bs: int = 32,  # images at a time
+    coverage: float | None = None,  # of a prediction set beside each answer
 ) -> list[Row]:  # a row a file, in order
     """Predict every file. An unreadable one gets `error` and no label."""
     named = [(path, str(path)) for path in paths]
-    answers = _predict_all(bundle, named, progress or SILENT, bs)
+    promise = bundle.promise(coverage)
+    answers = _predict_all(bundle, named, progress or SILENT, bs, promise)
     return [row_of(answer) for answer in answers]
 
 
@@ -83,6 +88,7 @@ def _predict_all(
     named: Sequence[Named],
     progress: Progress,
     bs: int,  # images at a time
+    promise: Promise | None,  # None: no prediction sets
 ) -> list[Prediction]:
     """Predict radiographs, those of a batch together."""
     if bs < 1:
@@ -91,13 +97,14 @@ def _predict_all(
     what = f"predicting {count(len(named), 'image')}"
     answers: list[Prediction] = []
     for start in progress.bar(starts, len(starts), what):
-        answers += _predict_batch(bundle, named[start : start + bs])
+        answers += _predict_batch(bundle, named[start : start + bs], promise)
     return answers
 
 
 def _predict_batch(
     bundle: Bundle,
     named: Sequence[Named],
+    promise: Promise | None,
 ) -> list[Prediction]:
     """Predict radiographs that are in memory together."""
     answers: list[Prediction] = []
@@ -114,7 +121,7 @@ def _predict_batch(
     batch = torch.stack(tensors)
     for place, probs in zip(read, bundle.probs_of(batch)):
         before = answers[place]
-        told = bundle.decide(probs)
+        told = bundle.decide(probs, promise)
         answers[place] = replace(told, source=before.source, notes=before.notes)
     return answers
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from cxr_fastai.core import Prediction, UsageError, printable
 from cxr_fastai.images import NOTES
@@ -32,13 +32,16 @@ class Row(TypedDict):
     notes: list[str]  # what is odd about the file, keys of images.NOTES
     decision: str  # the answer in words, with its numbers; empty where the file could not be read
     threshold: float | None  # that the answer was held against; None: there is none, or several
+    coverage: NotRequired[float]  # that was asked for; with it prediction_set
+    # classes; of a multi-label task finding -> what it may be, of present and absent
+    prediction_set: NotRequired[list[str] | dict[str, list[str]]]
 
 
 def row_of(
     prediction: Prediction,  # of one file
 ) -> Row:
     """Turn a prediction into a row."""
-    return Row(
+    row = Row(
         path=prediction.source,
         label=prediction.label,
         risk=prediction.risk,
@@ -50,6 +53,13 @@ def row_of(
         decision="" if prediction.error else prediction.decision,
         threshold=prediction.threshold,
     )
+    found = prediction.prediction_set
+    if found is not None:
+        row["coverage"] = found.coverage
+        row["prediction_set"] = list(found.classes)
+        if found.findings:
+            row["prediction_set"] = {name: list(own) for name, own in found.findings.items()}
+    return row
 
 
 def normal_class(

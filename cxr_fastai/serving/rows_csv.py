@@ -51,8 +51,9 @@ def write_csv(
     """Write one line a row.
 
     Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
-    prob_CLASS with 6 decimals, notes, joined by a vertical bar, threshold, where there is one, and
-    decision. Raises `UsageError` where the path holds something else than such a csv.
+    prob_CLASS with 6 decimals, notes, joined by a vertical bar, threshold, where there is one,
+    decision, and where a coverage was asked for coverage and prediction_set. Raises `UsageError`
+    where the path holds something else than such a csv.
     """
     columns = _columns(rows)
     lines = []
@@ -77,6 +78,8 @@ def _columns(rows: list[Row]) -> list[str]:
     if any(row["threshold"] is not None for row in rows):
         columns.append("threshold")
     columns.append("decision")
+    if any("coverage" in row for row in rows):
+        columns += ["coverage", "prediction_set"]
     return columns
 
 
@@ -104,7 +107,17 @@ def _cells(row: Row) -> dict[str, str]:
     for name, probability in row["probs"].items():
         cells[f"prob_{name}"] = _six_decimals(probability)
     cells["notes"] = "|".join(row["notes"])
+    if "coverage" in row:
+        cells["coverage"] = f"{row['coverage']:g}"
+        cells["prediction_set"] = _spelled_out(_set_cell(row["prediction_set"]))
     return cells
+
+
+def _set_cell(found: list[str] | dict[str, list[str]]) -> str:
+    """Write a prediction set: classes joined by a vertical bar; finding=present or =absent."""
+    if isinstance(found, list):
+        return "|".join(found)
+    return "|".join(f"{name}={' or '.join(own)}" for name, own in found.items())
 
 
 def _six_decimals(probability: float | None) -> str:

@@ -18,6 +18,7 @@ import torch
 from fastai.learner import Learner
 from torch import nn
 
+from cxr_fastai.bundle.conformal_scores import calibration_scores
 from cxr_fastai.bundle.meta import libraries
 from cxr_fastai.bundle.store import save_bundle
 from cxr_fastai.core import (
@@ -33,7 +34,7 @@ from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.models.architectures import is_arch
 from cxr_fastai.models.networks import build_network, first_convolution
 from cxr_fastai.recipes import Recipe
-from cxr_fastai.training.calibrate import calibrate
+from cxr_fastai.training.calibrate import calibrate, probabilities
 from cxr_fastai.training.data import MEAN, STD, CachedDL, ReadRadiograph
 from cxr_fastai.training.learner import StartingWeights, starting_weights
 from cxr_fastai.training.verdict import Scored, constant_loss, run_warnings, score
@@ -59,7 +60,7 @@ class Learned:
 class Judged:
     """What validation says of a network: for bundle.json and for people."""
 
-    calibrated: dict[str, Any]  # temperature, decision, thresholds, offsets
+    calibrated: dict[str, Any]  # temperature, decision, thresholds, offsets, conformal
     auroc: dict[str, float]  # of the decision, where there is one
     scored: Scored
     warnings: list[FolderWarning]
@@ -76,7 +77,12 @@ def judge(
     logits, targs = _valid_logits(learn)
     weights = getattr(learn.loss_func, "weights", None)
     calibrated, auroc = calibrate(recipe, logits, targs, weights)
-    groups = [row.group for row in manifest.rows if row.split == "valid"]
+    rows_of_valid = [row for row in manifest.rows if row.split == "valid"]
+    groups = [row.group for row in rows_of_valid]
+    offsets = [calibrated["offsets"].get(name, 0.0) for name in recipe.vocab]
+    probs = probabilities(logits, recipe.task, calibrated["temperature"], np.array(offsets))
+    sources = [row.source for row in rows_of_valid]
+    calibrated["conformal"] = calibration_scores(probs, targs, recipe.vocab, groups, sources)
     scored = score(recipe.task, logits, targs, groups)
     constant = constant_loss(learn, targs) if rows else None
     decides = bool(calibrated["decision"])

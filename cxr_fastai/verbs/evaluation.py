@@ -39,7 +39,7 @@ def evaluate(args: Namespace) -> int:
     bundle = Path(args.bundle)
     run = bundle.parent if bundle.name == "bundle" else bundle
     others = name_bundles(list(baselines_of(run).values()), ids(args.beside), progress.say)
-    report = score(args.bundle, out=args.out)
+    report = score(args.bundle, out=args.out, coverage=args.coverage)
     table = None
     if others:
         reports = {name: score(path) for name, path in others.items()}

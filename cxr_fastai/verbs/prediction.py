@@ -17,11 +17,7 @@ __all__ = ["predict"]
 
 def predict(args: Namespace) -> int:
     """Tell what a bundle says of image files."""
-    if args.csv is not None:
-        from cxr_fastai.serving.rows_csv import check_own_csv
-
-        check_output_file(args.csv, "--csv")  # before torch is imported
-        check_own_csv(args.csv, "--csv")
+    _check_asked(args)  # before torch is imported
     from cxr_fastai import progress
     from cxr_fastai.bundle.store import load_bundle
     from cxr_fastai.serving.predict import (
@@ -38,7 +34,8 @@ def predict(args: Namespace) -> int:
     if args.csv is not None:
         check_output_file(args.csv, "--csv", inputs=files)
     bundle = load_bundle(args.bundle)
-    rows = predict_paths(bundle, files, progress=progress)
+    promise = bundle.promise(args.coverage)
+    rows = predict_paths(bundle, files, progress=progress, coverage=args.coverage)
     if args.worklist:
         rows = worklist(rows, normal_class(bundle.meta["recipe"]))
     if args.csv:
@@ -48,9 +45,9 @@ def predict(args: Namespace) -> int:
         print_json(rows)
     elif not args.csv:
         print(format_rows(rows))
-    noted = notes_line(rows)
-    if noted:
-        progress.say(noted)
+    for line in (promise.says if promise else "", notes_line(rows)):
+        if line:
+            progress.say(line)
     unread = [row for row in rows if row["error"]]
     if not unread:
         return 0
@@ -59,3 +56,16 @@ def predict(args: Namespace) -> int:
         return fail("predict", told, IntegrityError.exit_code)
     progress.say(told)
     return 0
+
+
+def _check_asked(args: Namespace) -> None:
+    """Check what can be checked of the flags without the bundle. Raises `UsageError`."""
+    if args.coverage is not None:
+        from cxr_fastai.bundle.conformal import check_coverage
+
+        check_coverage(args.coverage)
+    if args.csv is not None:
+        from cxr_fastai.serving.rows_csv import check_own_csv
+
+        check_output_file(args.csv, "--csv")
+        check_own_csv(args.csv, "--csv")

@@ -80,3 +80,11 @@ def test_a_run_without_its_bundle_names_the_way_to_finish_it(tmp_path, place):
 def test_a_folder_that_is_no_run_is_not_called_one(tmp_path):
     with pytest.raises(core.UsageError, match="no bundle at"):
         find_folder(tmp_path / "gone")
+
+
+def test_a_folder_around_a_run_names_the_run(made, tmp_path):
+    for name in ("fold_0", "fold_1"):
+        (tmp_path / "runs" / name / "bundle").mkdir(parents=True)
+        (tmp_path / "runs" / name / "bundle" / "bundle.json").write_text("{}")
+        with pytest.raises(core.UsageError, match=f"itself: give .*{name}.$"):
+            find_folder(tmp_path / "runs")

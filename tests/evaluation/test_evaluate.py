@@ -14,6 +14,7 @@ import toy
 from PIL import Image
 from toy_class_reports import ABC, ROWS, Tags, ToyBundle, manifest
 
+from cxr_fastai.bundle.conformal import Promise
 from cxr_fastai.core import IntegrityError, StorageError, UnknownName, UsageError
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.single_label import classification_metrics
@@ -281,3 +282,39 @@ def test_report_html_is_one_page_that_fetches_nothing(written):
 def test_written_confusion_png_opens(written):
     with Image.open(written.out / "confusion.png") as image:
         assert image.format == "PNG"
+
+
+class PromisingBundle(ToyBundle):
+    "A ToyBundle whose sets hold every class that has 30 % or more."
+
+    def promise(self, coverage):
+        return Promise(
+            coverage=coverage,
+            task=self.task,
+            vocab=self.vocab,
+            display=self.display,
+            limits={"class": dict.fromkeys(self.vocab, 0.7)},
+            too_few={},
+            sources={"s1": 40},
+        )
+
+
+def test_prediction_sets_are_held_against_the_images_by_class_and_source(tmp_path):
+    bundle = PromisingBundle(wrong={6: "a"}, manifest_sha256="6" * 64)
+    report = evaluate(bundle, manifest(), coverage=0.9, out=tmp_path)
+    told = json.loads((tmp_path / "metrics.json").read_text())["coverage"]
+    assert [row["covered"] for row in told["classes"]] == [1, 0.5, 1]
+    assert {row["name"]: row["is_known"] for row in told["sources"]} == {"s1": True, "s2": False}
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (page, str(report)):
+        assert "from these sources only, as validation had them: s1 (40 groups)" in text.replace(
+            "\n", " "
+        )
+        assert "not in validation: nothing is promised" in text
+    assert "coverage" not in evaluate(bundle, manifest()).to_dict()
+
+
+def test_prediction_sets_are_not_held_against_what_fixed_them():
+    with pytest.raises(UsageError, match="take --split test") as e:
+        evaluate(PromisingBundle(), manifest(split="valid"), "valid", coverage=0.9)
+    assert "--coverage (Python: coverage) is held against images" in str(e.value)

@@ -18,8 +18,10 @@ from toy_rows import KEYS, META, VOCAB, read_csv
 
 import cxr_fastai
 from cxr_fastai import core
+from cxr_fastai.bundle import load_bundle, save_bundle
 from cxr_fastai.core import Prediction
 from cxr_fastai.images import NOTES
+from cxr_fastai.models.networks import build_network
 from cxr_fastai.serving.predict import (
     find_images,
     notes_line,
@@ -271,3 +273,39 @@ def test_predicting_writes_nothing_beside_the_images(bundle, folder):
     before = sorted(folder.rglob("*"))
     predict_paths(bundle, find_images([folder]))
     assert sorted(folder.rglob("*")) == before
+
+
+# ---- prediction sets
+
+
+@pytest.fixture(scope="module")
+def promising(made, tmp_path_factory):
+    "The bundle of the room, with scores of 19 groups a class: .95 is the greatest."
+    kept = {"groups": 19, "scores": [round(0.05 * i, 6) for i in range(1, 20)]}
+    record = {"sources": {"here": 38}, "scores": {"class": dict.fromkeys(VOCAB, kept)}}
+    torch.manual_seed(0)
+    net = build_network("resnet18", len(VOCAB))
+    folder = tmp_path_factory.mktemp("promising") / "bundle"
+    return load_bundle(save_bundle(folder, net, {**META, "conformal": record}), "cpu")
+
+
+def test_a_coverage_adds_a_set_to_each_answer_and_to_the_csv(promising, folder, tmp_path):
+    paths = find_images([folder])
+    rows = predict_paths(promising, paths, coverage=0.95)
+    one = predict(promising, paths[0], coverage=0.95)
+    assert rows[0]["prediction_set"] == list(one.prediction_set.classes) == VOCAB
+    assert rows[0]["coverage"] == 0.95 and json.dumps(rows)
+    assert rows[0]["decision"].endswith("; at 95 % coverage COVID-19 or Normal")
+    assert "prediction_set" not in rows[1], "of what could not be read nothing is said"
+    lines = read_csv(rows, tmp_path)
+    assert lines[0]["prediction_set"] == "covid_19|normal" and lines[0]["coverage"] == "0.95"
+    assert list(lines[0])[-2:] == ["coverage", "prediction_set"] and not lines[1]["coverage"]
+    plain = predict_paths(promising, paths)
+    assert list(plain[0]) == KEYS and "coverage" not in read_csv(plain, tmp_path)[0]
+
+
+def test_a_coverage_that_cannot_be_promised_is_refused_before_any_image(promising, bundle, folder):
+    with pytest.raises(core.UsageError, match="covid_19 has 19 patients or groups"):
+        predict(promising, folder, coverage=0.99)
+    with pytest.raises(core.UsageError, match="Train again"):
+        predict_paths(bundle, find_images([folder]), coverage=0.9)

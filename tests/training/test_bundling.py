@@ -53,6 +53,10 @@ def test_a_plain_learner_becomes_a_bundle_that_answers_alike(plain, folder, tmp_
         logits = plain.model.eval()(x) / bundle.meta["temperature"]
     assert torch.tensor(bundle.probs(paths)).allclose(logits.softmax(1), atol=1e-4)
     assert (bundle.meta["arch"], bundle.meta["trained"]["epochs"]) == ("resnet18", 1)
+    kept = bundle.meta["conformal"]["scores"]["class"]
+    assert {name: own["groups"] for name, own in kept.items()} == {
+        name: counts[1] for name, counts in toy.COUNTS.items()
+    }
     assert bundle.meta["in_channels"] == x.shape[1] and bundle.vocab == list(toy.CLASSES)
     rows = [vars(row) for row in bundle_rows(folder)]
     assert [not seen for seen in bundle.saw(rows)] == [r["split"] == "test" for r in rows]

@@ -67,3 +67,15 @@ def test_a_killed_run_names_the_command_that_finishes_it(tmp_path, monkeypatch, 
     assert cli.main(["predict", "run", "a.png"]) == 2
     said = capsys.readouterr().err
     assert "`cxr train DATA --out run --resume`" in said and len(said.splitlines()) == 1
+
+
+def test_a_coverage_is_checked_before_the_bundle_and_refused_by_an_old_one(
+    bundle, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "a.png", 1)
+    assert cli.main(["predict", "gone", "a.png", "--coverage", "90"]) == 2
+    assert "expected a share from 0.5 to below 1" in capsys.readouterr().err
+    assert cli.main(["predict", str(bundle), "a.png", "--coverage", "0.9"]) == 2
+    said = capsys.readouterr().err
+    assert "keeps no scores of validation" in said and len(said.splitlines()) == 1
