@@ -118,11 +118,14 @@ def _jpeg_step(row: Record) -> float:
     return _number(row.jpeg_tables.split(":")[0])
 
 
+# What compression makes of a film follows its gray levels, and so the disease, too: on the NIH
+# sample alone AUROC .791 of abnormal, .498 by the other facts. It is asked of sources only.
+BYTES = "bytes a pixel"
 FACTS: dict[str, Callable[[Record], float]] = {
     "width": lambda row: _number(row.width),
     "height": lambda row: _number(row.height),
     "width by height": _ratio,
-    "bytes a pixel": _bytes_a_pixel,
+    BYTES: _bytes_a_pixel,
     "JPEG quality": _jpeg_step,
 }
 CODED: dict[str, Callable[[Record], str]] = {  # words, which become numbers in their order
@@ -134,11 +137,13 @@ CODED: dict[str, Callable[[Record], str]] = {  # words, which become numbers in 
 
 def facts(
     rows: Sequence[Record],
+    with_bytes: bool = True,  # BYTES too
 ) -> np.ndarray:  # (n, FACTS and CODED) float64; -1 is unknown
     """Return what the source file tells before it is decoded, a column a fact."""
     columns = []
-    for number in FACTS.values():
-        columns.append([number(row) for row in rows])
+    for name, number in FACTS.items():
+        if with_bytes or name != BYTES:
+            columns.append([number(row) for row in rows])
     for word in CODED.values():
         words = [word(row) for row in rows]
         number_of = {text: i for i, text in enumerate(sorted(set(words)))}

@@ -6,7 +6,7 @@ Films -> features, by the probe's kind. Asks nothing itself: `shortcuts` does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,16 @@ from cxr_fastai.probes.classifier import LINEAR, TREE
 from cxr_fastai.probes.films import Films
 from cxr_fastai.probes.verdict import Verdict
 
-__all__ = ["Kind", "PROBES", "CENTRE", "GRAY_8", "GRAY_16", "HISTOGRAM", "WITHIN_REMEDY"]
+__all__ = [
+    "Kind",
+    "PROBES",
+    "OF_SOURCES",
+    "CENTRE",
+    "GRAY_8",
+    "GRAY_16",
+    "HISTOGRAM",
+    "WITHIN_REMEDY",
+]
 
 # ids of probes that others are held against
 CENTRE = "P4"  # the control: the middle of the film
@@ -53,6 +62,10 @@ def _facts(films: Films) -> np.ndarray:
     return features.facts(films.rows)
 
 
+def _facts_but_bytes(films: Films) -> np.ndarray:
+    return features.facts(films.rows, with_bytes=False)
+
+
 SOURCES_REMEDY = (
     "Take all classes from one source, or several sources for each class, and believe a score that "
     "holds on a source that the model never saw."
@@ -65,8 +78,8 @@ PROBES = (
     Kind(
         id="P1",
         title="File facts",
-        given="size, shape, pixel format and compression of the file",
-        features=_facts,
+        given="size, shape, pixel format and JPEG tables of the file",
+        features=_facts_but_bytes,
         model=TREE,
         is_control=False,
         worst=Verdict.FAIL,
@@ -166,4 +179,15 @@ PROBES = (
         do=SOURCES_REMEDY,
         source="doi 10.1038/s41598-023-39855-3",
     ),
+)
+# Asked of the sources: there the bytes that a pixel takes are a fact too.
+OF_SOURCES = (
+    replace(
+        PROBES[0],
+        id="P1s",
+        title="File facts, of the sources",
+        given="size, shape, pixel format and compression of the file",
+        features=_facts,
+    ),
+    replace(PROBES[-1], id="P7s", title="Sharpness and noise, of the sources"),
 )

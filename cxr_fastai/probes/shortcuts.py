@@ -9,7 +9,7 @@ the middle of the film, which holds the lungs, tells little. Sources are told ap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cxr_fastai.cohort.counts import Cohort, gather
@@ -17,7 +17,7 @@ from cxr_fastai.manifest import Manifest, Record
 from cxr_fastai.probes import features
 from cxr_fastai.probes.chance import Chance, asks_chance, by_chance, confirmed
 from cxr_fastai.probes.films import Films, measure_films
-from cxr_fastai.probes.kinds import CENTRE, PROBES, WITHIN_REMEDY, Kind
+from cxr_fastai.probes.kinds import CENTRE, OF_SOURCES, PROBES, WITHIN_REMEDY, Kind
 from cxr_fastai.probes.targets import Targets, Told, class_targets, told_by, value_targets
 from cxr_fastai.probes.verdict import Verdict, judge
 from cxr_fastai.progress import SILENT, Progress
@@ -150,13 +150,11 @@ def probe_sources(
         return []
     targets = value_targets(sources, [row.group for row in films.rows], seed)
     found = []
-    for kind in PROBES:
-        if kind.id not in ("P1", "P7") or (kind.id == "P1" and not features.has_facts(films.rows)):
+    for kind in OF_SOURCES:
+        if kind.id == "P1s" and not features.has_facts(films.rows):
             continue
         told = told_by(kind.features(films), targets, kind.model)
-        probe = _probe(_Asking(kind, films, targets, False, seed, "sources"), told)
-        title = f"{kind.title}, of the sources"
-        found.append(replace(probe, id=f"{kind.id}s", title=title))
+        found.append(_probe(_Asking(kind, films, targets, False, seed, "sources"), told))
     return found
 
 

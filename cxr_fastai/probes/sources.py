@@ -26,6 +26,7 @@ __all__ = [
     "Unseen",
     "source_within_class",
     "unseen_sources",
+    "unseen_of",
     "judge_unseen",
     "judge_all_unseen",
 ]
@@ -62,11 +63,15 @@ class SourceWithinClass:
 
 @dataclass(frozen=True)
 class Unseen:
-    """How well classes are told on the films of a source, seen and unseen (P9)."""
+    """How well classes are told on the films of a source, seen and unseen (P9).
+
+    A class that is not told has its reason: it is here alone, or of too few groups here.
+    """
 
     source: str
     classes: list[str]  # that are here and elsewhere, and so are told
-    left_out: list[str]  # that are here alone, or of too few groups here
+    left_out: list[str]  # the other classes that are here
+    per_class: dict[str, list[float]]  # class -> [AUROC seen, AUROC unseen]
     seen: float | None  # AUROC on these films by a model fitted on other films of all sources
     seen_interval: Interval
     unseen: float | None  # AUROC on the same films by a model fitted on the other sources
@@ -170,20 +175,34 @@ def _unseen(
         scores[label] = np.full(len(has), np.nan)
         scores[label][here] = own
         same[label] = np.where(here, seen.scores[label], np.nan)
-    unseen = told_of(scores, targets)
-    as_seen = told_of(same, targets)
+    return unseen_of(source, here, targets, told_of(same, targets), told_of(scores, targets))
+
+
+def unseen_of(
+    source: str,
+    here: np.ndarray,  # (n,) bool: films of the source
+    targets: Targets,
+    seen: Told,  # classes of films of the source by a model that knows the source
+    unseen: Told,  # by one that does not
+) -> Unseen:
+    """Put both ways to tell the classes of a source beside each other, and judge."""
     present = [label for label, has in targets.has.items() if (has & here).any()]
+    per_class = {}
+    for label, auroc in unseen.per_class.items():
+        if label in seen.per_class:
+            per_class[label] = [seen.per_class[label], auroc]
     return Unseen(
         source=source,
         classes=list(unseen.per_class),
         left_out=[label for label in present if label not in unseen.per_class],
-        seen=as_seen.auroc,
-        seen_interval=as_seen.interval,
+        per_class=per_class,
+        seen=seen.auroc,
+        seen_interval=seen.interval,
         unseen=unseen.auroc,
         unseen_interval=unseen.interval,
         groups=unseen.groups,
         films=int(here.sum()),
-        verdict=judge_unseen(as_seen.interval, unseen.interval),
+        verdict=judge_unseen(seen.interval, unseen.interval),
     )
 
 
