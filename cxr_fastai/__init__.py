@@ -14,6 +14,7 @@ _HOME = {
     "curate": "curation.pipeline",
     "find_duplicates": "curation.copies.find",
     "explore": "auditing.explore",
+    "audit": "model_audit.road",
     "build_dataloaders": "training.data",
     "build_learner": "training.learner",
     "train": "training.run",

@@ -29,6 +29,7 @@ HOME_OF = {
     "curate": "curation",
     "dedupe": "curation",
     "eda": "curation",
+    "audit": "audit",
     "train": "training",
     "evaluate": "evaluation",
     "predict": "prediction",

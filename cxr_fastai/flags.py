@@ -16,8 +16,8 @@ from cxr_fastai.one_line_parser import FolderGivenBare, OneLineParser
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
 EXIT_CODES = (
-    "exit codes: 0 done, 1 inputs rejected under --strict, 2 usage, 3 source unavailable, "
-    "4 integrity, 5 disk or permission, 130 interrupted"
+    "exit codes: 0 done, 1 inputs rejected or an audit failed under --strict, 2 usage, "
+    "3 source unavailable, 4 integrity, 5 disk or permission, 130 interrupted"
 )
 
 
@@ -283,6 +283,34 @@ def _eda(v: ArgumentParser) -> None:
     v.add_argument("--json", action="store_true", help="all numbers and warnings as JSON")
 
 
+def _audit(v: ArgumentParser) -> None:
+    """Add the flags of `cxr audit`."""
+    v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote; it is not changed")
+    v.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        nargs="?",
+        help="a bundle, or the run folder that holds it: what it answers to the test images is "
+        "asked too",
+    )
+    v.add_argument(
+        "--loso",
+        action="store_true",
+        help="leave one source out with the network too: train it without each source that shares "
+        "classes, into --out; what was trained stays, and an interrupted run goes on",
+    )
+    v.add_argument("--strict", action="store_true", help="exit 1 where a probe ends in FAIL")
+    v.add_argument("--out", metavar="DIR", help="folder for audit.html, audit.json and --loso")
+    v.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of folds, resamples and networks (default: 0)",
+    )
+    v.add_argument("--json", action="store_true", help="all numbers and verdicts as JSON")
+
+
 def _train(v: ArgumentParser) -> None:
     """Add the flags of `cxr train`."""
     from cxr_fastai.recipes import SETTINGS
@@ -396,6 +424,7 @@ VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
         "what a curated folder holds, and what tells its classes that is not the disease",
         _eda,
     ),
+    "audit": ("whether a score on a curated folder can mean disease", _audit),
     "train": ("a curated folder to a trained bundle", _train),
     "evaluate": ("score a bundle on one split, beside the floors", _evaluate),
     "predict": ("what a bundle says of image files", _predict),

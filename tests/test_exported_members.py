@@ -19,6 +19,7 @@ PUBLIC = [  # what people import; a name that goes or comes is a change of the p
     "curate",
     "find_duplicates",
     "explore",
+    "audit",
     "build_dataloaders",
     "build_learner",
     "train",

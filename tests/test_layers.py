@@ -20,6 +20,7 @@ FLOORS = [
     {"probes"},
     {"curation", "training", "evaluation", "auditing", "serving", "architectures"},
     {"demo", "flags", "folds", "prototyping"},
+    {"model_audit"},
     {"verbs"},
     {"cli"},
     {"__main__", "__init__"},

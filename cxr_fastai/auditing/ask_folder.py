@@ -40,6 +40,7 @@ from cxr_fastai.probes.shortcuts import (
 )
 from cxr_fastai.probes.sources import Unseen, source_within_class, unseen_sources
 from cxr_fastai.probes.targets import Targets, Told, told_of
+from cxr_fastai.probes.verdict import Verdict
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count, decimal
 
@@ -47,6 +48,7 @@ __all__ = ["ask_folder", "write_audit", "PAGE", "NUMBERS"]
 
 PAGE = "audit.html"
 NUMBERS = "audit.json"
+BALANCED = "This does not count: the source alone tells little of the classes."
 CHEAP = "16x16 gray squares"
 NETWORK = "the network"
 # Of border to whole film, above chance: six sources have .92, NIH alone .78 (no study set it).
@@ -60,6 +62,7 @@ def ask_folder(
     progress: Progress = SILENT,
     answer: Callable[[], ModelSide] | None = None,  # a model's answers to the test films
     leave_out: Callable[[Sequence[Unseen]], Sequence[Unseen]] | None = None,  # trains networks
+    notes: Sequence[str] = (),  # what else a reader must know
 ) -> Audit:
     """Ask all probes of a folder, and of a model where one answers."""
     rows = fitting_rows(manifest)
@@ -73,7 +76,8 @@ def ask_folder(
     by_source = told_by_source(sources, targets)
     told = {probe.id: probe.told for probe in probes}
     unseen = unseen_sources(films, targets, told[GRAY_16])
-    asked = [of_probe(probe) for probe in [*probes, *probe_sources(films, seed)]]
+    asked = [of_probe(probe) for probe in probes]
+    asked += [_of_sources(probe, by_source) for probe in probe_sources(films, seed)]
     asked.sort(key=_place)
     asked.append(ask_within_classes(within, by_source, len(set(sources))))
     asked.append(ask_unseen(unseen, bool(within)))
@@ -86,7 +90,7 @@ def ask_folder(
     model = answer() if answer is not None else None
     if model is not None:
         asked += _of_model(model, manifest, films, targets, asked, seed, progress)
-    notes = [] if has_facts(rows) else [NO_FACTS]
+    facts_note = [] if has_facts(rows) else [NO_FACTS]
     return Audit(
         about=_about(manifest, rows, sources, seed, model),
         overall=sum_up(asked, len(set(sources)), not is_balanced(by_source)),
@@ -98,7 +102,7 @@ def ask_folder(
         counts=_group_counts(rows, targets),
         unseen=all_unseen,
         maps=weight_maps(films, targets),
-        notes=[*notes, *(model.notes if model else ())],
+        notes=[*notes, *facts_note, *(model.notes if model else ())],
     )
 
 
@@ -107,6 +111,14 @@ def write_audit(found: Audit, out: Path) -> None:
     make_folder(out)
     write_text(out / PAGE, found.to_html())
     write_json(out / NUMBERS, found.to_dict())
+
+
+def _of_sources(probe: Probe, by_source: Told) -> Asked:
+    """Return what tells the sources; it counts where the source tells the class."""
+    line = of_probe(probe)
+    if probe.verdict is Verdict.FAIL and is_balanced(by_source):
+        return line.overruled(BALANCED)
+    return line
 
 
 def _place(asked: Asked) -> tuple[int, str]:

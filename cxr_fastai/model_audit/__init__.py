@@ -1,0 +1,1 @@
+"""The audit of a folder and of a model on it: joins auditing, evaluation and training."""
