@@ -17,17 +17,28 @@ from cxr_fastai.core import one_line, printable
 
 __all__ = ["OneLineParser", "FolderGivenBare"]
 
+NEAR = 0.7  # least difflib ratio of what was meant: 0.6, its default, takes paint for train
+
 
 class OneLineParser(argparse.ArgumentParser):
     """A parser that ends with one line: what is wrong, and how the verb is given."""
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and what the verb needs; end with exit code 2."""
-        self.end(f"{message}. It is: {self._needs()}; {self.prog} -h tells all")
+        stop = "" if message.endswith("?") else "."
+        self.end(f"{message}{stop} It is: {self._needs()}; {self.prog} -h tells all")
 
     def end(self, message: str) -> NoReturn:
         """Print one line; end with exit code 2."""
         self.exit(2, f"{self.prog}: {printable(one_line(message))}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is no choice, and say what was meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as e:
+            e.message += _meant(action, str(value))
+            raise
 
     def _needs(self) -> str:
         """Return the verb with what it cannot do without."""
@@ -69,6 +80,20 @@ class OneLineParser(argparse.ArgumentParser):
         near = difflib.get_close_matches(first.split("=")[0], known, n=1)
         meant = f". Did you mean {near[0]}?" if near else ""
         self.end(f"not understood: {shlex.join(surplus)}{meant or f'; {self.prog} -h tells all'}")
+
+
+def _meant(
+    action: argparse.Action,
+    value: str,  # none of its choices
+) -> str:
+    """Say which choice is near; of a folder or csv that was given as a verb, the verb it needs."""
+    choices = [str(choice) for choice in action.choices or ()]
+    near = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=NEAR)
+    if near:
+        return f". Did you mean {near[0]}?"
+    if not isinstance(action, argparse._SubParsersAction) or not Path(value).exists():
+        return ""
+    return f". A folder of your own is given as: cxr prototype {shlex.quote(value)}"
 
 
 class FolderGivenBare(argparse.Action):

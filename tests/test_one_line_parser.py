@@ -47,3 +47,15 @@ def test_what_is_wrong_is_one_line_with_what_the_verb_needs(words, said, capsys)
 def test_what_is_understood_is_read_as_before():
     args = parser(dict.fromkeys(VERBS, print)).parse_args(["curate", "--out", "x", "--folds", "5"])
     assert (args.out, args.folds, args.verb) == ("x", 5, "curate")
+
+
+def test_a_choice_that_is_nearly_one_is_told(capsys):
+    assert "Did you mean prototype? It is: cxr VERB" in told(["prototyp", "films"], capsys)
+    assert "Did you mean split? It is" in told(["curate", "--out", "x", "--layout", "Spli"], capsys)
+    assert "Did you mean" not in told(["paint"], capsys)
+
+
+def test_a_folder_that_is_given_as_the_verb_is_told_the_verb(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my films").mkdir()
+    assert "is given as: cxr prototype 'my films'. It is" in told(["my films"], capsys)
