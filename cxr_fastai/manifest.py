@@ -202,6 +202,11 @@ def _not_curated(root: Path) -> str:
     if not root.exists():
         way = command(f"cxr curate --out {root}", f'curate("{root}")')
         return f"no folder {root}: give one that {way} wrote."
+    inside = sorted(root.glob(f"*/{CURATION}")) if root.is_dir() else []
+    curated = [str(file.parent) for file in inside if (file.parent / MANIFEST).is_file()]
+    if curated:
+        named = " or ".join(curated)
+        return f"{root} holds no {MANIFEST} itself: give the curated folder in it, {named}."
     if _holds_images(root):
         folder = shlex.quote(str(root))
         out = shlex.quote(f"{str(root).rstrip('/')}_curated")

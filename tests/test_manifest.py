@@ -370,6 +370,18 @@ def test_a_folder_that_was_not_curated_is_told_how_to_be(tmp_path):
         read_manifest(tmp_path)
 
 
+def test_a_folder_around_a_curated_one_names_it(tmp_path):
+    curated = tmp_path / "films" / "curated"
+    curated.mkdir(parents=True)
+    (curated / "curation.json").write_text("{}")
+    (curated / MANIFEST).write_text("")
+    with pytest.raises(NotCurated) as e:
+        read_manifest(curated.parent)
+    assert str(e.value) == (
+        f"{curated.parent} holds no manifest.csv itself: give the curated folder in it, {curated}."
+    )
+
+
 # ---- formulas
 
 

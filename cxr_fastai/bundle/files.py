@@ -57,10 +57,25 @@ def find_folder(
     run = path.parent if path.name == BUNDLE else path
     if is_unfinished(run):
         raise UsageError(_to_finish(run))
+    inside = _bundles_below(path)
+    if inside:
+        raise UsageError(f"no bundle at {path} itself: give {inside}.")
     way = command("cxr train DATA", "train(DATA)")
     raise UsageError(
         f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as {way} writes"
     )
+
+
+def _bundles_below(
+    path: Path,  # no bundle and no run
+) -> str:
+    """Name the runs in a folder, of a prototype or of folds; '' where there is none."""
+    try:
+        found = sorted(path.glob(f"*/{BUNDLE}/{BUNDLE_JSON}"))
+    except OSError:
+        return ""
+    named = [str(file.parent.parent) for file in found]
+    return f"one of {', '.join(named)}" if len(named) > 1 else "".join(named)
 
 
 def _to_finish(run: Path) -> str:
