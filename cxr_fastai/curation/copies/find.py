@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import (
     NotCurated,
     UsageError,
@@ -84,8 +85,10 @@ def find(
     new, rejects = _list(_existing(paths), progress)
     old: list[Item] = []
     if against is not None:
-        old, more_rejects = _list(_existing(against), progress)
-        old = _without(old, new)
+        listed, more_rejects = _list(_existing(against), progress)
+        old = _without(listed, new)
+        if listed and not old:
+            raise UsageError(_same_images(against))
         rejects += more_rejects
     if not new:
         raise UsageError(_no_image(paths))
@@ -237,6 +240,15 @@ def _existing(paths: Paths) -> list[Path]:
         if not path.exists():
             raise UsageError(f"no folder or file {printable(path)}: check the path.")
     return found
+
+
+def _same_images(against: Paths) -> str:
+    """Say that the old images are the new ones, and how copies among them are found."""
+    names = ", ".join(printable(path) for path in _existing(against))
+    return (
+        f"{flag('against')} {names}: all its images are among those that are compared with it. "
+        "Give an older set there, or leave it out to find the copies within one."
+    )
 
 
 def _no_image(paths: Paths) -> str:

@@ -52,7 +52,7 @@ def _scan(
     missing = [i for i, key in enumerate(keys) if key not in known]
     jobs = [(items[i].file, items[i].array, items[i].path) for i in missing]
     results = spread(engine, fingerprint_many, jobs)
-    for n, result in progress.bar(results, len(jobs), f"scanning images: {len(jobs)}"):
+    for n, result in progress.bar(results, len(jobs), _what(len(jobs), len(items))):
         i = missing[n]
         if isinstance(result, Lost):
             result = _unreadable(items[i], result)
@@ -60,6 +60,15 @@ def _scan(
         if not keys[i].endswith(MISSING):
             cache.keep_fingerprint(keys[i], result)
     return [known[key] for key in keys]
+
+
+def _what(
+    jobs: int,  # images that must be read
+    items: int,  # all of them
+) -> str:
+    """Say what is under way; a scan of an earlier run is not made again."""
+    known = f", {items - jobs:,} known from before" if jobs < items else ""
+    return f"scanning images: {jobs}{known}"
 
 
 def fingerprint_many(jobs: list[ScanJob]) -> list[Fingerprint | Unreadable]:

@@ -217,6 +217,27 @@ def test_a_folder_without_images_is_one_clear_line(tmp_path, films):
         find_duplicates(tmp_path / "gone")
 
 
+def test_a_set_against_itself_is_told_as_that(films):
+    with pytest.raises(UsageError, match="all its images are among those that are compared"):
+        find_duplicates(films, against=films)
+
+
+def test_what_an_earlier_run_scanned_is_told_as_known(films):
+    told = []
+
+    class Progress:
+        say = None
+
+        def bar(self, items, total, what):
+            told.append(what)
+            return items
+
+    for _ in range(2):
+        find(films, workers=1, progress=Progress())
+    scans = [what for what in told if what.startswith("scanning")]
+    assert scans == ["scanning images: 10", "scanning images: 0, 10 known from before"]
+
+
 def test_images_without_copies_give_an_empty_table_with_its_columns(films):
     df = find_duplicates(films / "b/deep", workers=1)
     assert not len(df)
