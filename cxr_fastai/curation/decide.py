@@ -104,7 +104,7 @@ def decide(
     rejects += [*silent, *scanned.rejects, *refused]
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records:
-        raise UsageError(why_nothing(rejects, request.recipe))
+        raise UsageError(why_nothing(rejects, request.recipe, bool(request.own)))
     unexpected = unexpected_overlap(copy_sets, expects_copies(catalog))
     found = Curation(
         out=out,

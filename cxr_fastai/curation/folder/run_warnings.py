@@ -167,6 +167,7 @@ def findings_of_rule(rule: Rule) -> list[str]:
 def why_nothing(
     rejects: list[Reject],  # of all stages
     recipe: Recipe,  # that was curated for
+    own: bool = False,  # the images are the user's own: no catalogue's rule is to blame
 ) -> str:
     """Say why no image is left: the commonest reasons, each with an example or the labels found."""
     by_reason: dict[str, list[Reject]] = {}
@@ -174,6 +175,8 @@ def why_nothing(
         by_reason.setdefault(reject.reason, []).append(reject)
     common = sorted(by_reason.values(), key=len, reverse=True)[:REASONS_SHOWN]
     why = "; ".join(_reason_line(of_one) for of_one in common) or "the sources hold no images"
+    if own:
+        return f"no image is left of the folder: {why}."
     return (
         f"no image has a class of recipe {recipe.name}: {why}. "
         f"Check {flag('only')}, {flag('recipe')} and the catalogue's rules (cxr sources)."
@@ -185,5 +188,7 @@ def _reason_line(
 ) -> str:
     """Count what was left out for a reason, and show what was found instead."""
     first = rejects[0]
-    shown = label_counts(rejects) or f"{first.path}: {first.message.rstrip('.')}"
+    message = first.message.rstrip(".")
+    where = "" if message.startswith(first.path) else f"{first.path}: "
+    shown = label_counts(rejects) or f"{where}{message}"
     return f"{count(len(rejects), 'file')} left out for {first.reason!r} ({shown})"

@@ -27,12 +27,12 @@ def patient_pattern(
         pattern = re.compile(regex)
     except re.error as e:
         raise UsageError(
-            f"patient {regex!r} is no regular expression: {e}. "
+            f"patient '{regex}' is no regular expression: {e}. "
             r"A group in it is the patient, as in '(\d+)_'."
         ) from e
     if not pattern.groups:
         raise UsageError(
-            f"patient {regex!r} has no group: put the part that names the patient into "
+            f"patient '{regex}' has no group: put the part that names the patient into "
             r"brackets, as in '(\d+)_'."
         )
     return pattern
@@ -59,7 +59,7 @@ def find_patients(
             patients[path] = _patient(found)
     if paths and not patients:
         first = min(paths.values())
-        raise UsageError(f"patient {regex!r} meets none of {len(paths)} files: {first!r} is one.")
+        raise UsageError(f"patient '{regex}' meets none of {len(paths)} files: {first!r} is one.")
     return patients
 
 
@@ -79,13 +79,13 @@ def patient_warnings(
     if missed:
         says = (
             f"the patient of {count(len(missed), 'image')} of {len(searched)} is not known: "
-            f"{regex!r} does not meet {named_files(missed)}"
+            f"'{regex}' does not meet {named_files(missed)}"
         )
         numbers = {"images": len(searched), "without_patient": len(missed)}
         warnings.append(own_warning(says, "widen the regex", numbers))
     if len(set(patients.values())) == 1:
         only = next(iter(patients.values()))
-        says = f"{regex!r} finds one patient alone, {only!r}: nothing could be tested on"
+        says = f"'{regex}' finds one patient alone, {only!r}: nothing could be tested on"
         warnings.append(own_warning(says, "take another group of the name"))
     return warnings
 

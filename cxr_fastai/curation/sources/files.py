@@ -174,7 +174,7 @@ class _Files:
         place = place_of(self.tables[rule.table], rows) if rule.table else ""
         if len({frozenset(label.split("|")) for label in labels}) > 1:
             numbers = " and ".join(str(row.number) for row in rows)
-            called = " and ".join(sorted(set(labels)))
+            called = " and ".join(sorted(set(map(_as_called, labels, texts))))
             why = f"rows {numbers} of {self.tables[rule.table].path} call it {called}"
             return Refused("table", "ambiguous_row", why)
         stated = stated_by_label(self.source, rule, labels[0], place)
@@ -284,6 +284,14 @@ def _fields(
         names = {name: part or "" for name, part in found.groupdict().items()}
     file = PurePosixPath(path)
     return [{**row.cells, **names, **known, "name": file.name, "stem": file.stem} for row in rows]
+
+
+def _as_called(
+    label: str,  # in the form of the rules
+    text: str,  # of the cell
+) -> str:
+    """Return what a row calls an image, also where that is no label: "NaN", or nothing."""
+    return label or text.strip() or "nothing"
 
 
 def _label(

@@ -245,8 +245,8 @@ def _without_key(
     if not numbers:
         return []
     speak = count(len(numbers), "row speaks", "rows speak")
-    blank = f"{rule.table_key} is blank (row {numbers[0]} the first)"
-    return [f"{speak} of no file in {path}: {blank}"]
+    names = " or ".join(repr(name) for name in fields_in(rule.table_key))
+    return [f"{speak} of no file in {path}: column {names} is blank (row {numbers[0]} the first)"]
 
 
 def _named(paths: Sequence[str]) -> str:

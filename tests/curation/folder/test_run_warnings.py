@@ -105,3 +105,11 @@ def test_why_nothing_is_left_counts_the_commonest_reasons():
     lost = [reject(reason="no_class", message="none.")] * 2 + [reject(reason="torn", message="m")]
     said = why_nothing(lost, RECIPE)
     assert "2 files left out for 'no_class' (a.png: none); 1 file left out for 'torn'" in said
+
+
+def test_why_nothing_is_left_of_ones_own_folder_names_no_catalogue_and_each_file_once():
+    lost = [reject(reason="torn", message="a.png: truncated")]
+    said = why_nothing(lost, RECIPE, own=True)
+    assert said == (
+        "no image is left of the folder: 1 file left out for 'torn' (a.png: truncated)."
+    )

@@ -58,3 +58,9 @@ def test_patients_in_two_splits_of_the_folder_are_told_with_what_becomes_of_them
     assert told.numbers == {"patients": 1, "training_images": 1}
     assert overlap_warnings(splits, {"train/b": "b", "test/c": "c"}) == []
     assert overlap_warnings(dict.fromkeys(splits, ""), patients) == []
+
+
+def test_a_regex_is_told_as_it_was_typed():
+    with pytest.raises(UsageError) as e:
+        find_patients(r"patient(\d+)", {"a/p1.png": "p1.png"})
+    assert str(e.value) == r"patient 'patient(\d+)' meets none of 1 files: 'p1.png' is one."

@@ -324,6 +324,13 @@ def test_two_rows_that_contradict_each_other_are_refused_with_both(tmp_path, oth
     )
 
 
+def test_a_row_without_a_label_beside_one_with_it_is_told_by_its_own_text(tmp_path):
+    six(tmp_path, "a.png,NaN", "b.png,")
+    told = rejects(read(tmp_path))
+    assert told["a.png"] == ("ambiguous_row", "rows 2 and 8 of labels.csv call it NaN and Normal")
+    assert told["b.png"][1].endswith("nothing") or "nothing and" in told["b.png"][1]
+
+
 def test_two_rows_of_labels_that_are_joined_agree(tmp_path):
     six(tmp_path, "A.PNG,NORMAL", "c.png,tb")
     assert {"a.png", "c.png"}.isdisjoint(labels(read(tmp_path)))

@@ -52,7 +52,7 @@ def test_rows_are_kept_under_their_key_without_blanks_or_surplus_cells(tmp_path)
         "b": [Row(6, {"id": "b", "label": ""})],
     }
     assert [str(w) for w in table.warnings] == [
-        "one: 1 row speaks of no file in m.csv: {id} is blank (row 5 the first)"
+        "one: 1 row speaks of no file in m.csv: column 'id' is blank (row 5 the first)"
     ]
 
 
