@@ -14,6 +14,7 @@ from typing import Any
 
 from cxr_fastai.advice import command, flag
 from cxr_fastai.core import StrPath, UsageError, check_writable, usable_path
+from cxr_fastai.curation.fetch.mirror_archives import is_archive
 
 __all__ = ["Request", "request_of", "check_places", "default_out", "MINUTES"]
 
@@ -42,8 +43,11 @@ class Request:
 
     @property
     def name(self) -> str:
-        """Return what the images are called: the last part of their path."""
-        return Path(self.table).stem if self.table else Path(self.folder).name
+        """Return what the images are called: the last part of their path, without an ending."""
+        if self.table:
+            return Path(self.table).stem
+        folder = Path(self.folder)
+        return folder.stem if folder.is_file() else folder.name
 
     @property
     def of_images(self) -> dict[str, Any]:
@@ -155,7 +159,7 @@ def _check_folder(folder: Path, out: Path) -> None:
     """Raise for a folder that is none, is curated already, or holds the answer."""
     if not folder.exists():
         raise UsageError(f"no folder {folder}: name one with a subfolder of images a class.")
-    if not folder.is_dir():
+    if not folder.is_dir() and not is_archive(folder.name, str(folder)):
         raise UsageError(f"{folder} is a file: name a folder with a subfolder of images a class.")
     if (folder / "curation.json").is_file() and (folder / "manifest.csv").is_file():
         way = command(f"cxr train {shlex.quote(str(folder))}", f'train("{folder}")')

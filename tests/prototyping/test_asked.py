@@ -1,6 +1,7 @@
 """pytest tests/prototyping/test_asked.py"""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,15 @@ def test_a_curated_folder_is_told_what_to_do(tmp_path):
     for name in ("curation.json", "manifest.csv"):
         (tmp_path / name).touch()
     assert f"cxr train {tmp_path}" in refused(Request(str(tmp_path)), tmp_path.parent / "out")
+
+
+def test_an_archive_is_taken_and_names_the_answer_without_its_ending(tmp_path):
+    archive = tmp_path / "films.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("films/a/1.png", b"x")
+    request = asked(archive)
+    check_places(request, tmp_path / "out")
+    assert default_out(request) == Path("prototypes/films")
+    (tmp_path / "notes.txt").write_text("no archive")
+    with pytest.raises(UsageError, match="notes.txt is a file: name a folder"):
+        check_places(asked(tmp_path / "notes.txt"), tmp_path / "out")
