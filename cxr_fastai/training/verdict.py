@@ -267,7 +267,7 @@ def at_chance(scored: Scored) -> FolderWarning | None:
     do = SCORE_ON_MORE if is_few(scored.groups) else TRAIN_BETTER
     numbers = {"score": key, "value": scored.numbers[key], "interval": list(interval)}
     numbers["guess"] = guess
-    return FolderWarning("at_chance", says, do, "Not better than a guess", numbers)
+    return FolderWarning("at_chance", says, do, "Not told from a guess", numbers)
 
 
 def _came_apart(rows: Sequence[Mapping[str, Any]], constant: float) -> bool:
@@ -289,7 +289,7 @@ def _apart(rows: Sequence[Mapping[str, Any]], best_epoch: int, constant: float) 
     )
     do = (
         "Lower the rate (setting lr), bound the steps (clip = 1), or train for fewer epochs if the "
-        "loss rose after it had fallen."
+        "loss rose after it had fallen; for more if it was still falling."
     )
     numbers = {"losses": losses, "constant": constant, "best_epoch": best_epoch, "best": best}
     return FolderWarning("loss_above_constant", says, do, "The loss came apart", numbers)

@@ -47,7 +47,7 @@ def test_what_limits_the_score_is_a_warning_and_no_shortcut(told):
 
 @pytest.mark.parametrize("kind", [*TROUBLE, "no_threshold"])
 def test_a_run_that_went_wrong_is_told(told, kind):
-    warning = FolderWarning(kind, "says", "do", "Not better than a guess")
+    warning = FolderWarning(kind, "says", "do", "Not told from a guess")
     made = told(warnings=[warning])
     assert made.trouble == ((warning,) if kind in TROUBLE else ())
     assert made.verdict.startswith("Beware, training warns") is (kind in TROUBLE)

@@ -8,7 +8,7 @@ from cxr_fastai.prototyping.words import class_words, curated_line, verdict_sent
 
 BORDER = FolderWarning("probe", "says", title="Border of the film")
 SIZE = FolderWarning("size_apart", "says", title="Class = size")
-CHANCE = FolderWarning("at_chance", "says", title="Not better than a guess")
+CHANCE = FolderWarning("at_chance", "says", title="Not told from a guess")
 NAMES = ["Normal", "Sick"]
 DECISION = (
     ("AUROC", "0.900", "0.800 to 0.950", "60"),
@@ -86,7 +86,7 @@ def test_shortcuts_weaken_the_verdict():
 
 def test_trouble_in_training_comes_first():
     told = verdict_sentence(toys.scores(), NAMES, [], [CHANCE])
-    assert told.startswith("Beware, training warns: Not better than a guess. The model")
+    assert told.startswith("Beware, training warns: Not told from a guess. The model")
 
 
 def test_curation_is_told_in_a_line_in_singular_and_plural():
