@@ -30,7 +30,7 @@ BAD_FILES = {
     "/proc/x.csv": (5, "Choose another --csv"),
     f"{LONG}.csv": (5, "Choose another --csv"),
     "/dev/null": (2, "--csv /dev/null is a device or pipe"),
-    "pics/a.png": (2, "--csv pics/a.png is one of the files to read"),
+    "pics/a.png": (2, "--csv pics/a.png holds something that `cxr predict` did not write"),
 }
 VERBS = {  # a verb with an --out: inputs that are not there, so that whatever is read first fails
     "demo": (),

@@ -14,7 +14,6 @@ from typing import Any
 
 from cxr_fastai.advice import command, flag
 from cxr_fastai.core import StrPath, UsageError, check_writable, usable_path
-from cxr_fastai.curation.fetch.mirror_archives import is_archive
 
 __all__ = ["Request", "request_of", "check_places", "default_out", "MINUTES"]
 
@@ -157,6 +156,8 @@ def check_places(request: Request, out: Path) -> None:
 
 def _check_folder(folder: Path, out: Path) -> None:
     """Raise for a folder that is none, is curated already, or holds the answer."""
+    from cxr_fastai.curation.fetch.mirror_archives import is_archive  # brings numpy
+
     if not folder.exists():
         raise UsageError(f"no folder {folder}: name one with a subfolder of images a class.")
     if not folder.is_dir() and not is_archive(folder.name, str(folder)):

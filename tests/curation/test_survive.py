@@ -227,7 +227,7 @@ def test_a_plan_that_names_files_elsewhere_is_not_believed(source):
     code, _, err = end(start(source))
     assert (
         code == 0
-        and "removed 1 images" in err
+        and "removed 1 image " in err
         and mine.exists()
         and not (source / "out" / ".images.txt").exists()
     )

@@ -309,7 +309,7 @@ def test_sources_check_tells_for_all_at_once_what_is_missing(world, tmp_path):
     assert (
         "moved" in got.stdout
         and "ready" in got.stdout
-        and "for local use only (licence: CC0)" in got.stdout
+        and "share: whether its images may be shared on" in got.stdout
     )
     data = json.loads(
         cxr("sources", "--check", "--manifest", world.catalog, "--json", cwd=tmp_path).stdout

@@ -68,7 +68,8 @@ def told(done, **numbers):
             | dict(official_elsewhere={"b": 1}),
             "Official test sets are kept as test: a (1 image), b (1 image). 1 official test image "
             "of b is left out as a copy of another source's: for a score to be held against "
-            "published ones, curate it alone (--only b). No other image stands in test.",
+            'published ones, curate it alone: --only b (Python: only="b"). No other image stands in '
+            "test.",
         ),
         (
             dict(official_absent=("a", "b")),
