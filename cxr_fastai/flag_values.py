@@ -6,13 +6,14 @@ Text in, values out, or an `ArgumentTypeError`; which flags there are stands in 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cxr_fastai.recipes import Setting
 
-__all__ = ["ids", "whole", "name_and_class", "form"]
+__all__ = ["above_zero", "ids", "whole", "name_and_class", "form"]
 
 
 def ids(text: str | None) -> list[str]:
@@ -26,6 +27,17 @@ def whole(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
     return int(text)
+
+
+def above_zero(text: str) -> float:
+    """Read a number above 0, with a decimal point or without."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return number
 
 
 def name_and_class(text: str) -> tuple[str, str]:

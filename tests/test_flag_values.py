@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from cxr_fastai.flag_values import ids, name_and_class, whole
+from cxr_fastai.flag_values import above_zero, ids, name_and_class, whole
 
 
 def test_lists_are_read_without_blanks_and_empty_parts():
@@ -16,6 +16,13 @@ def test_a_whole_number_is_above_0():
     for text in ("0", "-1", "1.5", "two", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="whole number above 0"):
             whole(text)
+
+
+def test_a_number_is_above_0():
+    assert above_zero("2.5") == 2.5
+    for text in ("0", "-1", "nan", "inf", "two", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="number above 0"):
+            above_zero(text)
 
 
 def test_a_name_and_its_class_are_parted_at_the_last_equals_sign():

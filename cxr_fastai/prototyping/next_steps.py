@@ -120,7 +120,7 @@ def _shortcuts(known: Known) -> Step | None:
         return None
     data, look = known.out / "curated", known.out / "look"
     return Step(
-        f"{count(len(known.shortcuts), 'thing')} beside the disease "
+        f"{count(len(known.shortcuts), 'thing')} that may not be the disease "
         f"{'tells' if len(known.shortcuts) == 1 else 'tell'} the classes: look at the images, and "
         "make the classes alike in it before a score is believed.",
         (shlex.join(["cxr", "eda", str(data), "--out", str(look)]),),

@@ -92,7 +92,7 @@ def _decision_sentence(test: Scores) -> str:
 
 
 def shortcut_clause(shortcuts: Sequence[FolderWarning]) -> str:
-    """Say that other things than the disease tell the classes; empty where none was found."""
+    """Say that what may not be the disease tells the classes; empty where none was found."""
     if not shortcuts:
         return ""
     titles = [warning.title or warning.kind for warning in shortcuts]
@@ -101,8 +101,8 @@ def shortcut_clause(shortcuts: Sequence[FolderWarning]) -> str:
         named += f"; and {len(titles) - MAX_NAMED} more"
     things = count(len(titles), "thing")
     return (
-        f"But {things} beside the disease {'tells' if len(titles) == 1 else 'tell'} the classes "
-        f"too ({named}): the score may rest on {'it' if len(titles) == 1 else 'them'}."
+        f"But {things} that may not be the disease {'tells' if len(titles) == 1 else 'tell'} the "
+        f"classes too ({named}): the score may rest on {'it' if len(titles) == 1 else 'them'}."
     )
 
 

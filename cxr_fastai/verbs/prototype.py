@@ -22,7 +22,8 @@ def prototype(args: Namespace) -> int:
 
     name = args.table or args.folder
     if name:
-        progress.say(f"a first model of {name}, in {args.minutes:g} minutes at most")
+        minutes = f"{args.minutes:g} {'minute' if args.minutes == 1 else 'minutes'}"
+        progress.say(f"a first model of {name}, in {minutes} at most")
     with redirect_stdout(sys.stderr):  # what libraries print is no result
         made = prototype(
             args.folder,

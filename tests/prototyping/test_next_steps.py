@@ -38,8 +38,8 @@ def whys(**cells):
     ("cells", "words"),
     [
         (dict(images=299, patients=299), "299 images are few"),
-        (dict(shortcuts=(BORDER,)), "1 thing beside the disease tells the classes"),
-        (dict(shortcuts=(BORDER, BORDER)), "2 things beside the disease tell the classes"),
+        (dict(shortcuts=(BORDER,)), "1 thing that may not be the disease tells the classes"),
+        (dict(shortcuts=(BORDER, BORDER)), "2 things that may not be the disease tell the classes"),
         (dict(patients=399), "The patient of 1 image is not known"),
         (dict(patients=0, request=toys.request(table="/t.csv")), "--patient COL"),
         (dict(patients=0), "--patient REGEX"),

@@ -76,11 +76,11 @@ def test_without_a_test_image_nothing_is_claimed():
 def test_shortcuts_weaken_the_verdict():
     one = verdict_sentence(toys.scores(), NAMES, [BORDER])
     assert one.endswith(
-        "But 1 thing beside the disease tells the classes too (Border of the film): the score may "
-        "rest on it."
+        "But 1 thing that may not be the disease tells the classes too (Border of the film): the "
+        "score may rest on it."
     )
     two = verdict_sentence(toys.scores(), NAMES, [BORDER, SIZE])
-    assert "2 things beside the disease tell" in two and two.endswith("may rest on them.")
+    assert "2 things that may not be the disease tell" in two and two.endswith("may rest on them.")
     assert "and 2 more" in verdict_sentence(toys.scores(), NAMES, [BORDER] * 6)
 
 

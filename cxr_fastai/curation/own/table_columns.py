@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError, unknown_name
 from cxr_fastai.csv_of_others import CsvFile
 from cxr_fastai.curation.sources.cells import is_blank
@@ -112,7 +113,7 @@ def _offer(
     has = ", ".join(table.columns) or "none"
     sentence = f"{name}: name the column of {question}: it has {has}."
     offers = {"file": files, "label": labels}
-    said = [f"{role} {_any_of(offers[role])}" for role in missing if offers[role]]
+    said = [f"{flag(role)} {_any_of(offers[role])}" for role in missing if offers[role]]
     return f"{sentence} Perhaps {' and '.join(said)}." if said else sentence
 
 

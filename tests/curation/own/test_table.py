@@ -425,7 +425,7 @@ def test_one_column_may_tell_both_file_and_patient(tmp_path):
         (dict(label="file"), "cannot hold both"),
         (
             dict(file=""),
-            "name the column of the files: it has file, label. Perhaps file 'file'",
+            "name the column of the files: it has file, label. Perhaps --file .* 'file'",
         ),
         (dict(label=""), "name the column of the labels: it has file, label"),
     ],

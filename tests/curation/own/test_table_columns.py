@@ -33,10 +33,17 @@ def test_a_column_with_a_comma_in_its_name_is_one():
     [
         (
             {},
-            "name the column of the files and the labels: it has id, image, finding, sex. Perhaps file 'image' and label 'finding' or 'sex'",
+            "name the column of the files and the labels: it has id, image, finding, sex. "
+            "Perhaps --file .* 'image' and --label .* 'finding' or 'sex'",
         ),
-        (dict(file="image"), "name the column of the labels.*Perhaps label 'finding' or 'sex'"),
-        (dict(label="finding", sex="sex"), "name the column of the files.*Perhaps file 'image'"),
+        (
+            dict(file="image"),
+            "name the column of the labels.*Perhaps --label .* 'finding' or 'sex'",
+        ),
+        (
+            dict(label="finding", sex="sex"),
+            "name the column of the files.*Perhaps --file .* 'image'",
+        ),
         (
             dict(file="imag", label="finding"),
             "unknown column of files 'imag' in t.csv.*Did you mean 'image'",
