@@ -16,17 +16,13 @@ import numpy as np
 from cxr_fastai.auditing.asked import Asked, of_probe
 from cxr_fastai.auditing.audited import Audit
 from cxr_fastai.auditing.model_asked import OVERRULED, FloorGain, ModelSide, ask_model
-from cxr_fastai.auditing.of_sources import (
-    ask_unseen,
-    ask_within_classes,
-    is_balanced,
-    told_by_source,
-)
+from cxr_fastai.auditing.of_sources import ask_unseen, ask_within_classes
 from cxr_fastai.auditing.overall import is_void, sum_up
 from cxr_fastai.auditing.pictures import Rung, weight_maps
 from cxr_fastai.auditing.subgroups import ask_subgroups
 from cxr_fastai.core import UsageError, make_folder, write_json, write_text
 from cxr_fastai.manifest import Manifest, Record
+from cxr_fastai.probes.by_source import is_balanced, told_by_source
 from cxr_fastai.probes.features import has_facts
 from cxr_fastai.probes.films import Films, measure_films
 from cxr_fastai.probes.kinds import GRAY_8, GRAY_16

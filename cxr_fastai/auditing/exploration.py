@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from cxr_fastai.advice import command
 from cxr_fastai.auditing.page import page_values
 from cxr_fastai.auditing.tables import (
     MAX_COLUMNS,
@@ -28,6 +29,7 @@ from cxr_fastai.reporting.text import count, wrap
 __all__ = ["About", "Shot", "Exploration"]
 
 TERMINAL_COLUMNS = 110  # of a wrapped warning
+AUDIT = f"What pixels and files tell of the classes: {command('cxr audit DATA', 'audit(data)')}."
 
 
 class About(TypedDict):
@@ -151,6 +153,7 @@ class Exploration:
                 parts.append(str(table))
         parts.append("\n".join(class_lines(self.classes)))
         parts.append("\n".join(attribute_lines(self.names, self.alone)))
+        parts.append(AUDIT)
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from cxr_fastai.auditing.asked import Asked
+from cxr_fastai.probes.by_source import is_balanced
 from cxr_fastai.probes.shortcuts import number_words
 from cxr_fastai.probes.sources import SourceWithinClass, Unseen, judge_all_unseen
-from cxr_fastai.probes.targets import Targets, Told, told_of
-from cxr_fastai.probes.verdict import ORDER, Verdict, judge, worst
+from cxr_fastai.probes.targets import Told
+from cxr_fastai.probes.verdict import ORDER, Verdict, worst
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count, decimal, span, with_span
 
-__all__ = ["told_by_source", "ask_within_classes", "ask_unseen", "is_balanced"]
+__all__ = ["ask_within_classes", "ask_unseen"]
 
 WITHIN_SOURCE = "Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008"
 UNSEEN_SOURCE = "Zech 2018, doi 10.1371/journal.pmed.1002683; Ben Ahmed 2021, arXiv 2102.04300"
@@ -30,32 +29,12 @@ ONE_SOURCE = "All films are of one source: nothing tells what a score is worth o
 NO_SHARED = "No class stands in two sources: each class is its source, and nothing tells them apart"
 
 
-def told_by_source(
-    sources: Sequence[str],  # (n,)
-    targets: Targets,  # of the same films
-) -> Told:
-    """Return how well the source alone tells the classes: by each class's share of it."""
-    names, index = np.unique(np.asarray(sources), return_inverse=True)
-    scores = {}
-    for label in targets.judged:
-        known = targets.known[label]
-        films = np.bincount(index[known], minlength=len(names))
-        own = np.bincount(index[known & targets.has[label]], minlength=len(names))
-        scores[label] = (own / np.maximum(films, 1))[index]
-    return told_of(scores, targets)
-
-
-def is_balanced(by_source: Told) -> bool:
-    """Tell whether the source tells little of the classes."""
-    return judge(by_source.interval, by_source.groups) is Verdict.PASS
-
-
 # ---- P8
 
 
 def ask_within_classes(
     found: Sequence[SourceWithinClass],
-    by_source: Told,  # of told_by_source
+    by_source: Told,  # of probes.by_source
     n_sources: int,
 ) -> Asked:
     """Return P8 as a line of the audit."""

@@ -44,7 +44,7 @@ class Kind:
     model: str  # of classifier
     is_control: bool  # it has no verdict
     worst: Verdict  # it can come to: where the disease itself may tell, no FAIL
-    within_source: Verdict  # the worst of a folder of one source
+    within_source: Verdict  # the worst where the source cannot be what tells
     is_outside: bool  # it shows what lies beside the lungs
     do: str  # what helps
     source: str  # the study that did it

@@ -1,9 +1,10 @@
 """What tells the classes of a folder that need not be the disease: probes P1 to P7 of the audit.
 
 A curated folder -> a Probe each, with its verdict, sentence and numbers. Train and valid only: the
-test films are never fitted on nor looked at. Within one source what tells may be the disease, since
-consolidation is bright and reaches border and 8x8 pixels: it is a WARN there, and FAIL only where
-the middle of the film, which holds the lungs, tells little. Sources are told apart by P8 and P9.
+test films are never fitted on nor looked at. Within one source, and where sources hold the classes
+in like shares, what tells may be the disease, since consolidation is bright and reaches border and
+8x8 pixels: it is a WARN there, and FAIL only where the middle of the film, which holds the lungs,
+tells little. Sources are told apart by P8 and P9.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from cxr_fastai.cohort.counts import Cohort, gather
 from cxr_fastai.manifest import Manifest, Record
 from cxr_fastai.probes import features
+from cxr_fastai.probes.by_source import is_balanced, told_by_source
 from cxr_fastai.probes.chance import Chance, asks_chance, by_chance, confirmed
 from cxr_fastai.probes.films import Films, measure_films
 from cxr_fastai.probes.kinds import CENTRE, OF_SOURCES, PROBES, WITHIN_REMEDY, Kind
@@ -78,7 +80,7 @@ MEANINGS = {
     Verdict.PASS: ", which tells little of the {}",
     Verdict.CANNOT_TELL: ": too few films to say whether it tells the {}",
 }
-BY_GRAY = ", explained by gray level and shape alone; within one source that may be the disease"
+BY_GRAY = ", explained by gray level and shape alone, which may be the disease"
 NO_FACTS = "P1 is left out: the manifest is of before version 3 and holds no facts of the files."
 
 
@@ -131,10 +133,11 @@ def probe_films(
     told = {}
     for kind in progress.bar(asked, len(asked), "asking what tells the classes"):
         told[kind.id] = told_by(kind.features(films), targets, kind.model)
-    is_one_source = len({row.source for row in films.rows}) == 1
+    sources = [row.source for row in films.rows]
+    is_no_source = len(set(sources)) == 1 or is_balanced(told_by_source(sources, targets))
     found = []
     for kind in asked:
-        may_be_disease = is_one_source and not _tells_beside_lungs(kind, told.get(CENTRE))
+        may_be_disease = is_no_source and not _tells_beside_lungs(kind, told.get(CENTRE))
         asking = _Asking(kind, films, targets, may_be_disease, seed)
         found.append(_probe(asking, told[kind.id]))
     return found
@@ -175,7 +178,7 @@ class _Asking:
     kind: Kind
     films: Films
     targets: Targets
-    may_be_disease: bool  # that tells: the films are of one source
+    may_be_disease: bool  # that tells: the source cannot be what does
     seed: int
     what: str = "classes"  # is told
 

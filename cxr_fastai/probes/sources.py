@@ -186,7 +186,10 @@ def unseen_of(
     unseen: Told,  # by one that does not
 ) -> Unseen:
     """Put both ways to tell the classes of a source beside each other, and judge."""
-    present = [label for label, has in targets.has.items() if (has & here).any()]
+    own = {label for label, has in targets.has.items() if (has & here).any()}
+    if targets.twin and unseen.per_class:
+        own.discard(targets.twin)  # it is told with the other
+    present = [label for label in targets.has if label in own]
     per_class = {}
     for label, auroc in unseen.per_class.items():
         if label in seen.per_class:

@@ -6,7 +6,7 @@ Rows of a manifest -> Targets, and the AUROC of scores with its interval over gr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,11 +49,15 @@ class Targets:
     def judged(self) -> list[str]:
         """Classes with enough groups on both sides; of two that exclude each other the first."""
         enough = [name for name in self.has if self.groups_of(name) >= MIN_GROUPS_FOR_VERDICT]
-        if len(self.has) == 2 and len(enough) == 2:
-            first, second = enough
-            if np.array_equal(self.has[first], ~self.has[second]):
-                return [first]
-        return enough
+        return [name for name in enough if name != self.twin]
+
+    @property
+    def twin(self) -> str:
+        """The second of two classes that exclude each other: the first says all of it; else ''."""
+        if len(self.has) != 2:
+            return ""
+        first, second = self.has
+        return second if np.array_equal(self.has[first], ~self.has[second]) else ""
 
     @property
     def left_out(self) -> list[str]:
@@ -114,13 +118,19 @@ def told_by(
     targets: Targets,
     kind: str = LINEAR,
 ) -> Told:
-    """Return how well a cheap model tells the classes from features, held out by group."""
+    """Return how well a cheap model tells the classes from features, held out by group.
+
+    Features that are the same for all films tell nothing: by definition, and not by these films.
+    """
     scores = {}
     for name in targets.judged:
         own = held_out_scores(features, targets.has[name], targets.known[name], targets.folds, kind)
         if not np.isnan(own).all():
             scores[name] = own
-    return told_of(scores, targets)
+    told = told_of(scores, targets)
+    if told.auroc is not None and not np.ptp(features, axis=0).any():
+        return replace(told, interval=[told.auroc, told.auroc])
+    return told
 
 
 def told_of(

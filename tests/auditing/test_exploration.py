@@ -75,7 +75,10 @@ def test_the_page_holds_the_numbers_and_every_warning(found):
             assert name.replace(EVIL, SAFE) in page.text and f"{total:,}" in page.text
     assert e.warnings
     for warning in e.warnings:
-        assert warning.says.replace(EVIL, SAFE) in page.text and warning.do.replace("`", "") in page.text
+        assert (
+            warning.says.replace(EVIL, SAFE) in page.text
+            and warning.do.replace("`", "") in page.text
+        )
     assert "at most 200 images of a class and source" in page.text
     assert "split train, so that nobody" in page.text
     assert f"given for {e.about['ages_known']} of 48 images" in page.text
