@@ -10,7 +10,7 @@ import argparse
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 
-from cxr_fastai.flag_values import form, ids, name_and_class, whole
+from cxr_fastai.flag_values import above_zero, form, ids, name_and_class, whole
 from cxr_fastai.one_line_parser import FolderGivenBare, OneLineParser
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
@@ -64,7 +64,7 @@ def _prototype(v: ArgumentParser) -> None:
     )
     v.add_argument(
         "--minutes",
-        type=float,
+        type=above_zero,
         default=5.0,
         metavar="N",
         help="how long all of it may take; the model follows from it (default: 5)",
@@ -152,8 +152,8 @@ def _add_own_labels(own: argparse._ArgumentGroup) -> None:
         help="with --folder: searched in each path below the class folder, its group is the "
         "patient; with --table: the column of patients",
     )
-    for name in ("age", "sex", "view"):
-        own.add_argument(f"--{name}", default="", metavar="COL", help=f"its column of {name}s")
+    for name, many in (("age", "ages"), ("sex", "sexes"), ("view", "views")):
+        own.add_argument(f"--{name}", default="", metavar="COL", help=f"its column of {many}")
     own.add_argument(
         "--label-separator",
         default="",

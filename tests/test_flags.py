@@ -68,6 +68,8 @@ def test_what_is_said_of_class_names_may_be_said_again(p):
         (["curate", "--out", "x", "--workers", "two"], "found 'two'"),
         (["curate", "--out", "x", "--layout", "flat"], "invalid choice: 'flat'"),
         (["curate", "--out", "x", "--as", "a"], "expected NAME=CLASS, found 'a'"),
+        (["prototype", "films", "--minutes", "five"], "expected a number above 0, found 'five'"),
+        (["prototype", "films", "--minutes", "-3"], "expected a number above 0, found '-3'"),
         (["train", "data", "--mix", "blend"], "invalid choice: 'blend'"),
         (["evaluate", "bundle"], "DATA"),
         (["paint"], "invalid choice: 'paint'"),
