@@ -360,13 +360,24 @@ def _evaluate(v: ArgumentParser) -> None:
     v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
     v.add_argument("data", metavar="DATA", help="a folder that cxr curate wrote")
     v.add_argument(
-        "--split", default="test", metavar="NAME", help="train, valid or test (default: test)"
+        "--split",
+        default="test",
+        metavar="NAME",
+        help="train, valid, test or all: all images that training did not see, as of a folder of "
+        "other hospitals (default: test)",
     )
     v.add_argument(
         "--beside",
         metavar="BUNDLE,..",
         help="other bundles, for one table of all; "
         "those that a run trained beside are shown anyway",
+    )
+    v.add_argument(
+        "--no-pixel-floor",
+        dest="pixel_floor",
+        action="store_false",
+        help="leave out what 8x8 gray squares reach and what the audit says of the folder: the "
+        "train and valid films are then not decoded",
     )
     v.add_argument(
         "--resamples",

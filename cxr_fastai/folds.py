@@ -166,7 +166,7 @@ def _scored(
     for number, bundle in enumerate(bundles):
         seen = seen_by_fold(manifest, number, len(bundles))
         tested = held_out_by(seen, number)
-        report = evaluate(bundle, tested, "test", progress=progress, resamples=1)
+        report = evaluate(bundle, tested, "test", progress=progress, resamples=1, pixel_floor=False)
         assert report.predictions is not None  # of evaluate
         parts.append(report.predictions)
         folds.append(_one_fold(number, bundle, report))

@@ -14,13 +14,21 @@ import numpy as np
 
 from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.core import Task
+from cxr_fastai.evaluation.closer_look import look_at_classes, look_at_findings
 from cxr_fastai.evaluation.distinct import distinct_indices, distinct_words
 from cxr_fastai.evaluation.multi_label import findings_by_source, findings_metrics
 from cxr_fastai.evaluation.multi_label_floors import findings_floors
 from cxr_fastai.evaluation.multi_label_intervals import findings_intervals
 from cxr_fastai.evaluation.multi_label_report import FindingsReport
 from cxr_fastai.evaluation.notes import finding_notes, floor_notes, split_notes
-from cxr_fastai.evaluation.predictions import Predictions, Row, identities
+from cxr_fastai.evaluation.pixel_floor import class_pixel_floor, finding_pixel_floor
+from cxr_fastai.evaluation.pixel_scores import PixelScores
+from cxr_fastai.evaluation.predictions import (
+    Predictions,
+    Row,
+    finding_targets_of,
+    identities,
+)
 from cxr_fastai.evaluation.single_label import (
     DecisionMetrics,
     FloorMetrics,
@@ -45,7 +53,6 @@ from cxr_fastai.evaluation.triage import (
 from cxr_fastai.intervals.bootstrap import RESAMPLES, Resampling
 from cxr_fastai.intervals.interval_trees import Interval, IntervalTree
 from cxr_fastai.manifest import Manifest
-from cxr_fastai.recipes import Recipe
 
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
@@ -59,22 +66,24 @@ AnyReport: TypeAlias = "Report | FindingsReport"
 def build_report(
     bundle: Bundle,
     data: Manifest,
-    split: str,  # train | valid | test
+    split: str,  # train | valid | test | all
     rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
     resamples: int = RESAMPLES,  # draws of the groups
     seed: int = 0,  # of the draws
+    pixels: PixelScores | None = None,  # of the same images; None: there is no pixel floor
 ) -> AnyReport:
     """Count what a bundle answers to the images of `rows`, as its task asks.
 
     Where rows show a radiograph of an official test set again, over each radiograph once too.
     """
-    whole = _build(bundle, data, split, rows, probs, resamples, seed)
+    whole = _build(bundle, data, split, rows, probs, resamples, seed, pixels)
     once = distinct_indices(rows)
     if len(once) == len(rows):
         return whole
     rows_once = [rows[i] for i in once]
-    distinct = _build(bundle, data, split, rows_once, probs[once], resamples, seed)
+    pixels_once = pixels.of(once) if pixels else None
+    distinct = _build(bundle, data, split, rows_once, probs[once], resamples, seed, pixels_once)
     notes = [*whole.notes, distinct_words(whole, distinct)]
     return replace(whole, distinct=distinct, notes=notes)
 
@@ -82,16 +91,17 @@ def build_report(
 def _build(
     bundle: Bundle,
     data: Manifest,
-    split: str,  # train | valid | test
+    split: str,  # train | valid | test | all
     rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
     resamples: int,  # draws of the groups
     seed: int,  # of the draws
+    pixels: PixelScores | None,
 ) -> AnyReport:
     """Count over these rows alone, as the bundle's task asks."""
     if bundle.task is Task.MULTI_LABEL:
-        return findings_report(bundle, data, split, rows, probs, resamples, seed)
-    return class_report(bundle, data, split, rows, probs, resamples, seed)
+        return findings_report(bundle, data, split, rows, probs, resamples, seed, pixels)
+    return class_report(bundle, data, split, rows, probs, resamples, seed, pixels)
 
 
 # ---- single-label
@@ -100,11 +110,12 @@ def _build(
 def class_report(
     bundle: Bundle,
     data: Manifest,
-    split: str,  # train | valid | test
+    split: str,  # train | valid | test | all
     rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
     resamples: int = RESAMPLES,  # draws of the groups
     seed: int = 0,  # of the draws
+    pixels: PixelScores | None = None,  # of the same images
 ) -> Report:
     """Count what a single-label bundle answers to the images of `rows`."""
     vocab = list(bundle.vocab)
@@ -114,13 +125,15 @@ def class_report(
     decision, triage = _decide(found, vocab, fixed)
     floor = floors(targs, found.sources, vocab)
     resampling = Resampling(found.groups, resamples, seed)
+    names = _names(bundle)
+    negative = fixed.get("negative", "")
     return Report(
         metrics=classification_metrics(targs, probs, vocab, found.preds),
         floors=floor,
         sources=source_metrics(targs, probs, found.sources, vocab, found.preds),
         n=len(rows),
         split=split,
-        names=_names(bundle),
+        names=names,
         title=data.recipe.title,
         notes=[*split_notes(bundle, data, split), *floor_notes(floor)],
         training_warnings=training_warnings(bundle.meta),
@@ -135,6 +148,8 @@ def class_report(
         seed=seed,
         headline_keys=list(data.recipe.metrics),
         predictions=found,
+        pixels=class_pixel_floor(resampling, found, names, pixels, negative) if pixels else None,
+        closer=look_at_classes(found, bundle.meta, names, resampling),
     )
 
 
@@ -204,11 +219,12 @@ def _class_intervals(
 def findings_report(
     bundle: Bundle,
     data: Manifest,
-    split: str,  # train | valid | test
+    split: str,  # train | valid | test | all
     rows: list[Row],  # of the manifest, one an image
     probs: np.ndarray,  # (n, c), of the bundle
     resamples: int = RESAMPLES,  # draws of the groups
     seed: int = 0,  # of the draws
+    pixels: PixelScores | None = None,  # of the same images
 ) -> FindingsReport:
     """Count what a multi-label bundle answers to the images of `rows`.
 
@@ -216,7 +232,7 @@ def findings_report(
     """
     vocab = list(bundle.vocab)
     names = _names(bundle)
-    targs = _targets(data.recipe, rows, vocab)
+    targs = finding_targets_of(data.recipe, rows, vocab, bundle.task)
     found = Predictions(rows=rows, targs=targs, probs=probs, preds=bundle.found(probs))
     sources, preds = found.sources, found.preds
     metrics = findings_metrics(targs, probs, vocab, preds, bundle.meta["thresholds"])
@@ -239,6 +255,8 @@ def findings_report(
         resamples=resamples,
         seed=seed,
         headline_keys=list(data.recipe.metrics),
+        pixels=finding_pixel_floor(resampling, found, names, pixels) if pixels else None,
+        closer=look_at_findings(found, bundle.meta, names, resampling),
     )
 
 
@@ -252,23 +270,6 @@ def _finding_groups(
     for slug, labels in zip(vocab, targs.T):
         found[slug] = resampling.groups_of(labels == 1, labels == 0)
     return found
-
-
-def _targets(
-    recipe: Recipe,
-    rows: list[Row],
-    vocab: Sequence[str],
-) -> np.ndarray:  # (n, c) 1 present, 0 absent, nan unknown, in the order of a bundle's vocab
-    """Return the labels of a folder's rows under a bundle's vocab.
-
-    A finding that the folder's recipe lacks is unknown, not absent.
-    """
-    of_recipe = np.array([recipe.targets(row["label"]) for row in rows])
-    columns = np.full((len(rows), len(vocab)), np.nan)
-    for i, slug in enumerate(vocab):
-        if slug in recipe.vocab:
-            columns[:, i] = of_recipe[:, recipe.vocab.index(slug)]
-    return columns
 
 
 def _names(bundle: Bundle) -> dict[str, str]:

@@ -22,10 +22,12 @@ from cxr_fastai.evaluation.cells import (
     stacked_table,
 )
 from cxr_fastai.evaluation.multi_label_report import FindingsReport
+from cxr_fastai.evaluation.pixel_floor import PixelFloor
 from cxr_fastai.evaluation.predictions import Predictions
 from cxr_fastai.evaluation.resampled import ResampledNumber, difference_interval
 from cxr_fastai.evaluation.single_label_report import Report
 from cxr_fastai.evaluation.too_few import are_too_few, opening_words
+from cxr_fastai.evaluation.unseen import ALL_SPLITS
 from cxr_fastai.intervals.bootstrap import Resampling
 from cxr_fastai.intervals.interval_trees import Interval, interval_kinds
 from cxr_fastai.reporting.html import render
@@ -63,6 +65,7 @@ class Comparison:
     groups: int
     resamples: int
     seed: int
+    floor: str = ""  # name of the pixel floor among the models; empty: there is none
     few_words: tuple[str, ...] = ()  # of the first report: which sides or classes have few groups
 
     @property
@@ -84,7 +87,13 @@ class Comparison:
         """Split, images, prevalences, models."""
         classes = [f"{percent(share)} {name}" for name, share in self.prevalence.items()]
         images = f"{count(self.n, 'image')} ({', '.join(classes)})"
-        return f"{self.split} split: {images}, {count(len(self.models), 'model')}"
+        n_models = len(self.models) - bool(self.floor)
+        return f"{self.split_words}: {images}, {count(n_models, 'model')}"
+
+    @property
+    def split_words(self) -> str:
+        """Which images were scored: test split, or all splits."""
+        return "all splits" if self.split == ALL_SPLITS else f"{self.split} split"
 
     @property
     def words(self) -> list[str]:
@@ -158,6 +167,7 @@ class Comparison:
             "seed": self.seed,
             "too_few": self.too_few,
             "first": self.first,
+            "pixel_floor": self.floor,
             "models": {name: _with_kinds(numbers) for name, numbers in self.models.items()},
         }
 
@@ -210,8 +220,13 @@ def compare(
         _check_same_images(name, report, first, base)
     resampling = Resampling(images.groups, base.resamples, base.seed)
     numbers = {name: report.resampled_numbers(resampling) for name, report in reports.items()}
+    models = {name: _model(own, numbers[first]) for name, own in numbers.items()}
+    floor = ""
+    if base.pixels is not None:
+        floor = f"pixel floor, {base.pixels.squares}"
+        models[floor] = _pixel_model(base.pixels)
     return Comparison(
-        models={name: _model(own, numbers[first]) for name, own in numbers.items()},
+        models=models,
         first=first,
         columns=_columns(list(numbers.values())),
         split=base.split,
@@ -221,7 +236,27 @@ def compare(
         groups=resampling.n_groups,
         resamples=base.resamples,
         seed=base.seed,
+        floor=floor,
         few_words=_few_words(base),
+    )
+
+
+def _pixel_model(
+    pixels: PixelFloor,  # of the first report
+) -> ModelNumbers:
+    """Return the pixel floor as a model; the first one's gain on it was paired already."""
+    chosen = pixels.chosen
+    differences = {key: -gain for key, gain in chosen.gains.items() if gain is not None}
+    difference_intervals: dict[str, Interval] = {}
+    for key in differences:
+        between = chosen.gain_intervals[key]
+        kind = type(between) if between is not None else list
+        difference_intervals[key] = None if between is None else kind([-between[1], -between[0]])
+    return ModelNumbers(
+        values=dict(chosen.values),
+        intervals=dict(chosen.intervals),
+        differences=differences,
+        difference_intervals=difference_intervals,
     )
 
 

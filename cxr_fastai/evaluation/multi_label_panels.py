@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from cxr_fastai.evaluation.curves import Line
 from cxr_fastai.evaluation.multi_label import FindingsMetrics
 from cxr_fastai.evaluation.plots import Panel
 from cxr_fastai.evaluation.predictions import Predictions
@@ -22,6 +23,7 @@ def roc_panels(
     names: Mapping[str, str],  # finding slug -> name to show
     intervals: IntervalTree,  # by finding
     found: Predictions,
+    bands: Mapping[str, Line],  # finding slug -> ROC curve with its band
 ) -> list[Panel]:
     """Return a panel a finding, of the images where it is known."""
     panels = []
@@ -37,6 +39,7 @@ def roc_panels(
             specificity=numbers["specificity"],
             sensitivity=numbers["recall"],
             fixed=numbers["fixed"],
+            band=bands.get(slug),
         )
         panels.append(panel)
     return panels

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from cxr_fastai.bundle.coverage import CoverageReport
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.cells import Cell, cell, row_cells
+from cxr_fastai.evaluation.closer_look import CloserLook
+from cxr_fastai.evaluation.curve_plots import pictures_of
 from cxr_fastai.evaluation.distinct import Counted
+from cxr_fastai.evaluation.films_shown import FilmsShown
+from cxr_fastai.evaluation.folder_audit import FolderAudit
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -36,6 +40,7 @@ from cxr_fastai.evaluation.multi_label_words import (
     verdict_words,
 )
 from cxr_fastai.evaluation.notes import training_words
+from cxr_fastai.evaluation.pixel_floor import PixelFloor
 from cxr_fastai.evaluation.plots import roc_png, together_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
 from cxr_fastai.evaluation.report_parts import ReportParts, joined_parts
@@ -319,9 +324,9 @@ class FindingsReport(ReportParts):
         for sentence in (verdict, self.pixel_words, exact, *self.notes):
             sentences.extend(wrap(sentence))
         parts = [
-            self.audit_lines,
             training_words(self.training_warnings),
             wrap(self.opening),
+            self.audit_lines,
             wrap(self.summary),
             headline_text(self.headline()),
             sentences,
@@ -343,7 +348,8 @@ class FindingsReport(ReportParts):
         """Return self-contained html: inline style, pictures inside, no script, nothing fetched."""
         pictures: Mapping[str, str] = {}
         if page:
-            pictures = {"roc": data_uri(self.to_png()), "together": data_uri(self._together_png())}
+            own = {"roc": data_uri(self.to_png()), "together": data_uri(self._together_png())}
+            pictures = {**pictures_of(self.closer), **own}
         return render(
             "evaluation",
             "findings.html",

@@ -12,9 +12,10 @@ __all__ = ["answering_text", "averages_text", "headline_text", "ranking_text"]
 def headline_text(
     headline: Sequence[tuple[str, str, list[Cell]]],  # name, meaning, model and floor
 ) -> list[str]:
-    """Return the headline numbers beside the source-only floor."""
+    """Return the headline numbers beside the source-only floor and the pixel floor."""
     rows = [TableRow([name], cells) for name, _, cells in headline]
-    return wide_table(("", "model", "source-only floor"), rows)
+    header = ("", "model", "source-only floor", "pixel floor")
+    return wide_table(header[: 1 + len(rows[0].cells)], rows)
 
 
 def ranking_text(
@@ -23,7 +24,7 @@ def ranking_text(
 ) -> list[str]:
     """Return prevalence, AUROC and AP of each finding; the floor's AUROC is on the page alone."""
     rows = []
-    for slug, n, n_present, (prevalence, auroc, ap, _) in ranking:
+    for slug, n, n_present, (prevalence, auroc, ap, *_) in ranking:
         plain = [names[slug], f"{n:,}", f"{n_present:,}"]
         rows.append(TableRow(plain, [prevalence, auroc, ap]))
     return wide_table(("finding", "of n", "present", "prevalence", "AUROC", "AP"), rows)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from cxr_fastai.evaluation.curves import Line
 from cxr_fastai.intervals.interval_trees import Interval
 from cxr_fastai.reporting.text import decimal, percent, span, with_span
 
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Panel", "confusion_png", "roc_png", "together_png"]
+__all__ = [
+    "Panel",
+    "confusion_png",
+    "figure_of",
+    "roc_png",
+    "save_titled",
+    "together_png",
+]
 
 INK, SOFT, FAINT = "#1c2733", "#52606d", "#7b8794"  # base.html has the same
 BLUE, ORANGE, RULE = "#0b5cad", "#b45309", "#c3ccd5"
@@ -33,6 +41,7 @@ PANEL_INCHES = 2.35  # side of a panel
 TITLE_INCHES = 0.45  # above each panel
 MIN_TABLE_INCHES = 2.5
 TABLE_CELL_INCHES = 0.38
+BAND_ALPHA = 0.16
 MAX_WHOLE_COUNT = 10_000  # from here a cell of a table of pairs has room for thousands only
 
 
@@ -48,6 +57,7 @@ class Panel:
     specificity: float | None  # of its answers, as is
     sensitivity: float | None
     fixed: bool  # whether validation fixed the threshold of these
+    band: Line | None = None  # of the curve, over the groups; None: too few
 
 
 # ---- which classes are taken for which
@@ -156,7 +166,7 @@ def roc_png(
     """Draw a curve a finding, the diagonal of guessing, and a dot where the answers stand."""
     n_rows = -(-len(panels) // PANELS_PER_ROW)
     n_columns = min(len(panels), PANELS_PER_ROW)
-    figure, grid = _figure(n_columns, n_rows, PANEL_INCHES, PANEL_INCHES + TITLE_INCHES)
+    figure, grid = figure_of(n_columns, n_rows, PANEL_INCHES, PANEL_INCHES + TITLE_INCHES)
     for i, axes in enumerate(grid.flat):
         if i >= len(panels):
             axes.set_visible(False)
@@ -166,7 +176,7 @@ def roc_png(
             axes.set_ylabel("sensitivity", fontsize=9, color=SOFT)
         if i + PANELS_PER_ROW >= len(panels):
             axes.set_xlabel("1 - specificity", fontsize=9, color=SOFT)
-    return _save_titled(figure, title)
+    return save_titled(figure, title)
 
 
 def _draw_panel(
@@ -178,6 +188,10 @@ def _draw_panel(
     if panel.auroc is None or panel.specificity is None or panel.sensitivity is None:
         return
     axes.plot((0, 1), (0, 1), color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+    if panel.band is not None and panel.band.low is not None and panel.band.high is not None:
+        low, high = panel.band.low, panel.band.high
+        style: dict[str, Any] = {"step": "post", "color": BLUE, "alpha": BAND_ALPHA}
+        axes.fill_between(panel.band.x, low, high, linewidth=0, **style)
     x, y, _ = roc_curve(panel.present, panel.scores)
     axes.plot(x, y, color=BLUE, linewidth=1.6, solid_joinstyle="round")
     axes.plot(
@@ -224,11 +238,11 @@ def together_png(
     shaded by their share of the row.
     """
     side = max(MIN_TABLE_INCHES, TABLE_CELL_INCHES * len(names))
-    figure, grid = _figure(len(counts), 1, side, side)
+    figure, grid = figure_of(len(counts), 1, side, side)
     for axes, (name, pairs) in zip(grid.flat, counts.items()):
         _draw_pairs(axes, np.asarray(pairs), names)
         axes.set_title(name, fontsize=10, color=INK, parse_math=False)
-    return _save_titled(figure, title)
+    return save_titled(figure, title)
 
 
 def _draw_pairs(
@@ -258,7 +272,7 @@ def _draw_pairs(
 # ---- parts
 
 
-def _figure(
+def figure_of(
     n_columns: int,
     n_rows: int,
     width: float,  # of one panel, inches
@@ -272,7 +286,7 @@ def _figure(
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
 
 
-def _save_titled(
+def save_titled(
     figure: Figure,
     title: str,  # above the picture
 ) -> bytes:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from cxr_fastai.core import Task
 from cxr_fastai.manifest import Manifest
+from cxr_fastai.recipes import Recipe
 
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["Predictions", "Row", "identities"]
+__all__ = ["Predictions", "Row", "finding_targets_of", "identities"]
 
 Row: TypeAlias = "dict[str, str]"  # of a manifest or of predictions.csv, by column
 
@@ -60,6 +62,33 @@ class Predictions:
             line.update(zip(prob_columns, [f"{prob:.9g}" for prob in probs]))
             rows.append(line)
         return rows, [*KEPT_COLUMNS, "predicted", *prob_columns]
+
+
+def finding_targets_of(
+    recipe: Recipe,  # that the rows are labelled by
+    rows: Sequence[Row],
+    vocab: Sequence[str],  # (c,) of the bundle
+    task: Task,
+) -> np.ndarray:  # (n, c) 1 present, 0 absent, nan unknown
+    """Return the labels of a folder's rows under a bundle's vocab.
+
+    A finding that the folder's recipe lacks is unknown, not absent. Of one class an image, a row
+    without a class of the vocab is unknown.
+    """
+    columns = np.full((len(rows), len(vocab)), np.nan)
+    if task is Task.SINGLE_LABEL:
+        index_of = {slug: i for i, slug in enumerate(vocab)}
+        for i, row in enumerate(rows):
+            if row["label"] in index_of:
+                columns[i] = 0
+                columns[i, index_of[row["label"]]] = 1
+        return columns
+    for i, row in enumerate(rows):
+        if not row["label"]:
+            continue
+        of_recipe = dict(zip(recipe.vocab, recipe.targets(row["label"])))
+        columns[i] = [of_recipe.get(slug, np.nan) for slug in vocab]
+    return columns
 
 
 def identities(

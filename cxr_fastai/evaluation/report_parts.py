@@ -10,7 +10,11 @@ from collections.abc import Iterable, Sequence
 from cxr_fastai.bundle.coverage import CoverageReport
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.evaluation.cells import Cell, cell
+from cxr_fastai.evaluation.closer_look import CloserLook
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
+from cxr_fastai.evaluation.films_shown import FilmsShown
+from cxr_fastai.evaluation.folder_audit import FolderAudit
+from cxr_fastai.evaluation.pixel_floor import PixelFloor
 from cxr_fastai.evaluation.too_few import are_too_few, class_words
 from cxr_fastai.evaluation.unseen import ALL_SPLITS
 from cxr_fastai.intervals.interval_trees import (
@@ -20,7 +24,7 @@ from cxr_fastai.intervals.interval_trees import (
     interval_kinds,
     is_above_zero,
 )
-from cxr_fastai.reporting.text import interval_words, wrap
+from cxr_fastai.reporting.text import decimal, interval_words, wrap
 
 __all__ = ["DOUBT", "ReportParts", "joined_parts", "not_above"]
 
@@ -118,6 +122,27 @@ class ReportParts:
             return []
         lines = wrap(self.closer.calibration_words)
         return [*lines, *wrap(self.closer.subgroup_words)]
+
+    @property
+    def closer_ways(self) -> list[tuple[str, str, str]]:  # section, number, what it is of
+        """The ways from a page's top to the sections of the closer look that it has."""
+        if self.closer is None:
+            return []
+        n_curves = len(self.closer.curves)
+        n_benefits = len(self.closer.benefits)
+        n_subgroups = len(self.closer.subgroups.rows)
+        ece = decimal(self.closer.reliability.after.ece)
+        found = [
+            ("curves", f"{n_curves:,}", "ROC curve" if n_curves == 1 else "ROC curves"),
+            ("calibration", ece, "mean error of probabilities"),
+            ("benefit", f"{n_benefits:,}", "net benefit" if n_benefits == 1 else "net benefits"),
+            ("subgroups", f"{n_subgroups:,}", "subgroup" if n_subgroups == 1 else "subgroups"),
+        ]
+        if self.films is not None:
+            n = len(self.films.mistakes)
+            found.append(("films", f"{n:,}", f"{'mistake' if n == 1 else 'mistakes'} to look at"))
+        empty = {"curves": not n_curves, "benefit": not n_benefits}
+        return [way for way in found if not empty.get(way[0], False)]
 
     @property
     def audit_lines(self) -> list[str]:

@@ -22,8 +22,13 @@ from cxr_fastai.evaluation.cells import (
     row_cells,
     stacked_table,
 )
+from cxr_fastai.evaluation.closer_look import CloserLook
+from cxr_fastai.evaluation.curve_plots import pictures_of
 from cxr_fastai.evaluation.distinct import Counted
+from cxr_fastai.evaluation.films_shown import FilmsShown
+from cxr_fastai.evaluation.folder_audit import FolderAudit
 from cxr_fastai.evaluation.notes import training_words
+from cxr_fastai.evaluation.pixel_floor import PixelFloor
 from cxr_fastai.evaluation.plots import confusion_png
 from cxr_fastai.evaluation.predictions import Predictions, Row
 from cxr_fastai.evaluation.report_parts import ReportParts, joined_parts
@@ -302,9 +307,9 @@ class Report(ReportParts):
     def __str__(self) -> str:
         verdict = [] if self.too_few else [f"Accuracy is {self.verdict}."]
         parts = [
-            self.audit_lines,
             training_words(self.training_warnings),
             wrap(self.opening),
+            self.audit_lines,
             [self.summary],
             self._headline_text(),
             [*verdict, *wrap(self.pixel_words), *self.notes],
@@ -354,8 +359,12 @@ class Report(ReportParts):
         page: bool = True,  # a whole page with the confusion matrix; False: the tables alone
     ) -> str:
         """Return self-contained html: inline style, pictures inside, no script, nothing fetched."""
-        png = data_uri(self.to_png()) if page else ""
-        return render("evaluation", "report.html", page=page, r=self, about=self.about, png=png)
+        pictures: dict[str, str] = {}
+        if page:
+            pictures = {"confusion": data_uri(self.to_png()), **pictures_of(self.closer)}
+        return render(
+            "evaluation", "report.html", page=page, r=self, about=self.about, pictures=pictures
+        )
 
     def _repr_html_(self) -> str:
         return self.to_html(page=False)

@@ -6,6 +6,8 @@ what a reader must know of that out. Reads no image.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,9 @@ from cxr_fastai.reporting.text import count
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["Selection", "select_rows"]
+__all__ = ["ALL_SPLITS", "Selection", "label_as_bundle", "select_rows"]
+
+ALL_SPLITS = "all"  # of train, valid and test together: a folder as the outer test of a bundle
 
 TRAINING_UNKNOWN = (
     "This folder was curated separately: whether its images were in training is not known."
@@ -37,21 +41,26 @@ class Selection:
 def select_rows(
     bundle: Bundle,
     data: Manifest,
-    rows: list[Row],  # of one split
+    rows: list[Row],  # of one split, or all
+    split: str = "test",  # train | valid | test | all
 ) -> Selection:
     """Choose the rows that a bundle can be judged by.
 
     Rows of the folder that the bundle was trained on are as they are. Of another folder, images
     that training saw, or whose patient it saw, are left out; where its recipe has other classes,
     images are labelled anew by their findings, and those without a class of the bundle's left out.
-    Raises `UsageError` where none is left.
+    Of all splits, images of training are left out of its own folder too, and images of classes that
+    the bundle lacks of any. Raises `UsageError` where none is left.
     """
-    if bundle.meta["manifest_sha256"] == data.sha256:
+    is_own = bundle.meta["manifest_sha256"] == data.sha256
+    if is_own and split != ALL_SPLITS:
         return Selection(data, rows, [])
-    selection = _drop_seen(bundle, data, rows)
+    selection = _drop_trained(data, rows) if is_own else _drop_seen(bundle, data, rows)
     recipe = _recipe_of(bundle)
     if recipe and _labelling(recipe) != _labelling(data.recipe):
         selection = _relabel(selection, recipe)
+    if split == ALL_SPLITS and bundle.task is Task.SINGLE_LABEL:
+        selection = _name_classes(selection, bundle)
     if selection.rows:
         return selection
     raise UsageError(
@@ -60,7 +69,66 @@ def select_rows(
     )
 
 
+def label_as_bundle(
+    bundle: Bundle,
+    data: Manifest,
+    rows: list[Row],  # of it
+) -> tuple[Recipe, list[Row]]:  # as many rows; a label is empty where an image has no class of it
+    """Label rows as `select_rows` does, leaving none out."""
+    recipe = _recipe_of(bundle)
+    if bundle.meta["manifest_sha256"] == data.sha256 or recipe is None:
+        return data.recipe, rows
+    if _labelling(recipe) == _labelling(data.recipe):
+        return data.recipe, rows
+    stated = _stated_findings(data)
+    labels = [_label(row, recipe, stated) for row in rows]
+    return recipe, [{**row, "label": label} for row, (label, _) in zip(rows, labels)]
+
+
 # ---- what training saw
+
+
+def _drop_trained(
+    data: Manifest,  # that the bundle was trained on
+    rows: list[Row],
+) -> Selection:
+    """Leave out the train and valid images of the bundle's own folder."""
+    left = [row for row in rows if row["split"] == "test"]
+    n = len(rows) - len(left)
+    words = f"{n:,} of {count(len(rows), 'image')} are left out: the model was trained on them"
+    return Selection(data, left, [f"{words}, or chosen by them (its own train and valid splits)."])
+
+
+def _name_classes(
+    selection: Selection,
+    bundle: Bundle,
+) -> Selection:
+    """Leave out the classes that the bundle lacks, and name those that the images lack."""
+    vocab = list(bundle.vocab)
+    foreign = Counter(row["label"] for row in selection.rows if row["label"] not in vocab)
+    kept = [row for row in selection.rows if row["label"] in vocab]
+    notes = list(selection.notes)
+    if foreign:
+        n = sum(foreign.values())
+        are = "is" if n == 1 else "are"
+        notes.append(
+            f"{count(n, 'image')} of classes that the model does not know {are} left out: "
+            f"{_counted(foreign)}."
+        )
+    present = {row["label"] for row in kept}
+    absent = [bundle.display.get(name, name) for name in vocab if name not in present]
+    if absent and kept:
+        notes.append(
+            f"No image here is of {', '.join(absent)}: that the model knows such a class can only "
+            "cost it here."
+        )
+    return Selection(selection.data, kept, notes)
+
+
+def _counted(labels: Mapping[str, int]) -> str:
+    """Return classes with their numbers of images, the commonest first."""
+    by_count = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {n:,}" for name, n in by_count)
 
 
 def _drop_seen(
@@ -152,13 +220,14 @@ def _relabel(
     stated = _stated_findings(data)
     kept: list[Row] = []
     n_own_label = 0
+    without: Counter[str] = Counter()  # by the label that they had
     for row in selection.rows:
-        label, _ = recipe.label(row["source"], _findings(row["findings"]), stated[row["source"]])
-        if not label and recipe.is_label(row["label"]):
-            label = row["label"]
-            n_own_label += 1
+        label, is_own = _label(row, recipe, stated)
+        n_own_label += is_own
         if label:
             kept.append({**row, "label": label})
+        else:
+            without[row["label"]] += 1
     name = data.recipe.name
     words = (
         f"Curated for {name}, labelled here by the findings as the bundle's own recipe "
@@ -166,13 +235,27 @@ def _relabel(
     )
     if n_own_label:
         words += f"; {n_own_label:,} without a class by their findings keep the label they had"
-    n_without = len(selection.rows) - len(kept)
-    if n_without:
-        words += f"; {n_without:,} images have no class of it"
+    if without:
+        have = "has" if without.total() == 1 else "have"
+        words += f"; {count(without.total(), 'image')} {have} no class of it ({_counted(without)})"
     if name != recipe.name:
         name = f"{name}, labelled as {recipe.name}"
     relabelled = replace(data, recipe=replace(recipe, name=name))
     return Selection(relabelled, kept, [*selection.notes, f"{words}."])
+
+
+def _label(
+    row: Row,
+    recipe: Recipe,  # of the bundle
+    stated: Mapping[str, set[str]],  # source -> findings that it can state
+) -> tuple[str, bool]:  # empty: no class of it; whether it is the label that the row had
+    """Label one row by its findings, or by its own label where that is one of the recipe's."""
+    label, _ = recipe.label(row["source"], _findings(row["findings"]), stated[row["source"]])
+    if label:
+        return label, False
+    if recipe.is_label(row["label"]):
+        return row["label"], True
+    return "", False
 
 
 def _stated_findings(data: Manifest) -> dict[str, set[str]]:

@@ -35,6 +35,7 @@ def evaluate(args: Namespace) -> int:
         progress=progress,
         resamples=args.resamples,
         seed=args.seed,
+        pixel_floor=args.pixel_floor,
     )
     bundle = Path(args.bundle)
     run = bundle.parent if bundle.name == "bundle" else bundle

@@ -13,7 +13,7 @@ from cxr_fastai.intervals.interval_trees import branch
 def test_a_panel_holds_the_known_images_of_its_finding_and_the_numbers_of_the_table():
     r = report()
     intervals = branch(r.intervals, "metrics", "per_class")
-    first, _, last = roc_panels(r.metrics, r.names, intervals, r.predictions)
+    first, _, last = roc_panels(r.metrics, r.names, intervals, r.predictions, {})
     numbers = r.metrics["per_class"]["a"]
     assert (first.name, len(first.scores), np.count_nonzero(first.present)) == ("A", 20, 8)
     assert (first.auroc, first.sensitivity) == (numbers["auroc"], numbers["recall"])

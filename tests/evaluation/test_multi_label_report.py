@@ -265,7 +265,7 @@ def test_report_html_is_one_page_that_fetches_nothing(written):
     ways = [link for link in tags.links if link.startswith("#")]
     assert ways and all(f'<section id="{way[1:]}"' in page for way in ways)
     pictures = [link for link in tags.links if link not in ways]
-    assert len(pictures) == 2 and all(x.startswith("data:image/png;base64,") for x in pictures)
+    assert len(pictures) == 5 and all(x.startswith("data:image/png;base64,") for x in pictures)
     assert base64.b64decode(pictures[0].split(",")[1]) == (written.out / "roc.png").read_bytes()
     for words in (
         "Research only, not a medical device",

@@ -103,7 +103,7 @@ def test_an_image_without_a_finding_of_the_bundles_keeps_a_label_that_the_bundle
     _, found, notes = select(SeeingBundle("pneumoniamnist"), *folder("pneumonia", *rows))
     assert [r["label"] for r in found] == [
         "pneumonia"
-    ] and "1 images have no class of it." in notes[-1]
+    ] and "1 image has no class of it (other_findings 1)." in notes[-1]
 
 
 def test_what_training_saw_is_left_out_and_told():
@@ -192,7 +192,7 @@ def test_why_images_are_left_out_is_said_of_those_images(names, saw, says):
 def test_labels_that_are_not_of_the_findings_are_counted():
     rows = [record(0, "pneumonia", "bacterial_pneumonia"), record(1, "other_findings", "mass")]
     notes = select_rows(SeeingBundle("pneumoniamnist"), *folder("pneumonia", *rows)).notes
-    assert "; 1 without a class by their findings keep the label they had; 1 images" in notes[-1]
+    assert "; 1 without a class by their findings keep the label they had; 1 image" in notes[-1]
 
 
 def test_where_nothing_is_left_it_says_why():
