@@ -50,7 +50,7 @@ def drawn_folder(
         name = f"{label}/{i:04}.png"
         (root / label).mkdir(parents=True, exist_ok=True)
         write_png(gray, root / name)
-        is_valid = groups.index(group_of(i)) % 8 in (0, 1)
+        is_valid = groups.index(group_of(i)) % 16 < 4
         split = "test" if i >= n - test else ("valid" if is_valid else "train")
         own = {key: value(i) if callable(value) else value for key, value in cells.items()}
         rows.append(_row(name, gray, label, source, group_of(i), split, classes, own))
