@@ -125,7 +125,7 @@ def _rate(default: float, text: str) -> Any:
     def _fits(value: Any) -> bool:
         return value == "find" or (is_number(value) and 0 < value < 10)
 
-    expected = "a number between 0 and 10, or find"
+    expected = "a number above 0 and below 10, or find"
     return _field(default, Setting(kind=float, help=text, expected=expected, fits=_fits))
 
 

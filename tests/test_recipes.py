@@ -65,7 +65,7 @@ def test_findings_of_two_classes(findings, label):
         (dict(yields="none"), "normal, sick"),
         (dict(train=dict(sampling="twice")), "oversample, undersample, none"),
         (dict(train=dict(epochs=0)), "at least 1"),
-        (dict(train=dict(lr=-1)), "between 0 and 10"),
+        (dict(train=dict(lr=-1)), "above 0 and below 10"),
         (dict(classes=["mass"]), "a table of lists"),
         (dict(classes={"sick": "mass"}), "a table of lists"),
         (dict(train=3), "a table"),

@@ -34,7 +34,7 @@ def test_a_default_list_belongs_to_one_recipe_alone():
         (dict(size=15), "size = 15: expected a whole number of at least 16"),
         (dict(epochs=True), "epochs = True: expected a whole number"),
         (dict(epochs=2.0), "epochs = 2.0: expected a whole number"),
-        (dict(lr="fast"), "lr = 'fast': expected a number between 0 and 10, or find"),
+        (dict(lr="fast"), "lr = 'fast': expected a number above 0 and below 10, or find"),
         (dict(lr=0), "lr = 0: expected"),
         (dict(lr=10), "lr = 10: expected"),
         (dict(wd=1), "wd = 1: expected a number from 0 to below 1"),

@@ -154,11 +154,17 @@ def _unknown_age(cohort: Cohort) -> FolderWarning | None:
     unknown = sum(not row.age for row in cohort.rows)
     if unknown < MIN_UNKNOWN_AGE_SHARE * total:
         return None
+    by_source = any(group.endswith("_source") for group in cohort.columns["age_group"])
+    do = (
+        "Their age group is at best the catalogue's word for the whole source, which may be wrong "
+        "for one of them: believe nothing about age that rests on it."
+        if by_source
+        else "Whether age tells the classes cannot be asked: children and adults look different."
+    )
     return warning(
         "unknown_age",
         f"The age is unknown for {portion(unknown, total)}.",
-        "Their age group is at best the catalogue's word for the whole source, which may be wrong "
-        "for one of them: believe nothing about age that rests on it.",
+        do,
         {"unknown": unknown, "of": total},
     )
 

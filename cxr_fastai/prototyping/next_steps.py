@@ -102,7 +102,8 @@ def _folds(known: Known) -> Step | None:
     if known.sure and not few:
         return None
     shown = f"{count(known.test_images, 'test image')} show nothing for sure"
-    why = f"{count(known.images, 'image')} are few: a test split of a tenth says little"
+    tested = f"a test split of {known.test_images:,} says little"
+    why = f"{count(known.images, 'image')} are few: {tested}"
     folder = known.out / "folds"
     curate = f"{curate_command(known.request, folder)} --folds {FOLDS}"
     run = known.out / "folds-run"

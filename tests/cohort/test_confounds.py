@@ -1,6 +1,7 @@
 """pytest tests/cohort/test_confounds.py: what tells the classes that is not the disease"""
 
 import re
+from dataclasses import replace
 
 import pytest
 from toy_cohort import but, cohort_of, even, folder, is_a, row, warned
@@ -78,6 +79,14 @@ def test_what_tells_the_class_is_warned_of_with_its_numbers(kind):
     for each, warning in got.items():
         assert isinstance(warning, FolderWarning) and warning.kind == each
         assert warning.do and warning.numbers and warning.title == TITLES[each]
+
+
+def test_an_age_group_is_laid_to_a_catalogue_only_where_it_has_one():
+    rows = but(even(), lambda r: True, age="")
+    own = warned(folder([replace(row, source="some") for row in rows], vocab="ab"))["unknown_age"]
+    assert "catalogue" not in own.do and "cannot be asked" in own.do
+    said = warned(folder([replace(row, source="all") for row in rows], vocab="ab"))
+    assert "the catalogue's word" in said["unknown_age"].do
 
 
 def test_every_kind_of_warning_has_a_case():

@@ -37,7 +37,10 @@ def whys(**cells):
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        (dict(images=299, patients=299), "299 images are few"),
+        (
+            dict(images=299, patients=299),
+            "299 images are few: a test split of 40 says little. Score over 5",
+        ),
         (dict(shortcuts=(BORDER,)), "1 thing that may not be the disease tells the classes"),
         (dict(shortcuts=(BORDER, BORDER)), "2 things that may not be the disease tell the classes"),
         (dict(patients=399), "The patient of 1 image is not known"),

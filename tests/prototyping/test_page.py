@@ -109,7 +109,7 @@ def test_trouble_is_loud_and_escaped(made):
 
 def test_shortcuts_and_probes_are_told(made):
     html = rendered(made, shortcuts=(CHANCE,), probed=(Probed("P2", "Border", "FAIL", "by it"),))
-    assert "Each of these does so without a look at the lungs" in html
+    assert "Each of these does so alone, and none of them looks for a disease" in html
     assert "<strong>1</strong> shortcut found" in html and "Border</th>" in html
     none = rendered(made, shortcuts=(), probed=())
     assert "None of the checks found anything" in none
