@@ -20,10 +20,11 @@ MAX_NAMED = 4  # classes or things in one sentence
 
 def class_words(
     names: Sequence[str],  # of the classes
+    several: bool = False,  # an image may have several: they are not told from each other
 ) -> str:
-    """Name classes in a sentence: A from B; A, B and C."""
+    """Name classes in a sentence: A from B; A and B; A, B and C."""
     if len(names) == 2:
-        return f"{names[0]} from {names[1]}"
+        return f"{names[0]} {'and' if several else 'from'} {names[1]}"
     if len(names) <= MAX_NAMED:
         return f"{', '.join(names[:-1])} and {names[-1]}"
     return count(len(names), "class", "classes")
@@ -51,6 +52,8 @@ def _score_sentence(test: Scores | None, names: Sequence[str]) -> str:
             "hold a test split."
         )
     number = test.numbers[0]
+    several = number.name == RANKING  # of findings, whose first number it is
+    told_apart = class_words(names, several)
     line = test.line()
     if test.too_few:
         return (
@@ -61,12 +64,12 @@ def _score_sentence(test: Scores | None, names: Sequence[str]) -> str:
         return _decision_sentence(test)
     if test.at_chance:
         return (
-            f"The model is not shown to tell {class_words(names)}: a guess lies within the "
-            f"interval of its balanced accuracy ({line})."
+            f"The model is not shown to tell {told_apart}: a guess lies within the interval of "
+            f"its {RANKING if several else 'balanced accuracy'} ({line})."
         )
     if test.above_floor:
         return (
-            f"The model tells {class_words(names)} better than {test.floor_words} does: "
+            f"The model tells {told_apart} better than {test.floor_words} does: "
             f"{number.name} {number.model} beside {number.floors[0]}, "
             f"of {count(test.images, 'test image')}."
         )

@@ -23,6 +23,17 @@ DECISION = (
 )
 def test_classes_are_named_in_a_sentence(names, words):
     assert class_words(names) == words
+    assert class_words(["A", "B"], several=True) == "A and B"
+
+
+def test_of_findings_the_number_that_is_judged_is_named():
+    ranking = toys.Number("macro AUROC", "of a rank", "0.700 (0.400 to 0.900)", ("0.500",))
+    at_chance = toys.scores(numbers=(ranking,), at_chance=True, above_floor=False, always="")
+    told = verdict_sentence(at_chance, NAMES, [])
+    assert told.startswith(
+        "The model is not shown to tell Normal and Sick: a guess lies within the interval of its "
+        "macro AUROC (macro AUROC 0.700 (0.400 to 0.900) on 60 test images"
+    )
 
 
 @pytest.mark.parametrize(
