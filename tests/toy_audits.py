@@ -97,3 +97,25 @@ def gamma(pixels, ill, source):
     if source == "south":
         return 255 * (np.clip(pixels, 0, 255) / 255) ** 1.8
     return pixels
+
+
+def untrained_bundle(data, folder):
+    """A bundle of a folder's classes that says it was trained, of random weights."""
+    import torch
+
+    from cxr_fastai.bundle import load_bundle, save_bundle
+    from cxr_fastai.models.networks import build_network
+
+    torch.manual_seed(0)
+    meta = dict(
+        arch="cnn",
+        vocab=["ill", "well"],
+        size=32,
+        mean=0.5,
+        std=0.25,
+        recipe=data.recipe.to_dict(),
+        manifest_sha256=data.sha256,
+        trained=dict(epochs=2, best_epoch=1, seconds=3.5, weights="none", seed=1),
+    )
+    save_bundle(folder, build_network("cnn", 2), meta)
+    return load_bundle(folder)
