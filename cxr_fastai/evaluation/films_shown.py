@@ -109,11 +109,11 @@ def show_classes(
     if decision:
         index = list(names).index(decision["negative"])
         distance = np.abs(1 - found.probs[:, index] - decision["threshold"])
-        words = f"their probability of being not {shown[index]} is nearest to the threshold"
+        words = f"whose probability of being not {shown[index]} is nearest to the threshold"
     else:
         top = np.sort(found.probs, axis=1)
         distance = top[:, -1] - (top[:, -2] if top.shape[1] > 1 else 0)
-        words = "their two most probable classes are nearest to each other"
+        words = "whose two most probable classes are nearest to each other"
     unsure = np.argsort(distance, kind="stable")
 
     def film(i: int) -> ShownFilm:
@@ -154,7 +154,7 @@ def show_findings(
         mistakes=tuple(film(i, k) for i, k in _lowest(of_truth, wrong)),
         uncertain=tuple(film(i, k) for i, k in _lowest(distance, known)),
         wrong=int(wrong.sum()),
-        unsure_words="the probability of a finding is nearest to its threshold",
+        unsure_words="with a finding whose probability is nearest to its threshold",
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from cxr_fastai.core import IntegrityError
-from cxr_fastai.evaluation.predictions import Row, finding_targets_of
+from cxr_fastai.evaluation.predictions import finding_targets_of
 from cxr_fastai.evaluation.unseen import ALL_SPLITS, Selection, label_as_bundle
 from cxr_fastai.manifest import Manifest, Record
 from cxr_fastai.probes.classifier import fitted_scores
@@ -31,7 +31,7 @@ from cxr_fastai.progress import SILENT, Progress
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["PixelScores", "SIDES", "score_pixels", "why_no_pixels"]
+__all__ = ["PixelScores", "SIDES", "fit_pixels", "score_pixels", "why_no_pixels"]
 
 SIDES = (8, 16)  # px of the squares' grid; 8 where validation cannot choose
 GUESS = 0.0  # score of a class that could not be fitted: it ranks none above another
@@ -80,26 +80,28 @@ def score_pixels(
     if why:
         return why
     rows = fitting_rows(data)
+    recipe, labelled = label_as_bundle(bundle, data, [dict(vars(row)) for row in rows])
+    targs = finding_targets_of(recipe, labelled, bundle.vocab, bundle.task)
     of_path = {row.path: row for row in data.rows}
     judged = [of_path[row["path"]] for row in chosen.rows]
+    return fit_pixels(data, targs, judged, list(bundle.vocab), progress)
+
+
+def fit_pixels(
+    data: Manifest,
+    targs: np.ndarray,  # (n, c) 1 present, 0 absent, nan unknown, of its `fitting_rows`
+    judged: Sequence[Record],  # rows that are scored
+    vocab: list[str],  # (c,)
+    progress: Progress = SILENT,
+) -> PixelScores | str:  # why there are none
+    """Fit on train, choose by validation, and score the rows that are judged."""
+    root = Path(data.root)
     try:
-        films = measure_films(Path(data.root), rows, progress)
-        asked = measure_films(Path(data.root), judged, progress)
+        films = measure_films(root, fitting_rows(data), progress)
+        asked = measure_films(root, judged, progress)
     except IntegrityError as e:
         return str(e).rstrip(".")
-    targs = _targets(bundle, data, rows)
-    return _fit(films, targs, asked, list(bundle.vocab))
-
-
-def _targets(
-    bundle: Bundle,
-    data: Manifest,
-    rows: Sequence[Record],  # of train and valid
-) -> np.ndarray:  # (n, c) 1 present, 0 absent, nan unknown
-    """Return the labels of train and valid films under the bundle's classes."""
-    labelled: list[Row] = [dict(vars(row)) for row in rows]
-    recipe, labels = label_as_bundle(bundle, data, labelled)
-    return finding_targets_of(recipe, labels, bundle.vocab, bundle.task)
+    return _fit(films, targs, asked, vocab)
 
 
 def _fit(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cxr_fastai.core import UsageError
-from cxr_fastai.evaluation.unseen import Selection, select_rows
+from cxr_fastai.core import Task, UsageError
+from cxr_fastai.evaluation.unseen import Selection, label_as_bundle, select_rows
 from cxr_fastai.manifest import COLUMNS, Manifest, Record
 from cxr_fastai.recipes import load_recipe
 
@@ -40,6 +40,9 @@ class SeeingBundle:
     def __init__(self, recipe: str, saw=None, sha256="b" * 64):
         self.meta = dict(manifest_sha256=sha256, recipe=load_recipe(recipe).to_dict())
         self.seen = saw
+        self.task = Task(self.meta["recipe"]["task"])
+        self.vocab = load_recipe(recipe).vocab
+        self.display = {}
 
     def saw(self, rows):
         if self.seen is None:
@@ -199,3 +202,45 @@ def test_where_nothing_is_left_it_says_why():
     everything = {r.path for r in CHILDREN}
     with pytest.raises(UsageError, match="none of 3 images is left .* training saw them"):
         select(SeeingBundle("pneumonia", saw=everything), *folder("pneumonia", *CHILDREN))
+
+
+# ---- all splits: the outer test
+
+
+def select_all(bundle, data, rows):
+    chosen = select_rows(bundle, data, rows, "all")
+    return [row["path"] for row in chosen.rows], chosen.notes
+
+
+def test_of_all_splits_of_its_own_folder_those_of_training_are_left_out():
+    data, rows = folder("pneumonia", *CHILDREN)
+    rows[0]["split"], rows[1]["split"], rows[2]["split"] = "train", "valid", "test"
+    paths, notes = select_all(SeeingBundle("pneumonia", sha256=data.sha256), data, rows)
+    assert paths == [rows[2]["path"]]
+    assert notes[0].startswith("2 of 3 images are left out: the model was trained on them")
+
+
+def test_of_all_splits_of_another_folder_what_training_saw_is_left_out():
+    bundle = SeeingBundle("pneumonia", saw={"normal/0.png"})
+    paths, notes = select_all(bundle, *folder("pneumonia", *CHILDREN))
+    assert paths == ["pneumonia/1.png", "pneumonia/2.png"]
+    assert "1 of 3 images are left out: training saw them" in notes[0]
+
+
+def test_classes_that_bundle_or_folder_lack_are_named():
+    foreign = record(3, "tuberculosis", "tuberculosis")
+    bundle = SeeingBundle("pneumonia")
+    bundle.meta["recipe"] = {"name": "only a name"}  # so that nothing is labelled anew
+    bundle.vocab, bundle.display = ["normal", "pneumonia", "other"], {"other": "Other"}
+    paths, notes = select_all(bundle, *folder("six_class", *CHILDREN, foreign))
+    assert paths == [row.path for row in CHILDREN]
+    assert "1 image of classes that the model does not know is left out: tuberculosis 1." in notes
+    assert notes[-1].startswith("No image here is of Other: ")
+
+
+def test_rows_are_labelled_as_the_bundle_does_and_none_is_left_out():
+    rows = [record(0, "pneumonia", "bacterial_pneumonia"), record(1, "other_findings", "mass")]
+    data, own = folder("pneumonia", *rows)
+    recipe, labelled = label_as_bundle(SeeingBundle("pneumoniamnist"), data, own)
+    assert [row["label"] for row in labelled] == ["pneumonia", ""]
+    assert recipe.name == "pneumoniamnist"
