@@ -48,7 +48,7 @@ class CoverageReport:
 
     asked: float
     says: str  # what is promised
-    classes: list[CoverageRow]  # or findings, each side
+    classes: list[CoverageRow]  # or findings, each side: over films of the promise's own sources
     sources: list[CoverageRow]
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,6 +64,8 @@ class CoverageReport:
     @property
     def verdict(self) -> str:
         """What these films say of the promise, in one sentence."""
+        if not self.classes:
+            return "Nothing is promised of these films: validation had none of their sources."
         broken = [row for row in self.classes if _is_below(row, self.asked)]
         if not broken:
             return (
@@ -116,7 +118,8 @@ def measure_coverage(
 ) -> CoverageReport:
     """Count how often the sets hold what is true, by class and by source."""
     cells = _cells(promise, np.asarray(probs), np.asarray(targs))
-    classes = [_row(cell.name, cell.side, [cell], groups, cell.mask) for cell in cells]
+    is_promised = np.array([source in promise.sources for source in sources])
+    classes = [_row(cell.name, cell.side, [cell], groups, is_promised) for cell in cells]
     by_source = []
     for source in sorted(set(sources)):
         here = np.array([own == source for own in sources])

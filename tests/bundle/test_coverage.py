@@ -42,12 +42,12 @@ def test_a_broken_promise_is_told_and_so_is_a_source_that_validation_lacked():
     n = 60
     targs = np.zeros(n, int)
     probs = np.tile([0.9, 0.1], (n, 1))
-    probs[40:] = [0.1, 0.9]
+    probs[20:] = [0.1, 0.9]
     sources = ["here"] * 40 + ["far"] * 20
     report = measure_coverage(promise(), probs, targs, [str(i) for i in range(n)], sources)
     far, here = report.sources
-    assert far.covered == 0 and not far.is_known and here.covered == 1
-    assert report.verdict == "The promise of 90 % is not kept here: a 66.7 % (53.3 to 78.3)."
+    assert far.covered == 0 and not far.is_known and here.covered == 0.5
+    assert report.verdict == "The promise of 90 % is not kept here: a 50.0 % (33.8 to 66.2)."
     text = "\n".join(report.lines())
     assert "far (not in validation: nothing is promised)" in text
     assert report.to_dict()["sources"][0]["interval"][0] == 0
@@ -73,3 +73,11 @@ def test_of_findings_both_sides_are_counted_where_they_are_known():
         ("b", "absent"): (1, 1.0),
     }
     assert [(row.side, row.groups) for row in report.sources] == [("present", 3), ("absent", 2)]
+
+
+def test_where_all_sources_are_new_nothing_is_promised_and_what_is_kept_is_told():
+    probs = np.tile([0.9, 0.1], (30, 1))
+    groups = [str(i) for i in range(30)]
+    report = measure_coverage(promise(), probs, np.zeros(30, int), groups, ["far"] * 30)
+    assert report.classes == [] and report.sources[0].covered == 1
+    assert report.verdict.startswith("Nothing is promised of these films")
