@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cxr_fastai.auditing.asked import Asked
-from cxr_fastai.probes.by_source import is_balanced
+from cxr_fastai.probes.by_source import softened
 from cxr_fastai.probes.shortcuts import number_words
 from cxr_fastai.probes.sources import SourceWithinClass, Unseen, judge_all_unseen
 from cxr_fastai.probes.targets import Told
@@ -40,8 +40,8 @@ def ask_within_classes(
     """Return P8 as a line of the audit."""
     verdict = worst([each.verdict for each in found]) if found else Verdict.CANNOT_TELL
     says = _within_words(found, n_sources)
-    if verdict is Verdict.FAIL and is_balanced(by_source):
-        verdict = Verdict.WARN
+    if softened(verdict, by_source) is not verdict:
+        verdict = softened(verdict, by_source)
         says += (
             f" The source alone tells little of the classes ({number_words(by_source)}), so that "
             "a model gains little by it here."

@@ -203,7 +203,9 @@ def source_matrix(
     where the class has one source.
     """
     of_class = {each.label: each for each in found}
-    sources = list(dict.fromkeys(name for own in counts.values() for name in own))
+    sources: list[str] = []
+    for own in counts.values():
+        sources += [name for name in own if name not in sources]
     rows = []
     for label, own in counts.items():
         cells = []

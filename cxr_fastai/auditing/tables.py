@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from cxr_fastai.cohort.attributes import AttributeScore
 from cxr_fastai.cohort.counts import AGE_GROUPS, Quantiles, tally
 from cxr_fastai.cohort.shapes import ClassCounts, FindingCounts, SourceCounts
+from cxr_fastai.findings import finding_name
 from cxr_fastai.reporting.text import decimal, table
 
 __all__ = [
@@ -188,10 +189,11 @@ def _images_with(
 def _finding_table(findings: FindingCounts) -> Table:
     """Set findings against findings; shares are of the images with the row's, on the diagonal."""
     rows = []
-    for i, name in enumerate(findings["names"]):
+    names = [finding_name(finding) for finding in findings["names"]]
+    for i, name in enumerate(names):
         counts = findings["counts"][i]
         rows.append(Row(name, counts, total=counts[i]))
-    return Table("finding", findings["names"], rows)
+    return Table("finding", names, rows)
 
 
 # ---- lines of a terminal

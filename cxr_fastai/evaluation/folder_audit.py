@@ -14,6 +14,7 @@ from typing import Any
 
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.manifest import Manifest, Record
+from cxr_fastai.probes.by_source import softened, told_by_source
 from cxr_fastai.probes.features import gray
 from cxr_fastai.probes.films import measure_films
 from cxr_fastai.probes.shortcuts import fitting_rows, targets_of
@@ -98,7 +99,9 @@ def _asked(
     seen = told_by(gray(films, THUMBNAIL), targets)
     unseen = unseen_sources(films, targets, seen)
     of_unseen = judge_all_unseen(unseen, _any_in_two(rows, targets))
-    verdicts = [*(each.verdict for each in within), of_unseen]
+    by_source = told_by_source([row.source for row in rows], targets)
+    verdicts = [softened(each.verdict, by_source) for each in within]
+    verdicts.append(of_unseen)
     verdict = worst(verdicts)
     says = _says(verdict, within, unseen, of_unseen)
     return FolderAudit(verdict, says, tuple(within), tuple(unseen))

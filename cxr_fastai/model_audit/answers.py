@@ -36,11 +36,13 @@ class LastLayer:
     """What the last linear layer of a network is given, film by film, while it answers."""
 
     def __init__(self, net: nn.Module):
+        """Begin to look on."""
         linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
         self._kept: list[np.ndarray] = []
         self._handle = linear[-1].register_forward_pre_hook(self._keep) if linear else None
 
     def _keep(self, layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        """Keep what the layer is given, film by film."""
         self._kept.append(given[0].detach().flatten(1).float().cpu().numpy())
 
     def close(self) -> np.ndarray:  # (n, d); (0, 0) of a network without such a layer
@@ -60,6 +62,7 @@ def scores_of(
     """Ask a bundle for its probabilities of some films."""
 
     def decode(row: Record) -> np.ndarray:
+        """Return a film's pixels, changed."""
         pixels = pixels_of(root, row)
         return change(pixels) if change is not None else pixels
 
@@ -85,6 +88,7 @@ def model_side(
     vocab = list(bundle.vocab)
 
     def ask(change: Change, chosen: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return scores and answers to changed films."""
         probs = scores_of(bundle, manifest.root, [rows[i] for i in chosen], change)
         return dict(zip(vocab, probs.T)), _answers(bundle, probs)
 

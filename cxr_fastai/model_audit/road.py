@@ -21,6 +21,7 @@ from cxr_fastai.auditing.model_asked import ModelSide
 from cxr_fastai.core import UsageError, make_folder
 from cxr_fastai.manifest import Manifest, Record, read_manifest
 from cxr_fastai.model_audit.networks import Trained, leave_sources_out
+from cxr_fastai.probes.sources import Unseen
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Train
 from cxr_fastai.run_files import is_free
@@ -101,7 +102,7 @@ def _leaving_out(
     out: Path,
     seed: int,
     progress: Progress,
-) -> Callable[..., Any]:
+) -> Callable[[Sequence[Unseen]], Sequence[Unseen]]:
     """Return what trains networks without each source, as the bundle was trained."""
     is_pooled = bundle is not None and bundle.meta["manifest_sha256"] == manifest.sha256
     settings: dict[str, Any] = {}
@@ -113,7 +114,8 @@ def _leaving_out(
         pooled=partial(_score, bundle, manifest.root) if bundle is not None and is_pooled else None,
     )
 
-    def leave_out(asked: Any) -> Any:
+    def leave_out(asked: Sequence[Unseen]) -> Sequence[Unseen]:
+        """Train the networks and score them."""
         return leave_sources_out(manifest, asked, trained, out, seed, progress)
 
     return leave_out
@@ -166,6 +168,7 @@ def _minutes(
     seconds = 0.0
 
     def minutes(films: int) -> float:
+        """Return what so many train films take."""
         nonlocal seconds
         if not seconds:
             step = Candidate(how.arch, how.size, how.bs, "none")

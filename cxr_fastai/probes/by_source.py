@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from cxr_fastai.probes.targets import Targets, Told, told_of
-from cxr_fastai.probes.verdict import WARN_FROM
+from cxr_fastai.probes.verdict import WARN_FROM, Verdict
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT
 
-__all__ = ["told_by_source", "is_balanced"]
+__all__ = ["told_by_source", "is_balanced", "softened"]
 
 
 def told_by_source(
@@ -37,3 +37,13 @@ def is_balanced(by_source: Told) -> bool:
     if by_source.interval is None or by_source.groups < MIN_GROUPS_FOR_VERDICT:
         return False
     return by_source.interval[1] < WARN_FROM
+
+
+def softened(
+    verdict: Verdict,  # of P8, whether films betray their source
+    by_source: Told,
+) -> Verdict:
+    """Return WARN instead of FAIL where the source tells little of the classes."""
+    if verdict is Verdict.FAIL and is_balanced(by_source):
+        return Verdict.WARN
+    return verdict
