@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 
 from cxr_fastai.auditing.asked import Asked, of_probe
-from cxr_fastai.auditing.audited import Audit
+from cxr_fastai.auditing.audited import SUSPECTS, Audit
 from cxr_fastai.auditing.model_asked import OVERRULED, FloorGain, ModelSide, ask_model
 from cxr_fastai.auditing.of_sources import ask_unseen, ask_within_classes
 from cxr_fastai.auditing.overall import is_void, sum_up
 from cxr_fastai.auditing.pictures import Rung, weight_maps
 from cxr_fastai.auditing.subgroups import ask_subgroups
+from cxr_fastai.auditing.suspects_shown import ShownSuspects, show_suspects, suspects_of_model
 from cxr_fastai.core import UsageError, make_folder, write_json, write_text
 from cxr_fastai.manifest import Manifest, Record
 from cxr_fastai.probes.by_source import is_balanced, told_by_source
 from cxr_fastai.probes.features import has_facts
 from cxr_fastai.probes.films import Films, measure_films
 from cxr_fastai.probes.kinds import GRAY_8, GRAY_16
+from cxr_fastai.probes.label_noise import find_suspects, suspects_csv
 from cxr_fastai.probes.shortcuts import (
     NO_FACTS,
     Probe,
@@ -99,13 +101,32 @@ def ask_folder(
         unseen=all_unseen,
         maps=weight_maps(films, targets),
         notes=[*notes, *facts_note, *(model.notes if model else ())],
+        suspects=_suspects(manifest, films, targets, model, progress),
     )
 
 
+def _suspects(
+    manifest: Manifest,
+    films: Films,  # of train and valid
+    targets: Targets,  # of them
+    model: ModelSide | None,
+    progress: Progress,
+) -> list[ShownSuspects]:
+    """List the labels most likely wrong: by a cheap model, and of test by the model, if there."""
+    found = find_suspects(films, targets, progress)
+    lists = [show_suspects(found, manifest.root, films.rows, progress)]
+    by_model = suspects_of_model(model) if model is not None else None
+    if model is not None and by_model is not None:
+        lists.append(show_suspects(by_model, manifest.root, model.rows, progress))
+    return lists
+
+
 def write_audit(found: Audit, out: Path) -> None:
-    """Write the page, and audit.json last: where it stands, the page does."""
+    """Write the page and the labels to review; audit.json last: where it stands, they do."""
     make_folder(out)
     write_text(out / PAGE, found.to_html())
+    if found.suspects:
+        write_text(out / SUSPECTS, suspects_csv([each.found for each in found.suspects]))
     write_json(out / NUMBERS, found.to_dict())
 
 
@@ -196,7 +217,8 @@ def _source_rung(told: Told) -> list[Rung]:
     """Return the rung of knowing the source alone, where it could be told."""
     if told.auroc is None:
         return []
-    return [Rung("source only", told.auroc, told.interval)]
+    low, high = told.interval or (0.0, 0.0)
+    return [Rung("source only", told.auroc, told.interval if low < high else None)]
 
 
 def _ladder_of(model: ModelSide | None) -> str:

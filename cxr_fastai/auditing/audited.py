@@ -18,14 +18,16 @@ from cxr_fastai.auditing.pictures import (
     ladder_marks,
     source_matrix,
 )
+from cxr_fastai.auditing.suspects_shown import ShownSuspects
 from cxr_fastai.core import printable
 from cxr_fastai.probes.sources import SourceWithinClass, Unseen
 from cxr_fastai.probes.verdict import FAIL_FROM, MAX_WIDTH, WARN_FROM, Verdict
 from cxr_fastai.reporting.html import render
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count, wrap
 
-__all__ = ["Audit"]
+__all__ = ["Audit", "SUSPECTS"]
 
+SUSPECTS = "suspects.csv"  # beside the page
 TERMINAL_COLUMNS = 110
 CSS_OF = {
     Verdict.FAIL: "fail",
@@ -50,6 +52,7 @@ class Audit:
     unseen: Mapping[str, Sequence[Unseen]] = field(default_factory=dict)  # whose -> a source each
     maps: Sequence[WeightMap] = ()
     notes: Sequence[str] = ()
+    suspects: Sequence[ShownSuspects] = ()  # labels likely wrong: by a cheap model, by the model
 
     @property
     def verdict(self) -> Verdict:
@@ -90,6 +93,7 @@ class Audit:
             "ladder": {"of": self.ladder_of, "rungs": ladder},
             "weights_on_edge": {each.label: each.on_edge for each in self.maps},
             "notes": list(self.notes),
+            "suspects": [each.found.to_dict() for each in self.suspects],
         }
 
     def to_html(self, page: bool = True) -> str:
@@ -100,6 +104,7 @@ class Audit:
             page=page,
             a=self,
             css=CSS_OF,
+            suspects_file=SUSPECTS,
             ladder=ladder_marks(self.ladder),
             dumbbells=dumbbell_marks(self.unseen),
             matrix=source_matrix(self.counts, self.within),
@@ -122,6 +127,8 @@ class Audit:
                 lines += wrap(printable(each.do), TERMINAL_COLUMNS, "  -> ", "     ")
         if self.ratio_words:
             lines += ["", *wrap(self.ratio_words, TERMINAL_COLUMNS)]
+        for shown in self.suspects:
+            lines += ["", *wrap(f"Labels: {shown.found.says}", TERMINAL_COLUMNS)]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

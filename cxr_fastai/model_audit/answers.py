@@ -155,7 +155,7 @@ def _floor(report: AnyReport) -> FloorGain | str:
     return FloorGain(
         squares=pixels.squares,
         model=model,
-        model_interval=find_interval(own.intervals, MACRO),
+        model_interval=find_interval(own.intervals, "metrics", MACRO),
         floor=chosen.values[MACRO],
         floor_interval=chosen.intervals[MACRO],
         gain=chosen.gains[MACRO],

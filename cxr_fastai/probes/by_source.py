@@ -7,6 +7,7 @@ betray their source gives a model little: what tells their classes may be the di
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,7 +30,10 @@ def told_by_source(
         films = np.bincount(index[known], minlength=len(names))
         own = np.bincount(index[known & targets.has[label]], minlength=len(names))
         scores[label] = (own / np.maximum(films, 1))[index]
-    return told_of(scores, targets)
+    told = told_of(scores, targets)
+    if len(names) == 1 and told.auroc is not None:
+        return replace(told, interval=[told.auroc, told.auroc])  # by definition
+    return told
 
 
 def is_balanced(by_source: Told) -> bool:

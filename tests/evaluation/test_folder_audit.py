@@ -65,5 +65,6 @@ def test_a_source_within_a_class_is_named(tmp_path):
             Image.fromarray(pixels).save(tmp_path / row.path)
             object.__setattr__(row, "pixel_sha256", images.pixel_sha256(pixels))
     found = audit_folder(data)
-    assert found.verdict is Verdict.FAIL and "tells the source (P8, AUROC" in found.says
+    # a warning: both sources hold the classes alike, so that the source tells nothing of them
+    assert found.verdict is Verdict.WARN and "tells the source (P8, AUROC" in found.says
     assert found.to_dict()["P8"][0]["verdict"] == "FAIL"

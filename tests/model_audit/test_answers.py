@@ -57,5 +57,7 @@ def test_the_gain_is_that_of_evaluate(data, bundle):
     floor = model_side(bundle, data).floor
     metrics = evaluate(bundle, data, "test", resamples=50).metrics
     assert floor.model == metrics["macro_auroc"] and floor.films == floor.groups == 60
+    low, high = floor.model_interval
+    assert low <= floor.model <= high
     assert floor.gain == pytest.approx(floor.model - floor.floor)
     assert len(floor.others) == 1 and floor.squares not in floor.others
