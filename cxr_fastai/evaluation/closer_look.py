@@ -58,7 +58,7 @@ class CloserLook:
             f"({span(after.brier_interval, as_share=False)}), {decimal(before.brier)} before "
             f"temperature {found.temperature:.2f}; ECE {decimal(after.ece)}, "
             f"{decimal(before.ece)} before, where faultless probabilities would show "
-            f"{decimal(after.ece_by_chance)} on so few."
+            f"{decimal(after.ece_by_chance)} on as many."
         )
 
     @property

@@ -294,6 +294,8 @@ balanced accuracy   83.3 % (35.9 to 99.6)                 33.3 %  66.7 % (22.3 t
 macro F1           0.863 (0.387 to 0.998)                      -                      -
 macro AUROC        0.889 (0.413 to 0.999)                      -                      -
 
+No pixel floor: this folder has no train films of the bundle's classes to fit it on.
+
 class  n    prevalence       precision          recall              F1           AUROC
 A      6        50.0 %           0.857           1.000           0.923           0.917
           21.1 to 78.9  0.421 to 0.996  0.541 to 1.000  0.449 to 1.000  0.442 to 1.000
@@ -303,7 +305,7 @@ C      4        33.3 %           1.000           1.000           1.000          
            9.9 to 65.1  0.398 to 1.000  0.398 to 1.000  0.398 to 1.000  0.398 to 1.000
 
 Calibration of the most probable class: Brier score 0.123 (0.009 to 0.434), 0.123 before temperature
-1.00; ECE 0.217, 0.217 before, where faultless probabilities would show 0.106 on so few.
+1.00; ECE 0.217, 0.217 before, where faultless probabilities would show 0.106 on as many.
 
 Intervals are 95 % and exact (Clopper-Pearson), with the 12 groups (images of one patient or of one
 radiograph) as trials: below 20 groups a bootstrap tells too little. None covers another hospital or
