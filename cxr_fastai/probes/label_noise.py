@@ -34,6 +34,7 @@ __all__ = [
     "Suspect",
     "Suspects",
     "find_suspects",
+    "is_single",
     "suspects",
     "suspects_csv",
     "suspects_of_findings",
@@ -138,7 +139,7 @@ def find_suspects(
 ) -> Suspects:
     """Find the labels that are most likely wrong, with a cheap model of the other patients."""
     features = texture(films)
-    if _is_single(targets):
+    if is_single(targets):
         names = _enough(targets)
         labels = _labels(targets, names)
         probs = _held_out(features, labels, len(names), targets.folds, progress)
@@ -154,7 +155,7 @@ def find_suspects(
     return suspects_of_findings(probs, has, known, films.rows, OUT_OF_FOLD, _rare(targets))
 
 
-def _is_single(targets: Targets) -> bool:
+def is_single(targets: Targets) -> bool:
     """Tell whether each film has one class."""
     has = np.stack(list(targets.has.values()))
     known = np.stack(list(targets.known.values()))
@@ -169,12 +170,12 @@ def _enough(targets: Targets) -> list[str]:
 
 def _rare(targets: Targets) -> list[str]:
     """Return the classes of too few films."""
-    is_single = _is_single(targets)
+    has_one = is_single(targets)
     rare = []
     for name, has in targets.has.items():
         known = targets.known[name]
         sides = [int((has & known).sum())]
-        if not is_single:
+        if not has_one:
             sides.append(int((~has & known).sum()))
         if min(sides) < MIN_FILMS:
             rare.append(name)
@@ -332,12 +333,12 @@ def _ranked(
     )
 
 
-def suspects_csv(found: Suspects) -> str:
-    """Return the list as a csv to review, with an empty last column for the reader's verdict."""
+def suspects_csv(lists: Sequence[Suspects]) -> str:
+    """Return lists as one csv to review, with an empty last column for what a reader finds."""
     rows = []
-    for suspect in found.listed:
-        row = {column: str(getattr(suspect, column)) for column in COLUMNS}
-        row["score"] = f"{suspect.score:.6f}"
-        row["right_label"] = ""
-        rows.append(row)
-    return to_csv(rows, (*COLUMNS, "right_label"))
+    for found in lists:
+        for suspect in found.listed:
+            row = {column: str(getattr(suspect, column)) for column in COLUMNS}
+            row["score"] = f"{suspect.score:.6f}"
+            rows.append({**row, "by": found.by, "right_label": ""})
+    return to_csv(rows, (*COLUMNS, "by", "right_label"))

@@ -180,7 +180,7 @@ def test_a_small_folder_says_what_it_did_not_ask_of_and_its_test_films_are_never
 def test_the_csv_has_a_column_for_the_readers_verdict(row):
     probs = np.array([[0.2, 0.8], [0.9, 0.1], [0.1, 0.9]])
     found = suspects_of_classes(probs, np.array([0, 0, 1]), ["a", "b"], rows_of(row, 3), "a model")
-    [line] = csv.DictReader(io.StringIO(suspects_csv(found)))
-    assert list(line) == [*label_noise.COLUMNS, "right_label"]
+    [line] = csv.DictReader(io.StringIO(suspects_csv([found])))
+    assert list(line) == [*label_noise.COLUMNS, "by", "right_label"]
     assert (line["path"], line["label"], line["suggested"]) == ("0.png", "a", "b")
     assert line["score"] == "0.200000" and line["right_label"] == ""
