@@ -6,12 +6,15 @@ it; a text of others -> whether it is a number that can be counted to. It opens 
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 from cxr_fastai.core import StrPath, UsageError, printable, usable_path
 
-__all__ = ["is_whole_number", "readable_path"]
+__all__ = ["is_whole_number", "readable_path", "refuse_url"]
 
+URL = re.compile(r"[a-z][a-z0-9+.-]+:/+", re.IGNORECASE)  # of one / where it was a Path
 MOST_DIGITS = 15  # of a whole number; Python refuses to read one of more than 4300
 
 
@@ -24,12 +27,27 @@ def readable_path(
     Raises as `usable_path` does, and `UsageError` for a pipe, socket or device: opening a pipe
     waits for its writer, for ever where there is none.
     """
+    refuse_url(path, name)
     path = usable_path(path, name)
     if path.exists() and not path.is_file() and not path.is_dir():
         raise UsageError(
             f"{name} {printable(path)}: a pipe, socket or device, not a file. Give a file."
         )
     return path
+
+
+def refuse_url(
+    path: StrPath,
+    name: str = "path",  # what it was given as
+) -> None:
+    """Raise `UsageError` for an address of the network, unless a file is called so."""
+    text = os.fsdecode(path)
+    if URL.match(text) is None or os.path.lexists(text):
+        return
+    address = URL.sub(lambda found: found.group().rstrip("/") + "//", text, count=1)
+    raise UsageError(
+        f"{name} {printable(address)}: a URL is not read. Download it first, and give the file."
+    )
 
 
 def is_whole_number(text: str) -> bool:

@@ -151,3 +151,20 @@ def test_a_sign_in_that_is_a_pipe_is_refused(tmp_path, monkeypatch):
     piped(tmp_path / "kaggle.json")
     with pytest.raises((UsageError, StorageError), match="kaggle.json: a pipe"):
         _kaggle_json()
+
+
+@pytest.mark.parametrize("address", ["https://e.org/a.png", "s3://bucket/a.png"])
+def test_a_url_is_told_to_be_one(place, capsys, address):
+    for words in (["predict", "run/bundle"], ["prototype"], ["curate", "--out", "o", "--folder"]):
+        assert main([*words, address]) == 2
+        said = capsys.readouterr().err
+        assert f"{address}: a URL is not read. Download it first" in said
+
+
+def test_a_file_that_is_called_like_a_url_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "https:").mkdir()
+    (tmp_path / "https:" / "a.png").write_bytes(b"x")
+    assert readable_path("https://a.png").is_file()
+    with pytest.raises(UsageError, match="bundle https://b.png: a URL is not read"):
+        readable_path("https:/b.png", "bundle")

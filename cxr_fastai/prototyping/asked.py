@@ -14,6 +14,7 @@ from typing import Any
 
 from cxr_fastai.advice import command, flag
 from cxr_fastai.core import StrPath, UsageError, check_writable, usable_path
+from cxr_fastai.inputs import refuse_url
 
 __all__ = ["Request", "request_of", "check_places", "default_out", "MINUTES"]
 
@@ -142,6 +143,7 @@ def request_of(
 
 def _absolute(path: StrPath, what: str) -> str:
     """Return a path that stays the same wherever the command runs."""
+    refuse_url(path, what)
     return str(usable_path(path, what).absolute())
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from cxr_fastai.core import SPLITS
+from cxr_fastai.core import SPLITS, Task
 from cxr_fastai.curation.folder.result import COPY_KINDS, Curation
-from cxr_fastai.recipes import present
+from cxr_fastai.recipes import NONE, present
 
 __all__ = ["Counts", "counts_of"]
 
@@ -26,6 +26,8 @@ class Counts:
     conflicts: int  # radiographs whose copies have labels of two classes
     left_out: int  # files and table rows
     patients: int  # images whose patient is known
+    no_finding: int = 0  # images of none of several labels, which are no class
+    several: bool = False  # whether an image may have several of the classes
 
 
 def counts_of(curation: Curation) -> Counts:
@@ -44,4 +46,6 @@ def counts_of(curation: Curation) -> Counts:
         conflicts=summary.conflicts,
         left_out=summary.left_out,
         patients=sum(bool(record.patient) for record in curation.records),
+        no_finding=classes[NONE],
+        several=recipe.task is Task.MULTI_LABEL,
     )

@@ -27,7 +27,8 @@ from cxr_fastai.prototyping.asked import Request
 from cxr_fastai.prototyping.mistakes import Mistakes, mistakes_of
 from cxr_fastai.prototyping.next_steps import train_command
 from cxr_fastai.prototyping.record import CURATED, RUN, Prototype
-from cxr_fastai.prototyping.words import class_words
+from cxr_fastai.prototyping.words import told_words
+from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.html import render
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT
 
@@ -63,7 +64,7 @@ def prototype_page(
         "report.html",
         p=made,
         request=request,
-        classes=class_words(names),
+        told=told_words(names, made.counts.several),
         header=("class", *SPLITS, "all"),
         counts=_count_rows(curation, names),
         own=curation.request.own.get("lines", ()),
@@ -92,11 +93,25 @@ def _count_rows(
     """Count the images of each class in each split, and all of them."""
     rows = []
     for label, name in zip(curation.recipe.vocab, names):
-        numbers = [_images(curation, label, split) for split in SPLITS]
-        rows.append((name, [*numbers, sum(numbers)]))
+        rows.append((name, _images_of(curation, label)))
+    without = _images_of(curation, NONE)
+    if any(without):
+        rows.append((_none_words(curation), without))
     splits = [curation.summary.splits.get(split, 0) for split in SPLITS]
     rows.append(("all", [*splits, curation.summary.images]))
     return rows
+
+
+def _images_of(curation: Curation, label: str) -> list[int]:
+    """Return how many images of a class each split has, and all of them."""
+    numbers = [_images(curation, label, split) for split in SPLITS]
+    return [*numbers, sum(numbers)]
+
+
+def _none_words(curation: Curation) -> str:
+    """Name the images of none of several labels, with the csv's own words for them."""
+    own = curation.request.own.get("no_finding_labels", ())
+    return f"none of these ({', '.join(own)})" if own else "none of these"
 
 
 def _images(curation: Curation, label: str, split: str) -> int:

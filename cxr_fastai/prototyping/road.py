@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr_fastai.advice import flag
-from cxr_fastai.core import StrPath, UsageError
+from cxr_fastai.core import CxrError, StrPath, UsageError
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.prototyping.asked import (
     MINUTES,
@@ -72,11 +73,16 @@ def prototype(
 
     progress = progress or SILENT
     read_state(place, request)  # a folder of something else is refused before anything is written
-    with one_run(place, wait=True, progress=progress):
-        state = read_state(place, request)  # again: another run may have written it meanwhile
-        if state.result:
-            return _stood(place, state, progress)
-        return _Road(place, state, workers, progress, clock).go()
+    try:
+        with one_run(place, wait=True, progress=progress):
+            state = read_state(place, request)  # again: another run may have written it meanwhile
+            if state.result:
+                return _stood(place, state, progress)
+            return _Road(place, state, workers, progress, clock).go()
+    finally:
+        if out is None:  # the folder of prototypes goes too, where nothing was written
+            with suppress(OSError):
+                place.parent.rmdir()
 
 
 def _stood(out: Path, state: State, progress: Progress) -> Prototype:
@@ -157,19 +163,23 @@ class _Road:
         from cxr_fastai.curation.pipeline import curate
         from cxr_fastai.manifest import read_manifest
         from cxr_fastai.prototyping.record import CURATED
-        from cxr_fastai.prototyping.state import listing_of, write_state
+        from cxr_fastai.prototyping.state import listing_of, take_back, write_state
 
         name = self.request.table or self.request.folder
         self.progress.say(f"1/5 curating {name}: {self._command()}")
         make_folder(self.out)
         self.state = write_state(self.out, replace(self.state, listing=listing_of(self.request)))
-        curation = curate(
-            self.out / CURATED,
-            seed=self.request.seed,
-            workers=self.workers,
-            progress=self.progress,
-            **self.request.of_images,
-        )
+        try:
+            curation = curate(
+                self.out / CURATED,
+                seed=self.request.seed,
+                workers=self.workers,
+                progress=self.progress,
+                **self.request.of_images,
+            )
+        except CxrError:
+            take_back(self.out)
+            raise
         manifest = read_manifest(self.out / CURATED)
         self.clock.lap("curate")
         self._say_curated(curation)
@@ -198,7 +208,7 @@ class _Road:
         """Look for what tells the classes."""
         from cxr_fastai.prototyping.shortcuts import find_shortcuts
 
-        self.progress.say("2/5 what tells the classes beside the disease")
+        self.progress.say("2/5 what tells the classes and may not be the disease")
         confounds = curation.summary.confounds
         shortcuts = find_shortcuts(confounds, manifest, self.request.seed, self.progress)
         for warning in shortcuts.found:

@@ -19,7 +19,7 @@ from cxr_fastai.prototyping.asked import Request
 from cxr_fastai.prototyping.plan import Plan
 from cxr_fastai.strict_json import parse_json
 
-__all__ = ["State", "STATE", "read_state", "write_state", "listing_of"]
+__all__ = ["State", "STATE", "read_state", "write_state", "take_back", "listing_of"]
 
 STATE = "prototype.json"
 VERSION = 1
@@ -104,6 +104,13 @@ def write_state(out: Path, state: State) -> State:
     """Write prototype.json; return the state."""
     write_json(out / STATE, state.to_dict())
     return state
+
+
+def take_back(out: Path) -> None:
+    """Remove prototype.json of a folder that holds nothing else: its curation was refused."""
+    held = {path.name for path in out.iterdir()} - {MARKER, STATE}
+    if not held:
+        (out / STATE).unlink(missing_ok=True)
 
 
 # ---- whether the images are those of before

@@ -12,7 +12,7 @@ from cxr_fastai.prototyping.counts import Counts
 from cxr_fastai.prototyping.scores import Scores
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count, with_span
 
-__all__ = ["verdict_sentence", "shortcut_clause", "curated_line", "class_words"]
+__all__ = ["verdict_sentence", "shortcut_clause", "curated_line", "class_words", "told_words"]
 
 RANKING = "macro AUROC"  # the number that tells how well probabilities rank
 MAX_NAMED = 4  # classes or things in one sentence
@@ -28,6 +28,15 @@ def class_words(
     if len(names) <= MAX_NAMED:
         return f"{', '.join(names[:-1])} and {names[-1]}"
     return count(len(names), "class", "classes")
+
+
+def told_words(
+    names: Sequence[str],  # of the classes
+    several: bool,  # an image may have several
+) -> str:
+    """Say what a model tells: classes from each other; of findings, who has which."""
+    words = class_words(names, several)
+    return f"who has {words}" if several and len(names) <= MAX_NAMED else words
 
 
 def verdict_sentence(

@@ -18,6 +18,7 @@ from PIL import Image
 
 from cxr_fastai.core import StorageError, StrPath, UsageError, printable, usable_path
 from cxr_fastai.images import is_image_name
+from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.progress import SILENT, Progress
 
@@ -108,7 +109,7 @@ def find_images(
     where a path does not exist or nothing is found.
     """
     progress = progress or SILENT
-    given = [usable_path(path) for path in paths]
+    given = [_given(path) for path in paths]
     found: list[Path] = []
     junk: list[str] = []  # images that are passed over
     for path in given:
@@ -129,6 +130,12 @@ def find_images(
         f"no images in {places or 'an empty list of paths'}: "
         "expected image files, or folders that hold some"
     )
+
+
+def _given(path: StrPath) -> Path:
+    """Return a path to be looked at. Raises `UsageError` for a URL, and for what no file can be."""
+    refuse_url(path)
+    return usable_path(path)
 
 
 def _images_in(

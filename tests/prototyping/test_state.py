@@ -6,7 +6,14 @@ import pytest
 import toy_prototypes as toys
 
 from cxr_fastai.core import IntegrityError, UsageError
-from cxr_fastai.prototyping.state import STATE, State, listing_of, read_state, write_state
+from cxr_fastai.prototyping.state import (
+    STATE,
+    State,
+    listing_of,
+    read_state,
+    take_back,
+    write_state,
+)
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()], ids=["absent", "empty"])
@@ -61,3 +68,12 @@ def test_a_csv_and_the_files_beside_it_are_looked_at(tmp_path):
     before = listing_of(request)
     (tmp_path / "t.csv").write_text("ab")
     assert listing_of(request) != before
+
+
+@pytest.mark.parametrize("held, stays", [((), False), (("curated",), True)])
+def test_what_was_refused_before_anything_was_written_leaves_nothing(tmp_path, held, stays):
+    write_state(tmp_path, State(toys.request()))
+    for name in held:
+        (tmp_path / name).mkdir()
+    take_back(tmp_path)
+    assert (tmp_path / STATE).exists() is stays

@@ -6,6 +6,7 @@ import pytest
 import toy_prototypes as toys
 
 from cxr_fastai.core import FolderWarning
+from cxr_fastai.curation.folder.result import SMALL_FOLDER
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.prototyping.shortcuts import Shortcuts
 from cxr_fastai.prototyping.story import TROUBLE, summed_up
@@ -61,3 +62,10 @@ def test_fewer_epochs_than_planned_are_advised_more_time(told, epochs, cut):
 
 def test_without_a_test_split_nothing_is_claimed(told):
     assert "Nothing can be said" in told(reports={}).verdict
+
+
+def test_cross_validation_is_advised_in_one_box(told):
+    kinds = [warning.kind for warning in told().warnings]
+    assert "class_scarce" in kinds and SMALL_FOLDER not in kinds
+    advised = [one for one in told().warnings if "cross-validation" in f"{one.says} {one.do}"]
+    assert len(advised) == 1

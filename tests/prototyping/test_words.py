@@ -4,7 +4,7 @@ import pytest
 import toy_prototypes as toys
 
 from cxr_fastai.core import FolderWarning
-from cxr_fastai.prototyping.words import class_words, curated_line, verdict_sentence
+from cxr_fastai.prototyping.words import class_words, curated_line, told_words, verdict_sentence
 
 BORDER = FolderWarning("probe", "says", title="Border of the film")
 SIZE = FolderWarning("size_apart", "says", title="Class = size")
@@ -106,3 +106,9 @@ def test_curation_is_told_in_a_line_in_singular_and_plural():
         "48 images (train 38, valid 5, test 5); 2 copies, 1 label conflict and 0 files or rows "
         "left out"
     )
+
+
+def test_findings_are_told_of_a_person_and_not_from_each_other():
+    assert told_words(["A", "B"], several=False) == "A from B"
+    assert told_words(["A", "B"], several=True) == "who has A and B"
+    assert told_words(list("ABCDE"), several=True) == "5 classes"

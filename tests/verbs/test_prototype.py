@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import toy_prototypes as toys
+from toy_sources import put
 
 from cxr_fastai import cli
 from cxr_fastai.prototyping import road
@@ -84,3 +85,17 @@ def test_the_first_line_comes_before_anything_heavy_is_imported(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout == "a first model of films, in 5 minutes at most []\n", done.stderr
+
+
+def test_a_refusal_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "films" / "Normal" / "a.png", 1)
+    assert cli.main(["prototype", "films"]) == 2
+    assert "one class alone" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["films"]
+
+
+def test_the_help_names_the_zip(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["prototype", "--help"])
+    assert "a .zip of that" in " ".join(capsys.readouterr().out.split())

@@ -15,6 +15,7 @@ from typing import Any
 
 from cxr_fastai.core import FolderWarning, StrPath
 from cxr_fastai.curation.own.class_names import Named, joined_names, name_classes, names_meant
+from cxr_fastai.curation.own.inner_folders import inner_folders, inner_words
 from cxr_fastai.curation.own.layout import Layout, lay_out
 from cxr_fastai.curation.own.own_data import (
     OwnData,
@@ -257,6 +258,7 @@ def _inferred(
             "left_out": len(layout.left_out),
         },
         "other_folders": layout.other_levels,
+        "inner_folders": inner_folders(layout),
     }
     return {**told, "lines": _lines(told)}
 
@@ -287,6 +289,8 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
     if told["splits"]:
         splits = [f"{split} {n:,}" for split, n in told["splits"].items()]
         lines.append(f"splits of the folder: {', '.join(splits)}{_drawn_words(told)}")
+    if told["inner_folders"]:
+        lines.append(inner_words(told["inner_folders"], Path(told["folder"])))
     found = told["patients"]
     if found is None:
         lines.append(

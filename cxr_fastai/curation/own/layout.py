@@ -21,7 +21,7 @@ from cxr_fastai.curation.own.split_folders import (
 )
 from cxr_fastai.reporting.text import count
 
-__all__ = ["Layout", "Placed", "lay_out"]
+__all__ = ["GENERIC", "Layout", "Placed", "lay_out"]
 
 # A folder that is named for how images were gathered, not for what they show: site1, batch-02,
 # patient 17, 2019, images, png, part_a. A class may be named for none of these.

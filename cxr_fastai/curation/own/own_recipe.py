@@ -15,7 +15,7 @@ from cxr_fastai.curation.own.own_data import OWN_RECIPE
 from cxr_fastai.recipes import NONE, Recipe, present
 from cxr_fastai.safe_names import safe_name
 
-__all__ = ["OwnClasses", "own_recipe", "meet_recipe"]
+__all__ = ["NO_FINDING", "OwnClasses", "own_recipe", "meet_recipe"]
 
 NO_FINDING = "no_finding"
 Findings = tuple[str, ...]

@@ -34,6 +34,7 @@ from cxr_fastai.curation.own.user_folder import UserFolder, user_tree
 from cxr_fastai.curation.sources.listing import list_source
 from cxr_fastai.curation.sources.table_keys import match_keys
 from cxr_fastai.curation.sources.tree import Tree
+from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk
 from cxr_fastai.recipes import Recipe
 
@@ -98,6 +99,7 @@ def _names_in(same: Sequence[str]) -> set[str]:
 
 def _bytes_of(path: Path) -> bytes:
     """Return the bytes of a csv. Raises `UsageError` where there is none, `StorageError`."""
+    refuse_url(path, "csv")
     usable_path(path, "csv")
     if path.is_dir():
         raise UsageError(f"{path} is a folder: name a csv, and the folder of its files beside it.")

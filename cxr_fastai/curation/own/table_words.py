@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxr_fastai.core import FolderWarning, StrPath, printable
+from cxr_fastai.core import FolderWarning, StrPath, Task, printable
 from cxr_fastai.csv_of_others import CsvFile
 from cxr_fastai.curation.own.own_data import own_command, own_warning, recipe_flag
-from cxr_fastai.curation.own.own_recipe import OwnClasses
+from cxr_fastai.curation.own.own_recipe import NO_FINDING, OwnClasses
 from cxr_fastai.curation.own.table_cells import EXPECTED
 from cxr_fastai.curation.own.table_columns import OwnColumns
 from cxr_fastai.curation.own.table_labels import APART, ONE_LABEL, TableLabels
@@ -106,6 +106,7 @@ def inferred_of(read: Read) -> dict[str, Any]:
         "label_separator": labels.separator,
         "labels": dict(sorted(labels.counts.items())),
         "classes": _labels_of_classes(read),
+        "no_finding_labels": _no_finding_labels(read),
         "rows_left_out": {text or "blank": n for text, n in sorted(read.left_out.items())},
         "cells_not_understood": {role: dict(odd) for role, odd in read.rows.odd.items() if odd},
         "images": read.images,
@@ -125,6 +126,7 @@ def _lines(read: Read) -> list[str]:
         f"labels ({_form(read.labels)}): {counted_texts(labels, MAX_CLASSES)}",
     ]
     lines += _classes_line(read)
+    lines += _no_finding_line(read)
     if read.left_out:
         lines.append(f"rows without a class: {counted_texts(read.left_out)}")
     labelled = f"{len(read.listing.items):,} of {count(read.images, 'image')} have a label"
@@ -148,6 +150,25 @@ def _labels_of_classes(read: Read) -> dict[str, list[str]]:
     for label, own in sorted(read.own.class_of.items()):
         labels_of.setdefault(own, []).append(label)
     return dict(sorted(labels_of.items()))
+
+
+def _no_finding_labels(read: Read) -> list[str]:
+    """Return the labels that say that none of several findings is there, which are no class."""
+    recipe = read.own.recipe
+    if recipe.task is not Task.MULTI_LABEL:
+        return []
+    labels = read.own.findings.items()
+    return sorted(label for label, own in labels if own == (NO_FINDING,))
+
+
+def _no_finding_line(read: Read) -> list[str]:
+    """Say that such a label is no class, and what its images are called."""
+    labels = _no_finding_labels(read)
+    if not labels:
+        return []
+    named = ", ".join(map(repr, labels))
+    told = "is no class: it says" if len(labels) == 1 else "are no classes: they say"
+    return [f"{named} {told} that nothing was found: its images are counted as none"]
 
 
 def _patients_line(read: Read) -> str:

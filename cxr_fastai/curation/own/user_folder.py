@@ -19,6 +19,7 @@ from cxr_fastai.curation.sources.listing import not_read
 from cxr_fastai.curation.sources.tree import Tree, folder_tree, in_nfc
 from cxr_fastai.images import is_image_name
 from cxr_fastai.images.sniff import FORMATS, SUFFIXES, sniff
+from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk
 from cxr_fastai.manifest import CURATION
 from cxr_fastai.progress import SILENT, Progress
@@ -123,6 +124,7 @@ def _no_image(folder: Path, tree: Tree, others: Sequence[str]) -> str:
 
 def _check_folder(folder: Path) -> None:
     """Raise `UsageError` for a folder that is not there, no folder, or curated already."""
+    refuse_url(folder, "folder")
     if not usable_path(folder, "folder").exists():
         raise UsageError(f"no folder {folder}: give one whose subfolders are the classes.")
     if folder.is_file():

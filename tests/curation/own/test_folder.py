@@ -226,3 +226,14 @@ def test_a_raw_folder_names_the_command_that_curates_it(tmp_path, capsys):
     for verb in (["train"], ["eda"]):
         assert cli.main([*verb, str(root)]) == 2
         assert f"cxr curate --folder {root} --out {root}_curated" in capsys.readouterr().err
+
+
+def test_folders_inside_those_of_the_classes_are_told_with_the_way_to_take_them(tmp_path):
+    root = folder(tmp_path, "Normal", "Pneumonia/Mild", "Pneumonia/Severe")
+    own = read_own_folder(root)
+    assert set(own.recipe.classes) == {"Normal", "Pneumonia"}
+    line = next(line for line in own.inferred["lines"] if line.startswith("folders inside"))
+    assert "folders inside Pneumonia (Mild 3, Severe 3) are taken together" in line
+    assert f"--folder {root / 'Pneumonia'}" in line and "--table" in line
+    inner = read_own_folder(root / "Pneumonia")
+    assert set(inner.recipe.classes) == {"Mild", "Severe"}

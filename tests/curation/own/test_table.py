@@ -202,6 +202,8 @@ def test_several_labels_in_a_cell_are_a_recipe_of_findings(tmp_path):
         "e.png": "Hernia|Mass",
     }
     assert "several in a cell, parted by a bar" in said(own)
+    assert "'No Finding' is no class: it says that nothing was found" in said(own)
+    assert own.inferred["no_finding_labels"] == ["No Finding"]
     assert own.inferred["label_separator"] == "|"
     assert "--label-separator '|'" in own.command
 
@@ -215,6 +217,12 @@ def test_a_label_with_a_comma_is_one_where_nothing_says_otherwise(tmp_path):
     assert labels(one)["g.png"] == "TB_ active" and one.recipe.task is Task.SINGLE_LABEL
     several = read(tmp_path, label_separator=",")
     assert labels(several)["g.png"] == "TB|active"
+
+
+def test_of_one_label_an_image_the_normal_one_is_a_class_and_told_as_such(tmp_path):
+    six(tmp_path)
+    own = read(tmp_path)
+    assert own.inferred["no_finding_labels"] == [] and "is no class" not in said(own)
 
 
 def by_column(tmp_path, *rows, header="file,Mass,Effusion"):
