@@ -65,9 +65,15 @@ def gallery_page(
         copies=kinds.total(),
         kinds=named_kinds,
         across=sum(_is_across(copies) for copies in several),
-        conflicts=sum(copies.conflict for copies in several),
+        conflicts=sum(_labels_differ(copies) for copies in several),
         open=MAX_UNFOLDED,
     )
+
+
+def _labels_differ(copies: CopySet) -> bool:
+    """Tell whether copies are labelled otherwise, beyond capitals: NORMAL is Normal."""
+    labels = {image.label.casefold() for image in copies.members}
+    return copies.conflict and len(labels) > 1
 
 
 # ---- thumbnails

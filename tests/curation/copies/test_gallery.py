@@ -279,3 +279,10 @@ def test_an_image_of_which_only_its_place_is_known_is_named():
     shot = lost_shot("one", "a.png")
     assert (shot.source, shot.path, shot.thumb.uri) == ("one", "a.png", "")
     assert shot.thumb.why == "not among the groups"
+
+
+@pytest.mark.parametrize("other, told", [("Normal", False), ("PNEUMONIA", True)])
+def test_labels_that_differ_in_capitals_alone_do_not_differ(films, other, told):
+    group = films.group(("near", 0.9, "", dict(label=other)), kept=dict(label="NORMAL"))
+    text = Page(gallery_page([group], "t")).text
+    assert ("in 1 the labels differ" in text) is told
