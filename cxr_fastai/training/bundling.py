@@ -86,7 +86,8 @@ def judge(
     scored = score(recipe.task, logits, targs, groups)
     constant = constant_loss(learn, targs) if rows else None
     decides = bool(calibrated["decision"])
-    warnings = run_warnings(scored, rows, best_epoch, constant, recipe, decides)
+    steps = len(learn.dls.train) * len(rows) if rows else None
+    warnings = run_warnings(scored, rows, best_epoch, constant, recipe, decides, steps)
     return Judged(calibrated, auroc, scored, warnings)
 
 

@@ -161,3 +161,24 @@ def test_of_other_loaders_nobody_knows_it(folder):
     learn = learner(folder)
     learn.dls.train.draws = None
     assert constant_loss(learn, valid_targs(learn)) is None
+
+
+@pytest.mark.parametrize(
+    "valid, train, steps, title",
+    [
+        ((0.9, 0.8, 0.75), (0.9, 0.8, 0.7), 24, "Trained too little"),
+        ((0.9, 1.1, 0.95), (0.9, 0.8, 0.7), 24, "Trained too little"),
+        ((0.9, 0.8, 0.75), (0.9, 0.8, 0.7), 400, "The loss came apart"),
+        ((0.9, 9, 99), (0.9, 8, 98), 24, "The loss came apart"),
+        ((0.5, 9, 9, 9), (0.9, 0.8, 0.7, 0.6), 24, "The loss came apart"),
+        ((0.9,), (0.9,), 8, "The loss came apart"),
+        ((0.9, 0.8), (0.9, 0.8), None, "The loss came apart"),
+    ],
+)
+def test_few_steps_whose_loss_falls_are_too_little_and_no_explosion(valid, train, steps, title):
+    history = rows(*valid)
+    for row, loss in zip(history, train, strict=True):
+        row["train_loss"] = loss
+    (found,) = run_warnings(scored(0.9), history, 1, 0.69, NO_NEGATIVE, True, steps)
+    assert (found.kind, found.title) == ("loss_above_constant", title)
+    assert ("24 steps" in found.says) is (title == "Trained too little")
