@@ -76,6 +76,7 @@ PARTS = {  # modules beside a room that are part of it
     "system_errors": "core",
     "inputs": "core",
     "run_files": "core",
+    "resumable": "train_request",
     "trainable": "manifest",
     "manifest_folds": "manifest",
     "threads": "core",

@@ -23,6 +23,7 @@ from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.models.architectures import family_of
 from cxr_fastai.progress import SILENT, say
 from cxr_fastai.recipes import Recipe, Train, check_train, load_recipe
+from cxr_fastai.resumable import bundle_meta, refuse_other_data, refuse_other_than_over
 from cxr_fastai.run_files import (
     BASELINES,
     BUNDLE,
@@ -32,7 +33,6 @@ from cxr_fastai.run_files import (
     is_over,
     latest_run,
     refuse_full,
-    refuse_other_settings,
 )
 from cxr_fastai.train_request import check_request, check_seed, own_settings
 from cxr_fastai.trainable import check_classes
@@ -48,12 +48,7 @@ from cxr_fastai.training.learner import (
     starting_weights,
 )
 from cxr_fastai.training.network_check import check_networks
-from cxr_fastai.training.run_folder import (
-    bundle_meta,
-    earlier_epochs,
-    refuse_other_data,
-    state_to_resume,
-)
+from cxr_fastai.training.run_folder import earlier_epochs, state_to_resume
 from cxr_fastai.training.trackers import recorded
 from cxr_fastai.training.verdict import Scored, scores_line
 
@@ -255,16 +250,7 @@ def _given(request: _Request, resumed: bool) -> dict[str, Any]:
 
 def _refuse_other_run(request: _Request) -> None:
     """Raise `UsageError` where a run that is over had other settings than are asked for now."""
-    meta = bundle_meta(request.run)
-    had = {**meta["recipe"]["train"], "seed": meta["trained"].get("seed")}
-    asked = _given(request, resumed=True)
-    if request.seed is not None:
-        asked["seed"] = request.seed
-    if "weights" in asked:  # no folder of a machine stands in a bundle
-        asked["weights"] = Path(asked["weights"]).name
-    if isinstance(asked.get("lr"), str):
-        del asked["lr"]  # the bundle has the rate that was found
-    refuse_other_settings(request.run, had, asked)
+    refuse_other_than_over(request.run, _given(request, resumed=True), request.seed)
 
 
 def _started(manifest: Manifest, settings: Train, seed: int, state: State | None) -> StartedNetwork:

@@ -22,9 +22,11 @@ __all__ = ["evaluate"]
 def evaluate(args: Namespace) -> int:
     """Score a bundle on one split, and others on the same images."""
     from cxr_fastai import progress
+    from cxr_fastai.bundle.files import find_folder
     from cxr_fastai.manifest import read_manifest
 
     data = read_manifest(args.data)
+    find_folder(Path(args.bundle))  # before torch is imported
     from cxr_fastai.bundle_names import name_bundles
     from cxr_fastai.evaluation.evaluate import evaluate
 

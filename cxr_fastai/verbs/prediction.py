@@ -6,6 +6,7 @@ A bundle and files -> rows as text, JSON or csv.
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.outputs import check_output_file
@@ -17,11 +18,17 @@ __all__ = ["predict"]
 
 def predict(args: Namespace) -> int:
     """Tell what a bundle says of image files."""
-    _check_asked(args)  # before torch is imported
     from cxr_fastai import progress
+    from cxr_fastai.bundle.files import find_folder
+    from cxr_fastai.serving.sources import find_images
+
+    _check_asked(args)  # before torch is imported, as are the files
+    files = find_images(args.paths, progress)
+    if args.csv is not None:
+        check_output_file(args.csv, "--csv", inputs=files)
+    find_folder(Path(args.bundle))
     from cxr_fastai.bundle.store import load_bundle
     from cxr_fastai.serving.predict import (
-        find_images,
         format_rows,
         notes_line,
         predict_paths,
@@ -30,9 +37,6 @@ def predict(args: Namespace) -> int:
     )
     from cxr_fastai.serving.rows import normal_class
 
-    files = find_images(args.paths, progress)
-    if args.csv is not None:
-        check_output_file(args.csv, "--csv", inputs=files)
     bundle = load_bundle(args.bundle)
     promise = bundle.promise(args.coverage)
     rows = predict_paths(bundle, files, progress=progress, coverage=args.coverage)
@@ -59,7 +63,7 @@ def predict(args: Namespace) -> int:
 
 
 def _check_asked(args: Namespace) -> None:
-    """Check what can be checked of the flags without the bundle. Raises `UsageError`."""
+    """Check what can be checked of the flags without torch. Raises `UsageError`."""
     if args.coverage is not None:
         from cxr_fastai.bundle.conformal import check_coverage
 

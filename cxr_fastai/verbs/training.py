@@ -82,6 +82,8 @@ def _asked(args: Namespace) -> Manifest:
         fold_numbers(data)
     elif args.out and not args.resume and is_first:
         refuse_full(Path(args.out))
+    if args.out and args.resume and is_first:
+        _check_resumed(args, data)
     how = _how(args)
     check_request(
         data,
@@ -102,19 +104,35 @@ def _asked(args: Namespace) -> Manifest:
     return data
 
 
+def _check_resumed(args: Namespace, data: Manifest) -> None:
+    """Refuse settings that a run to go on with does not have, or one of its folds."""
+    from cxr_fastai.resumable import check_resumed
+
+    out = Path(args.out)
+    if not args.folds:
+        check_resumed(out, data, args.recipe, _settings(args), args.seed)
+        return
+    for run in sorted(out.glob("fold_*")):
+        check_resumed(run, None, args.recipe, _settings(args), args.seed)
+
+
 def _how(args: Namespace) -> dict[str, Any]:
     """Return how each network is to be trained, as `train` takes it: only what was given."""
-    from cxr_fastai.recipes import SETTINGS
-
-    given = {name: getattr(args, name) for name in SETTINGS}
-    settings = {name: value for name, value in given.items() if value is not None}
     return {
         "recipe": args.recipe,
         "seed": args.seed,
         "workers": args.workers,
         "allow_missing_classes": args.allow_missing_classes,
-        **settings,
+        **_settings(args),
     }
+
+
+def _settings(args: Namespace) -> dict[str, Any]:
+    """Return the settings that were given."""
+    from cxr_fastai.recipes import SETTINGS
+
+    given = {name: getattr(args, name) for name in SETTINGS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _train_folds(args: Namespace, data: Manifest) -> int:

@@ -1,6 +1,8 @@
 """`cxr evaluate` in this process: which bundles stand in the table. As a process: test_road.py."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -35,6 +37,7 @@ def compared(monkeypatch):
     def evaluate(bundle, data, **settings):
         return Scored(str(bundle))
 
+    monkeypatch.setattr("cxr_fastai.bundle.files.find_folder", lambda path: path)
     monkeypatch.setattr("cxr_fastai.evaluation.compare.compare", compare)
     monkeypatch.setattr("cxr_fastai.evaluation.evaluate.evaluate", evaluate)
     return tables
@@ -73,3 +76,15 @@ def test_a_bundle_alone_has_no_table(compared, tmp_path, monkeypatch, capsys):
     toy_folder.curated(tmp_path / "data")
     assert cli.main(["evaluate", "run/bundle", "data", "--json"]) == 0
     assert compared == [] and json.loads(capsys.readouterr().out) == {"bundle": "run/bundle"}
+
+
+def test_what_is_no_bundle_is_told_before_torch_is_loaded(tmp_path):
+    toy_folder.curated(tmp_path / "data")
+    code = (
+        "import sys; from cxr_fastai import cli\n"
+        "print(cli.main(['evaluate', 'gone', 'data']), 'torch' in sys.modules)\n"
+    )
+    got = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert got.stdout == "2 False\n" and "no bundle at gone" in got.stderr

@@ -1,6 +1,8 @@
 """`cxr predict` in this process: what is checked before the bundle is read, and what is printed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -79,3 +81,24 @@ def test_a_coverage_is_checked_before_the_bundle_and_refused_by_an_old_one(
     assert cli.main(["predict", str(bundle), "a.png", "--coverage", "0.9"]) == 2
     said = capsys.readouterr().err
     assert "keeps no scores of validation" in said and len(said.splitlines()) == 1
+
+
+def test_a_killed_run_folds_and_urls_are_told_before_torch_is_loaded(tmp_path):
+    put(tmp_path / "a.png", 1)
+    for run in ("killed", "folds/fold_0/bundle", "folds/fold_1/bundle"):
+        (tmp_path / run).mkdir(parents=True)
+    (tmp_path / "killed" / "checkpoint.pt").write_bytes(b"x")
+    for i in range(2):
+        (tmp_path / f"folds/fold_{i}/bundle/bundle.json").write_text("{}")
+    code = (
+        "import sys; from cxr_fastai import cli\n"
+        "for words in (('killed', 'a.png'), ('folds', 'a.png'), ('gone', 'https://e.org/a.png')):\n"
+        "    print(cli.main(['predict', *words]), 'torch' in sys.modules)\n"
+    )
+    got = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert got.stdout.splitlines() == ["2 False"] * 3
+    killed, folds, url = got.stderr.splitlines()
+    assert "--resume" in killed and "give one of folds/fold_0, folds/fold_1" in folds
+    assert "a URL is not read" in url
