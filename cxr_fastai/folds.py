@@ -37,6 +37,7 @@ __all__ = ["FoldScores", "train_folds", "FOLDS_CSV", "FOLDS_JSON"]
 
 FOLDS_JSON = "folds.json"
 FOLDS_CSV = "folds.csv"
+SHOWN = {"macro auroc": "macro AUROC", "macro ap": "macro AP"}  # names of folds.json in words
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class FoldScores:
 
     def _rows(self) -> list[tuple[object, ...]]:
         """Return a row a fold, below a header."""
-        names = list(self.folds[0].scores)
+        names = [SHOWN.get(name, name) for name in self.folds[0].scores]
         rows: list[tuple[object, ...]] = [("fold", "images", *names)]
         for fold in self.folds:
             scores = [_shown(name, score) for name, score in fold.scores.items()]

@@ -116,3 +116,9 @@ def test_several_processes_are_refused(data, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="one process"):
         train_folds(data, tmp_path / "run")
+
+
+def test_scores_are_called_as_everywhere(found):
+    head = next(line for line in str(found).splitlines() if line.startswith("fold "))
+    assert "macro AUROC" in head and "auroc" not in head
+    assert "macro auroc" in found.to_dict()["folds"][0]["scores"]
