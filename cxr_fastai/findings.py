@@ -16,6 +16,7 @@ __all__ = [
     "is_finding",
     "in_order",
     "own_finding",
+    "finding_name",
 ]
 
 OWN = "own:"  # begins a finding that the vocabulary lacks: the class of a user's own folder or csv
@@ -87,6 +88,11 @@ def own_finding(
 ) -> str:
     """Return the finding of a class that the vocabulary does not know: own:NAME."""
     return OWN + name
+
+
+def finding_name(finding: str) -> str:
+    """Return what people call a finding: own:NAME is NAME."""
+    return finding.removeprefix(OWN)
 
 
 def is_finding(text: str) -> bool:

@@ -99,3 +99,8 @@ def test_an_undefined_auroc_is_a_dash():
     lines = attribute_lines({"a": "A", "b": "B"}, {"age_group": {"a": score, "b": nothing}})
     assert [line.split("  ") for line in lines][0] == ["AUROC of knowing only", "age group"]
     assert [line.split()[-1] for line in lines[1:]] == ["0.76", "-"]
+
+
+def test_a_finding_of_ones_own_is_called_as_its_class():
+    table = tables_of([row(findings="own:COVID"), row(findings="no_finding")])["findings"]
+    assert table.head == [each.name for each in table.rows] == ["no_finding", "COVID"]
