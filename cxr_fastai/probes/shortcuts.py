@@ -19,7 +19,7 @@ from cxr_fastai.probes import features
 from cxr_fastai.probes.by_source import is_balanced, told_by_source
 from cxr_fastai.probes.chance import Chance, asks_chance, by_chance, confirmed
 from cxr_fastai.probes.films import Films, measure_films
-from cxr_fastai.probes.kinds import CENTRE, OF_SOURCES, PROBES, WITHIN_REMEDY, Kind
+from cxr_fastai.probes.kinds import CENTRE, HISTOGRAM, OF_SOURCES, PROBES, WITHIN_REMEDY, Kind
 from cxr_fastai.probes.targets import Targets, Told, class_targets, told_by, value_targets
 from cxr_fastai.probes.verdict import Verdict, judge
 from cxr_fastai.progress import SILENT, Progress
@@ -81,6 +81,8 @@ MEANINGS = {
     Verdict.CANNOT_TELL: ": too few films to say whether it tells the {}",
 }
 BY_GRAY = ", explained by gray level and shape alone, which may be the disease"
+# of the gray levels themselves, which BY_GRAY would explain by themselves
+OF_GRAY = ", which may be the disease: consolidation is bright"
 NO_FACTS = "P1 is left out: the manifest is of before version 3 and holds no facts of the files."
 
 
@@ -197,7 +199,8 @@ def _probe(
     kind = asking.kind
     verdict, chance = (None, None) if kind.is_control else _judged(asking, told)
     by_gray = asking.may_be_disease and asking.worst is verdict is Verdict.WARN
-    tells = BY_GRAY if by_gray else MEANINGS[verdict].format(asking.what)
+    by_gray_words = OF_GRAY if kind.id == HISTOGRAM else BY_GRAY
+    tells = by_gray_words if by_gray else MEANINGS[verdict].format(asking.what)
     do = WITHIN_REMEDY if by_gray and kind.worst is Verdict.FAIL else kind.do
     has_remedy = kind.is_control or verdict in (Verdict.FAIL, Verdict.WARN)
     return Probe(
