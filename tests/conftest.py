@@ -13,6 +13,7 @@ os.environ.pop(
 # Files of tests that take seconds: left out of `make fast`. By the times of `make test`
 # (pytest --durations=0); a new long file is added here.
 MEDIUM = {
+    "auditing/test_ask_folder.py",
     "bundle/test_bundle.py",
     "bundle/test_store.py",
     "curation/copies/test_copies.py",
@@ -46,6 +47,7 @@ MEDIUM = {
     "fuzz/test_longer.py",
     "fuzz/test_python_face.py",
     "images/test_hostile_images.py",
+    "model_audit/test_road.py",
     "models/test_architectures.py",
     "models/test_imagenet.py",
     "models/test_networks.py",

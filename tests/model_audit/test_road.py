@@ -20,7 +20,7 @@ def own_cache(tmp_path, monkeypatch):
 def test_the_folder_alone(tmp_path):
     data = drawn_folder(tmp_path / "data", n=80)
     found = audit(data, out=tmp_path / "out")
-    assert {each.name for each in (tmp_path / "out").iterdir()} == {"audit.html", "audit.json"}
+    assert {"audit.html", "audit.json"} <= {each.name for each in (tmp_path / "out").iterdir()}
     assert "P11" not in {each.id for each in found.asked} and found.about["model"] is None
     assert repr(found).startswith("<Audit of toy_audit")
 
