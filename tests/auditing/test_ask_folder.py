@@ -111,6 +111,8 @@ def test_one_source_ends_in_warn_where_gray_level_and_shape_explain(tmp_path):
     found = audited(tmp_path, draw=consolidation)
     assert verdicts(found)["P2"] is WARN and found.verdict is WARN and not found.failed
     assert "explained by gray level and shape alone" in by_id(found)["P2"].says
+    levels = by_id(found)["P6"].says
+    assert levels.count("gray level") == 1 and "may be the disease: consolidation is" in levels
     assert "confounded" not in found.to_html()
 
 

@@ -415,3 +415,10 @@ def test_the_date_is_that_of_the_training_where_the_bundle_tells_it():
     dated = evaluate(ToyBundle(trained=dict(epochs=3, date="2026-03-04")), manifest(ROWS * 3))
     assert "<dt>trained on (UTC)</dt><dd>2026-03-04</dd>" in dated.to_html()
     assert "trained on (UTC)" not in evaluate(ToyBundle(), manifest(ROWS * 3)).to_html()
+
+
+def test_on_a_phone_the_confusion_matrix_scrolls_in_its_own_box(written):
+    html = written.report.to_html()
+    section = html.partition('<section id="confusion">')[2].partition("</section>")[0]
+    assert re.search(r'<div class="wide"><img class="plot few" src="data:', section)
+    assert ".cxr-report .wide{overflow-x:auto}" in html
