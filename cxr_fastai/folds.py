@@ -7,6 +7,7 @@ for nothing.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -216,11 +217,13 @@ def _together(
     preds = np.concatenate([part.preds for part in parts])
     rows = [row for part in parts for row in part.rows]
     first = bundles[0]
-    # thresholds and weights are each network's own: none stands for all
+    # thresholds, temperature and weights are each network's own: none stands for all
     meta: Meta = {
         **first.meta,
         "decision": {},
         "thresholds": {},
+        "temperature": math.nan,
+        "offsets": {},
         "weights_sha256": "",
         "warnings": [],
     }

@@ -53,12 +53,14 @@ class CloserLook:
         """What the temperature changed, and what few images alone would show."""
         found = self.reliability
         after, before = found.after, found.before
+        brier = f"{decimal(after.brier)} ({span(after.brier_interval, as_share=False)})"
+        ece = decimal(after.ece)
+        if before is not None and found.temperature is not None:
+            brier += f", {decimal(before.brier)} before temperature {found.temperature:.2f}"
+            ece += f", {decimal(before.ece)} before"
         return (
-            f"Calibration of {found.words}: Brier score {decimal(after.brier)} "
-            f"({span(after.brier_interval, as_share=False)}), {decimal(before.brier)} before "
-            f"temperature {found.temperature:.2f}; ECE {decimal(after.ece)}, "
-            f"{decimal(before.ece)} before, where faultless probabilities would show "
-            f"{decimal(after.ece_by_chance)} on as many."
+            f"Calibration of {found.words}: Brier score {brier}; ECE {ece}, where faultless "
+            f"probabilities would show {decimal(after.ece_by_chance)} on as many."
         )
 
     @property

@@ -159,10 +159,10 @@ def benefits_png(benefits: Sequence[Benefit]) -> bytes:
 
 def reliability_png(found: Reliability) -> bytes:
     """Draw calibration before and after temperature, and within each source of enough groups."""
-    panels: list[tuple[Calibration, str, str]] = [
-        (found.before, "before temperature", SOFT),
-        (found.after, "after", BLUE),
-    ]
+    panels: list[tuple[Calibration, str, str]] = []
+    if found.before is not None:
+        panels.append((found.before, "before temperature", SOFT))
+    panels.append((found.after, "after" if panels else "", BLUE))
     for each in found.by_source:
         if not each.too_few and len(found.by_source) > 1:
             panels.append((each.after, each.source, BLUE))

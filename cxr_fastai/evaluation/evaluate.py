@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr_fastai.advice import command, flag
+from cxr_fastai.bundle.claim import CLAIM_FILE, claim
 from cxr_fastai.bundle.conformal import Promise
 from cxr_fastai.bundle.coverage import CoverageReport, measure_coverage
 from cxr_fastai.core import (
@@ -53,7 +54,7 @@ def evaluate(
     bundle: Bundle | str | Path,  # a bundle, or its folder
     data: Manifest | str | Path,  # a curated folder, or its Manifest
     split: str = "test",  # train | valid | test | all: a folder as outer test
-    out: str | Path | None = None,  # folder for the four files; None: write nothing
+    out: str | Path | None = None,  # folder for the files; None: write nothing
     bs: int = 64,  # images a batch
     progress: Progress | None = None,  # None: silence
     resamples: int = RESAMPLES,  # draws of the groups, for the intervals
@@ -63,9 +64,10 @@ def evaluate(
 ) -> AnyReport:  # a Report; of a multi-label bundle a FindingsReport
     """Answer every image of one split as the bundle does, and count.
 
-    The four files are metrics.json, predictions.csv, a picture and report.html. Raises `UsageError`
-    for a split that is unknown or empty and for classes that the bundle does not know,
-    `IntegrityError` for an image that is gone, unreadable or not that of its row any more.
+    The files are metrics.json, predictions.csv, a picture, report.html and CLAIM.md, a checklist
+    filled from these numbers; `write_card` takes metrics.json. Raises `UsageError` for a split that
+    is unknown or empty, for classes that the bundle does not know and for a coverage that it cannot
+    promise, `IntegrityError` for an image that is gone, unreadable or not that of its row any more.
     """
     progress = progress or SILENT
     if seed < 0 or not 1 <= resamples <= MAX_RESAMPLES:
@@ -95,6 +97,7 @@ def evaluate(
     if promise is not None:
         report = replace(report, coverage=_coverage(promise, report))
     if out is not None:
+        write_text(Path(out) / CLAIM_FILE, claim(model.meta, report.to_dict()))
         _write(report, Path(out))
     return report
 
@@ -232,7 +235,7 @@ def _write(
     report: AnyReport,  # to write
     out: Path,  # folder
 ) -> None:
-    """Write the four files; metrics.json last, so that where it stands the others do."""
+    """Write the report's files; metrics.json last, so that where it stands the others do."""
     png = report.to_png()
     rows, columns = report.prediction_table()
     write_rows(out / "predictions.csv", rows, columns)

@@ -70,13 +70,13 @@ class SourceCalibration:
     images: int
     groups: int
     too_few: bool
-    before: Calibration
+    before: Calibration | None  # None: what the networks themselves gave is not known
     after: Calibration
 
     def to_dict(self) -> dict[str, object]:
         """Return the numbers as strict JSON."""
-        numbers = {"before": self.before.to_dict(), "after": self.after.to_dict()}
-        return {**vars(self), **numbers}
+        before = self.before.to_dict() if self.before else None
+        return {**vars(self), "before": before, "after": self.after.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Reliability:
     """Calibration over all images and within each source."""
 
     words: str  # what comes true
-    temperature: float
-    before: Calibration
+    temperature: float | None  # None: of several networks
+    before: Calibration | None  # None: what the networks themselves gave is not known
     after: Calibration
     by_source: tuple[SourceCalibration, ...]
 
@@ -94,7 +94,7 @@ class Reliability:
         return {
             "of": self.words,
             "temperature": self.temperature,
-            "before": self.before.to_dict(),
+            "before": self.before.to_dict() if self.before else None,
             "after": self.after.to_dict(),
             "by_source": {each.source: each.to_dict() for each in self.by_source},
         }
@@ -103,7 +103,7 @@ class Reliability:
 def reliability_of(
     events: Events,
     sources: Sequence[str],  # (n,)
-    temperature: float,
+    temperature: float | None,  # None: what came before it is not known
     resampling: Resampling,  # R draws of the groups of these images
 ) -> Reliability:
     """Count the calibration of a report's probabilities."""
@@ -112,8 +112,10 @@ def reliability_of(
     for source in sorted(set(sources)):
         within = (names == source)[:, None] & events.known
         if within.any():
-            by_source.append(_of_source(source, events, within, resampling))
-    before = _calibration(events.happened_before, events.before, events.known, resampling)
+            by_source.append(_of_source(source, events, within, temperature, resampling))
+    before = None
+    if temperature is not None:
+        before = _calibration(events.happened_before, events.before, events.known, resampling)
     after = _calibration(events.happened, events.after, events.known, resampling)
     return Reliability(events.words, temperature, before, after, tuple(by_source))
 
@@ -122,16 +124,20 @@ def _of_source(
     source: str,
     events: Events,
     within: np.ndarray,  # (n, k) bool
+    temperature: float | None,
     resampling: Resampling,
 ) -> SourceCalibration:
     """Count the calibration within one source."""
+    before = None
+    if temperature is not None:
+        before = _calibration(events.happened_before, events.before, within, resampling)
     groups = resampling.groups_of(within.any(1))
     return SourceCalibration(
         source=source,
         images=int(within.any(1).sum()),
         groups=groups,
         too_few=is_few(groups),
-        before=_calibration(events.happened_before, events.before, within, resampling),
+        before=before,
         after=_calibration(events.happened, events.after, within, resampling),
     )
 

@@ -50,6 +50,15 @@ def test_temperature_is_undone_before_it_is_told():
     assert "before temperature 2.00" in look.calibration_words
 
 
+def test_of_several_networks_no_number_before_temperature_is_told():
+    look, _ = of_classes(temperature=float("nan"))
+    assert look.reliability.before is None and "before" not in look.calibration_words
+    told = json.loads(json.dumps(look.to_dict(), allow_nan=False))["calibration"]
+    assert told["before"] is None and told["temperature"] is None
+    report = evaluate(classes.ToyBundle(temperature=float("nan")), classes.manifest(), resamples=20)
+    assert "each with a temperature of its own" in report.to_html()
+
+
 def test_findings_are_pooled_for_calibration_and_each_has_its_curves():
     labels = np.column_stack([np.arange(60) % 2, np.arange(60) % 3 == 0]).astype(float)
     labels[:6, 1] = np.nan

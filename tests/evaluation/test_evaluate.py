@@ -196,9 +196,11 @@ def test_notes_say_what_the_numbers_cannot(rows, split, trained_on, says):
         assert note in str(r) and note in r.to_html() and note in r._repr_html_()
 
 
-def test_the_four_files_are_written_and_nothing_is_left_over(written):
+def test_the_files_are_written_and_nothing_is_left_over(written):
     names = sorted(p.name for p in written.out.iterdir())
-    assert names == ["confusion.png", "metrics.json", "predictions.csv", "report.html"]
+    assert names == ["CLAIM.md", "confusion.png", "metrics.json", "predictions.csv", "report.html"]
+    claimed = (written.out / "CLAIM.md").read_text(encoding="utf-8")
+    assert f"accuracy: {written.report.metrics['accuracy']:.3f}" in claimed
 
 
 def test_nothing_is_written_without_out(tmp_path, monkeypatch):

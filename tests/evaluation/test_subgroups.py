@@ -85,4 +85,5 @@ def test_bands_stand_from_young_to_old_and_unknown_last():
 
 
 def test_all_of_it_is_strict_json():
-    json.dumps(count(*drawn()).to_dict(), allow_nan=False)
+    numbers = count(*drawn()).to_dict()
+    assert json.loads(json.dumps(numbers, allow_nan=False))["of"] == "x"

@@ -41,3 +41,9 @@ def test_certain_probabilities_stay_numbers():
     certain = np.array([[1.0, 0.0, 0.0]])
     for task in Task:
         assert np.isfinite(before_calibration(certain, META, "abc", task)).all()
+
+
+def test_of_several_networks_nothing_is_known():
+    meta = {"temperature": float("nan")}
+    assert temperature_of(meta) is None
+    assert np.isnan(before_calibration(softmax(LOGITS), meta, "abc", Task.SINGLE_LABEL)).all()
