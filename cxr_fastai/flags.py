@@ -56,8 +56,8 @@ def _prototype(v: ArgumentParser) -> None:
         "folder",
         metavar="FOLDER",
         nargs="?",
-        help="a subfolder of images a class, also train/ val/ test/ of them; with --table: where "
-        "its files lie",
+        help="a subfolder of images a class, also train/ val/ test/ of them, or a .zip of that; "
+        "with --table: where its files lie",
     )
     v.add_argument(
         "--out", metavar="DIR", help="folder for all of it (default: prototypes/FOLDER's name)"
@@ -135,7 +135,9 @@ def _add_own(v: ArgumentParser) -> None:
     """Add what names images of one's own."""
     own = v.add_argument_group("images of your own", "no catalogue and no recipe file is needed")
     own.add_argument(
-        "--folder", metavar="DIR", help="class folders of images; with --table: where its files lie"
+        "--folder",
+        metavar="DIR",
+        help="class folders of images, or a .zip of them; with --table: where its files lie",
     )
     _add_own_labels(own)
 
@@ -300,7 +302,9 @@ def _audit(v: ArgumentParser) -> None:
         "classes, into --out; what was trained stays, and an interrupted run goes on",
     )
     v.add_argument("--strict", action="store_true", help="exit 1 where a probe ends in FAIL")
-    v.add_argument("--out", metavar="DIR", help="folder for audit.html, audit.json and --loso")
+    v.add_argument(
+        "--out", metavar="DIR", help="folder for audit.html, audit.json, suspects.csv and --loso"
+    )
     v.add_argument(
         "--seed",
         type=int,
@@ -396,7 +400,8 @@ def _evaluate(v: ArgumentParser) -> None:
     v.add_argument(
         "--out",
         metavar="DIR",
-        help="folder for metrics.json, predictions.csv, report.html, its picture, and beside.html",
+        help="folder for metrics.json, predictions.csv, report.html, its picture, CLAIM.md, and "
+        "beside.html",
     )
     v.add_argument("--json", action="store_true", help="the metrics as JSON")
 

@@ -51,3 +51,24 @@ def png(pixels):
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
+
+
+def report_of(folder, **changes):
+    "The content of metrics.json, as of an evaluation of a bundle."
+    report = {
+        "split": "test",
+        "n": 20,
+        "groups": 15,
+        "title": "Toy classes",
+        "metrics": {"accuracy": 0.75, "macro_auroc": 0.875},
+        "intervals": {"metrics": {"accuracy": [0.5, 0.9]}},
+        "floors": {"source_only": {"accuracy": 0.625}},
+        "notes": ["A *note* of this run."],
+        "coverage": {"verdict": "The promise of 90 % is not kept here."},
+        "about": {
+            "weights (SHA-256)": meta_of(folder)["weights_sha256"],
+            "images curated for recipe": "toy",
+            "images of manifest (SHA-256)": "7" * 64,
+        },
+    }
+    return {**report, **changes}

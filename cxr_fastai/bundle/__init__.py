@@ -8,7 +8,12 @@ bundle.json stays without torch.
 from importlib import import_module
 from typing import Any
 
-_HOME = {"Bundle": "bundle", "save_bundle": "store", "load_bundle": "store"}
+_HOME = {
+    "Bundle": "bundle",
+    "save_bundle": "store",
+    "load_bundle": "store",
+    "write_card": "evaluated_card",
+}
 __all__ = list(_HOME)
 
 

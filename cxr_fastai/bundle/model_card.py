@@ -6,12 +6,14 @@ the record does not tell is not said. Reads and writes no file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cxr_fastai.bundle.evaluated import number_words, numbers_of, opening_of
 from cxr_fastai.bundle.files import WEIGHTS
 from cxr_fastai.bundle.meta import Decision, Meta
 from cxr_fastai.bundle.training_warnings import training_warnings
+from cxr_fastai.reporting.front_matter import front_matter
 from cxr_fastai.reporting.text import md, span, with_span
 
 __all__ = ["card", "facts"]
@@ -25,11 +27,22 @@ LIMITS = (
 )
 
 
-def card(meta: Meta) -> str:
-    """Write the model card."""
+# What stands where nothing of bundle.json tells it
+LICENCE = (
+    "Licence of these weights: yours to write. The licences of the images stand in the dataset "
+    "card of the\nfolder that they were trained on."
+)
+
+
+def card(
+    meta: Meta,
+    report: Mapping[str, Any] | None = None,  # of an evaluation of these weights: metrics.json
+) -> str:
+    """Write the model card, its head in the form of the Hugging Face Hub."""
     recipe = meta["recipe"]["name"]
     task = meta["task"].replace("_", " ")
-    return f"""# {recipe}: a chest radiograph model
+    return f"""{front_matter(_head(meta, report))}
+# {recipe}: a chest radiograph model
 
 A {meta["arch"]} for chest radiographs of {meta["size"]} x {meta["size"]} px in gray, {task}.
 
@@ -46,12 +59,64 @@ Recipe `{recipe}`; data of the manifest with SHA-256 `{meta["manifest_sha256"]}`
 
 ## Metrics
 {_metrics(meta)}
-
+{_evaluation(report)}
 ## Limits
 {LIMITS}
 
+{LICENCE}
+
 Weights: `{WEIGHTS}`, SHA-256 `{meta["weights_sha256"]}`. Loading it runs no code.
 """
+
+
+def _head(meta: Meta, report: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the Hub reads of a card.
+
+    Without license and datasets: a bundle knows neither under which licence it is given on, nor
+    where on the Hub its images are.
+    """
+    results = [_result(meta, report)] if report else []
+    numbers = numbers_of(report) if report else []
+    recipe = meta["recipe"]["name"]
+    return {
+        "library_name": "cxr_fastai",
+        "pipeline_tag": "image-classification",
+        "tags": ["chest-x-ray", "radiology", "medical", "research-only", meta["arch"]],
+        "metrics": list(dict.fromkeys(number.hub for number in numbers)),
+        "model-index": [{"name": recipe, "results": results}] if results else [],
+    }
+
+
+def _result(meta: Meta, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an evaluation as the Hub's model-index has it."""
+    about = report.get("about") or {}
+    recipe = about.get("images curated for recipe") or meta["recipe"]["name"]
+    metrics = []
+    for number in numbers_of(report):
+        name = number.name + (f" (95 % {number.interval})" if number.interval else "")
+        metrics.append({"type": number.hub, "name": name, "value": number.value})
+    return {
+        "task": {"type": "image-classification", "name": meta["task"].replace("_", " ")},
+        "dataset": {
+            "type": recipe,
+            "name": report.get("title") or recipe,
+            "split": report["split"],
+            "revision": about.get("images of manifest (SHA-256)", ""),
+        },
+        "metrics": metrics,
+    }
+
+
+def _evaluation(report: Mapping[str, Any] | None) -> str:
+    """Say what an evaluation found; nothing where there was none."""
+    if report is None:
+        return ""
+    lines = [f"- {number_words(number)}" for number in numbers_of(report)]
+    notes = [f"- {md(note)}" for note in report.get("notes") or []]
+    coverage = (report.get("coverage") or {}).get("verdict")
+    if coverage:
+        notes.append(f"- {md(coverage)}")
+    return "\n".join(["", "## Evaluation", opening_of(report), "", *lines, *notes, ""])
 
 
 def facts(meta: Meta) -> dict[str, str]:

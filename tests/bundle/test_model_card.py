@@ -4,7 +4,8 @@ python -m pytest tests/bundle/test_model_card.py
 """
 
 import pytest
-from toy_bundles import META, meta_of
+from huggingface_hub import ModelCard
+from toy_bundles import META, meta_of, report_of
 
 from cxr_fastai.bundle.model_card import card
 from cxr_fastai.bundle.store import save_bundle
@@ -23,7 +24,7 @@ def test_the_model_card_says_what_it_is_and_its_limits(net, tmp_path):
         "not a medical device",
     ):
         assert words in card
-    assert len(card.splitlines()) < 40
+    assert len(card.splitlines()) < 60
 
 
 @pytest.fixture
@@ -91,3 +92,21 @@ def test_a_score_stands_with_its_interval_where_there_is_one(carded):
     metrics = {"valid": {"accuracy": 0.9, "loss": 0.5}, "valid_intervals": {"accuracy": [0.8, 1]}}
     lines = carded(metrics=metrics).splitlines()
     assert "- valid accuracy: 0.9 (0.800 to 1.000)" in lines and "- valid loss: 0.5" in lines
+
+
+# ---- with an evaluation, and as the Hub reads it
+
+
+def test_the_hub_reads_the_results_of_the_card(copied):
+    read = ModelCard(card(meta_of(copied), report_of(copied)))
+    assert read.data.pipeline_tag == "image-classification" and "chest-x-ray" in read.data.tags
+    found = {(r.metric_type, r.metric_value, r.dataset_split) for r in read.data.eval_results}
+    assert found == {("accuracy", 0.75, "test"), ("roc_auc", 0.875, "test")}
+    assert read.data.eval_results[0].dataset_revision == "7" * 64
+
+
+def test_without_an_evaluation_no_result_and_no_licence_is_claimed(copied):
+    read = ModelCard(card(meta_of(copied)))
+    assert read.data.eval_results is None and read.data.license is None
+    assert "Licence of these weights: yours to write." in read.text
+    assert "## Evaluation" not in read.text

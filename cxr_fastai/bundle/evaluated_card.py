@@ -1,0 +1,54 @@
+"""The model card written anew, with the numbers of an evaluation of the same weights.
+
+A bundle's folder and metrics.json in, README.md of the bundle out; no other file is changed, and
+none of it is hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cxr_fastai.bundle.evaluated import check_same_model
+from cxr_fastai.bundle.files import BUNDLE_JSON, MODEL_CARD, find_folder, read_meta
+from cxr_fastai.bundle.model_card import card
+from cxr_fastai.core import UsageError, write_text
+from cxr_fastai.strict_json import parse_json
+
+if TYPE_CHECKING:
+    from cxr_fastai.bundle.bundle import Bundle
+
+__all__ = ["write_card"]
+
+
+def write_card(
+    bundle: Bundle | str | Path,  # a bundle, or its folder
+    report: Mapping[str, Any] | str | Path,  # the content of metrics.json, the file or its folder
+) -> Path:  # README.md of the bundle's folder, which is written anew
+    """Write the model card with the numbers of an evaluation.
+
+    Raises `UsageError` where they are of other weights, or where there is no metrics.json.
+    """
+    folder = find_folder(Path(bundle)) if isinstance(bundle, (str, Path)) else bundle.path
+    meta = read_meta(folder / BUNDLE_JSON)
+    numbers = _read_report(report) if isinstance(report, (str, Path)) else report
+    check_same_model(meta, numbers)
+    write_text(folder / MODEL_CARD, card(meta, numbers))
+    return folder / MODEL_CARD
+
+
+def _read_report(path: str | Path) -> Mapping[str, Any]:
+    """Read metrics.json. Raises `UsageError`."""
+    file = Path(path)
+    if file.is_dir():
+        file = file / "metrics.json"
+    try:
+        record = parse_json(file.read_bytes())
+    except (OSError, ValueError) as e:
+        raise UsageError(
+            f"cannot read {file} as the metrics.json of `cxr evaluate --out DIR`: {e}"
+        ) from e
+    if not isinstance(record, dict) or "metrics" not in record:
+        raise UsageError(f"{file} is no metrics.json of `cxr evaluate --out DIR`.")
+    return record
