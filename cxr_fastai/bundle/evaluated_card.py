@@ -47,8 +47,8 @@ def _read_report(path: str | Path) -> Mapping[str, Any]:
         record = parse_json(file.read_bytes())
     except (OSError, ValueError) as e:
         raise UsageError(
-            f"cannot read {file} as the metrics.json of `cxr evaluate --out DIR`: {e}"
+            f"cannot read {file} as the metrics.json that an evaluation wrote: {e}"
         ) from e
     if not isinstance(record, dict) or "metrics" not in record:
-        raise UsageError(f"{file} is no metrics.json of `cxr evaluate --out DIR`.")
+        raise UsageError(f"{file} is no metrics.json that an evaluation wrote (cxr evaluate).")
     return record

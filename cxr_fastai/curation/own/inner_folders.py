@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from cxr_fastai.advice import flag
 from cxr_fastai.curation.own.layout import GENERIC, Layout
 from cxr_fastai.reporting.text import count
 
@@ -55,9 +56,11 @@ def inner_words(
     more = len(named) - MAX_NAMED
     words = ", ".join(named[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
     others = f", and those of {count(len(inner) - 1, 'other folder')}" if len(inner) > 1 else ""
+    deeper = str(folder / above)
+    whole = f"--folder {shlex.quote(deeper)} (Python: folder={deeper!r})"
     return (
         f"folders inside {above} ({words}){others} are taken together as their class: to tell "
         "them apart, move each beside the other class folders, or name the labels in a csv "
-        f"(--table; Python: table); --folder {shlex.quote(str(folder / above))} takes the inner "
-        "folders of that one as classes, without the others"
+        f"({flag('table')}); {whole} takes the inner folders of that one as "
+        "classes, without the others"
     )
