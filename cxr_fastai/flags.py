@@ -10,8 +10,9 @@ import argparse
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 
-from cxr_fastai.flag_values import above_zero, form, ids, name_and_class, whole
-from cxr_fastai.one_line_parser import FolderGivenBare, OneLineParser
+from cxr_fastai.curation_flags import add_curate, add_dedupe, add_own_labels
+from cxr_fastai.flag_values import above_zero, form, ids, whole
+from cxr_fastai.one_line_parser import OneLineParser
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
@@ -72,7 +73,7 @@ def _prototype(v: ArgumentParser) -> None:
     v.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of splits and training (default: 0)"
     )
-    _add_own_labels(v.add_argument_group("labels, where folders do not say them, and patients"))
+    add_own_labels(v.add_argument_group("labels, where folders do not say them, and patients"))
     v.add_argument(
         "--workers", type=whole, metavar="N", help="that read images (default: one a core)"
     )
@@ -98,170 +99,6 @@ def _sources(v: ArgumentParser) -> None:
     v.add_argument("--only", metavar="ID,..", help="with --check: these sources")
     v.add_argument("--mirror", metavar="DIR", help="with --check: look for them in this mirror")
     v.add_argument("--json", action="store_true", help="everything, as JSON")
-
-
-def _curate(v: ArgumentParser) -> None:
-    """Add the flags of `cxr curate`."""
-    from cxr_fastai.recipes import recipe_names
-
-    v.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    v.add_argument("bare", nargs="*", action=FolderGivenBare, help=argparse.SUPPRESS)
-    v.add_argument(
-        "--recipe",
-        metavar="NAME",
-        help=f"{', '.join(recipe_names())}, or a recipe file (.toml); default: six_class, "
-        "and of --folder or --table the classes as they are",
-    )
-    _add_own(v)
-    v.add_argument(
-        "--manifest",
-        metavar="CSV",
-        help="a catalogue of your own; a local handle may be a path relative to it",
-    )
-    v.add_argument(
-        "--mirror",
-        metavar="DIR",
-        help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID, or kagglehub's "
-        "cache, or /kaggle/input; then no download",
-    )
-    v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
-    _add_layout_and_engine(v)
-    _add_decisions(v)
-    v.add_argument("--check", action="store_true", help="decide and count, write nothing")
-    v.add_argument("--json", action="store_true", help="the result as JSON")
-
-
-def _add_own(v: ArgumentParser) -> None:
-    """Add what names images of one's own."""
-    own = v.add_argument_group("images of your own", "no catalogue and no recipe file is needed")
-    own.add_argument(
-        "--folder",
-        metavar="DIR",
-        help="class folders of images, or a .zip of them; with --table: where its files lie",
-    )
-    _add_own_labels(own)
-
-
-def _add_own_labels(own: argparse._ArgumentGroup) -> None:
-    """Add what says labels and patients of images of one's own."""
-    own.add_argument("--table", metavar="CSV", help="a csv of your own, a row an image")
-    own.add_argument("--file", default="", metavar="COL", help="the csv's column of files")
-    own.add_argument("--label", default="", metavar="COL", help="its column of labels")
-    own.add_argument(
-        "--patient",
-        default="",
-        metavar="REGEX|COL",
-        help="with --folder: searched in each path below the class folder, its group is the "
-        "patient; with --table: the column of patients",
-    )
-    for name, many in (("age", "ages"), ("sex", "sexes"), ("view", "views")):
-        own.add_argument(f"--{name}", default="", metavar="COL", help=f"its column of {many}")
-    own.add_argument(
-        "--label-separator",
-        default="",
-        metavar="SIGN",
-        help="what parts several labels in one cell: one of | ; , / or none (default: told from "
-        "the cells, where that is certain)",
-    )
-    own.add_argument(
-        "--same",
-        action="append",
-        default=[],
-        metavar="A=B,..",
-        help="the class names B,.. are the class A; may be given again",
-    )
-    own.add_argument(
-        "--as",
-        dest="take_as",
-        action="append",
-        default=[],
-        type=name_and_class,
-        metavar="NAME=CLASS",
-        help="take the class name NAME as CLASS (of the recipe), or - to leave it out; may be "
-        "given again",
-    )
-
-
-def _add_layout_and_engine(v: ArgumentParser) -> None:
-    """Add how the folder is laid out and what reads the images."""
-    v.add_argument(
-        "--layout",
-        default="class",
-        choices=("class", "split"),
-        help="CLASS/image or SPLIT/CLASS/image",
-    )
-    v.add_argument("--workers", type=whole, metavar="N", help="processes (default: one a core)")
-    v.add_argument(
-        "--engine",
-        default="local",
-        choices=("local", "ray"),
-        help="ray: on a new Ray here, or on the cluster of $RAY_ADDRESS",
-    )
-    v.add_argument("--wait", action="store_true", help="wait for another run in the same folder")
-    v.add_argument(
-        "--update-pins",
-        action="store_true",
-        help="accept downloads that differ from sources.lock.json",
-    )
-
-
-def _add_decisions(v: ArgumentParser) -> None:
-    """Add what decides which images are kept."""
-    v.add_argument(
-        "--quick", action="store_true", help="a balanced random subset; no patient on two sides"
-    )
-    v.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the split and of --quick (default: 0)"
-    )
-    v.add_argument(
-        "--folds",
-        type=whole,
-        default=0,
-        metavar="K",
-        help="folds of a cross-validation too, even in each class, no patient in two (cxr train "
-        "--folds); below 300 images a test split says little",
-    )
-    v.add_argument(
-        "--strict",
-        action="store_true",
-        help="stop where a source cannot be had; exit 1 where an input is broken",
-    )
-    v.add_argument(
-        "--on-conflict",
-        default="drop",
-        choices=("drop", "upstream", "keep-both-out"),
-        help="copies with labels of two classes: left out (default), the original's label stands, "
-        "or laid aside in .conflicts/",
-    )
-
-
-def _dedupe(v: ArgumentParser) -> None:
-    """Add the flags of `cxr dedupe`."""
-    v.add_argument(
-        "folders",
-        metavar="DIR",
-        nargs="+",
-        help="folders of images, read with all below them, or images",
-    )
-    v.add_argument(
-        "--against",
-        metavar="DIR",
-        help="an old set: tell which images of DIR.. are known there, and which are safe to add",
-    )
-    v.add_argument(
-        "--all",
-        action="store_true",
-        help="with --against: also tell of copies within the old set",
-    )
-    v.add_argument(
-        "--out",
-        metavar="DIR",
-        help="folder for gallery.html, duplicates.csv and .json, related, rejects, and with "
-        "--against new.csv",
-    )
-    v.add_argument("--workers", type=whole, metavar="N", help="processes (default: one a core)")
-    v.add_argument("--engine", default="local", choices=("local", "ray"), help="as in cxr curate")
-    v.add_argument("--json", action="store_true", help="the result as JSON")
 
 
 def _eda(v: ArgumentParser) -> None:
@@ -434,8 +271,8 @@ VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
     ),
     "demo": ("the whole road on drawn radiographs: curate, train, evaluate, predict", _demo),
     "sources": ("the catalogue: every source, its licence, its labels and how to get it", _sources),
-    "curate": ("raw sources to class folders and manifest.csv", _curate),
-    "dedupe": ("find every copy of a radiograph in any folders; changes no file", _dedupe),
+    "curate": ("raw sources to class folders and manifest.csv", add_curate),
+    "dedupe": ("find every copy of a radiograph in any folders; changes no file", add_dedupe),
     "eda": (
         "what a curated folder holds, and what tells its classes that is not the disease",
         _eda,

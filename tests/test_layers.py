@@ -61,6 +61,7 @@ PARTS = {  # modules beside a room that are part of it
     "advice": "core",
     "docments": "core",
     "bundle_names": "verbs",
+    "curation_flags": "flags",
     "flag_values": "flags",
     "one_line_parser": "flags",
     "catalog_rule": "catalog",

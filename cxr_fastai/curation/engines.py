@@ -386,9 +386,8 @@ def _start(
         )
     except (OSError, RuntimeError, ValueError) as e:
         where = f"the Ray cluster at {address}" if address else "a Ray of this machine"
-        why = one_line(e)[:300]
-        engine = flag("engine", "ray")
-        raise UsageError(f"{engine}: cannot reach {where}: {why}. Check RAY_ADDRESS.") from e
+        what = f"cannot reach {where}: {one_line(e)[:300]}. Check RAY_ADDRESS."
+        raise UsageError(f"{flag('engine', 'ray')}: {what}") from e
 
 
 def _knock(address: str) -> None:

@@ -274,8 +274,8 @@ def _fill_classes(
     """Hold out `least_held_out` groups of each class in test, and in valid, the rarest class first.
 
     What lacks is moved from train, the next in the order of the draw. A class that has enough by
-    the draw alone moves no group. Classes that may have LEAST_GROUPS come first; the smaller fill up
-    while the split has less than MOST_HELD_OUT of all groups, so that many rare findings do not
+    the draw alone moves no group. Classes that may have LEAST_GROUPS come first; the smaller fill
+    up while the split has less than MOST_HELD_OUT of all groups, so that many rare findings do not
     take train apart.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)  # class -> split -> groups
