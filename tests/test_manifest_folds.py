@@ -7,7 +7,7 @@ import toy
 
 from cxr_fastai.core import NotCurated, UsageError
 from cxr_fastai.manifest import Manifest, read_manifest
-from cxr_fastai.manifest_folds import fold_numbers, seen_by_fold, held_out_by
+from cxr_fastai.manifest_folds import fold_numbers, held_out_by, seen_by_fold
 
 
 @pytest.fixture(scope="module")
