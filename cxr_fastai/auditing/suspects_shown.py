@@ -64,7 +64,7 @@ class ShownSuspect:
         """What the model has for likelier."""
         if self.suspect.finding:
             return f"rather {self.suspect.suggested}: {self.suspect.finding}"
-        return f"rather {self.suspect.suggested}?"
+        return f"rather {self.suspect.suggested.replace('_', ' ')}?"
 
     @property
     def transform(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from cxr_fastai.catalog import Source
 from cxr_fastai.cohort.counts import ADULT
 from cxr_fastai.cohort.shapes import AgeCounts, ClassCounts
-from cxr_fastai.core import SPLITS
+from cxr_fastai.core import SPLITS, Task
 from cxr_fastai.curation.folder.result import (
     CLASS_WITHOUT_IMAGES,
     COUNTS_HEADER,
@@ -33,6 +33,7 @@ from cxr_fastai.curation.folder.sentences import (
     share_lines,
     warning_line,
 )
+from cxr_fastai.reporting.front_matter import front_matter
 from cxr_fastai.reporting.text import count, markdown_table, md, share
 
 __all__ = ["dataset_card", "used_sources"]
@@ -42,6 +43,22 @@ BEWARE = (CLASS_WITHOUT_IMAGES, FOLD_WITHOUT_CLASS, SMALL_FOLDER, UNEXPECTED_OVE
 MAX_VIEWS = 6  # columns; of more views only COMMON_VIEWS have one, the rest is counted as other
 COMMON_VIEWS = ("PA", "AP", "L")
 MAX_NAMED_FILES = 2  # of a download; of more their number is told
+HUB_LICENCES = {  # the catalogue's names -> the Hub's
+    "CC0": "cc0-1.0",
+    "CC0-1.0": "cc0-1.0",
+    "CC BY 3.0": "cc-by-3.0",
+    "CC BY 4.0": "cc-by-4.0",
+    "CC BY-SA 4.0": "cc-by-sa-4.0",
+    "CC BY-NC 4.0": "cc-by-nc-4.0",
+    "CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0",
+    "CC BY-NC-ND 4.0": "cc-by-nc-nd-4.0",
+}
+SIZE_CATEGORIES = {  # images, at least -> the Hub's name, the greatest first
+    1_000_000: "1M<n<10M",
+    100_000: "100K<n<1M",
+    10_000: "10K<n<100K",
+    1_000: "1K<n<10K",
+}
 SHORT_HASH = 12  # digits of a SHA-256; sources.lock.json has it whole
 
 
@@ -49,12 +66,14 @@ def dataset_card(curation: Curation) -> str:
     """README.md of a curated folder."""
     recipe, summary = curation.recipe, curation.summary
     parts = [
+        front_matter(_head(curation)).rstrip("\n"),
         md(incomplete_line(curation)),
         f"# {md(recipe.title)}",
         f"{count(summary.images, 'radiograph')}, curated by cxr_fastai for recipe "
         f"{md(recipe.name)}. Research only, not a medical device.\n"
         "Images are upright 8-bit gray PNG without metadata, named by the SHA-256 of their pixels; "
-        "manifest.csv has a row for each, and croissant.json describes both to machines.",
+        "manifest.csv has a row for each, croissant.json describes both to machines, and "
+        "metadata.csv gives imagefolder of Hugging Face's datasets label, split, source, patient.",
         "## Images by class, source and split",
         markdown_table(COUNTS_HEADER, summary.counts_rows()),
         f"{conflicts_line(curation)} Left out: "
@@ -80,6 +99,40 @@ def dataset_card(curation: Curation) -> str:
         _beware(curation),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(curation: Curation) -> dict[str, Any]:
+    """Return what the Hugging Face Hub reads of a card."""
+    recipe = curation.recipe
+    kind = "multi-label" if recipe.task is Task.MULTI_LABEL else "multi-class"
+    return {
+        **_hub_licence(used_sources(curation)),
+        "pretty_name": recipe.title,
+        "task_categories": ["image-classification"],
+        "task_ids": [f"{kind}-image-classification"],
+        "tags": ["chest-x-ray", "radiology", "medical", "research-only"],
+        "size_categories": [_size_category(curation.summary.images)],
+    }
+
+
+def _hub_licence(sources: list[Source]) -> dict[str, Any]:
+    """Name the licence as the Hub does, where all sources have one that it knows."""
+    names = {HUB_LICENCES.get(source.licence, "") for source in sources}
+    if len(names) == 1 and "" not in names:
+        return {"license": names.pop()}
+    return {
+        "license": "other",
+        "license_name": "that-of-each-source",
+        "license_link": "README.md#what-may-be-shared",
+    }
+
+
+def _size_category(images: int) -> str:
+    """Name the size as the Hub does."""
+    for least, name in SIZE_CATEGORIES.items():
+        if images >= least:
+            return name
+    return "n<1K"
 
 
 def used_sources(curation: Curation) -> list[Source]:

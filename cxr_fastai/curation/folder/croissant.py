@@ -13,6 +13,7 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.core import SPLITS, Task
 from cxr_fastai.curation.fetch import SOURCE_IN_PARTS, SOURCE_LEFT_ASIDE
 from cxr_fastai.curation.folder.card import used_sources
+from cxr_fastai.curation.folder.croissant_origin import origin, usage
 from cxr_fastai.curation.folder.croissant_terms import CONTEXT, LICENCES, MANIFEST_COLUMNS
 from cxr_fastai.curation.folder.result import SOURCE_FAILED, Curation
 from cxr_fastai.curation.folder.sentences import (
@@ -68,6 +69,8 @@ def croissant(
             "name": "cxr_fastai",
             "description": "Curated by cxr_fastai from the sources that citeAs names.",
         },
+        "usageInfo": usage(curation, sources),
+        **origin(curation, sources),
         "isBasedOn": [source.url for source in sources if source.url],
         "keywords": ["chest X-ray", "radiography", *recipe.display.values()],
         "version": f"{MANIFEST_VERSION}.0.0+{sha[:12]}",

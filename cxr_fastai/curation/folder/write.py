@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import (
+    SPLITS,
     IntegrityError,
     NotCurated,
     StorageError,
@@ -35,6 +36,7 @@ from cxr_fastai.curation.engines import Engine, Lost, spread
 from cxr_fastai.curation.fetch import LOCK_FILE
 from cxr_fastai.curation.folder.card import dataset_card
 from cxr_fastai.curation.folder.croissant import CROISSANT, croissant
+from cxr_fastai.curation.folder.hub_table import HUB_COLUMNS, METADATA, hub_tables
 from cxr_fastai.curation.folder.lock import MARKER
 from cxr_fastai.curation.folder.report_page import report_page
 from cxr_fastai.curation.folder.result import Curation, Written
@@ -69,6 +71,7 @@ TABLES = (
     "README.md",
     "report.html",
     CROISSANT,
+    METADATA,
 )
 HALF_FILE = re.compile(r"\.([0-9a-f]{32}\.png|.*)\.\d+\.part")  # as core.atomic_path names it
 IMAGE_NAME = re.compile(r"[0-9a-f]{32}(_[0-9]+)?\.png")  # of an image's file
@@ -133,7 +136,7 @@ def write_folder(
     removed = _remove(out, surplus)
     files += _write_tables(curation, manifest)
     _clear_half_files(out, folders)
-    foreign = _foreign_files(out, images.keys())
+    foreign = _foreign_files(out, {*images, *_hub_tables(curation)})
     if missing and hasattr(os, "sync"):
         os.sync()  # images before the manifest that promises them, also in a power loss
     files += write_text(out / MANIFEST, manifest)
@@ -201,7 +204,7 @@ def _is_image_of_a_run(path: str) -> bool:
 
 def _foreign_files(
     out: Path,  # the folder
-    paths: Iterable[str],  # of all its images
+    paths: Iterable[str],  # of all its images, and of what stands beside them
 ) -> list[str]:  # sorted
     """Find files in the class folders that are none of `paths`.
 
@@ -209,7 +212,7 @@ def _foreign_files(
     """
     ours = set(paths)
     found = set()
-    for top in sorted({path.split("/")[0] for path in ours}):
+    for top in sorted({path.split("/")[0] for path in ours if "/" in path}):
         for file in (out / top).rglob("*"):
             name = file.relative_to(out).as_posix()
             if file.is_file() and not is_junk(name):
@@ -250,13 +253,14 @@ def _clear_half_files(
 ) -> None:
     """Take away what a killed run left half-written: our own temporary names, nothing else."""
     ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, RECIPE, *TABLES}
-    for folder in (out, *folders):
+    with_parents = {out, *folders, *(folder.parent for folder in folders)}
+    for folder in sorted(with_parents):
         for part in folder.glob(".*.part"):
             half = HALF_FILE.fullmatch(part.name)
             if half is None:
                 continue
             name = half[1]
-            is_own = name in ours if folder == out else name.endswith(".png")
+            is_own = name in ours if folder == out else name.endswith((".png", METADATA))
             if is_own:
                 part.unlink(missing_ok=True)
 
@@ -366,4 +370,26 @@ def _write_tables(
     ]
     if curation.request.own:
         written.append(write_text(out / RECIPE, recipe_text(curation.recipe)))
+    tables = _hub_tables(curation)
+    written += [write_text(out / path, text) for path, text in tables.items()]
+    _drop_hub_tables(out, tables.keys())
     return sum(written)
+
+
+def _hub_tables(curation: Curation) -> dict[str, str]:
+    """Return the tables that stand beside the images, by path."""
+    return hub_tables(curation.records, curation.request.layout)
+
+
+def _drop_hub_tables(
+    out: Path,
+    kept: Iterable[str],  # paths of those that stand
+) -> None:
+    """Delete the table that an earlier run wrote in a split which has no image any more."""
+    first_line = ",".join(HUB_COLUMNS)
+    for split in SPLITS:
+        file = out / split / METADATA
+        if f"{split}/{METADATA}" in kept or not file.is_file():
+            continue
+        if file.read_text(encoding="utf-8", errors="replace").split("\n")[0].strip() == first_line:
+            file.unlink()

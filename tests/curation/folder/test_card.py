@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from huggingface_hub import DatasetCard
 from toy_sources import put, rule, write_catalog
 
 from cxr_fastai.core import CxrError, one_line
@@ -117,7 +118,8 @@ def test_a_folder_that_may_be_shared_whole_forbids_nothing(toy):
 def test_sources_that_could_not_be_fetched_are_the_first_line(toy):
     done = toy(({"norm": names(3)}, {}))
     lost = replace(done, failed={name: CxrError("gone") for name in ("nih_full", "rsna")})
-    assert dataset_card(lost).startswith(
+    _, _, text = dataset_card(lost).split("---\n", 2)
+    assert text.strip().startswith(
         "INCOMPLETE: these sources could not be had: nih_full, rsna.\n\n# "
     )
     assert "INCOMPLETE" not in dataset_card(done)
@@ -329,3 +331,29 @@ def test_the_same_curation_gives_the_same_card(toy):
     backwards = replace(done, records=done.records[::-1])
     assert dataset_card(done) == dataset_card(done) == dataset_card(backwards)
     assert str(done.out) not in dataset_card(done)
+
+
+# ---- its head, as the Hub reads it
+
+
+def head(done):
+    return DatasetCard(dataset_card(done)).data
+
+
+def test_the_head_names_the_one_licence_that_all_sources_have(toy):
+    cells = dict(licence="CC BY 4.0")
+    found = head(toy(({"norm": names(3)}, {**cells}), ({"tb": names(3)}, {**cells})))
+    assert found.license == "cc-by-4.0" and found.size_categories == ["n<1K"]
+    assert found.task_ids == ["multi-class-image-classification"]
+    assert "research-only" in found.tags and found.pretty_name
+
+
+@pytest.mark.parametrize("licence", ["CC BY-NC 4.0", "ask the hospital"])
+def test_the_head_claims_no_licence_where_sources_differ_or_none_is_known(toy, licence):
+    found = head(
+        toy(
+            ({"norm": names(3)}, dict(licence="ask the hospital")),
+            ({"tb": names(3)}, dict(licence=licence)),
+        )
+    )
+    assert found.license == "other" and found.license_link == "README.md#what-may-be-shared"

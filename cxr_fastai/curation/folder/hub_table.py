@@ -1,0 +1,56 @@
+"""metadata.csv: what the imagefolder loader of Hugging Face's `datasets` reads beside the images.
+
+Records and a layout in, texts by path out. In a folder of classes one table stands at the root; in
+a folder of splits one stands in each split, since the loader passes over one at the root there
+(measured with datasets 5.2). Writes no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cxr_fastai.csv_cells import to_csv
+from cxr_fastai.manifest import Record
+
+__all__ = ["METADATA", "HUB_COLUMNS", "hub_tables", "is_hub_table"]
+
+METADATA = "metadata.csv"
+FILE_NAME = "file_name"  # as the loader calls it: the image, relative to the table
+HUB_COLUMNS = (
+    FILE_NAME,
+    "label",
+    "split",
+    "source",
+    "patient",
+    "group",
+    "findings",
+    "view",
+    "age",
+    "sex",
+    "licence",
+)
+
+
+def hub_tables(
+    records: Sequence[Record],
+    layout: str,  # class | split
+) -> dict[str, str]:  # path of a table in the folder -> its text
+    """Return the tables of a folder, rows in the order of their images' paths."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for record in sorted(records, key=lambda each: each.path):
+        folder, _, name = record.path.partition("/")
+        if layout == "split":
+            table = f"{folder}/{METADATA}"
+        else:
+            table, name = METADATA, record.path
+        cells = {column: str(getattr(record, column)) for column in HUB_COLUMNS[1:]}
+        rows.setdefault(table, []).append({FILE_NAME: name, **cells})
+    return {table: to_csv(lines, HUB_COLUMNS) for table, lines in rows.items()}
+
+
+def is_hub_table(
+    path: str,  # in the folder
+) -> bool:
+    """Tell whether a path is one of a table that a run may have written."""
+    folder, _, name = path.rpartition("/")
+    return name == METADATA and "/" not in folder
