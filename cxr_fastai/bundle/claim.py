@@ -49,7 +49,7 @@ def claim(
     unknown = sum(words == UNKNOWN for _, _, words in rows)
     yours = sum(words == YOURS for _, _, words in rows)
     known = len(rows) - unknown - yours
-    recipe = (meta.get("recipe") or {}).get("name", "")
+    recipe = _part(meta, "recipe").get("name", "")
     return "\n\n".join(
         [
             f"# CLAIM checklist: {recipe}",
@@ -64,18 +64,24 @@ def claim(
 # ---- what is known of some items
 
 
+def _part(record: Record, key: str) -> dict[str, Any]:
+    """Return the record below a key; an empty one where there is none."""
+    found = record.get(key)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
 def _sources(meta: Record, report: Record) -> str:
-    by_source = report.get("by_source") or {}
+    by_source = _part(report, "by_source")
     if by_source:
         parts = [f"{name} {numbers['n']:,}" for name, numbers in by_source.items()]
         return f"images evaluated by source: {', '.join(parts)}"
-    sources = (meta.get("conformal") or {}).get("sources") or {}
+    sources = _part(meta, "conformal").get("sources") or {}
     parts = [f"{name} {n:,}" for name, n in sources.items()]
     return f"groups of validation by source: {', '.join(parts)}" if parts else ""
 
 
 def _eligible(meta: Record, report: Record) -> str:
-    recipe = meta.get("recipe") or {}
+    recipe = _part(meta, "recipe")
     classes = recipe.get("classes") or {}
     if not classes:
         return ""
@@ -96,14 +102,14 @@ def _preprocessing(meta: Record, report: Record) -> str:
 
 
 def _elements(meta: Record, report: Record) -> str:
-    classes = (meta.get("recipe") or {}).get("classes") or {}
+    classes = _part(meta, "recipe").get("classes") or {}
     parts = [f"{name}: {', '.join(findings)}" for name, findings in classes.items()]
     return "; ".join(parts)
 
 
 def _partitions(meta: Record, report: Record) -> str:
     parts = []
-    groups = sum(((meta.get("conformal") or {}).get("sources") or {}).values())
+    groups = sum((_part(meta, "conformal").get("sources") or {}).values())
     if groups:
         parts.append(f"valid {groups:,} groups")
     if report:
@@ -121,24 +127,24 @@ def _model(meta: Record, report: Record) -> str:
 
 
 def _software(meta: Record, report: Record) -> str:
-    libraries = meta.get("libraries") or {}
+    libraries = _part(meta, "libraries")
     return ", ".join(f"{name} {version}" for name, version in libraries.items())
 
 
 def _initial(meta: Record, report: Record) -> str:
-    weights = (meta.get("trained") or {}).get("weights", "")
+    weights = _part(meta, "trained").get("weights", "")
     return f"weights {weights}" if weights else ""
 
 
 def _training(meta: Record, report: Record) -> str:
-    trained = dict(meta.get("trained") or {})
-    settings = (meta.get("recipe") or {}).get("train") or {}
+    trained = _part(meta, "trained")
+    settings = _part(meta, "recipe").get("train") or {}
     parts = [f"{name} {value}" for name, value in {**settings, **trained}.items()]
     return ", ".join(parts)
 
 
 def _selection(meta: Record, report: Record) -> str:
-    trained = meta.get("trained") or {}
+    trained = _part(meta, "trained")
     if "best_epoch" not in trained:
         return ""
     return f"weights of epoch {trained['best_epoch']} of {trained.get('epochs')}, by validation"
@@ -163,7 +169,7 @@ def _uncertainty(meta: Record, report: Record) -> str:
 
 def _robustness(meta: Record, report: Record) -> str:
     parts = []
-    for name, numbers in (report.get("by_source") or {}).items():
+    for name, numbers in _part(report, "by_source").items():
         accuracy = numbers.get("accuracy", numbers.get("macro_auroc"))
         if isinstance(accuracy, float):
             key = "accuracy" if "accuracy" in numbers else "macro AUROC"
@@ -172,7 +178,7 @@ def _robustness(meta: Record, report: Record) -> str:
 
 
 def _external(meta: Record, report: Record) -> str:
-    about = report.get("about") or {}
+    about = _part(report, "about")
     judged = about.get("images of manifest (SHA-256)")
     if not judged or judged == meta.get("manifest_sha256"):
         return ""
@@ -180,7 +186,7 @@ def _external(meta: Record, report: Record) -> str:
 
 
 def _people(meta: Record, report: Record) -> str:
-    rows = (report.get("subgroups") or {}).get("rows") or []
+    rows = _part(report, "subgroups").get("rows") or []
     parts = [
         f"{row['column']} {row['value']} {row['images']:,}"
         for row in rows
@@ -190,7 +196,7 @@ def _people(meta: Record, report: Record) -> str:
 
 
 def _all_partitions(meta: Record, report: Record) -> str:
-    valid = (meta.get("metrics") or {}).get("valid") or {}
+    valid = _part(meta, "metrics").get("valid") or {}
     parts = [f"valid {name} {x:.3f}" for name, x in valid.items() if isinstance(x, float)]
     parts += [
         f"{report['split']} {number.name} {number.value:.3f}" for number in numbers_of(report)
@@ -203,7 +209,7 @@ def _accuracy(meta: Record, report: Record) -> str:
 
 
 def _failures(meta: Record, report: Record) -> str:
-    confusion = (report.get("metrics") or {}).get("confusion")
+    confusion = _part(report, "metrics").get("confusion")
     if not isinstance(confusion, list):
         return ""
     total = sum(map(sum, confusion))

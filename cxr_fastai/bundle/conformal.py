@@ -259,5 +259,8 @@ def _most_coverage(
     names: Mapping[str, str],  # classes
 ) -> float:
     """Return the greatest coverage that all these classes allow, in whole hundredths."""
-    fewest = min(_groups_of(of_side, name) for of_side in scores.values() for name in names)
+    counts: list[int] = []
+    for of_side in scores.values():
+        counts += [_groups_of(of_side, name) for name in names]
+    fewest = min(counts)
     return math.floor(100 * fewest / (fewest + 1) + ROUNDING) / 100

@@ -91,12 +91,24 @@ def _kept(
     """Return the scores of a class: of each group its worst film's."""
     worst: dict[str, float] = {}
     for i in np.flatnonzero(is_of).tolist():
-        worst[groups[i]] = max(worst.get(groups[i], 0.0), float(distances[i]))
-    ranked = sorted(_rounded_up(score) for score in worst.values())
+        group = groups[i]
+        before = worst.get(group, 0.0)
+        worst[group] = max(before, float(distances[i]))
+    ranked = sorted(map(_rounded_up, worst.values()))
+    return {"groups": len(ranked), "scores": _thinned(ranked)}
+
+
+def _thinned(
+    ranked: list[float],  # ascending
+) -> list[float]:
+    """Return the scores at MAX_SCORES evenly spaced ranks, the last among them; all of fewer."""
     n = len(ranked)
     n_kept = min(n, MAX_SCORES)
-    ranks = [math.ceil((i + 1) * n / n_kept) for i in range(n_kept)]
-    return {"groups": n, "scores": [ranked[rank - 1] for rank in ranks]}
+    kept = []
+    for i in range(1, n_kept + 1):
+        rank = math.ceil(i * n / n_kept)
+        kept.append(ranked[rank - 1])
+    return kept
 
 
 def _rounded_up(score: float) -> float:
@@ -124,30 +136,34 @@ def is_calibration(value: object) -> bool:
     sources, scores = value.get("sources"), value.get("scores")
     if not isinstance(sources, dict) or not isinstance(scores, dict):
         return False
-    if not all(values.is_whole(n) for n in sources.values()):
+    if not all(map(values.is_whole, sources.values())):
         return False
-    if set(scores) not in ({CLASS}, {PRESENT, ABSENT}):
+    sides = set(scores)
+    if sides not in ({CLASS}, {PRESENT, ABSENT}):
         return False
-    return all(_are_kept(of_side) for of_side in scores.values())
+    return all(map(_are_kept, scores.values()))
 
 
 def _are_kept(of_side: object) -> bool:
     """Tell whether a value holds the scores of classes."""
     if not isinstance(of_side, dict):
         return False
-    return all(_is_kept(entry) for entry in of_side.values())
+    return all(map(_is_kept, of_side.values()))
 
 
 def _is_kept(entry: object) -> bool:
     """Tell whether a value is a `Kept`: as many scores as groups, or MAX_SCORES of more."""
     if not isinstance(entry, dict):
         return False
-    groups, scores = entry.get("groups"), entry.get("scores")
-    if not isinstance(scores, list) or not all(values.is_share(score) for score in scores):
-        return False
+    groups = entry.get("groups")
+    scores = entry.get("scores")
     if not isinstance(groups, int) or not values.is_whole(groups):
         return False
-    return len(scores) == min(groups, MAX_SCORES) and scores == sorted(scores)
+    if not isinstance(scores, list) or not all(map(values.is_share, scores)):
+        return False
+    if len(scores) != min(groups, MAX_SCORES):
+        return False
+    return scores == sorted(scores)
 
 
 def fits_task(record: Mapping[str, Any], task: str) -> bool:

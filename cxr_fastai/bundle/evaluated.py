@@ -65,14 +65,24 @@ def numbers_of(report: Mapping[str, Any]) -> list[Number]:
         if not isinstance(value, float):
             continue
         between = intervals.get(key)
-        known = {}
-        for floor, shown in FLOORS.items():
-            number = ((report.get("floors") or {}).get(floor) or {}).get(key)
-            if isinstance(number, float):
-                known[shown] = number
         words = span(between, as_share=False) if between else ""
-        found.append(Number(name, hub, value, words, known))
+        found.append(Number(name, hub, value, words, _floors_of(report, key)))
     return found
+
+
+def _floors_of(
+    report: Mapping[str, Any],
+    key: str,  # of a number
+) -> dict[str, float]:  # name of a floor -> its value
+    """Return what the floors reach of a number, as far as it is defined."""
+    floors = report.get("floors") or {}
+    known = {}
+    for floor, shown in FLOORS.items():
+        of_floor = floors.get(floor) or {}
+        number = of_floor.get(key)
+        if isinstance(number, float):
+            known[shown] = number
+    return known
 
 
 def opening_of(report: Mapping[str, Any]) -> str:

@@ -246,19 +246,23 @@ def suspects_of_classes(
     if not len(asked) or len(names) < 2:
         return Suspects([], 0, 0, by, list(left_out))
     means = np.ones(len(names))
+    labels_asked = labels[asked]
     for i in range(len(names)):
-        own = asked[labels[asked] == i]
-        if len(own):
-            means[i] = probs[own, i].mean()
+        of_class = asked[labels_asked == i]
+        if len(of_class):
+            means[i] = probs[of_class, i].mean()
     seen = {(rows[i].source, names[labels[i]]) for i in asked.tolist()}
     found = []
     for i in asked.tolist():
+        row, label = rows[i], int(labels[i])
         others = probs[i].copy()
-        others[labels[i]] = -1
+        others[label] = -1
         best = int(others.argmax())
-        own, other = float(probs[i, labels[i]]), float(probs[i, best])
-        suspect = _suspect(rows[i], names[labels[i]], names[best], own, other, other >= means[best])
-        is_foreign = (rows[i].source, names[best]) not in seen
+        own = float(probs[i, label])
+        other = float(probs[i, best])
+        is_confident = other >= means[best]
+        suspect = _suspect(row, names[label], names[best], own, other, is_confident)
+        is_foreign = (row.source, names[best]) not in seen
         found.append(replace(suspect, is_foreign=is_foreign))
     return _ranked(found, by, left_out)
 

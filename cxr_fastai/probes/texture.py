@@ -28,16 +28,19 @@ def texture(films: Films) -> np.ndarray:  # (n, f) float32
     from scipy.ndimage import gaussian_filter, sobel
 
     pixels = films.small.astype(np.float32)
-    spread = np.maximum(pixels.std((1, 2), keepdims=True), 1)
-    even = (pixels - pixels.mean((1, 2), keepdims=True)) / spread
+    level = pixels.mean((1, 2), keepdims=True)
+    spread = pixels.std((1, 2), keepdims=True)
+    even = (pixels - level) / np.maximum(spread, 1)
     parts = [_squares(even, GRAY_SIDE)]
     for axis in (1, 2):
-        parts.append(np.log1p(_squares(np.abs(sobel(even, axis)), TEXTURE_SIDE)))
+        edges = np.abs(sobel(even, axis))
+        parts.append(np.log1p(_squares(edges, TEXTURE_SIDE)))
     for fine in WAVELENGTHS:
-        between = gaussian_filter(even, (0, fine, fine)) - gaussian_filter(
-            even, (0, 2 * fine, 2 * fine)
-        )
-        parts.append(np.log(_squares(np.abs(between), TEXTURE_SIDE) + LEAST))
+        coarse = 2 * fine
+        sharp = gaussian_filter(even, (0, fine, fine))
+        blurred = gaussian_filter(even, (0, coarse, coarse))
+        blobs = np.abs(sharp - blurred)
+        parts.append(np.log(_squares(blobs, TEXTURE_SIDE) + LEAST))
     parts.append(spectrum(films))
     return np.hstack(parts).astype(np.float32)
 
