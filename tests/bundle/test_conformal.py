@@ -88,6 +88,13 @@ def test_the_limit_is_the_score_of_the_rank_that_is_asked():
     assert at[0.5].limits["class"]["covid_19"] == pytest.approx(0.5)
 
 
+def test_a_rank_that_floats_put_just_above_a_whole_number_is_that_number():
+    kept = {"groups": 99, "scores": [i / 100 for i in range(1, 100)]}
+    record = {"sources": {"x": 99}, "scores": {"class": {"a": kept}}}
+    assert 100 * 0.55 > 55, "in floats"
+    assert promise_of(meta(record, vocab=["a"]), 0.55).limits["class"]["a"] == 0.55
+
+
 def test_of_many_groups_some_scores_are_kept_and_the_limit_is_no_lower():
     rng = np.random.default_rng(0)
     n = 2 * MAX_SCORES + 133

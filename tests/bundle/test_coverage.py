@@ -29,7 +29,7 @@ def promise(task=Task.SINGLE_LABEL, sources=("here",)):
 
 
 def test_a_patient_is_covered_where_all_films_are():
-    probs = np.array([[0.9, 0.1], [0.1, 0.9], [0.8, 0.2], [0.2, 0.8]])
+    probs = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.2, 0.8]])
     report = measure_coverage(promise(), probs, np.array([0, 0, 0, 1]), list("ppqr"), ["here"] * 4)
     a, b = report.classes
     assert (a.name, a.groups, a.films, a.covered) == ("a", 2, 3, 0.5)

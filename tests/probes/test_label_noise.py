@@ -81,6 +81,20 @@ def test_of_few_drawn_films_the_first_suspects_are_those_made_wrong(row):
     assert again == found
 
 
+def test_no_film_is_answered_by_a_model_that_saw_its_patient(row):
+    """Both films of a patient are one picture of noise, and its label is drawn by lot."""
+    rng = np.random.default_rng(0)
+    by_lot = rng.integers(0, 2, 60)
+    measured, rows = [], []
+    for patient in range(60):
+        film = measure_pixels(rng.integers(0, 255, (64, 64), dtype=np.uint8))
+        measured += [film, film]
+        rows += [replace(row, path=f"{patient}_{i}.png", group=f"p{patient}") for i in range(2)]
+    films = Films(rows, *[np.stack(part) for part in zip(*measured)])
+    found = find_suspects(films, targets_of(np.repeat(by_lot, 2), ("a", "b"), films))
+    assert len(found.listed) > 36, "of 120; by chance half, and none where a patient is known"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_of_3500_drawn_films_with_3_percent_wrong_most_of_the_first_hundred_are(row, seed):
