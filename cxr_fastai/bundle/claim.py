@@ -219,7 +219,7 @@ def _failures(meta: Record, report: Record) -> str:
 
 def _limitations(meta: Record, report: Record) -> str:
     warned = [str(entry.get("says", "")) for entry in meta.get("warnings") or []]
-    return " ".join([*warned, *(report.get("notes") or [])]) or YOURS
+    return "; ".join([*warned, *(report.get("notes") or [])]) or YOURS
 
 
 ITEMS = (
