@@ -22,6 +22,7 @@ OF_THE_COMMAND_LINE = {
     "bundle_names.py",
     "cli.py",
     "demo.py",
+    "curation_flags.py",
     "flags.py",
     "one_line_parser.py",
     "outputs.py",

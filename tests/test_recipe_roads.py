@@ -37,7 +37,8 @@ TOY = [
     "none",
 ]
 # numbers that are no estimate from these images: fixed on validation, or what a faultless order would reach
-FIXED = {"threshold", "asked_sensitivity", "best"}
+# `valid_macro_auroc` chose between two floors: it is of validation, and no number of these images
+FIXED = {"threshold", "asked_sensitivity", "best", "valid_macro_auroc"}
 REAL = Path(__file__).parents[1] / "../shared/cxr/mirror"
 
 
@@ -106,7 +107,7 @@ def check_intervals(report: dict):
     numbers = {
         at: x for at, x in walk(told) if isinstance(x, float) and not FIXED & {*at.split("/")}
     }
-    assert len(numbers) > 15 and not numbers.keys() - spans.keys()
+    assert len(numbers) > 15 and numbers.keys() <= spans.keys(), numbers.keys() - spans.keys()
     known = [(at, x, spans[at]) for at, x in numbers.items() if spans[at]]
     assert len(known) > 5 and report["groups"] > 1
     for at, x, (low, high) in known:
@@ -155,10 +156,9 @@ def test_the_pneumonia_recipe_answers_with_the_probability_of_pneumonia_whatever
     trained = answered(capsys, "train", data, "--out", tmp_path / "run", *settings)
     assert list(trained["beside"]) == ["cnn"] and trained["arch"] == "resnet18"
     report = answered(capsys, "evaluate", tmp_path / "run", data, "--out", tmp_path / "report")
-    assert (
-        set(report["beside"]["models"]) == {"resnet18", "cnn"}
-        and (tmp_path / "report" / "beside.html").is_file()
-    )
+    assert {"resnet18", "cnn"} < set(report["beside"]["models"]) and (
+        tmp_path / "report" / "beside.html"
+    ).is_file()
     rows = read_manifest(data).rows
     assert {r.split == "test" for r in rows if "/test/" in f"/{r.original_path}"} == {True}
     assert all("/test/" in f"/{r.original_path}" for r in rows if r.split == "test")

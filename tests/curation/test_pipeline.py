@@ -103,8 +103,9 @@ def test_six_folders_and_a_manifest_that_tells_where_each_image_came_from(tmp_pa
         "croissant.json",
         "related.csv",
         "report.html",
+        "metadata.csv",
     }
-    assert done.written == 82
+    assert done.written == 83
 
 
 def test_same_input_same_bytes_whatever_the_order_and_the_workers(tmp_path, monkeypatch):

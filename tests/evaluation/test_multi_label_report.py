@@ -203,9 +203,9 @@ def test_terminal_text_has_every_number_with_its_interval_and_n(written):
     assert "the 12 groups" in " ".join(text.split())
 
 
-def test_the_four_files_are_written_and_nothing_is_left_over(written):
+def test_the_files_are_written_and_nothing_is_left_over(written):
     names = sorted(p.name for p in written.out.iterdir())
-    assert names == ["metrics.json", "predictions.csv", "report.html", "roc.png"]
+    assert names == ["CLAIM.md", "metrics.json", "predictions.csv", "report.html", "roc.png"]
 
 
 def test_metrics_json_is_strict_and_the_report(written):

@@ -20,7 +20,7 @@ def toy(tmp_path):
 def test_curate_prints_the_table_on_stdout_and_the_rest_on_stderr_and_a_second_run_says_so(toy):
     first = cxr("curate", "--manifest", "c.csv", "--out", "out", "--workers", 1, cwd=toy)
     assert first.returncode == 0 and "tuberculosis" in first.stdout, first.stderr
-    assert "wrote 46 files to out" in first.stderr, first.stderr
+    assert "wrote 47 files to out" in first.stderr, first.stderr
     again = cxr("curate", "--manifest", "c.csv", "--out", "out", "--workers", 1, "--json", cwd=toy)
     assert "up to date" in again.stderr and json.loads(again.stdout)["written"] == 0
 
