@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxr_fastai.evaluation.multi_label import first_draw, first_draw_by_class
+from cxr_fastai.evaluation.multi_label import first_draw
 from cxr_fastai.evaluation.multi_label_counts import SingleDraw, count_findings
 from cxr_fastai.evaluation.multi_label_intervals import headline_groups
 from cxr_fastai.evaluation.pixel_scores import PixelScores
@@ -55,6 +55,7 @@ class SideNumbers:
     gains: dict[str, float | None]  # of the model over it
     gain_intervals: dict[str, Interval]  # paired
     per_class: dict[str, float | None]  # class -> AUROC
+    per_class_intervals: dict[str, Interval]
     valid_macro_auroc: float | None
 
     def to_dict(self) -> dict[str, object]:
@@ -146,7 +147,11 @@ class PixelFloor:
         """Return the intervals, nested as the numbers are."""
         tree: dict[str, IntervalTree] = {}
         for side, own in self.by_side.items():
-            tree[str(side)] = {**own.intervals, "gain": own.gain_intervals}
+            tree[str(side)] = {
+                **own.intervals,
+                "gain": own.gain_intervals,
+                "auroc_by_class": own.per_class_intervals,
+            }
         return {"by_side": tree}
 
 
@@ -176,8 +181,9 @@ def class_pixel_floor(
         floor = _class_numbers(resampling, targs, probs, vocab, probs.argmax(1))
         if negative:
             floor["auroc"] = _ranking(resampling, targs != index, 1 - probs[:, index])
-        per_class = classification_metrics(targs, probs, vocab)["per_class"]
-        aurocs = {slug: per_class[slug]["auroc"] for slug in vocab}
+        aurocs = {}
+        for i, slug in enumerate(vocab):
+            aurocs[slug] = _ranking(resampling, targs == i, probs[:, i])
         by_side[side] = _side(own, floor, aurocs, scores.valid_aurocs[side])
     return _pixel_floor(scores, by_side, names)
 
@@ -203,12 +209,14 @@ def _ranking(
     resampling: Resampling,
     positive: np.ndarray,  # (n,) bool
     risk: np.ndarray,  # (n,)
+    known: np.ndarray | None = None,  # (n,) bool: whether it is known; None: of all
 ) -> ResampledNumber:
     """Count the AUROC of a yes or no."""
-    draw = SingleDraw().aurocs(positive, risk, np.ones(len(risk), bool))[0]
+    among = np.ones(len(risk), bool) if known is None else known
+    draw = SingleDraw().aurocs(positive, risk, among)[0]
     value = None if np.isnan(draw) else float(draw)
-    groups = resampling.groups_of(positive, ~positive)
-    draws = resampling.aurocs(positive, risk)
+    groups = resampling.groups_of(positive & among, ~positive & among)
+    draws = resampling.aurocs(positive, risk, among)
     between = resampling.interval(draws, value, groups, is_ranking=True)
     return ResampledNumber(value, between, draws, groups)
 
@@ -223,12 +231,16 @@ def finding_pixel_floor(
     scores: PixelScores,
 ) -> PixelFloor:
     """Count the pixel floor of a multi-label report: it ranks, and answers nothing."""
-    own, _ = _finding_numbers(resampling, found.targs, found.probs)
+    own = _finding_numbers(resampling, found.targs, found.probs)
     by_side = {}
     for side, probs in scores.by_side.items():
-        floor, aurocs = _finding_numbers(resampling, found.targs, probs)
-        per_class = dict(zip(names, aurocs))
-        by_side[side] = _side(own, floor, per_class, scores.valid_aurocs[side])
+        floor = _finding_numbers(resampling, found.targs, probs)
+        aurocs = {}
+        for i, slug in enumerate(names):
+            own_targs = found.targs[:, i]
+            known = ~np.isnan(own_targs)
+            aurocs[slug] = _ranking(resampling, own_targs == 1, probs[:, i], known)
+        by_side[side] = _side(own, floor, aurocs, scores.valid_aurocs[side])
     return _pixel_floor(scores, by_side, names)
 
 
@@ -236,7 +248,7 @@ def _finding_numbers(
     resampling: Resampling,
     targs: np.ndarray,  # (n, c) 1, 0, nan
     probs: np.ndarray,  # (n, c)
-) -> tuple[dict[str, ResampledNumber], list[float | None]]:  # RANKING_KEYS; AUROC a finding
+) -> dict[str, ResampledNumber]:  # RANKING_KEYS
     """Count how well findings are ranked, with intervals and resamples."""
     answers = np.zeros(targs.shape, bool)
     once = count_findings(SingleDraw(), targs, probs, answers)
@@ -247,8 +259,7 @@ def _finding_numbers(
     for key in RANKING_KEYS:
         between = resampling.interval(draws[key], numbers[key], groups[key], is_ranking=True)
         found[key] = ResampledNumber(numbers[key], between, draws[key], groups[key])
-    aurocs = [numbers["auroc"] for numbers in first_draw_by_class(once.per_class)]
-    return found, aurocs
+    return found
 
 
 # ---- both
@@ -257,7 +268,7 @@ def _finding_numbers(
 def _side(
     own: Mapping[str, ResampledNumber],  # of the model
     floor: Mapping[str, ResampledNumber],  # in the same resamples
-    per_class: dict[str, float | None],
+    per_class: Mapping[str, ResampledNumber],  # AUROC of each class
     valid: float | None,  # macro AUROC on validation
 ) -> SideNumbers:
     """Put the numbers of one grid beside the model's."""
@@ -269,7 +280,8 @@ def _side(
         intervals={key: number.interval for key, number in floor.items()},
         gains=gains,
         gain_intervals={key: difference_interval(own[key], x) for key, x in floor.items()},
-        per_class=per_class,
+        per_class={slug: number.value for slug, number in per_class.items()},
+        per_class_intervals={slug: number.interval for slug, number in per_class.items()},
         valid_macro_auroc=valid,
     )
 
