@@ -5,7 +5,18 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-EXTRAS = ("dev", "docs", "notebook", "ray", "timm", "distributed", "tensorboard", "mlflow")
+EXTRAS = (
+    "dev",
+    "docs",
+    "notebook",
+    "ray",
+    "timm",
+    "distributed",
+    "tensorboard",
+    "mlflow",
+    "dicom",
+    "onnx",
+)
 
 settings = ConfigParser(interpolation=None)
 settings.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
