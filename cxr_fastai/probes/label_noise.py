@@ -88,9 +88,10 @@ class Suspects:
         """What was found, in a sentence or two."""
         if not self.asked:
             return f"No label was asked of: no class has {MIN_FILMS} films, or no other class has."
+        verb = "is" if self.confident == 1 else "are"
         words = (
             f"{count(len(self.listed), 'label')} to look at first, of {self.asked:,} asked of by "
-            f"{self.by}. {self.confident:,} are confidently of another class (confident learning, "
+            f"{self.by}. {self.confident:,} {verb} confidently of another class (confident learning, "
             "Northcutt 2021); how many are wrong only a reader can tell."
         )
         foreign = sum(suspect.is_foreign for suspect in self.listed)
