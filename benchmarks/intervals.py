@@ -32,6 +32,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.meta import Decision, TriageStep
+from cxr_fastai.bundle.torch_runtime import TorchRuntime
 from cxr_fastai.core import Task
 from cxr_fastai.evaluation.build_report import class_report
 from cxr_fastai.evaluation.single_label import classification_metrics, decision_metrics
@@ -118,7 +119,7 @@ def bundle_of_no_network() -> Bundle:
         "trained_on_sha256": "",
         "decision": decision,
     }
-    return Bundle(net=torch.nn.Identity(), meta=meta, path=Path("none"), device=torch.device("cpu"))
+    return Bundle(TorchRuntime(torch.nn.Identity(), torch.device("cpu")), meta, Path("none"))
 
 
 # ---- the same numbers in a plain loop and at once

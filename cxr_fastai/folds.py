@@ -228,7 +228,7 @@ def _together(
         "warnings": [],
     }
     meta["manifest_sha256"] = manifest.sha256
-    pooled = _Pooled(net=first.net, meta=meta, path=first.path, device=first.device, preds=preds)
+    pooled = _Pooled(runtime=first.runtime, meta=meta, path=first.path, preds=preds)
     note = (
         f"Cross-validation: {count(len(bundles), 'network')}, each image answered by the one that "
         "had not seen it, nor its group. Probabilities of different networks stand in one ranking."

@@ -1,7 +1,7 @@
 """A trained network with all that turns a radiograph into an answer.
 
-Radiographs in, probabilities and predictions out. Never imports fastai or pandas, never changes a
-weight, writes nothing.
+Radiographs in, probabilities and predictions out. Never imports torch, fastai or pandas: what
+computes the network is its `runtime`. Never changes a weight, writes nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
+from cxr_fastai.bundle.calibrated import calibrated
 from cxr_fastai.bundle.conformal import Promise, promise_of
 from cxr_fastai.bundle.decision_words import Grounds, class_words, findings_words
 from cxr_fastai.bundle.files import TRAINED_ON
@@ -22,10 +22,14 @@ from cxr_fastai.bundle.inputs import decode, prepare, radiograph_of
 from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.bundle.model_card import facts
 from cxr_fastai.bundle.most_probable import most_probable, risk_besides
+from cxr_fastai.bundle.runtime import Runtime
 from cxr_fastai.bundle.trained_on import read_names, short_name
 from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
 from cxr_fastai.docments import explain_methods
 from cxr_fastai.recipes import NONE, UNSET
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Bundle"]
 
@@ -34,10 +38,30 @@ __all__ = ["Bundle"]
 class Bundle:
     """A trained network with all that turns a radiograph into an answer."""
 
-    net: torch.nn.Module = field(repr=False)
+    runtime: Runtime  # what computes its network
     meta: Meta = field(repr=False)  # bundle.json
     path: Path
-    device: torch.device
+
+    @property
+    def net(self) -> torch.nn.Module:
+        """The network itself. Raises `UsageError` where torch does not compute it."""
+        net: torch.nn.Module = self._of_torch("net")
+        return net
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch computes. Raises `UsageError` where torch does not compute the network."""
+        device: torch.device = self._of_torch("device")
+        return device
+
+    def _of_torch(self, name: str) -> Any:
+        """Return what the runtime torch alone has."""
+        if self.runtime.name != "torch":
+            raise UsageError(
+                f"{self.path}: this needs the network in torch, and {self.runtime.name} computes "
+                'it: load_bundle(.., runtime="torch")'
+            )
+        return getattr(self.runtime, name)
 
     @property
     def vocab(self) -> list[str]:
@@ -66,40 +90,32 @@ class Bundle:
         self,
         source: Any,  # as for `read`
     ) -> torch.Tensor:  # (in_channels, size, size) float32
-        """Read one radiograph as the network's input. Raises `ImageRejected`."""
-        return self.read(source)[0]
+        """Read one radiograph as the input of the network in torch. Raises `ImageRejected`."""
+        make: Callable[[np.ndarray], torch.Tensor] = self._of_torch("tensor")
+        return make(self.read(source)[0])
 
     def read(
         self,
         # path, bytes, open file, Pillow image, array (h, w) or (h, w, channels), or tensor (h, w)
         # or (channels, h, w)
         source: Any,
-    ) -> tuple[torch.Tensor, tuple[str, ...]]:  # as `tensor`; what is odd, keys of images.NOTES
+    ) -> tuple[np.ndarray, tuple[str, ...]]:  # of `prepare`; what is odd, keys of images.NOTES
         """Read one radiograph, and what the decoder notes of it. Raises `ImageRejected`."""
         radiograph = radiograph_of(source)
         return prepare(radiograph.pixels, self.meta), radiograph.notes
 
     def probs_of(
         self,
-        batch: torch.Tensor,  # (n, in_channels, size, size) float32, of `tensor`
+        batch: np.ndarray,  # (n, in_channels, size, size) float32, of `read`
     ) -> np.ndarray:  # (n, classes) float32, calibrated by the bundle's temperature and offsets
         """Compute probabilities of prepared inputs.
 
         Raises `IntegrityError` where the network answers NaN or infinity.
         """
-        self.net.eval()  # dropout and batch statistics off, whatever a caller did to the network
-        with torch.inference_mode():
-            logits = self.net(batch.to(self.device)).float() / self.meta["temperature"]
-        offsets = [self.meta["offsets"].get(name, 0.0) for name in self.vocab]
-        logits = logits + torch.tensor(offsets, device=logits.device)
-        if not torch.isfinite(logits).all():
+        logits = self.runtime.logits(batch)
+        if not np.isfinite(logits).all():
             raise IntegrityError(f"{self.path}: the network's answers are not finite")
-        if self.task is Task.MULTI_LABEL:
-            probs = logits.sigmoid()
-        else:
-            probs = logits.softmax(1)
-        array: np.ndarray = probs.cpu().numpy()
-        return array
+        return calibrated(logits, self.meta)
 
     def probs(
         self,
@@ -118,10 +134,10 @@ class Bundle:
         remaining = iter(sources)
         found = [np.empty((0, len(self.vocab)), np.float32)]
         while True:
-            tensors = [prepare(decode(source), self.meta) for source in islice(remaining, bs)]
-            if not tensors:
+            inputs = [prepare(decode(source), self.meta) for source in islice(remaining, bs)]
+            if not inputs:
                 return np.concatenate(found)
-            found.append(self.probs_of(torch.stack(tensors)))
+            found.append(self.probs_of(np.stack(inputs)))
 
     # ---- probabilities to answers
 
@@ -253,8 +269,8 @@ class Bundle:
         Raises `ImageRejected`, and `UsageError` for a coverage that the bundle cannot promise.
         """
         promise = self.promise(coverage)
-        tensor, notes = self.read(source)
-        answer = self.decide(self.probs_of(tensor[None])[0], promise)
+        array, notes = self.read(source)
+        answer = self.decide(self.probs_of(array[None])[0], promise)
         return replace(answer, notes=notes)
 
     def promise(

@@ -1,7 +1,6 @@
 """bundle.json: its keys, what each must be, and what is filled in where a caller leaves it out.
 
-Records in, checked records out. Reads and writes no file, sees no weight, needs no torch but to
-know the names of architectures.
+Records in, checked records out. Reads and writes no file, sees no weight, needs no torch.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from cxr_fastai import images
 from cxr_fastai.bundle import values
 from cxr_fastai.bundle.conformal_scores import fits_task, is_calibration, named_classes
 from cxr_fastai.core import IntegrityError, one_line
+from cxr_fastai.models.known import is_known
 from cxr_fastai.models.names import COMMON
 from cxr_fastai.recipes import TASKS
 
@@ -36,8 +36,9 @@ __all__ = [
     "upgraded",
 ]
 
-# What each version added. A bundle of an earlier one is read as one without.
-FORMAT_VERSION = 3
+# What each version added that a bundle must have. One of an earlier version is read as one without.
+# 4 added what a bundle may have: gate and onnx.
+FORMAT_VERSION = 4
 ADDED_IN: dict[int, dict[str, Any]] = {
     2: {"crop": 0.0, "offsets": {}, "trained_on_sha256": ""},
     3: {"warnings": []},
@@ -92,6 +93,8 @@ class Meta(TypedDict):
     libraries: dict[str, str]
     weights_sha256: str
     conformal: NotRequired[dict[str, Any]]  # of bundle.conformal; bundles of before have none
+    gate: NotRequired[dict[str, Any]]  # what is known of the bundle's gate.safetensors
+    onnx: NotRequired[dict[str, Any]]  # what is known of the bundle's model.onnx
 
 
 # ---- what each key must be
@@ -112,9 +115,7 @@ def _is_this_version(value: object) -> bool:
 
 def _is_arch(value: object) -> bool:
     """Tell whether a value is the name of an architecture that can be built here."""
-    from cxr_fastai.models.architectures import is_arch  # torchvision knows its names: needs torch
-
-    return is_arch(value)
+    return values.is_text(value) and is_known(str(value))
 
 
 def _is_one_or_three(value: object) -> bool:
@@ -155,6 +156,13 @@ def _is_sha256_or_empty(value: object) -> bool:
     if value == "":
         return True
     return values.is_sha256(value)
+
+
+def _is_of_a_file(value: object) -> bool:
+    """Tell whether a value is a record of a file that lies beside, which it names by its hash."""
+    if not isinstance(value, dict):
+        return False
+    return values.is_sha256(value.get("sha256"))
 
 
 def _is_recipe(value: object) -> bool:
@@ -241,6 +249,8 @@ KEYS = {
 }
 OPTIONAL_KEYS = {
     "conformal": Key("scores of validation by class, ascending, and its sources", is_calibration),
+    "gate": Key("a record with sha256, 64 hex digits", _is_of_a_file),
+    "onnx": Key("a record with sha256, 64 hex digits", _is_of_a_file),
 }
 
 
@@ -276,6 +286,7 @@ def check_meta(
     """Check a record. Raises `IntegrityError` at the first key that is missing or wrong."""
     if not isinstance(record, dict):
         raise IntegrityError(f"{where}: expected a JSON object, found {type(record).__name__}")
+    _check_not_newer(record.get("format_version"), where)
     for name, key in KEYS.items():
         if name not in record:
             raise IntegrityError(f"{where}: key {name!r} is missing, expected {key.expected}")
@@ -286,6 +297,15 @@ def check_meta(
     meta = cast(Meta, record)
     _check_classes(meta, where)
     return meta
+
+
+def _check_not_newer(version: object, where: str | Path) -> None:
+    """Raise `IntegrityError` for the version of a library that is newer than this."""
+    if isinstance(version, int) and values.is_whole(version, FORMAT_VERSION + 1):
+        raise IntegrityError(
+            f"{where}: key 'format_version' is {version}, expected {FORMAT_VERSION} or less: "
+            "a newer cxr_fastai wrote this bundle. Update this one (pip install -U cxr_fastai)."
+        )
 
 
 def _check_classes(meta: Meta, where: str | Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from cxr_fastai.core import UnknownName
 from cxr_fastai.models.names import BASELINE, TORCHVISION_STARTS, unknown_arch
 
-__all__ = ["check_arch", "torchvision_names", "timm_names"]
+__all__ = ["check_arch", "is_known", "torchvision_names", "timm_names"]
 
 # A function that builds a network stands under this decorator, in both libraries.
 REGISTERED = re.compile(r"^@register_model\b.*?^def (\w+)", re.MULTILINE | re.DOTALL)
@@ -25,15 +25,20 @@ def check_arch(arch: str) -> None:
 
     Passes all where a library's source cannot be read: `architectures` judges it later.
     """
+    if not is_known(arch):
+        ours = {BASELINE, *torchvision_names()}
+        raise UnknownName(unknown_arch(arch, ours, set(timm_names())))
+
+
+def is_known(arch: str) -> bool:
+    """Tell whether anybody has an architecture of this name, as far as sources can be read."""
     if arch == BASELINE:
-        return
+        return True
     ours = torchvision_names()
     if not ours or arch in ours:
-        return
+        return True
     timms = timm_names()
-    if arch in timms or (not timms and find_spec("timm")):
-        return
-    raise UnknownName(unknown_arch(arch, {BASELINE, *ours}, set(timms)))
+    return arch in timms or (not timms and find_spec("timm") is not None)
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.conformal import Promise
@@ -108,17 +108,17 @@ def _predict_batch(
 ) -> list[Prediction]:
     """Predict radiographs that are in memory together."""
     answers: list[Prediction] = []
-    tensors = []
+    inputs = []
     read = []  # places in `answers` of those that could be read
     for place, (source, name) in enumerate(named):
-        tensor, answer = _read(bundle, source, name)
+        array, answer = _read(bundle, source, name)
         answers.append(answer)
-        if tensor is not None:
-            tensors.append(tensor)
+        if array is not None:
+            inputs.append(array)
             read.append(place)
     if not read:
         return answers
-    batch = torch.stack(tensors)
+    batch = np.stack(inputs)
     for place, probs in zip(read, bundle.probs_of(batch)):
         before = answers[place]
         told = bundle.decide(probs, promise)
@@ -130,12 +130,12 @@ def _read(
     bundle: Bundle,
     source: Any,  # one radiograph
     name: str,  # that messages give it
-) -> tuple[torch.Tensor | None, Prediction]:  # None: it could not be read, and the answer says why
+) -> tuple[np.ndarray | None, Prediction]:  # None: it could not be read, and the answer says why
     """Read a radiograph: the network's input, and an answer that lacks what the network says."""
     try:
-        tensor, notes = bundle.read(source)
+        array, notes = bundle.read(source)
     except (CxrError, OSError) as e:
         error = one_line(e)
         words = f"not read: {error}"
         return None, Prediction(None, {}, source=name, error=error, decision=words)
-    return tensor, Prediction(None, {}, source=name, notes=notes)
+    return array, Prediction(None, {}, source=name, notes=notes)

@@ -1,14 +1,13 @@
 """What can be predicted: files, folders of them, and radiographs that are in memory.
 
-Whatever a caller gives -> the radiographs in it, one by one. It opens none of them, and imports
-torch only where a tensor may have been made.
+Whatever a caller gives -> the radiographs in it, one by one. It opens none of them, and never
+imports torch.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cxr_fastai.bundle.inputs import is_tensor
 from cxr_fastai.core import StorageError, StrPath, UsageError, printable, usable_path
 from cxr_fastai.images import is_image_name
 from cxr_fastai.inputs import refuse_url
@@ -43,13 +43,7 @@ def is_one(source: Any) -> bool:
         return True
     if isinstance(source, io.TextIOBase):
         return False  # a file that was opened for text
-    return _is_tensor(source) or hasattr(source, "read")
-
-
-def _is_tensor(source: Any) -> bool:
-    """Tell whether a source is a tensor; where torch was not imported, none can be."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(source, torch.Tensor)
+    return is_tensor(source) or hasattr(source, "read")
 
 
 def all_of(

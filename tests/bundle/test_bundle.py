@@ -5,6 +5,7 @@ python -m pytest tests/bundle/test_bundle.py
 
 import copy
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ DECISIONS = [
 @pytest.mark.parametrize("task, thresholds, probs, label", DECISIONS)
 def test_thresholds_decide_or_abstain_with_a_reason(loaded, task, thresholds, probs, label):
     meta = {**loaded.meta, "task": task, "thresholds": thresholds}
-    answer = Bundle(loaded.net, meta, loaded.path, loaded.device).decide(np.array(probs))
+    answer = replace(loaded, meta=meta).decide(np.array(probs))
     assert (answer.label, answer.abstained, bool(answer.reason)) == (
         label,
         label is None,
@@ -141,9 +142,7 @@ def test_thresholds_decide_or_abstain_with_a_reason(loaded, task, thresholds, pr
 
 def test_the_reason_gives_class_probability_and_threshold(loaded):
     meta = {**loaded.meta, "thresholds": {"covid_19": 0.75}}
-    answer = Bundle(loaded.net, meta, loaded.path, loaded.device).decide(
-        np.array([0.5, 0.25, 0.25])
-    )
+    answer = replace(loaded, meta=meta).decide(np.array([0.5, 0.25, 0.25]))
     assert answer.reason == "COVID-19, 0.50, is below its own threshold 0.75"
 
 
@@ -164,14 +163,14 @@ def test_a_decision_answers_its_negative_class_unless_the_others_together_reach_
         display={},
         decision=dict(negative="normal", threshold=0.2999),
     )
-    bundle = Bundle(None, meta, None, None)
+    bundle = Bundle(None, meta, None)
     assert bundle.answers(np.array([probs])).tolist() == [answer]
     assert bundle.decide(np.array(probs)).label == vocab[answer]
 
 
 def asked(loaded, **changes):
     "The same network under another bundle.json."
-    return Bundle(loaded.net, {**loaded.meta, **changes}, loaded.path, loaded.device)
+    return replace(loaded, meta={**loaded.meta, **changes})
 
 
 def test_the_risk_is_what_is_not_negative_or_the_likeliest_finding_or_nothing(loaded):

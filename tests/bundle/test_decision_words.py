@@ -3,11 +3,12 @@
 python -m pytest tests/bundle/test_decision_words.py
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from toy_bundles import VOCAB
 
-from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.decision_words import apart
 
 SINGLE, MULTI = "single_label", "multi_label"
@@ -79,7 +80,7 @@ WORDS = [  # of covid_19, normal, tuberculosis
 
 def answer_of(loaded, changes, probs):
     meta = {**loaded.meta, "task": SINGLE, **changes}
-    return Bundle(loaded.net, meta, loaded.path, loaded.device).decide(np.array(probs, np.float32))
+    return replace(loaded, meta=meta).decide(np.array(probs, np.float32))
 
 
 @pytest.mark.parametrize("changes, probs, words, threshold", WORDS)

@@ -17,12 +17,20 @@ def test_prepare_normalises_with_the_bundles_constants(loaded):
         np.full((40, 50), 255, np.uint8),
         {"size": 16, "crop": 0.0, "in_channels": 3, "mean": 0.5, "std": 0.25},
     )
-    assert x.shape == (3, 16, 16) and x.dtype == torch.float32 and torch.all(x == 2)
+    assert x.shape == (3, 16, 16) and x.dtype == np.float32 and (x == 2).all()
 
 
 def test_gray_values_are_scaled_to_the_mean_and_deviation_of_the_data():
-    x = normalise(torch.tensor([0, 255], dtype=torch.uint8), 0.5, 0.25)
-    assert x.dtype == torch.float32 and x.tolist() == [-2.0, 2.0]
+    x = normalise(np.array([0, 255], np.uint8), 0.5, 0.25)
+    assert x.dtype == np.float32 and x.tolist() == [-2.0, 2.0]
+
+
+def test_normalised_values_are_those_of_torch_bit_for_bit():
+    rng = np.random.default_rng(0)
+    levels = np.arange(256, dtype=np.uint8)
+    for mean, std in rng.uniform(0.01, 0.99, (50, 2)):
+        in_torch = (torch.tensor(levels).float().div(255) - torch.tensor(mean).float()).div(std)
+        assert np.array_equal(normalise(levels, mean, std), in_torch.numpy())
 
 
 def test_a_crop_takes_the_rim_away():

@@ -8,7 +8,7 @@ import pytest
 from toy_bundles import META, meta_of, put, restate
 
 from cxr_fastai import core
-from cxr_fastai.bundle.meta import KEYS, check_meta, complete, libraries, upgraded
+from cxr_fastai.bundle.meta import KEYS, OPTIONAL_KEYS, check_meta, complete, libraries, upgraded
 from cxr_fastai.bundle.store import load_bundle, save_bundle
 
 
@@ -39,7 +39,7 @@ def test_each_missing_key_is_named(copied, key):
 
 
 WRONG = dict(
-    format_version=[4, 0, True],
+    format_version=[5, 0, True],
     arch=["resnet33", 18, ["resnet18"]],
     in_channels=[2, "1"],
     vocab=["abc", [], [1, 2, 3], ["a", "a"]],
@@ -79,8 +79,29 @@ def test_each_wrong_value_is_named(copied, key, value):
         load_bundle(copied)
 
 
+WRONG_OPTIONAL = dict(
+    conformal=[[], {}],
+    gate=["gate", {}, {"sha256": "abc"}],
+    onnx=[True, {}, {"sha256": None}],
+)
+
+
+@pytest.mark.parametrize("key, value", [(k, v) for k, vs in WRONG_OPTIONAL.items() for v in vs])
+def test_each_wrong_value_of_what_a_bundle_may_have_is_named(copied, key, value):
+    restate(copied, **{key: value})
+    with pytest.raises(core.IntegrityError, match=f"'{key}'"):
+        load_bundle(copied)
+
+
+def test_the_bundle_of_a_newer_library_names_what_to_update(copied):
+    restate(copied, format_version=5, onnx="of another form")
+    with pytest.raises(core.IntegrityError, match="5, expected 4 or less: a newer cxr_fastai") as e:
+        load_bundle(copied)
+    assert e.value.exit_code == 4
+
+
 def test_every_key_has_wrong_values_here():
-    assert set(WRONG) == set(KEYS)
+    assert set(WRONG) == set(KEYS) and set(WRONG_OPTIONAL) == set(OPTIONAL_KEYS)
 
 
 VERSION_1 = {"format_version": 1, "arch": "resnet18"}
@@ -92,17 +113,17 @@ def test_a_record_of_version_1_is_read_as_one_without_what_came_later():
         "offsets": {},
         "trained_on_sha256": "",
         "warnings": [],
-        "format_version": 3,
+        "format_version": 4,
         "arch": "resnet18",
     }
 
 
 def test_a_record_of_version_2_has_no_warnings_and_is_asked_for_what_it_must_have():
     record = {"format_version": 2, "arch": "resnet18"}
-    assert upgraded(record) == {"format_version": 3, "arch": "resnet18", "warnings": []}
+    assert upgraded(record) == {"format_version": 4, "arch": "resnet18", "warnings": []}
 
 
-@pytest.mark.parametrize("record", [None, [], {}, {"format_version": 4}, {"format_version": True}])
+@pytest.mark.parametrize("record", [None, [], {}, {"format_version": 5}, {"format_version": True}])
 def test_any_other_record_is_left_as_it_is(record):
     assert upgraded(record) is record
 

@@ -32,7 +32,7 @@ def test_a_bundle_and_an_exported_learner_answer_alike_to_the_bit(tmp_path, deci
     edge = torch.tensor([[0.185, 0.63, 0.185], [0.1, 0.63, 0.27], [0.37, 0.63, 0.0]])
     probs = torch.cat([probs, edge])
     meta = {"vocab": VOCAB, "decision": decision, "temperature": 1.0, "offsets": {}}
-    bundle = Bundle(torch.nn.Identity(), meta, tmp_path, torch.device("cpu"))
+    bundle = Bundle(None, meta, tmp_path)
     loss = CrossEntropy()
     loss.calibrate(meta, VOCAB)
     wanted = bundle.answers(probs.numpy())

@@ -30,7 +30,7 @@ def test_a_bundle_is_three_files_and_its_meta_are_complete(made):
     saved = meta_of(made)
     assert list(saved) == list(KEYS)
     assert (
-        saved["format_version"] == 3
+        saved["format_version"] == 4
         and saved["temperature"] == 1.0
         and saved["task"] == "single_label"
     )

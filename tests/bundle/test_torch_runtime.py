@@ -1,0 +1,41 @@
+"""A bundle's network in torch: what it answers, and what its last layer is given.
+
+python -m pytest tests/bundle/test_torch_runtime.py
+"""
+
+import numpy as np
+import torch
+from toy_bundles import picture
+
+
+def batch_of(loaded, n=3):
+    return np.stack([loaded.read(picture(seed))[0] for seed in range(n)])
+
+
+def test_logits_are_those_of_the_network(loaded):
+    batch = batch_of(loaded)
+    with torch.inference_mode():
+        wanted = loaded.net(torch.tensor(batch)).numpy()
+    np.testing.assert_array_equal(loaded.runtime.logits(batch), wanted)
+
+
+def test_features_are_what_the_last_layer_is_given(loaded):
+    batch = batch_of(loaded)
+    features = loaded.runtime.features(batch)
+    assert features.shape == (3, 512) and features.dtype == np.float32
+    last = loaded.net[1][-1].weight.detach().numpy()
+    np.testing.assert_allclose(features @ last.T, loaded.runtime.logits(batch), atol=1e-4)
+
+
+def test_a_tensor_of_a_bundle_is_its_array_and_can_be_written_to(loaded):
+    tensor = loaded.tensor(picture())
+    np.testing.assert_array_equal(tensor.numpy(), loaded.read(picture())[0])
+    tensor += 1
+    assert tensor.dtype == torch.float32 and loaded.read(picture())[0].max() < tensor.max()
+
+
+def test_arrays_that_cannot_be_written_to_are_taken(loaded):
+    batch = batch_of(loaded)
+    frozen = batch.copy()
+    frozen.setflags(write=False)
+    np.testing.assert_array_equal(loaded.runtime.logits(frozen), loaded.runtime.logits(batch))
