@@ -36,6 +36,12 @@ REASONS = {
     "unknown_range": "Its numbers fit two scales, or none that its alpha channel can have: what is "
     "black and what is white cannot be told.",
     "dicom": "A DICOM file; these are not read yet.",
+    "other_modality": "A DICOM file that is no plain radiograph: another modality, a report, an "
+    "index of files, or one that does not say what it is.",
+    "multi_frame": "A DICOM file of several frames: none of them is the radiograph by right.",
+    "no_pixels": "A DICOM file without pixel data.",
+    "missing_extra": "Reading it needs a library that is not installed; the message names the "
+    "command that installs it.",
 }
 NOTES = {
     "extension_mismatch": "The file's name claims another format than its content has.",
