@@ -24,10 +24,10 @@ from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["ScanCache"]
 
-LAYOUT_VERSION = 3  # of the tables and of what a row holds
+LAYOUT_VERSION = 4  # of the tables and of what a row holds; under 3 DICOM was rejected
 VERSION = LAYOUT_VERSION * 10_000 + DECODER_VERSION * 100 + FEATURES_VERSION
 # Reasons that may pass: the next run looks at such an image again.
-PASSING_REASONS = ("crashed", "timed_out", "decoder_failed", "unreadable")
+PASSING_REASONS = ("crashed", "timed_out", "decoder_failed", "unreadable", "missing_extra")
 SECONDS_BETWEEN_WRITES = 2.0  # what a killed run may lose
 KEYS_A_QUERY = 500
 TABLES = {
