@@ -6,12 +6,27 @@ A verb's parser -> the same with its flags. Nothing heavy is imported.
 from __future__ import annotations
 
 import argparse
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from cxr_fastai.flag_values import name_and_class, whole
 from cxr_fastai.one_line_parser import FolderGivenBare
 
-__all__ = ["add_curate", "add_dedupe", "add_own_labels"]
+__all__ = ["add_curate", "add_dedupe", "add_own_labels", "own_arguments"]
+
+# Arguments of `curate` and `prototype` that name images of one's own, called as their flags.
+OWN_ARGUMENTS = (
+    "folder",
+    "table",
+    "file",
+    "label",
+    "patient",
+    "age",
+    "sex",
+    "view",
+    "same",
+    "label_separator",
+)
 
 
 def add_curate(v: ArgumentParser) -> None:
@@ -94,6 +109,12 @@ def add_own_labels(own: argparse._ArgumentGroup) -> None:
         help="take the class name NAME as CLASS (of the recipe), or - to leave it out; may be "
         "given again",
     )
+
+
+def own_arguments(args: Namespace) -> dict[str, Any]:
+    """Return what a verb was told of images of one's own, as `curate` and `prototype` take it."""
+    given = {name: getattr(args, name) for name in OWN_ARGUMENTS}
+    return {**given, "take_as": dict(args.take_as)}
 
 
 def _add_layout_and_engine(v: ArgumentParser) -> None:

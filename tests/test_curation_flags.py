@@ -1,10 +1,13 @@
 """Flags of curation, and of images of one's own."""
 
 import argparse
+import inspect
 
 import pytest
 
-from cxr_fastai.curation_flags import add_curate, add_dedupe
+from cxr_fastai.curation.pipeline import curate as curate_images
+from cxr_fastai.curation_flags import add_curate, add_dedupe, own_arguments
+from cxr_fastai.prototyping.road import prototype
 
 
 @pytest.fixture
@@ -32,3 +35,12 @@ def test_dedupe_takes_folders_and_an_old_set():
     add_dedupe(p)
     args = p.parse_args(["a", "b", "--against", "old", "--all"])
     assert args.folders == ["a", "b"] and args.against == "old" and args.all
+
+
+@pytest.mark.parametrize("function", [curate_images, prototype])
+def test_what_is_said_of_ones_own_images_is_what_both_verbs_take(curate, function):
+    words = ["--folder", "f", "--patient", "(p)", "--same", "A=B", "--as", "x=A"]
+    given = own_arguments(curate.parse_args(["--out", "o", *words]))
+    said = {name: value for name, value in given.items() if value}
+    assert said == {"folder": "f", "patient": "(p)", "same": ["A=B"], "take_as": {"x": "A"}}
+    assert set(given) <= set(inspect.signature(function).parameters)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr_fastai.core import SourceUnavailable, UsageError
+from cxr_fastai.curation_flags import own_arguments
 from cxr_fastai.flags import ids
 from cxr_fastai.reporting.text import count
 from cxr_fastai.verbs.output import fail, print_json, print_result
@@ -83,17 +84,7 @@ def _curate(args: Namespace) -> Curation:
             on_conflict=args.on_conflict,
             folds=args.folds,
             progress=progress,
-            folder=args.folder,
-            table=args.table,
-            file=args.file,
-            label=args.label,
-            patient=args.patient,
-            age=args.age,
-            sex=args.sex,
-            view=args.view,
-            same=args.same,
-            take_as=dict(args.take_as),
-            label_separator=args.label_separator,
+            **own_arguments(args),
         )
 
 

@@ -11,6 +11,7 @@ from argparse import Namespace
 from contextlib import redirect_stdout
 
 from cxr_fastai import progress
+from cxr_fastai.curation_flags import own_arguments
 
 __all__ = ["prototype"]
 
@@ -26,18 +27,8 @@ def prototype(args: Namespace) -> int:
         progress.say(f"a first model of {name}, in {minutes} at most")
     with redirect_stdout(sys.stderr):  # what libraries print is no result
         made = prototype(
-            args.folder,
-            args.out,
-            table=args.table,
-            file=args.file,
-            label=args.label,
-            patient=args.patient,
-            age=args.age,
-            sex=args.sex,
-            view=args.view,
-            same=args.same,
-            take_as=dict(args.take_as),
-            label_separator=args.label_separator,
+            out=args.out,
+            **own_arguments(args),
             minutes=args.minutes,
             seed=args.seed,
             workers=args.workers,
