@@ -44,6 +44,8 @@ class Prediction:
     source: str = ""  # file it was made from; of a list, "sources[2]" for what has no name
     error: str = ""  # why the radiograph could not be read
     prediction_set: PredictionSet | None = None  # where a coverage was asked for
+    # class -> least and greatest probability of several bundles that answered; empty: one did
+    spread: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the decision in words, behind the file it is of."""
@@ -59,7 +61,8 @@ class Prediction:
         yield '<div class="cxr-prediction">'
         yield f"<p><strong>{escape(str(self))}</strong></p>"
         if self.probs:
-            yield "<table><thead><tr><th>class</th><th>probability</th><th>threshold</th></tr>"
+            last = "<th>of the bundles</th>" if self.spread else ""
+            yield f"<table><thead><tr><th>class</th><th>probability</th><th>threshold</th>{last}</tr>"
             yield "</thead><tbody>"
             for name in sorted(self.probs, key=self._rank):
                 yield self._html_row(name)
@@ -77,4 +80,7 @@ class Prediction:
         threshold = self.thresholds.get(name)
         least = "" if threshold is None else f"{threshold:.3f}"
         cells = f"<td>{self.probs[name]:.3f}</td><td>{least}</td>"
+        if self.spread:
+            low, high = self.spread[name]
+            cells += f"<td>{low:.3f} to {high:.3f}</td>"
         return f"<tr><th>{escape(name)}</th>{cells}</tr>"

@@ -60,7 +60,7 @@ PARTS = {  # modules beside a room that are part of it
     "prediction": "core",
     "advice": "core",
     "docments": "core",
-    "bundle_names": "verbs",
+    "bundle_names": "core",
     "curation_flags": "flags",
     "flag_values": "flags",
     "one_line_parser": "flags",

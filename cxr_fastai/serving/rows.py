@@ -13,7 +13,7 @@ from cxr_fastai.core import Prediction, UsageError, printable
 from cxr_fastai.images import NOTES
 from cxr_fastai.reporting.text import count
 
-__all__ = ["Row", "row_of", "normal_class", "worklist", "notes_line", "format_rows"]
+__all__ = ["Row", "row_of", "normal_class", "with_risk", "worklist", "notes_line", "format_rows"]
 
 
 NO_FINDING = "no_finding"
@@ -35,6 +35,7 @@ class Row(TypedDict):
     coverage: NotRequired[float]  # that was asked for; with it prediction_set
     # classes; of a multi-label task finding -> what it may be, of present and absent
     prediction_set: NotRequired[list[str] | dict[str, list[str]]]
+    spread: NotRequired[dict[str, list[float]]]  # class -> least and greatest of several bundles
 
 
 def row_of(
@@ -59,6 +60,8 @@ def row_of(
         row["prediction_set"] = list(found.classes)
         if found.findings:
             row["prediction_set"] = {name: list(own) for name, own in found.findings.items()}
+    if prediction.spread:
+        row["spread"] = {name: list(ends) for name, ends in prediction.spread.items()}
     return row
 
 
@@ -83,7 +86,7 @@ def worklist(
     where the bundle has none, 1 less the probability of the normal class. The answers stay as they
     are. Raises `UsageError` where there is no risk to order by.
     """
-    told = [_with_risk(row, normal) for row in rows]
+    told = [with_risk(row, normal) for row in rows]
     classes = next((list(row["probs"]) for row in told if row["probs"]), [])
     if any(row["risk"] is None and not row["error"] for row in told):
         raise UsageError(
@@ -94,7 +97,7 @@ def worklist(
     return sorted(told, key=_reading_order)
 
 
-def _with_risk(row: Row, normal: str) -> Row:
+def with_risk(row: Row, normal: str) -> Row:
     """Give a row the risk of not being normal, and say it, where it has none."""
     if row["risk"] is not None or normal not in row["probs"]:
         return row

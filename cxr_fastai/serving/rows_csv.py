@@ -13,10 +13,11 @@ from cxr_fastai.core import StorageError, StrPath, UsageError, printable, write_
 from cxr_fastai.csv_cells import to_csv
 from cxr_fastai.serving.rows import Row
 
-__all__ = ["write_csv", "check_own_csv"]
+__all__ = ["write_csv", "check_own_csv", "spelled_out"]
 
 # Before risk, prob_CLASS and notes. All that `cxr predict` ever wrote begins so.
 COLUMNS = ("path", "label", "abstained", "reason", "error")
+ENDS = ("low", "high")  # of what several bundles say of a class
 HEADER_BYTES = 200  # of a file, that show whether its first line begins with COLUMNS
 SHOWN_OF_HEADER = 60  # characters, in an error
 
@@ -51,7 +52,7 @@ def write_csv(
     """Write one line a row.
 
     Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
-    prob_CLASS with 6 decimals, notes, joined by a vertical bar, threshold, where there is one,
+    prob_CLASS with 6 decimals, of several bundles low_CLASS and high_CLASS, notes, joined by a vertical bar, threshold, where there is one,
     decision, and where a coverage was asked for coverage and prediction_set. Raises `UsageError`
     where the path holds something else than such a csv.
     """
@@ -74,6 +75,8 @@ def _columns(rows: list[Row]) -> list[str]:
     if any(row["risk"] is not None for row in rows):
         columns.append("risk")
     columns += [f"prob_{name}" for name in _classes(rows)]
+    if any("spread" in row for row in rows):
+        columns += [f"{end}_{name}" for name in _classes(rows) for end in ENDS]
     columns.append("notes")
     if any(row["threshold"] is not None for row in rows):
         columns.append("threshold")
@@ -95,21 +98,24 @@ def _cells(row: Row) -> dict[str, str]:
     """Turn a row into the cells of a csv, by column."""
     threshold = row["threshold"]
     cells = {
-        "path": _spelled_out(row["path"]),
-        "label": _spelled_out(row["label"] or ""),
+        "path": spelled_out(row["path"]),
+        "label": spelled_out(row["label"] or ""),
         "abstained": "true" if row["abstained"] else "false",
-        "reason": _spelled_out(row["reason"]),
-        "error": _spelled_out(row["error"]),
+        "reason": spelled_out(row["reason"]),
+        "error": spelled_out(row["error"]),
         "risk": _six_decimals(row["risk"]),
         "threshold": "" if threshold is None else f"{threshold:.9g}",
-        "decision": _spelled_out(row["decision"]),
+        "decision": spelled_out(row["decision"]),
     }
     for name, probability in row["probs"].items():
         cells[f"prob_{name}"] = _six_decimals(probability)
+    for name, ends in row.get("spread", {}).items():
+        for end, value in zip(ENDS, ends):
+            cells[f"{end}_{name}"] = _six_decimals(value)
     cells["notes"] = "|".join(row["notes"])
     if "coverage" in row:
         cells["coverage"] = f"{row['coverage']:g}"
-        cells["prediction_set"] = _spelled_out(_set_cell(row["prediction_set"]))
+        cells["prediction_set"] = spelled_out(_set_cell(row["prediction_set"]))
     return cells
 
 
@@ -125,6 +131,6 @@ def _six_decimals(probability: float | None) -> str:
     return "" if probability is None else f"{probability:.6f}"
 
 
-def _spelled_out(text: str) -> str:
+def spelled_out(text: str) -> str:
     """Spell out the bytes of a path that are no UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
