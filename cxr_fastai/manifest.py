@@ -65,10 +65,11 @@ __all__ = [
 MANIFEST = "manifest.csv"
 CURATION = "curation.json"
 # Of the columns and what their cells may hold: key manifest_version of curation.json.
-MANIFEST_VERSION = 3
-# Version 1 had no repeat_of, 2 none of the columns after it; such folders are still read.
-COLUMNS_BEFORE = (COLUMNS[:20], COLUMNS[:21])
-WHOLE_COLUMNS = ("width", "height", "fold", "bytes")  # whose cells are whole numbers, or empty
+MANIFEST_VERSION = 4
+# Version 1 had no repeat_of, 2 none of the columns after it, 3 none after jpeg_tables; such folders
+# are still read.
+COLUMNS_BEFORE = (COLUMNS[:20], COLUMNS[:21], COLUMNS[:25])
+WHOLE_COLUMNS = ("width", "height", "fold", "bytes", "study")  # whose cells are whole numbers, or empty
 MAX_FAULTS_SHOWN = 20  # that check_manifest spells out
 MAX_LOOKED_AT = 2000  # entries of a folder, to tell whether it holds images
 

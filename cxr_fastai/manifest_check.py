@@ -58,6 +58,7 @@ class Record:
     format: str = ""  # of the source file, one of images.FORMATS or array
     bytes: str = ""  # size of the source file's image
     jpeg_tables: str = ""  # what is told of a JPEG's quantisation tables; empty: it has none
+    study: str = ""  # of DICOM: its study's place among its patient's by date, from 1
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
@@ -182,6 +183,7 @@ FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     "repeat_of": (is_inside, "the path of another row, or empty"),
     "fold": (_is_fold, "a whole number from 0, or empty"),
     "bytes": (_is_count, "a whole number of bytes, at least 1, or empty"),
+    "study": (_is_count, "a whole number, at least 1, or empty"),
 }
 
 

@@ -114,4 +114,9 @@ MANIFEST_COLUMNS = {
     "format": Column("Format of the source file."),
     "bytes": Column("Size of the source file's image, in bytes.", "sc:Integer"),
     "jpeg_tables": Column("What is told of a JPEG's quantisation tables; nothing: it has none."),
+    "study": Column(
+        "Of DICOM: place of the film's study among those of its patient by date, from 1; nothing: "
+        "unknown.",
+        "sc:Integer",
+    ),
 }

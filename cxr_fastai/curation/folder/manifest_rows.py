@@ -16,7 +16,7 @@ from cxr_fastai.curation.copies.copy_sets import CopySet, ScannedImage
 from cxr_fastai.curation.copies.fingerprint import Fingerprint
 from cxr_fastai.curation.folder.result import Request
 from cxr_fastai.curation.folder.split import FRACTIONS, LEAST_GROUPS
-from cxr_fastai.curation.sources.item import Item, Reject
+from cxr_fastai.curation.sources.item import LATERAL, Item, Reject
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
 
@@ -67,6 +67,7 @@ def _record(
     refused = _refusal(image, split, request.recipe)
     if refused:
         stage, reason, message = refused
+        is_lateral = reason == "filtered" and item.view == LATERAL
         return Reject(
             path=item.path,
             sha256=fingerprint.sha256,
@@ -74,6 +75,8 @@ def _record(
             stage=stage,
             reason=reason,
             message=message,
+            shows="lateral" if is_lateral else "",
+            item=item if is_lateral else None,
         )
     return Record(
         path=path,
@@ -99,6 +102,7 @@ def _record(
         format=fingerprint.format,
         bytes=str(fingerprint.size) if fingerprint.size else "",
         jpeg_tables=fingerprint.jpeg_tables,
+        study=item.study,
     )
 
 
