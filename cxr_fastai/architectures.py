@@ -3,6 +3,6 @@
 Pickles name classes by their module: this one stays for theirs, and holds nothing of its own.
 """
 
-from cxr_fastai.models.architectures import FreeViT
+from cxr_fastai.models.free_vit import FreeViT
 
 __all__ = ["FreeViT"]

@@ -2,6 +2,7 @@
 
 A name -> the body's layers, under the names that pretrained files have for them. Builds with random
 weights and fetches nothing; `networks` makes heads and parameter groups, `weights` reads files.
+torchvision, whose import takes as long as torch's, is imported for the families that it builds.
 Never imports fastai.
 """
 
@@ -14,11 +15,12 @@ from functools import partial
 from typing import Any
 
 import torch
-import torchvision
 from torch import nn
 
 from cxr_fastai.core import UnknownName, UsageError, one_line
+from cxr_fastai.models.densenets import DENSENETS, densenet_layers
 from cxr_fastai.models.names import BASELINE, COMMON, unknown_arch
+from cxr_fastai.models.resnets import RESNETS, resnet_layers
 
 __all__ = [
     "COMMON",
@@ -56,6 +58,8 @@ class Family:
 
 def _torchvision_names(*starts: str) -> list[str]:
     """List the names of torchvision's classifiers that begin so."""
+    import torchvision
+
     every = torchvision.models.list_models(torchvision.models)
     return [name for name in every if name.startswith(starts)]
 
@@ -71,6 +75,14 @@ def _timm_names() -> list[str]:
 
 def _cnn_names() -> list[str]:
     return [BASELINE]
+
+
+def _resnet_names() -> list[str]:
+    return list(RESNETS)
+
+
+def _densenet_names() -> list[str]:
+    return list(DENSENETS)
 
 
 # ---- which weights of a body learn slowest
@@ -98,27 +110,26 @@ def _first_half(body: nn.Sequential) -> list[nn.Parameter]:
 
 def _whole(arch: str) -> nn.Module:
     """Build torchvision's network with random weights."""
+    import torchvision
+
     whole: nn.Module = torchvision.models.get_model(arch, weights=None)
     return whole
 
 
 def _resnet_parts(arch: str, in_channels: int) -> BodyParts:
-    """Take a ResNet's children without pooling and classifier."""
-    layers = dict(_whole(arch).named_children())
-    del layers["avgpool"]
-    classifier = layers.pop("fc")
-    return BodyParts(layers, classifier.in_features)
+    """Build a ResNet without pooling and classifier."""
+    return BodyParts(*resnet_layers(arch))
+
+
+def _densenet_parts(arch: str, in_channels: int) -> BodyParts:
+    """Build a DenseNet without pooling and classifier, with the ReLU that its forward ends in."""
+    return BodyParts(*densenet_layers(arch))
 
 
 def _features_parts(arch: str, in_channels: int) -> BodyParts:
-    """Take the children of `features`, which all of these have.
-
-    DenseNet's own forward goes on with a ReLU after them.
-    """
+    """Take the children of `features`, which all of these have."""
     features = _whole(arch).features
     layers = {f"features.{name}": child for name, child in features.named_children()}
-    if arch.startswith("densenet"):
-        layers["relu"] = nn.ReLU(inplace=True)
     return BodyParts(layers, _channels_after(features))
 
 
@@ -131,42 +142,10 @@ def _channels_after(features: nn.Module) -> int:
     return channels
 
 
-class FreeViT(torchvision.models.VisionTransformer):
-    """torchvision's vision transformer for squares of any multiple of its patch.
-
-    Its learned positions are interpolated to the squares that come.
-    """
-
-    def forward(
-        self,
-        x: torch.Tensor,  # (n, 3, side, side)
-    ) -> torch.Tensor:
-        """Give the class token of each image: (n, hidden_dim)."""
-        patches = self.conv_proj(x)
-        classes = self.class_token.expand(len(x), -1, -1)
-        tokens = torch.cat([classes, patches.flatten(2).transpose(1, 2)], 1)
-        tokens = tokens + self._positions(patches.shape[-1])
-        encoded = self.encoder.layers(self.encoder.dropout(tokens))
-        return self.encoder.ln(encoded)[:, 0]
-
-    def _positions(
-        self,
-        side: int,  # patches
-    ) -> torch.Tensor:
-        """Give a position for the class token and each patch of a square."""
-        learned: torch.Tensor = self.encoder.pos_embedding
-        first = learned[:, :1]
-        rest = learned[:, 1:]
-        known = round(rest.shape[1] ** 0.5)
-        if known == side:
-            return learned
-        grid = rest.transpose(1, 2).unflatten(2, (known, known))
-        grid = nn.functional.interpolate(grid, (side, side), mode="bicubic", align_corners=False)
-        return torch.cat([first, grid.flatten(2).transpose(1, 2)], 1)
-
-
 def _vit_parts(arch: str, in_channels: int) -> BodyParts:
     """Take a whole vision transformer without its classifier, as a map of one pixel."""
+    from cxr_fastai.models.free_vit import FreeViT
+
     whole = _whole(arch)
     channels = whole.hidden_dim
     whole.heads = nn.Identity()
@@ -232,15 +211,15 @@ def _cnn_block(n_in: int, n_out: int) -> nn.Module:
 # ---- the table. To add an architecture: its family
 
 CNN = Family(names=_cnn_names, parts=_cnn_parts, early=partial(_first_children, 2))
-RESNETS = Family(
-    names=partial(_torchvision_names, "resnet", "resnext", "wide_resnet"),
+RESIDUAL = Family(
+    names=_resnet_names,
     parts=_resnet_parts,
     early=partial(_first_children, 6),  # ends with layer2, as in fastai's _resnet_split
 )
+DENSE = Family(names=_densenet_names, parts=_densenet_parts, early=_first_half)
 CONVOLUTIONAL = Family(
     names=partial(
         _torchvision_names,
-        "densenet",
         "efficientnet",
         "convnext",
         "mobilenet_v",
@@ -256,7 +235,7 @@ TRANSFORMERS = Family(
 TIMM = Family(names=_timm_names, parts=_timm_parts, early=_first_half)
 
 # timm's come last: of a name that both have, torchvision's network is meant.
-FAMILIES = (CNN, RESNETS, CONVOLUTIONAL, TRANSFORMERS, TIMM)
+FAMILIES = (CNN, RESIDUAL, DENSE, CONVOLUTIONAL, TRANSFORMERS, TIMM)
 
 
 def _find_family(arch: object) -> Family | None:
@@ -299,3 +278,12 @@ def body_parts(
 def from_timm(arch: str) -> bool:
     """Tell whether an architecture is one of timm's. Raises `UnknownName`."""
     return family_of(arch) is TIMM
+
+
+def __getattr__(name: str) -> Any:
+    """Give `FreeViT` to files that were pickled when it stood here."""
+    if name == "FreeViT":
+        from cxr_fastai.models.free_vit import FreeViT
+
+        return FreeViT
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
