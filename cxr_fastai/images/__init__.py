@@ -12,6 +12,7 @@ a JPEG's data that libjpeg conceals passes: the format has no checksum.
 `source` gets the bytes, `sniff` names their format, `containers` and `tiff` tell what no decoder
 need see, `picture` decodes, `deep` gets both bytes of 16-bit colour, `ranges` says what is black
 and white (docs/pixels.md), `levels` and `gray` make 8-bit gray of it, `pixels` resizes and saves.
+`dicom` reads DICOM, with an extra: pydicom and gdcm, imported when the first such file is met.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from cxr_fastai.core import StrPath
+from cxr_fastai.images.dicom import read_dicom
 from cxr_fastai.images.gray import levels_to_gray
 from cxr_fastai.images.in_memory import read_image
 from cxr_fastai.images.picture import OPENERS, finished, read_picture
@@ -77,7 +79,7 @@ def read(
     check_byte_count(len(data), name)
     kind = sniff(data)
     if kind == "DICOM":
-        return _read_dicom(name)
+        return read_dicom(data, name)
     if kind not in OPENERS:
         raise unwelcome(data, name)
     return read_picture(data, kind, name)
@@ -95,7 +97,7 @@ def is_image_name(
 ) -> bool:
     """Tell whether a listing should look at this file, by its extension alone.
 
-    DICOM is, so that each is rejected by name.
+    DICOM files often have none: `sniff` tells them by their first 132 bytes.
     """
     return os.path.splitext(os.fspath(name))[1].lower() in SUFFIXES
 
@@ -126,11 +128,3 @@ def _is_picture(levels: np.ndarray) -> bool:
     if levels.ndim == 3:
         return levels.shape[2] in (1, 2, 3, 4)
     return levels.ndim == 2
-
-
-def _read_dicom(name: str) -> Radiograph:
-    """Refuse a DICOM file: the place for a reader of them.
-
-    Its order: modality LUT, then window, MONOCHROME1 inverted last.
-    """
-    raise rejected("dicom", name, "DICOM is not read yet; export it as PNG or TIFF, 8 or 16 bits")

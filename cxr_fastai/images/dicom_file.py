@@ -60,6 +60,7 @@ class DicomFile:
     sop_class: str  # UID, of the file's meta information; "" where it states none
     order: str  # of bytes, as struct has it: < or >
     pixels: memoryview | None = field(repr=False)  # native pixel data; None: none, or fragments
+    pixel_form: bytes  # value representation of native pixel data; b"" where it states none
     # encapsulated pixel data, without its table of offsets
     fragments: tuple[memoryview, ...] = field(repr=False)
     has_float_pixels: bool  # pixel data of 32 or 64 bit floats
@@ -69,10 +70,12 @@ class DicomFile:
         keyword: str,  # as DICOM names it: "ViewPosition"
     ) -> str:  # the first value; "" where it is absent, empty or broken
         """Return a value as text, without blanks around it. It may hold anything: do not print."""
-        values = self._values(keyword)
-        if not values or values[0] is None:
-            return ""
-        return str(values[0]).strip().strip("\0")
+        values = self.texts(keyword)
+        return values[0] if values else ""
+
+    def texts(self, keyword: str) -> list[str]:
+        """Return all values as `text` does."""
+        return [str(value or "").strip(" \0") for value in self._values(keyword)]
 
     def numbers(
         self,
@@ -138,6 +141,7 @@ def open_dicom(
         sop_class=meta.sop_class,
         order=walk.order,
         pixels=native,
+        pixel_form=pixels.form if pixels is not None else b"",
         fragments=tuple(fragments),
         has_float_pixels=pixels is not None and pixels.tag in FLOAT_PIXELS,
     )

@@ -38,7 +38,7 @@ from cxr_fastai.images.size import check_size
 from cxr_fastai.images.sniff import SUFFIXES
 from cxr_fastai.images.tiff import black_is_zero, has_words
 
-__all__ = ["OPENERS", "finished", "read_picture"]
+__all__ = ["BAD_DATA", "OPENERS", "finished", "note_suffix", "read_picture", "strict"]
 
 # One constructor a format, not `Image.open`: nothing off the list can be opened, and a refusal
 # keeps its cause.
@@ -78,7 +78,7 @@ def read_picture(
     name: str,  # for messages
 ) -> Radiograph:
     """Decode a picture. Raises `ImageRejected`."""
-    notes = _note_suffix(kind, name)
+    notes = note_suffix(kind, name)
     check(data, kind, name)
     try:
         positive = black_is_zero(data) if kind == "TIFF" else None
@@ -135,7 +135,7 @@ def finished(
     )
 
 
-def _note_suffix(
+def note_suffix(
     kind: str,  # by the content
     name: str,  # whose suffix claims one
 ) -> list[str]:
@@ -153,7 +153,7 @@ _LOCK = threading.Lock()  # warning filters and Pillow's switches belong to the 
 
 
 @contextmanager
-def _strict() -> Iterator[bool]:
+def strict() -> Iterator[bool]:
     """Hold Pillow without warnings on stderr and without filling up truncated files.
 
     Yields whether the importing program had asked for such filling up. libtiff's own lines come
@@ -175,11 +175,11 @@ def _open(
     kind: str,  # of OPENERS
     name: str,  # for messages
     notes: list[str],  # appended to
-) -> tuple[ImageFile.ImageFile, bool]:  # and what `_strict` yields
+) -> tuple[ImageFile.ImageFile, bool]:  # and what `strict` yields
     """Read the header and hold its size and frames against what is allowed."""
     if kind == "WEBP":
         _check_webp_size(data, name)
-    with _strict() as lenient:
+    with strict() as lenient:
         im = OPENERS[kind](io.BytesIO(data))
         check_size(*im.size, kind, name)
         _check_frames(im, kind, name, notes)
@@ -232,7 +232,7 @@ def _load(im: ImageFile.ImageFile, kind: str, lenient: bool) -> None:
     if kind in QUIET_FORMATS and not lenient:
         im.load()
         return
-    with _strict():
+    with strict():
         im.load()
 
 
@@ -272,7 +272,7 @@ def _turn(
     turn = None
     words = _has_words(im, data, kind)
     if not im.info.keys().isdisjoint(EXIF_KEYS):
-        with _strict():
+        with strict():
             try:
                 exif = im.getexif()
                 turn = TURNS.get(exif.get(ORIENTATION))  # type: ignore[arg-type] # any value

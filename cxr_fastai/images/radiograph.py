@@ -35,7 +35,6 @@ REASONS = {
     "not_finite": "A floating point picture that holds NaN or infinity.",
     "unknown_range": "Its numbers fit two scales, or none that its alpha channel can have: what is "
     "black and what is white cannot be told.",
-    "dicom": "A DICOM file; these are not read yet.",
     "other_modality": "A DICOM file that is no plain radiograph: another modality, a report, an "
     "index of files, or one that does not say what it is.",
     "multi_frame": "A DICOM file of several frames: none of them is the radiograph by right.",
@@ -60,6 +59,11 @@ NOTES = {
     "to that scale.",
     "range_stretched": "Its numbers say nothing of their range: least to greatest became black "
     "to white.",
+    "no_window": "A DICOM file without window or look-up table: its whole scale became black to "
+    "white.",
+    "burned_in": "Its DICOM header says that text is written into the pixels: perhaps a name.",
+    "stated_turned": "Its DICOM header says that the film is mirrored or does not stand upright; "
+    "left as it is stored.",
     "near_constant": "Almost without contrast.",
     "tiny": "Less than 64 pixels on a side.",
     "unusual_aspect": "More than twice as long as wide: perhaps several pictures side by side.",
@@ -73,8 +77,8 @@ class Radiograph:
     # (height, width) uint8, C-contiguous, upright, read-only; 0 is black
     pixels: np.ndarray = field(repr=False)
     format: str  # one of FORMATS, or "array"
-    mode: str  # Pillow's mode of the file, or the array's dtype
-    bits: int  # meaningful depth found: 1, 8, 10, 12, 14, 16 or 32
+    mode: str  # Pillow's mode of the file, the array's dtype, or MONOCHROME1 or 2 of DICOM
+    bits: int  # meaningful depth found: 1, 8, 10, 12, 14, 16 or 32; of DICOM that stated, 8 to 16
     width: int  # pixels, of the upright picture
     height: int
     notes: tuple[str, ...] = ()  # keys of NOTES

@@ -15,7 +15,7 @@ from cxr_fastai.images.radiograph import rejected
 
 __all__ = ["FORMATS", "SUFFIXES", "sniff", "unwelcome"]
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "MPO")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "MPO", "DICOM")
 SUFFIXES = {
     ".png": "PNG",
     ".apng": "PNG",
@@ -89,7 +89,7 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes; "BM" alone also begi
 
 
 def sniff(data: bytes) -> str | None:
-    """Return the format by content: one of `FORMATS` (MPO counts as JPEG) or DICOM.
+    """Return the format by content: one of `FORMATS` (MPO counts as JPEG).
 
     None for anything else.
     """
