@@ -1,15 +1,31 @@
-"""What the bundles of one table are called: the last folder of each path, or more where two clash.
+"""Several bundles: their paths as they are given, and what they are called in one table.
 
-Paths of bundles -> name and path of each, once. It opens no bundle.
+Paths of bundles -> name and path of each, once; the name is the last folder of its path, or more
+where two clash. It opens no bundle.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["name_bundles", "short_names"]
+from cxr_fastai.core import UsageError
+
+__all__ = ["bundle_paths", "name_bundles", "short_names"]
+
+
+def bundle_paths(
+    text: str,  # as it was given: a path, or several with commas between them
+) -> list[str]:
+    """Return the paths of bundles. A path that exists is one, whatever commas are in it."""
+    if os.path.lexists(text) or "," not in text:
+        return [text]
+    paths = [path for path in text.split(",") if path.strip()]
+    if len(paths) < 2:
+        raise UsageError(f"{text!r}: expected bundles with commas between them, as in A,B.")
+    return paths
 
 
 def name_bundles(

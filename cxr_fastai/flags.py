@@ -245,7 +245,12 @@ def _evaluate(v: ArgumentParser) -> None:
 
 def _predict(v: ArgumentParser) -> None:
     """Add the flags of `cxr predict`."""
-    v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
+    v.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        help="a bundle, or the run folder that holds it; or several as A,B,C, of one task and the "
+        "same classes: the mean of their probabilities, their spread, and a vote by thresholds",
+    )
     v.add_argument("paths", metavar="PATH", nargs="+", help="image files, or folders of them")
     v.add_argument(
         "--worklist",
@@ -261,6 +266,18 @@ def _predict(v: ArgumentParser) -> None:
     )
     v.add_argument("--json", action="store_true", help="a list of predictions as JSON")
     v.add_argument("--csv", metavar="FILE", help="write a csv, a row an image")
+    v.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for predictions.html, a page of all films with those to look at first, "
+        "predictions.csv and predictions.jsonl",
+    )
+    v.add_argument(
+        "--tta",
+        action="store_true",
+        help="test-time augmentation: the mean of five views of each film, turned and zoomed a "
+        "little, none mirrored",
+    )
 
 
 # verb -> what it does, what adds its flags

@@ -1,7 +1,8 @@
 """The model card written anew, with the numbers of an evaluation of the same weights.
 
-A bundle's folder and metrics.json in, README.md of the bundle out; no other file is changed, and
-none of it is hashed.
+A bundle's folder and metrics.json in, README.md and evaluation.json of the bundle out; no other
+file is changed, and neither is hashed. evaluation.json is what the card was written from, for pages
+that show a bundle's scores.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from cxr_fastai.bundle.evaluated import check_same_model
 from cxr_fastai.bundle.files import BUNDLE_JSON, MODEL_CARD, find_folder, read_meta
+from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.bundle.model_card import card
-from cxr_fastai.core import UsageError, write_text
+from cxr_fastai.core import CxrError, UsageError, write_json, write_text
 from cxr_fastai.strict_json import parse_json
 
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["write_card"]
+__all__ = ["EVALUATION", "evaluation_of", "write_card"]
+
+EVALUATION = "evaluation.json"  # the numbers of the card, beside it
+# What of metrics.json the card and pages tell; the rest stays with the evaluation.
+TOLD = ("split", "n", "groups", "title", "metrics", "floors", "notes", "coverage", "about")
 
 
 def write_card(
@@ -35,7 +41,30 @@ def write_card(
     numbers = _read_report(report) if isinstance(report, (str, Path)) else report
     check_same_model(meta, numbers)
     write_text(folder / MODEL_CARD, card(meta, numbers))
+    told = {key: numbers[key] for key in TOLD if key in numbers}
+    intervals = (numbers.get("intervals") or {}).get("metrics") or {}
+    write_json(folder / EVALUATION, {**told, "intervals": {"metrics": intervals}})
     return folder / MODEL_CARD
+
+
+def evaluation_of(
+    folder: Path,  # a bundle's
+    meta: Meta,  # its own
+) -> Mapping[str, Any] | None:  # as far as TOLD goes; None: there is none of these weights
+    """Return the evaluation that `write_card` put beside a bundle.
+
+    One of other weights, or a file that is none, is passed over: it is no part of the bundle.
+    """
+    file = folder / EVALUATION
+    if not file.is_file():
+        return None
+    try:
+        record = _read_report(file)
+        check_same_model(meta, record)
+        card(meta, record)  # what cannot be told on the card is not told elsewhere
+    except (CxrError, OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return record
 
 
 def _read_report(path: str | Path) -> Mapping[str, Any]:

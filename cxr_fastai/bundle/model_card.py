@@ -16,7 +16,7 @@ from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.reporting.front_matter import front_matter
 from cxr_fastai.reporting.text import md, span, with_span
 
-__all__ = ["card", "facts"]
+__all__ = ["LIMITS", "card", "facts"]
 
 LIMITS = (
     "For research only: not a medical device, and not for diagnosis or triage of patients. "

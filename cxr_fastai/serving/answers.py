@@ -1,8 +1,8 @@
 """The loop of prediction: many radiographs, an answer each, in order.
 
 A bundle or an ensemble and named sources in, Predictions out. A radiograph that cannot be read
-becomes an answer that says why, and the others carry on. Who wants to see the films as they pass, to
-keep a thumbnail or to explain an answer, gives a `look`. Writes nothing, never imports torch.
+becomes an answer that says why, and the others carry on. Who wants to see the films as they pass,
+to keep a thumbnail or to explain an answer, gives a `look`. Writes nothing, never imports torch.
 """
 
 from __future__ import annotations

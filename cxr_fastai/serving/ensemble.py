@@ -1,6 +1,6 @@
 """Several bundles that answer together: the mean of their calibrated probabilities, and a vote.
 
-Bundles of one task and the same classes in, an Ensemble out, which serving asks as it asks a Bundle.
+Bundles of one task and the same classes in, an Ensemble out, which serving asks as a Bundle.
 
 How it decides. The mean of calibrated probabilities is not itself calibrated (it is too cautious:
 Rahaman and Thiery 2021, arXiv 2007.08792), and no threshold was ever fixed on it. So wherever a
@@ -13,7 +13,6 @@ threshold, the most probable class of the mean is the answer.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +38,7 @@ from cxr_fastai.serving.ensemble_words import (
     risk_words,
 )
 
-__all__ = ["Ensemble", "bundle_paths", "load_ensemble"]
+__all__ = ["Ensemble", "load_ensemble"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,18 +193,6 @@ explain_methods(Ensemble)  # for help()
 # ---- which bundles
 
 
-def bundle_paths(
-    text: str,  # as it was given: a path, or several with commas between them
-) -> list[str]:
-    """Return the paths of bundles. A path that exists is one, whatever commas are in it."""
-    if os.path.lexists(text) or "," not in text:
-        return [text]
-    paths = [path for path in text.split(",") if path.strip()]
-    if len(paths) < 2:
-        raise UsageError(f"{text!r}: expected bundles with commas between them, as in A,B.")
-    return paths
-
-
 def load_ensemble(
     bundles: Sequence[Bundle | StrPath],  # each of load_bundle, or the folder of one
     **options: Any,  # of load_bundle
@@ -264,10 +251,14 @@ def _misfit(first: Bundle, other: Bundle) -> str:
     if _negative_of(first) != _negative_of(other):
         names = [_negative_of(each) or "no class" for each in (first, other)]
         return f"for one {names[0]} means that nothing was found, for the other {names[1]}"
-    meanings = [each.meta["recipe"].get("classes") for each in (first, other)]
-    if not all(isinstance(each, Mapping) for each in meanings):
-        return ""
+    meanings = [_meanings(each) for each in (first, other)]
     for name in first.vocab:
-        if meanings[0].get(name) != meanings[1].get(name):
+        if all(meanings) and meanings[0].get(name) != meanings[1].get(name):
             return f"class {name} stands for other findings in each"
     return ""
+
+
+def _meanings(member: Bundle) -> Mapping[str, Any]:
+    """Return the findings that each class stands for; empty where the recipe does not tell."""
+    classes = member.meta["recipe"].get("classes")
+    return classes if isinstance(classes, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Answer for many radiographs: a bundle, or several, and sources in, a Prediction or a row each out.
+"""Answer for many radiographs: bundles and sources in, a Prediction or a row each out.
 
 A radiograph that cannot be read becomes an answer that says why, and the others carry on: answers
 out = radiographs in, always. Never writes beside the images, never imports fastai or pandas, never
@@ -7,6 +7,7 @@ unpickles.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -75,11 +76,11 @@ def _loaded(bundle: Bundle | Ensemble | StrPath | Sequence[Bundle | StrPath]) ->
     """Load bundles that are given as their folders."""
     if isinstance(bundle, (Bundle, Ensemble)):
         return bundle
-    if isinstance(bundle, (list, tuple)):
-        if not bundle:
-            raise UsageError("an empty list of bundles: give one bundle or more.")
-        return load_ensemble(bundle)
-    return load_ensemble([bundle])
+    if isinstance(bundle, (str, os.PathLike)):
+        return load_ensemble([bundle])
+    if not bundle:
+        raise UsageError("an empty list of bundles: give one bundle or more.")
+    return load_ensemble(bundle)
 
 
 def predict_paths(

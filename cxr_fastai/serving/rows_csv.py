@@ -52,9 +52,10 @@ def write_csv(
     """Write one line a row.
 
     Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
-    prob_CLASS with 6 decimals, of several bundles low_CLASS and high_CLASS, notes, joined by a vertical bar, threshold, where there is one,
-    decision, and where a coverage was asked for coverage and prediction_set. Raises `UsageError`
-    where the path holds something else than such a csv.
+    prob_CLASS with 6 decimals, of several bundles low_CLASS and high_CLASS, notes, joined by a
+    vertical bar, threshold, where there is one, decision, and where a coverage was asked for
+    coverage and prediction_set. Raises `UsageError` where the path holds something else than such
+    a csv.
     """
     columns = _columns(rows)
     lines = []

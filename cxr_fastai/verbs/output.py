@@ -17,7 +17,8 @@ __all__ = ["print_json", "print_result", "fail", "baselines_of"]
 
 def print_json(result: object) -> int:
     """Print a result as indented JSON; return exit code 0."""
-    print(json.dumps(result, indent=2, ensure_ascii=False))
+    text = json.dumps(result, indent=2, ensure_ascii=False)
+    print(text.encode("utf-8", "backslashreplace").decode())  # bytes of a path that are no UTF-8
     return 0
 
 

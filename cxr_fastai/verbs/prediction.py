@@ -1,17 +1,26 @@
-"""`cxr predict`: what a bundle says of image files.
+"""`cxr predict`: what a bundle, or several, says of image files.
 
-A bundle and files -> rows as text, JSON or csv.
+Bundles and files -> rows as text, JSON or csv, and a page of all films.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cxr_fastai.core import IntegrityError
+from cxr_fastai.core import IntegrityError, UsageError
 from cxr_fastai.outputs import check_output_file
 from cxr_fastai.reporting.text import count
 from cxr_fastai.verbs.output import fail, print_json
+
+if TYPE_CHECKING:
+    from cxr_fastai.prediction import Prediction
+    from cxr_fastai.serving.answers import Film, Model
+    from cxr_fastai.serving.rows import Row
+    from cxr_fastai.serving.written import Thumbnails
 
 __all__ = ["predict"]
 
@@ -22,36 +31,144 @@ def predict(args: Namespace) -> int:
     from cxr_fastai.bundle.files import find_folder
     from cxr_fastai.serving.sources import find_images
 
-    _check_asked(args)  # before torch is imported, as are the files
+    bundles = _check_asked(args)  # before torch is imported, as are the files
     files = find_images(args.paths, progress)
+    _check_written(args, files)
+    for path in bundles:
+        find_folder(Path(path))
+    from cxr_fastai.serving.about import normal_of
+    from cxr_fastai.serving.ensemble import load_ensemble
+    from cxr_fastai.serving.predict import predict_paths, worklist
+
+    model = load_ensemble(bundles)
+    promise = model.promise(args.coverage)
+    looks = _Looks(_thumbnails_for(model) if args.out else None)
+    rows = predict_paths(
+        model,
+        files,
+        progress=progress,
+        coverage=args.coverage,
+        tta=args.tta,
+        look=looks.look if looks.are_asked else None,
+    )
+    listed = rows
+    if args.worklist:
+        listed = worklist(rows, normal_of(model))
+    _write(args, model, rows, listed, looks)
+    _say_of_all(args, listed, promise.says if promise else "")
+    return _exit_code(listed)
+
+
+# ---- before anything is loaded
+
+
+def _check_asked(args: Namespace) -> list[str]:
+    """Check what can be checked of the flags without torch, and return the paths of bundles.
+
+    Raises `UsageError`.
+    """
+    from cxr_fastai.bundle_names import bundle_paths
+
+    bundles = bundle_paths(args.bundle)
+    if args.coverage is not None:
+        from cxr_fastai.bundle.conformal import check_coverage
+
+        check_coverage(args.coverage)
+        if args.tta:
+            raise UsageError("--coverage is promised for films as they are: leave out --tta.")
+    if args.csv is not None:
+        from cxr_fastai.serving.rows_csv import check_own_csv
+
+        check_output_file(args.csv, "--csv")
+        check_own_csv(args.csv, "--csv")
+    return bundles
+
+
+def _check_written(args: Namespace, files: Sequence[Path]) -> None:
+    """Check that nothing which is read or of others would be written over."""
     if args.csv is not None:
         check_output_file(args.csv, "--csv", inputs=files)
-    find_folder(Path(args.bundle))
-    from cxr_fastai.bundle.store import load_bundle
-    from cxr_fastai.serving.predict import (
-        format_rows,
-        notes_line,
-        predict_paths,
-        worklist,
-        write_csv,
-    )
-    from cxr_fastai.serving.rows import normal_class
+    if args.out is not None:
+        from cxr_fastai.serving.written import check_out
 
-    bundle = load_bundle(args.bundle)
-    promise = bundle.promise(args.coverage)
-    rows = predict_paths(bundle, files, progress=progress, coverage=args.coverage)
-    if args.worklist:
-        rows = worklist(rows, normal_class(bundle.meta["recipe"]))
+        check_out(args.out, "--out", files)
+
+
+# ---- as films pass
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Who looks at the films as they pass."""
+
+    thumbnails: Thumbnails | None  # None: no page was asked for
+
+    @property
+    def are_asked(self) -> bool:
+        """Whether anybody looks."""
+        return self.thumbnails is not None
+
+    def look(self, film: Film) -> Prediction:
+        """Show a film to all, and return its answer."""
+        if self.thumbnails is not None:
+            self.thumbnails.look(film)
+        return film.answer
+
+
+def _thumbnails_for(model: Model) -> Thumbnails:
+    """Return what keeps the thumbnails for a page."""
+    from cxr_fastai.serving.about import about_of
+    from cxr_fastai.serving.written import Thumbnails
+
+    return Thumbnails(about_of(model, tta=False, files=()).names)
+
+
+# ---- results
+
+
+def _write(
+    args: Namespace,
+    model: Model,
+    rows: list[Row],  # a row a file
+    listed: list[Row],  # in the order to print them in
+    looks: _Looks,
+) -> None:
+    """Write and print what was asked for."""
+    from cxr_fastai import progress
+    from cxr_fastai.serving.predict import format_rows, write_csv
+
     if args.csv:
-        write_csv(rows, args.csv)
+        write_csv(listed, args.csv)
         progress.say(f"wrote {args.csv}")
     if args.json:
-        print_json(rows)
-    elif not args.csv:
-        print(format_rows(rows))
-    for line in (promise.says if promise else "", notes_line(rows)):
+        print_json(listed)
+    elif not args.csv and not args.out:
+        print(format_rows(listed))
+    if args.out and looks.thumbnails is not None:
+        from cxr_fastai.serving.written import CSV, JSON_LINES, write_answers
+
+        page = write_answers(args.out, rows, model, args.tta, listed, looks.thumbnails.kept)
+        progress.say(f"page: {page}; rows: {page.with_name(CSV)}, {page.with_name(JSON_LINES)}")
+
+
+def _say_of_all(
+    args: Namespace,
+    rows: list[Row],
+    promised: str,  # what a coverage promises, in words
+) -> None:
+    """Say what holds for all answers."""
+    from cxr_fastai import progress
+    from cxr_fastai.serving.predict import notes_line
+
+    for line in (promised, notes_line(rows)):
         if line:
             progress.say(line)
+
+
+def _exit_code(rows: list[Row]) -> int:
+    """Say which files could not be read; return 4 where none could."""
+    from cxr_fastai import progress
+
     unread = [row for row in rows if row["error"]]
     if not unread:
         return 0
@@ -60,16 +177,3 @@ def predict(args: Namespace) -> int:
         return fail("predict", told, IntegrityError.exit_code)
     progress.say(told)
     return 0
-
-
-def _check_asked(args: Namespace) -> None:
-    """Check what can be checked of the flags without torch. Raises `UsageError`."""
-    if args.coverage is not None:
-        from cxr_fastai.bundle.conformal import check_coverage
-
-        check_coverage(args.coverage)
-    if args.csv is not None:
-        from cxr_fastai.serving.rows_csv import check_own_csv
-
-        check_output_file(args.csv, "--csv")
-        check_own_csv(args.csv, "--csv")

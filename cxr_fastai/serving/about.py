@@ -1,0 +1,133 @@
+"""What the page of predictions says of the bundles that answered: facts, scores, limits, warnings.
+
+A bundle or an ensemble in, an About out. Each sentence follows from bundle.json, or from the
+evaluation of the same weights that lies beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cxr_fastai.bundle.bundle import Bundle
+from cxr_fastai.bundle.evaluated import number_words, numbers_of, opening_of
+from cxr_fastai.bundle.evaluated_card import evaluation_of
+from cxr_fastai.bundle.model_card import LIMITS, facts
+from cxr_fastai.bundle.training_warnings import training_warnings
+from cxr_fastai.core import FolderWarning, Task
+from cxr_fastai.reporting.text import count
+from cxr_fastai.serving.answers import Model, members_of
+from cxr_fastai.serving.cards import Names
+from cxr_fastai.serving.page import About
+from cxr_fastai.serving.rows import normal_class
+from cxr_fastai.serving.views import VIEWS
+
+__all__ = ["about_of", "how_made", "normal_of"]
+
+NOT_EVALUATED = (
+    "This bundle carries no evaluation on a test set; what stands above is of its own validation. "
+    "`cxr evaluate BUNDLE DATA --out DIR` makes one, and write_card(BUNDLE, DIR) puts it beside "
+    "the bundle."
+)
+
+
+def about_of(
+    model: Model,
+    tta: bool,
+    files: Sequence[str],  # that lie beside the page
+) -> About:
+    """Collect what is said of the bundles."""
+    members = members_of(model)
+    first = members[0]
+    names = _names_of_members(members)
+    has_risk = model.task is Task.MULTI_LABEL or normal_of(first) != ""
+    return About(
+        title=f"What {_together(names)} of these films",
+        names=Names(
+            display=model.display,
+            negative=normal_of(first),
+            several=model.task is Task.MULTI_LABEL,
+            thresholds=first.meta["thresholds"] if len(members) == 1 else {},
+        ),
+        facts={name: _facts(member) for name, member in zip(names, members)},
+        scores={name: _scores(member) for name, member in zip(names, members)},
+        warnings=_warnings(members),
+        limits=" ".join(LIMITS.split()),
+        notes=how_made(model, tta),
+        files=files,
+        order="those of the highest risk"
+        if has_risk
+        else "class by class, the most probable of each first",
+    )
+
+
+def _names_of_members(members: Sequence[Bundle]) -> list[str]:
+    """Name each bundle by its recipe, and a number where several have one."""
+    recipes = [str(member.meta["recipe"]["name"]) for member in members]
+    if len(recipes) == 1:
+        return recipes
+    return [f"{number} ({recipe})" for number, recipe in enumerate(recipes, 1)]
+
+
+def _together(names: Sequence[str]) -> str:
+    """Say who says something."""
+    if len(names) == 1:
+        return f"a bundle for {names[0]} says"
+    return f"{count(len(names), 'bundle')} together say"
+
+
+def normal_of(model: Model) -> str:
+    """Return the class that means nothing found, decided by or not; empty: none does."""
+    member = members_of(model)[0]
+    return member.meta["decision"].get("negative", "") or normal_class(member.meta["recipe"])
+
+
+def _facts(member: Bundle) -> dict[str, str]:
+    """Return what a bundle is; warnings stand elsewhere."""
+    found = {"weights": f"SHA-256 {member.meta['weights_sha256']}"}
+    for name, words in facts(member.meta).items():
+        if not name.startswith("warning: "):
+            found[name] = words
+    return found
+
+
+def _scores(member: Bundle) -> list[str]:
+    """Return the scores of an evaluation, with intervals; or that there is none."""
+    report = evaluation_of(member.path, member.meta)
+    if report is None:
+        return [NOT_EVALUATED]
+    lines = [opening_of(report)]
+    lines += [number_words(number) for number in numbers_of(report)]
+    lines += [str(note) for note in report.get("notes") or []]
+    return lines
+
+
+def _warnings(members: Sequence[Bundle]) -> list[FolderWarning]:
+    """Return what the training of each bundle warned of, each warning once."""
+    found: dict[str, FolderWarning] = {}
+    for member in members:
+        for warning in training_warnings(member.meta):
+            found.setdefault(warning.says, warning)
+    return list(found.values())
+
+
+def how_made(
+    model: Model,
+    tta: bool,
+) -> list[str]:
+    """Say what is particular about these answers: several bundles, test-time augmentation."""
+    notes = []
+    n = len(members_of(model))
+    if n > 1:
+        notes.append(
+            f"Each probability is the mean of {count(n, 'bundle')}, and beside it stand their "
+            "least and greatest. The mean is not calibrated itself, and no threshold was fixed on "
+            "it: where a bundle decides by a threshold, each decides by its own, and more than "
+            "half must agree."
+        )
+    if tta:
+        notes.append(
+            f"--tta: each probability is the mean of {len(VIEWS)} views of the film, turned and "
+            "zoomed a little, none mirrored. Thresholds and scores are of films as they are, "
+            "without it."
+        )
+    return notes

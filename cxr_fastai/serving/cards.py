@@ -1,0 +1,187 @@
+"""A film and its answer as a card of the page of predictions, and the order in which cards stand.
+
+Rows in, records of text and numbers out. Decides nothing, needs no torch, reads and writes no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cxr_fastai.images import NOTES
+from cxr_fastai.recipes import NONE
+from cxr_fastai.serving.rows import Row
+
+__all__ = ["Card", "Line", "Names", "Risk", "card_of", "reading_key"]
+
+UNREAD = "unread"  # keys of kinds of cards
+NO_ANSWER = "no-answer"
+LONGEST_PATH = 160  # characters of a path that a card shows: its end, which tells films apart
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"  # stands for what a card leaves out
+UNREAD_WORDS = "not read"
+NO_ANSWER_WORDS = "no answer"
+
+ReadingKey = tuple[int, float, int, float]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the classes of a bundle, or of several, are called and held against."""
+
+    display: Mapping[str, str]  # class -> its name for people, in the order of the vocab
+    negative: str = ""  # the class that means nothing found; empty: none does
+    several: bool = False  # a film may have any number of findings
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # class -> least probability
+
+    def key_of(self, label: str) -> str:
+        """Return the key of a class, of letters and digits alone, whatever its name."""
+        if label == NONE and label not in self.display:
+            return "none"
+        return f"class-{list(self.display).index(label)}"
+
+    def labels_of(self, row: Row) -> list[str]:
+        """Return the classes that a row answers; none of them: NONE."""
+        label = row["label"] or ""
+        return label.split("|") if self.several else [label]
+
+    @property
+    def labels(self) -> list[str]:
+        """All that can be answered, in the order in which it is listed."""
+        return [*self.display, NONE] if self.several else list(self.display)
+
+    def shown(self, label: str) -> str:
+        """Return the name of a class for people."""
+        return self.display.get(label, "none of the findings" if label == NONE else label)
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Where a film stands on the scale of risk."""
+
+    words: str
+    at: str  # percent of the scale
+    threshold: str  # percent of the scale; empty where there is none
+
+
+@dataclass(frozen=True)
+class Line:
+    """A class's probability on a card."""
+
+    name: str
+    words: str
+    at: str  # percent of the scale
+    threshold: str  # in words; empty where there is none
+    spread: str  # least and greatest of several bundles, in words; empty of one
+
+
+@dataclass(frozen=True)
+class Card:
+    """A film and what was said of it."""
+
+    place: int  # from 1, in the order of the page
+    path: str
+    keys: tuple[str, ...]  # of the kinds that it is of
+    kind: str  # unread | no-answer | negative | found
+    badge: str  # the answer
+    words: str  # with its numbers, or the reason why there is none
+    risk: Risk | None
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]  # what is odd about the file
+
+
+def reading_key(row: Row, names: Names) -> ReadingKey:
+    """Give the key to sort by: who could not be answered first, then by risk, or by class.
+
+    Where there is no risk, films of one class stand together, the most probable first.
+    """
+    if row["error"]:
+        return 0, 0.0, 0, 0.0
+    if row["abstained"]:
+        return 1, -(row["risk"] or 0.0), 0, 0.0
+    if row["risk"] is not None:
+        return 2, -row["risk"], 0, 0.0
+    label = names.labels_of(row)[0]
+    place = list(names.display).index(label)
+    return 2, 0.0, place, -row["probs"][label]
+
+
+def card_of(
+    row: Row,
+    place: int,  # from 1
+    names: Names,
+) -> Card:
+    """Turn a row into a card."""
+    kind, badge, keys = _kind(row, names)
+    return Card(
+        place=place,
+        path=_shortened(row["path"]),
+        keys=keys,
+        kind=kind,
+        badge=badge,
+        words=_words(row, badge),
+        risk=_risk(row),
+        lines=tuple(_line(row, name, names) for name in _by_probability(row)),
+        notes=tuple(f"{note}: {NOTES.get(note, '')}".removesuffix(": ") for note in row["notes"]),
+    )
+
+
+def _kind(row: Row, names: Names) -> tuple[str, str, tuple[str, ...]]:
+    """Return a card's kind, the answer on its badge, and the keys it is found by."""
+    if row["error"]:
+        return UNREAD, UNREAD_WORDS, (UNREAD,)
+    if row["abstained"]:
+        return NO_ANSWER, NO_ANSWER_WORDS, (NO_ANSWER,)
+    labels = names.labels_of(row)
+    keys = tuple(names.key_of(label) for label in labels)
+    badge = ", ".join(names.shown(label) for label in labels)
+    is_negative = labels in ([names.negative], [NONE])
+    return ("negative" if is_negative else "found"), badge, keys
+
+
+def _words(row: Row, badge: str) -> str:
+    """Return the decision without what the badge and the path say already."""
+    if row["error"]:
+        return row["error"].removeprefix(f"{row['path']}: ")
+    if row["abstained"]:
+        return row["reason"]
+    return row["decision"].removeprefix(f"{badge}: ")
+
+
+def _risk(row: Row) -> Risk | None:
+    """Return the risk of a film that has one."""
+    if row["risk"] is None:
+        return None
+    threshold = "" if row["threshold"] is None else _percent(row["threshold"])
+    return Risk(f"{row['risk']:.2f}", _percent(row["risk"]), threshold)
+
+
+def _percent(value: float) -> str:
+    """Return a place on a scale from 0 to 1."""
+    return f"{100 * min(max(value, 0.0), 1.0):.1f}"
+
+
+def _by_probability(row: Row) -> Sequence[str]:
+    """Return the classes, the most probable first."""
+    probs = row["probs"]
+    return sorted(probs, key=lambda name: -probs[name])
+
+
+def _line(row: Row, name: str, names: Names) -> Line:
+    """Describe the probability of a class."""
+    least = names.thresholds.get(name)
+    own = row["probs"][name]
+    spread = row.get("spread", {}).get(name)
+    return Line(
+        name=names.shown(name),
+        words=f"{own:.3f}",
+        at=_percent(own),
+        threshold="" if least is None else f"{least:.3f}",
+        spread="" if spread is None else f"{spread[0]:.2f} to {spread[1]:.2f}",
+    )
+
+
+def _shortened(path: str) -> str:
+    """Return the end of a path that is too long to be shown."""
+    if len(path) <= LONGEST_PATH:
+        return path
+    return ELLIPSIS + path[-LONGEST_PATH:]
