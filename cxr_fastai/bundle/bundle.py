@@ -6,7 +6,7 @@ computes the network is its `runtime`. Never changes a weight, writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -129,15 +129,46 @@ class Bundle:
         """
         if isinstance(sources, (str, bytes, Path)):
             raise UsageError("probs takes a list; for one image call predict")
+        found = [np.empty((0, len(self.vocab)), np.float32)]
+        found += [self.probs_of(batch) for batch in self._batches(sources, bs, decode)]
+        return np.concatenate(found)
+
+    def embed(
+        self,
+        sources: Iterable[Any],  # each as for `read`
+        bs: int = 32,  # images at a time: bounds memory, does not change results
+        decode: Callable[[Any], np.ndarray] = decode,  # source -> (h, w) uint8
+    ) -> np.ndarray:  # (n, d) float32, in the order of `sources`; d is the network's own
+        """Describe radiographs by what the network's last layer is given: its embeddings.
+
+        Raises `ImageRejected` at the first that is none, what `decode` raises, and
+        `IntegrityError` where the network answers NaN or infinity.
+        """
+        if isinstance(sources, (str, bytes, Path)):
+            raise UsageError("embed takes a list; for one image give a list of it")
+        blank = np.zeros((1, self.meta["in_channels"], self.size, self.size), np.float32)
+        found = [self.runtime.features(blank)[:0]]  # so that of no image there are 0 rows of d
+        found += [self.runtime.features(batch) for batch in self._batches(sources, bs, decode)]
+        features = np.concatenate(found)
+        if not np.isfinite(features).all():
+            raise IntegrityError(f"{self.path}: the network's embeddings are not finite")
+        return features
+
+    def _batches(
+        self,
+        sources: Iterable[Any],
+        bs: int,  # images at a time
+        decode: Callable[[Any], np.ndarray],
+    ) -> Iterator[np.ndarray]:  # (bs or fewer, in_channels, size, size) float32
+        """Yield the network's inputs, in order. Raises `UsageError`."""
         if bs < 1:
             raise UsageError(f"bs is {bs}, expected 1 or more")
         remaining = iter(sources)
-        found = [np.empty((0, len(self.vocab)), np.float32)]
         while True:
             inputs = [prepare(decode(source), self.meta) for source in islice(remaining, bs)]
             if not inputs:
-                return np.concatenate(found)
-            found.append(self.probs_of(np.stack(inputs)))
+                return
+            yield np.stack(inputs)
 
     # ---- probabilities to answers
 

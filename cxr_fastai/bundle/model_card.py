@@ -130,8 +130,7 @@ def facts(meta: Meta) -> dict[str, str]:
     }
     for warning in training_warnings(meta):
         found[f"warning: {warning.kind}"] = f"{warning.says} {warning.do}".strip()
-    for name, value in _scalars(meta["metrics"]):
-        found[name] = value
+    found.update(_numbers(meta))
     return found
 
 
@@ -214,14 +213,20 @@ def _training(trained: dict[str, Any]) -> str:
 
 def _metrics(meta: Meta) -> str:
     """List the recorded numbers."""
+    lines = [f"- {name}: {words}" for name, words in _numbers(meta).items()]
+    return "\n".join(lines) or "- none recorded; run `cxr evaluate`"
+
+
+def _numbers(meta: Meta) -> dict[str, str]:
+    """Return the recorded numbers by name, each with its interval where there is one."""
     intervals = meta["metrics"].get("valid_intervals") or {}
     known = {
         f"valid {key}": span(found, as_share=False, none="") for key, found in intervals.items()
     }
-    lines = []
+    numbers = {}
     for name, value in _scalars(meta["metrics"]):
-        lines.append(f"- {name}: {with_span(value, known.get(name, ''))}")
-    return "\n".join(lines) or "- none recorded; run `cxr evaluate`"
+        numbers[name] = with_span(value, known.get(name, ""))
+    return numbers
 
 
 def _scalars(

@@ -193,16 +193,16 @@ def _figures(pictures: Sequence[Picture]) -> list[tuple[str, str]]:
 
 
 def _rules(kinds: Sequence[Kind]) -> str:
-    """Write the style rules that narrow a page to one kind; keys are letters and digits."""
+    """Write the style rules that narrow a page to one kind, of marks that html does not escape."""
     lines = []
     for kind in kinds:
         chosen = f".cxr-report #show-{kind.key}:checked~"
-        lines.append(f"{chosen}.films>.film:not(.{kind.key}){{display:none}}")
+        lines.append(f"{chosen}.films .film:not(.{kind.key}){{display:none}}")
     for key in ("all", *[kind.key for kind in kinds]):
-        label = f".kinds>[for=show-{key}]"
+        label = f".kinds [for=show-{key}]"
         chosen = f".cxr-report #show-{key}:checked~"
         focus = f".cxr-report #show-{key}:focus-visible~"
         lines.append(f"{chosen}{label}{{border-color:var(--blue);background:var(--tint)}}")
         lines.append(f"{chosen}{label}{{box-shadow:inset 0 -3px var(--blue)}}")
         lines.append(f"{focus}{label}{{outline:2px solid var(--blue);outline-offset:2px}}")
-    return "\n".join(lines)
+    return " ".join(lines)  # a line break would be spelled out
