@@ -26,6 +26,7 @@ OWN_ARGUMENTS = (
     "view",
     "same",
     "label_separator",
+    "salt",
 )
 
 
@@ -91,6 +92,12 @@ def add_own_labels(own: argparse._ArgumentGroup) -> None:
         metavar="SIGN",
         help="what parts several labels in one cell: one of | ; , / or none (default: told from "
         "the cells, where that is certain)",
+    )
+    own.add_argument(
+        "--salt",
+        metavar="FILE",
+        help="what patients' ids in DICOM headers are hashed with (default: made once, in your "
+        "settings); the same salt gives the same names and splits",
     )
     own.add_argument(
         "--same",

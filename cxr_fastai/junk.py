@@ -13,6 +13,8 @@ __all__ = ["is_junk", "is_left_in_archives", "passed_over", "why_junk"]
 # What macOS and Windows put into archives beside what was asked for.
 ARCHIVE_FOLDERS = frozenset({"__macosx"})
 ARCHIVE_NAMES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+# The table of contents of a disc of DICOM files: it has no pixels, and is no damaged file.
+DISC_INDEX = "dicomdir"
 # Thumbnails, bins and snapshots of Synology, QNAP, Windows and Linux; compared in lower case.
 SYSTEM_FOLDERS = frozenset(
     {
@@ -56,6 +58,8 @@ def why_junk(
     parts = PurePosixPath(path.lower()).parts
     if any(part.startswith(".") and part != ".." for part in parts):
         return "hidden: its name or a folder's above it begins with a dot"
+    if parts and parts[-1] == DISC_INDEX:
+        return "the table of contents of a DICOM disc"
     if not SYSTEM_FOLDERS.isdisjoint(parts):
         return "in a folder that a system keeps for itself"
     return ""

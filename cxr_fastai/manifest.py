@@ -69,9 +69,16 @@ MANIFEST_VERSION = 4
 # Version 1 had no repeat_of, 2 none of the columns after it, 3 none after jpeg_tables; such folders
 # are still read.
 COLUMNS_BEFORE = (COLUMNS[:20], COLUMNS[:21], COLUMNS[:25])
-WHOLE_COLUMNS = ("width", "height", "fold", "bytes", "study")  # whose cells are whole numbers, or empty
+WHOLE_COLUMNS = (
+    "width",
+    "height",
+    "fold",
+    "bytes",
+    "study",
+)  # whose cells are whole numbers, or empty
 MAX_FAULTS_SHOWN = 20  # that check_manifest spells out
 MAX_LOOKED_AT = 2000  # entries of a folder, to tell whether it holds images
+MAX_LOOKED_DEEP = 6  # folders: CLASS/DICOM/PAT00001/ST00001/SE00001/IM00001, as on a disc
 
 
 @dataclass(frozen=True)
@@ -224,14 +231,15 @@ def _not_curated(root: Path) -> str:
 
 
 def _holds_images(root: Path) -> bool:
-    """Tell whether a folder, or one of the folders in it, holds an image; it looks no deeper."""
-    from cxr_fastai.images.sniff import SUFFIXES
+    """Tell whether a folder, or those below it down to MAX_LOOKED_DEEP, hold an image."""
+    from cxr_fastai.images.found import is_image_file
 
     if not root.is_dir():
         return False
-    for depth in ("*", "*/*", "*/*/*"):
-        for file in islice(root.glob(depth), MAX_LOOKED_AT):
-            if file.suffix.lower() in SUFFIXES and not is_junk(file.relative_to(root).as_posix()):
+    for depth in range(1, MAX_LOOKED_DEEP + 1):
+        for file in islice(root.glob("/".join("*" * depth)), MAX_LOOKED_AT):
+            junk = is_junk(file.relative_to(root).as_posix())
+            if not junk and is_image_file(file.name, file):
                 return True
     return False
 

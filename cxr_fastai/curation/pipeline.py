@@ -88,13 +88,16 @@ def curate(
     same: Sequence[str] = (),  # A=B,C: the class names B and C are A
     take_as: Mapping[str, str] | None = None,  # class name -> the class to take it as
     label_separator: str = "",  # of labels in one cell of a csv, or none; '': as the cells tell
+    salt: StrPath | None = None,  # a file: what patients' ids in DICOM are hashed with; None: usual
 ) -> Curation:
     """Make class folders and manifest.csv of sources; the same input gives the same bytes.
 
     Raises a `CxrError` for what a person can mend.
     """
     named = dict(take_as or {})
-    asked = Asked(folder, table, file, label, patient, age, sex, view, same, named, label_separator)
+    asked = Asked(
+        folder, table, file, label, patient, age, sex, view, same, named, label_separator, salt
+    )
     asked.check({"manifest": manifest, "mirror": mirror, "only": only, "update-pins": update_pins})
     usual = OWN_CLASSES if asked.is_own else "six_class"
     request = _request(recipe or usual, layout, quick, seed, on_conflict, folds)

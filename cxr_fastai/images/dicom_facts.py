@@ -225,5 +225,5 @@ def _view_by_sides(opened: DicomFile) -> str:
 
     PA and AP look the same by that (DICOM PS3.3 C.7.6.1.1.1).
     """
-    sides = [str(side).strip().upper() for side in opened.items("PatientOrientation")]
+    sides = [side.upper() for side in opened.texts("PatientOrientation")]
     return "L" if sides in (["A", "F"], ["P", "F"]) else ""

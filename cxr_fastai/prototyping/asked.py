@@ -38,6 +38,7 @@ class Request:
     same: tuple[str, ...] = ()
     take_as: tuple[tuple[str, str], ...] = ()
     label_separator: str = ""
+    salt: str = ""  # absolute
     minutes: float = MINUTES
     seed: int = 0
 
@@ -62,7 +63,7 @@ class Request:
     def flags(self) -> str:
         """Return the flags of `cxr curate` that name the images."""
         parts = []
-        for name in ("folder", "table", "file", "label", "patient", "age", "sex", "view"):
+        for name in ("folder", "table", "file", "label", "patient", "age", "sex", "view", "salt"):
             value = getattr(self, name)
             if value:
                 parts += [f"--{name}", value]
@@ -118,6 +119,7 @@ def request_of(
     seed: int,
     same: Sequence[str],
     take_as: Mapping[str, str] | None,
+    salt: StrPath | None = None,
     **columns: str,  # file, label, patient, age, sex, view, label_separator
 ) -> Request:
     """Check what was asked for; raises `UsageError` in one line."""
@@ -135,6 +137,7 @@ def request_of(
         table=_absolute(table, "csv") if table is not None else "",
         same=tuple(same),
         take_as=tuple(sorted((take_as or {}).items())),
+        salt=_absolute(salt, "salt") if salt is not None else "",
         minutes=float(minutes),
         seed=seed,
         **columns,

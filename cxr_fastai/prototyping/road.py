@@ -52,6 +52,7 @@ def prototype(
     same: Sequence[str] = (),  # A=B,C: the class names B and C are A
     take_as: Mapping[str, str] | None = None,  # class name -> the class to take it as
     label_separator: str = "",  # of labels in one cell of a csv, or none; '': as the cells tell
+    salt: StrPath | None = None,  # a file: what patients' ids in DICOM are hashed with; None: usual
     minutes: float = MINUTES,  # of wall clock, all steps together
     seed: int = 0,  # of the splits and of training
     workers: int | None = None,  # processes and threads that read images; None: one a core
@@ -65,7 +66,7 @@ def prototype(
     clock = _Clock(SECONDS_A_MINUTE * minutes if isinstance(minutes, (int, float)) else 0.0)
     columns = {"file": file, "label": label, "patient": patient}
     columns |= {"age": age, "sex": sex, "view": view, "label_separator": label_separator}
-    request = request_of(folder, table, minutes, seed, same, take_as, **columns)
+    request = request_of(folder, table, minutes, seed, same, take_as, salt, **columns)
     place = Path(out) if out is not None else default_out(request)
     check_places(request, place)
     from cxr_fastai.curation.folder.lock import one_run

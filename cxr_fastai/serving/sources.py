@@ -18,6 +18,7 @@ from PIL import Image
 from cxr_fastai.bundle.inputs import is_tensor
 from cxr_fastai.core import StorageError, StrPath, UsageError, printable, usable_path
 from cxr_fastai.images import is_image_name
+from cxr_fastai.images.found import is_image_file
 from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.progress import SILENT, Progress
@@ -157,10 +158,9 @@ def _images_in(
         seen.add(real)
         for name in names:
             file = Path(parent) / name
-            if not is_image_name(name):
-                continue
             if is_junk(file.relative_to(folder).as_posix()):
-                junk.append(str(file))
-            else:
+                if is_image_name(name):
+                    junk.append(str(file))
+            elif is_image_file(name, file):
                 found.append(file)
     return sorted(found), junk

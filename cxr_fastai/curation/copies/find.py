@@ -37,6 +37,7 @@ from cxr_fastai.curation.sources.file_names import is_text
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, Item, Reject, undescribed_item
 from cxr_fastai.curation.sources.tree import Tree, folder_tree
 from cxr_fastai.images import is_image_name
+from cxr_fastai.images.found import is_image_file
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
@@ -255,7 +256,7 @@ def _no_image(paths: Paths) -> str:
     """Say that there is no image, and what counts as one."""
     names = ", ".join(printable(path) for path in _existing(paths))
     return (
-        f"no image in {names}: expected png, jpg, jpeg, bmp, tif, gif or webp files, "
+        f"no image in {names}: expected png, jpg, jpeg, bmp, tif, gif, webp or DICOM files, "
         "there or in folders below."
     )
 
@@ -317,11 +318,15 @@ def _images_of(
     junk: list[str],  # images that are passed over; added to
 ) -> dict[str, str]:  # name -> file
     """Return the images of a tree without those that are hidden, or a system's own."""
-    images = {name: file for name, file in tree.files.items() if is_image_name(name)}
     if not is_folder:
-        return images
-    passed = [name for name in images if is_junk(name)]
-    junk += [images.pop(name) for name in passed]
+        return {name: file for name, file in tree.files.items() if is_image_file(name, file)}
+    images = {}
+    for name, file in tree.files.items():
+        if not is_junk(name):
+            if is_image_file(name, file):
+                images[name] = file
+        elif is_image_name(name):
+            junk.append(file)
     return images
 
 

@@ -41,12 +41,34 @@ def check_out(out: Path, request: Request) -> None:
             f"Choose an empty folder for {flag('out')}."
         )
     before = {**EARLIER, **read_curation(out)}
+    _check_salt(out, before, request)
     for key, was, now in _shaping_values(before, request.to_dict()):
         if was != now:
             raise UsageError(
                 f"{out} was curated with another {key} ({was}, now {now}). "
                 f"Choose another {flag('out')}."
             )
+
+
+def _check_salt(
+    out: Path,
+    before: dict[str, Any],  # the curation.json that stands
+    request: Request,
+) -> None:
+    """Raise `UsageError` where patients of DICOM files would have other names than they have."""
+    was, now = _salt_of(before.get("own")), _salt_of(request.own)
+    if was and now and was != now:
+        raise UsageError(
+            f"{out} was curated with another salt of patients' ids: all would have other names, "
+            f"and other splits. Name its salt with {flag('salt', 'FILE')}, or choose another "
+            f"{flag('out')}."
+        )
+
+
+def _salt_of(own: object) -> str:
+    """Return what tells one salt from another, of key `own` of curation.json; '' without one."""
+    dicom = own.get("dicom") if isinstance(own, dict) else None
+    return str(dicom.get("salt", "")) if isinstance(dicom, dict) else ""
 
 
 def _shaping_values(

@@ -21,7 +21,7 @@ from cxr_fastai.recipes import Recipe
 __all__ = ["Asked"]
 
 OF_A_TABLE = ("file", "label", "age", "sex", "view", "label_separator")  # what only a csv can tell
-OF_BOTH = ("patient", "same", "take_as")
+OF_BOTH = ("patient", "same", "take_as", "salt")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Asked:
     same: Sequence[str] = ()  # A=B,C: the names B and C are the class A
     take_as: Mapping[str, str] = field(default_factory=dict)  # name -> the class to take it as
     label_separator: str = ""  # of labels in one cell of a table, or none
+    salt: StrPath | None = None  # a file: what patients' ids in DICOM are hashed with
 
     @property
     def is_own(self) -> bool:
@@ -84,6 +85,11 @@ class Asked:
         out: Path,  # the folder to write
     ) -> None:
         """Raise `UsageError` where what is written would be read again, or read as a class."""
+        if self.salt is not None and _lies_in(self.salt, out):
+            raise UsageError(
+                f"the salt {self.salt} lies in {out}, with what is named by it: who has both finds "
+                f"the patients. Keep it elsewhere, or choose another {flag('out')}."
+            )
         if self.folder is None:
             return
         real_out, real_folder = Path(out).resolve(), Path(self.folder).resolve()
@@ -115,6 +121,8 @@ class Asked:
                 take_as=self.take_as,
                 recipe=recipe,
                 label_separator=self.label_separator,
+                progress=progress,
+                salt=self.salt,
             )
         return read_own_folder(
             self.folder or Path(),
@@ -123,7 +131,13 @@ class Asked:
             take_as=self.take_as,
             recipe=recipe,
             progress=progress,
+            salt=self.salt,
         )
+
+
+def _lies_in(file: StrPath, folder: Path) -> bool:
+    """Tell whether a file lies in a folder, all links followed."""
+    return Path(file).resolve().is_relative_to(Path(folder).resolve())
 
 
 def _said(name: str) -> str:

@@ -1,7 +1,8 @@
 """The door of class folders: a folder of a user's own, read as a source and a recipe.
 
 A folder -> OwnData: which images are of which class, split and patient, and all that was inferred.
-It opens no image but those whose name has no ending, and changes nothing.
+It opens no image but DICOM, whose headers it reads, and those whose name has no ending; it changes
+nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from cxr_fastai.core import FolderWarning, StrPath
 from cxr_fastai.curation.own.class_names import Named, joined_names, name_classes, names_meant
+from cxr_fastai.curation.own.dicom_headers import DicomHeaders, read_headers
 from cxr_fastai.curation.own.inner_folders import inner_folders, inner_words
 from cxr_fastai.curation.own.layout import Layout, lay_out
 from cxr_fastai.curation.own.own_data import (
@@ -52,6 +54,12 @@ class _Asked:
     same: Sequence[str]
     take_as: Mapping[str, str]
     recipe: Recipe | None
+    salt: StrPath | None  # file with the salt of patients' ids; None: the usual one
+
+    @property
+    def columns(self) -> Collection[str]:
+        """The columns of the manifest that he tells: his word stands before that of a header."""
+        return ("patient",) if self.patient else ()
 
 
 def read_own_folder(
@@ -61,12 +69,13 @@ def read_own_folder(
     take_as: Mapping[str, str] | None = None,  # class folder -> the class to take it as
     recipe: Recipe | None = None,  # whose classes they are; None: as the folders are called
     progress: Progress = SILENT,  # is told of an archive that is unpacked
+    salt: StrPath | None = None,  # a file: the salt of patients' ids in DICOM; None: the usual one
 ) -> OwnData:
     """Read a folder whose subfolders are classes, with or without splits.
 
     Raises `UsageError` for one that has no classes, or where it is unclear which these are.
     """
-    asked = _Asked(Path(folder), patient, same, take_as or {}, recipe)
+    asked = _Asked(Path(folder), patient, same, take_as or {}, recipe, salt)
     found = user_tree(asked.folder, progress)
     layout = lay_out(found.images, str(asked.folder))
     left_out = _names_left_out(layout, asked)
@@ -76,16 +85,18 @@ def read_own_folder(
     images = Counter(one.name for one in layout.placed.values())
     named, classes = _classes(asked, images)
     below = {path: one.below for path, one in layout.placed.items()}
-    patients = find_patients(patient, below) if patient else {}
+    files = {path: found.tree.files[path] for path in layout.placed}
+    headers = read_headers(files, asked.columns, salt, progress)
+    patients = find_patients(patient, below) if patient else headers.patients()
     name = source_id(_title(asked.folder))
     joined = joins_training(layout, named.class_of, patients)
     source = own_source(
         name,
         _title(asked.folder),
         _findings(classes, named),
-        {"patient": f"{name}:{{patient}}" if patient else "", "split": _split_cell(layout, joined)},
+        _cells(asked, name, headers, _split_cell(layout, joined)),
     )
-    inferred = _inferred(asked, layout, named, patients, joined)
+    inferred = _inferred(asked, layout, named, patients, joined, headers)
     warnings = [
         *found.warnings,
         *named.warnings,
@@ -93,8 +104,9 @@ def read_own_folder(
         *valid_warning(layout, joined),
         *patient_warnings(patient, below, patients),
         *overlap_warnings(_fixed_splits(layout, joined), patients),
+        *headers.warnings,
     ]
-    tree = _labelled(found.tree, layout, patients, named)
+    tree = _labelled(found.tree, layout, patients, named, headers)
     return OwnData(
         source=source,
         recipe=classes.recipe,
@@ -153,11 +165,25 @@ def _findings(classes: OwnClasses, named: Named) -> dict[str, tuple[str, ...]]:
     return {_label(name, named): own for name, own in classes.findings.items()}
 
 
+def _cells(
+    asked: _Asked,
+    name: str,  # of the source
+    headers: DicomHeaders,
+    split: str,  # cell of that column
+) -> dict[str, str]:
+    """Return the cells that all rules have: what the user tells, and what DICOM headers do."""
+    cells = {**headers.cells(asked.columns), "split": split}
+    if asked.patient:
+        cells["patient"] = f"{name}:{{patient}}"
+    return cells
+
+
 def _labelled(
     tree: Tree,
     layout: Layout,
     patients: Mapping[str, str],  # path -> patient
     named: Named,
+    headers: DicomHeaders,
 ) -> Tree:
     """Return a tree of the images that have a class, with the label and the patient of each.
 
@@ -166,7 +192,8 @@ def _labelled(
     fields = {}
     for path, one in layout.placed.items():
         label = _label(one.name, named)
-        fields[path] = {"label": label, "patient": patients.get(path, "")}
+        known = headers.fields.get(path, {})
+        fields[path] = {**known, "label": label, "patient": patients.get(path, "")}
     dropped = list(tree.dropped)
     dropped += [(path, "no_class_folder", "it lies in no class folder") for path in layout.loose]
     for path in layout.masks:
@@ -235,6 +262,7 @@ def _inferred(
     named: Named,
     patients: Mapping[str, str],  # path -> patient
     joined: bool,  # validation images are dealt anew with those of training
+    headers: DicomHeaders,
 ) -> dict[str, Any]:
     """Return what was read into the folder, as strict JSON, with the lines that tell it."""
     images = Counter(one.name for one in layout.placed.values())
@@ -260,14 +288,16 @@ def _inferred(
         "other_folders": layout.other_levels,
         "inner_folders": inner_folders(layout),
     }
-    return {**told, "lines": _lines(told)}
+    if headers.told:
+        told["dicom"] = dict(headers.told)
+    return {**told, "lines": [*_lines(told), *headers.lines(asked.columns)]}
 
 
 def _patient_numbers(
     asked: _Asked, patients: Mapping[str, str], images: int
 ) -> dict[str, Any] | None:
-    """Return what a regex of patients found; None where none was given."""
-    if not asked.patient:
+    """Return what is known of patients, by a regex or by DICOM headers; None for nothing."""
+    if not patients:
         return None
     return {
         "regex": asked.patient,
@@ -321,6 +351,7 @@ def _command(
 ) -> str:
     """Return the command that says in full what was inferred."""
     flags = [("--folder", str(asked.folder)), ("--patient", asked.patient)]
+    flags.append(("--salt", str(asked.salt or "")))
     flags.append(("--recipe", recipe_flag(asked.recipe)))
     for label in named.classes:
         for name in named.names_of(label):

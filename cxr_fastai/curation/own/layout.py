@@ -29,8 +29,13 @@ GENERIC = re.compile(
     r"(sites?|hospitals?|clinics?|cent(er|re)s?|batch(es)?|parts?|folders?|dirs?|groups?|sets?|"
     r"subsets?|series|stud(y|ies)|patients?|pat|subjects?|sub|persons?|pids?|cases?|scans?|exams?|"
     r"images?|imgs?|pics?|pictures?|data|dataset|raw|files?|photos?|xrays?|x-rays?|cxr|png|jpe?g|dcm|"
-    r"tiff?|device|scanner|machine|year|month|day|source|src|fold)?[ _.-]*[a-z]?([ _.-]*\d)*",
+    r"dicom|tiff?|device|scanner|machine|year|month|day|source|src|fold)?[ _.-]*[a-z]?([ _.-]*\d)*",
     re.I,
+)
+# A folder as programs name it that write DICOM: PAT00001, ST000001, SE00001, 0000A5F3, a UID.
+# Three digits at least: ST1 and ST2 may be stages of a disease.
+OF_A_DISC = re.compile(
+    r"(pat?|pt|stu?|ser?|im)[ _.-]*\d{3,}|(?=.*\d)[0-9a-f]{8}|\d{1,3}(\.\d+){3,}", re.I
 )
 # Folders of pictures that are no radiographs, beside those that are (COVID-19 Radiography Database:
 # COVID/images and COVID/masks).
@@ -222,6 +227,8 @@ def _reading(inside: Sequence[_Path], where: str) -> _Reading:
             "Give the folder above, with a folder for each class."
         )
     left = _without_innermost(readings)
+    if all(_is_of_disc(each) for each in left):
+        raise UsageError(_a_disc(left[0], inside[0].path, where))
     left = [each for each in left if not _is_generic(each)] or left
     spoken = [each for each in left if _is_spoken(each)]
     left = _without_mixed(spoken) or left
@@ -282,7 +289,23 @@ def _distinct(readings: Sequence[_Reading]) -> list[_Reading]:
 
 def _is_generic(reading: _Reading) -> bool:
     """Tell whether all folders of a level are named for how images were gathered."""
-    return all(GENERIC.fullmatch(name) is not None for name in reading.distinct)
+    names = reading.distinct
+    return all(GENERIC.fullmatch(name) or OF_A_DISC.fullmatch(name) for name in names)
+
+
+def _is_of_disc(reading: _Reading) -> bool:
+    """Tell whether all folders of a level are named as on a DICOM disc: patients, studies."""
+    return all(OF_A_DISC.fullmatch(name) for name in reading.distinct)
+
+
+def _a_disc(reading: _Reading, path: str, where: str) -> str:
+    """Say that a folder holds no classes but what a program wrote onto a disc."""
+    return (
+        f"no class folders in {where}: {_named(reading)} are folders of a DICOM disc, of patients, "
+        "studies or series. Lay the disc of each class into a folder of its name, or give a csv of "
+        f"labels, whose files are paths as {path}: --table CSV --file COL --label COL "
+        "(Python: table, file, label)."
+    )
 
 
 def _is_spoken(reading: _Reading) -> bool:

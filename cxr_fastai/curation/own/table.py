@@ -2,7 +2,8 @@
 
 A csv, the names of its columns and a folder of images -> OwnData: a source whose table this is, and
 a recipe of its labels. What was read into it is said; what cannot be told is refused, or counted by
-its own text. It decodes no image and changes no file.
+its own text. What the csv does not tell is taken of DICOM headers. It decodes no image and changes
+no file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.core import FolderWarning, StorageError, StrPath, Task, UsageError, usable_path
 from cxr_fastai.csv_of_others import CsvFile, read_csv_of_others
 from cxr_fastai.curation.own.class_names import joined_names, name_classes, names_meant
+from cxr_fastai.curation.own.dicom_headers import DicomHeaders, read_headers
 from cxr_fastai.curation.own.own_data import OwnData, own_source, source_id
 from cxr_fastai.curation.own.own_recipe import OwnClasses, meet_recipe, own_recipe
 from cxr_fastai.curation.own.table_columns import OwnColumns, choose_columns, file_columns
@@ -36,6 +38,7 @@ from cxr_fastai.curation.sources.table_keys import match_keys
 from cxr_fastai.curation.sources.tree import Tree
 from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk
+from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Recipe
 
 __all__ = ["read_own_table"]
@@ -57,6 +60,8 @@ def read_own_table(
     take_as: Mapping[str, str] | None = None,  # label -> its class; - leaves it out
     recipe: Recipe | None = None,  # that was asked for; None: the labels as they are
     label_separator: str = "",  # of labels in one cell, or none; '': as the cells tell
+    progress: Progress = SILENT,
+    salt: StrPath | None = None,  # a file: the salt of patients' ids in DICOM; None: the usual one
 ) -> OwnData:
     """Read a csv of the user's own. Raises `UsageError` for what is not clear, `StorageError`."""
     path, take_as = Path(table), take_as or {}
@@ -69,7 +74,9 @@ def read_own_table(
     spoken = {*take_as, *_names_in(same)}
     labels = read_labels(rows.labels, columns.label, path.name, label_separator, spoken)
     own, told = _classes(labels, recipe, same, take_as, path)
-    source, tree = _source(path, columns, rows, labels, own, found.tree)
+    files = {each: found.tree.files[each] for each in found.images}
+    headers = read_headers(files, rows.others.keys(), salt, progress)
+    source, tree = _source(path, columns, rows, labels, own, found.tree, headers)
     read = Read(
         name=path.name,
         csv=csv_file,
@@ -80,9 +87,10 @@ def read_own_table(
         images=len(found.images),
         where=tree.where,
         listing=list_source(source, tree),
+        headers=headers,
     )
-    command = table_command(read, table, folder, same, take_as, recipe)
-    warnings = [*found.warnings, *told, *table_warnings(read)]
+    command = table_command(read, table, folder, same, take_as, recipe, salt)
+    warnings = [*found.warnings, *told, *table_warnings(read), *headers.warnings]
     return OwnData(source, own.recipe, tree, warnings, inferred_of(read), command)
 
 
@@ -217,6 +225,7 @@ def _source(
     labels: TableLabels,
     own: OwnClasses,
     tree: Tree,
+    headers: DicomHeaders,
 ) -> tuple[Source, Tree]:
     """Return the source whose table the csv is, and the tree that holds the csv as it was read."""
     name = source_id(path.stem)
@@ -224,9 +233,10 @@ def _source(
     table = path.name if plain else f"{name}.csv"
     names = column_names(columns)
     cells = {role: f"{{{names[role]}}}" for role in rows.others}
-    if "patient" in cells:
+    if "patient" in rows.others:
         cells["patient"] = f"{name}:{cells['patient']}"
     cells.update(
+        headers.cells(rows.others.keys()),
         label_from="columns" if labels.is_by_column else "column",
         label_key=names["label 0"],
         table=table,
@@ -237,7 +247,7 @@ def _source(
         source = _by_column(source, columns, names)
     data = as_csv(rows, names, _agreeing(rows, labels, own))
     files = dict(sorted({**tree.files, table: str(path)}.items()))
-    return source, replace(tree, files=files, tables={table: data})
+    return source, replace(tree, files=files, tables={table: data}, fields=headers.fields)
 
 
 def _agreeing(rows: OwnRows, labels: TableLabels, own: OwnClasses) -> list[tuple[str, ...]]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cxr_fastai.core import FolderWarning, StrPath, Task, printable
 from cxr_fastai.csv_of_others import CsvFile
+from cxr_fastai.curation.own.dicom_headers import DicomHeaders
 from cxr_fastai.curation.own.own_data import own_command, own_warning, recipe_flag
 from cxr_fastai.curation.own.own_recipe import NO_FINDING, OwnClasses
 from cxr_fastai.curation.own.table_cells import EXPECTED
@@ -42,6 +43,13 @@ class Read:
     images: int  # in the folder
     where: str  # the folder
     listing: Listing  # of the source that the csv is the table of
+    headers: DicomHeaders = field(default_factory=DicomHeaders)  # of DICOM files
+
+    @property
+    def labelled(self) -> int:
+        """How many images have a label, with those that are left out for their view."""
+        filtered = [reject for reject in self.listing.rejects if reject.stage == "filter"]
+        return len(self.listing.items) + len(filtered)
 
     @property
     def left_out(self) -> Counter[str]:
@@ -95,7 +103,9 @@ def _quoted(
 def inferred_of(read: Read) -> dict[str, Any]:
     """Return what was read into a csv, as strict JSON; `lines` say it to people."""
     labels = read.labels
+    dicom = {"dicom": dict(read.headers.told)} if read.headers.told else {}
     return {
+        **dicom,
         "lines": _lines(read),
         "table": read.name,
         "separator": read.csv.separator_name,
@@ -110,7 +120,7 @@ def inferred_of(read: Read) -> dict[str, Any]:
         "rows_left_out": {text or "blank": n for text, n in sorted(read.left_out.items())},
         "cells_not_understood": {role: dict(odd) for role, odd in read.rows.odd.items() if odd},
         "images": read.images,
-        "images_labelled": len(read.listing.items),
+        "images_labelled": read.labelled,
         "images_without_a_row": len(read.rejects("no_row")),
         "files_not_found": len(read.rejects("missing_file")),
     }
@@ -129,10 +139,10 @@ def _lines(read: Read) -> list[str]:
     lines += _no_finding_line(read)
     if read.left_out:
         lines.append(f"rows without a class: {counted_texts(read.left_out)}")
-    labelled = f"{len(read.listing.items):,} of {count(read.images, 'image')} have a label"
+    labelled = f"{read.labelled:,} of {count(read.images, 'image')} have a label"
     lines.append(f"{read.where}: {labelled}")
     lines.append(_patients_line(read))
-    return lines
+    return [*lines, *read.headers.lines(read.rows.others.keys())]
 
 
 def _classes_line(read: Read) -> list[str]:
@@ -174,6 +184,10 @@ def _no_finding_line(read: Read) -> list[str]:
 def _patients_line(read: Read) -> str:
     """Say how many patients there are, or that nobody told."""
     patients = read.rows.others.get("patient")
+    by_header = read.headers.patients()
+    if patients is None and by_header:
+        images = f"{len(by_header):,} of {count(read.images, 'image')}"
+        return f"patients: {count(len(set(by_header.values())), 'patient')} in {images}"
     if patients is None:
         return (
             "patients: not told; copies and look-alikes stay in one split, other images of one "
@@ -275,12 +289,14 @@ def table_command(
     same: Sequence[str],
     take_as: Mapping[str, str],
     recipe: Recipe | None,
+    salt: StrPath | None,
 ) -> str:
     """Return the command that says in full what was read, but for where to write."""
     flags = [("--table", str(table))]
     flags += [(f"--{role}", column) for role, column in read.columns.to_dict().items()]
     if folder is not None:
         flags.append(("--folder", str(folder)))
+    flags.append(("--salt", str(salt or "")))
     flags.append(("--recipe", recipe_flag(recipe)))
     if not read.labels.is_by_column:
         flags.append(("--label-separator", read.labels.separator or ONE_LABEL))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from cxr_fastai.catalog import Source
 from cxr_fastai.core import FolderWarning, UsageError, usable_path
@@ -18,7 +18,8 @@ from cxr_fastai.curation.sources.file_names import is_text
 from cxr_fastai.curation.sources.listing import not_read
 from cxr_fastai.curation.sources.tree import Tree, folder_tree, in_nfc
 from cxr_fastai.images import is_image_name
-from cxr_fastai.images.sniff import FORMATS, SUFFIXES, sniff
+from cxr_fastai.images.found import is_image_file
+from cxr_fastai.images.sniff import SUFFIXES
 from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk
 from cxr_fastai.manifest import CURATION
@@ -27,7 +28,6 @@ from cxr_fastai.reporting.text import count
 
 __all__ = ["UserFolder", "user_tree", "named_files"]
 
-HEAD_BYTES = 512  # of a file, that tell an image's format
 MAX_NAMED = 3  # files in one sentence
 
 
@@ -74,7 +74,7 @@ def _parted(tree: Tree) -> tuple[list[str], list[str]]:
     others: list[str] = []
     for path, file in tree.files.items():
         if not is_junk(path) and is_text(path):
-            (images if _is_image(path, file) else others).append(path)
+            (images if is_image_file(path, file) else others).append(path)
     return images, others
 
 
@@ -141,17 +141,3 @@ def _check_folder(folder: Path) -> None:
             f"{folder} is curated already: train on it (cxr train {folder}), "
             "or give the folder that it was made of."
         )
-
-
-def _is_image(path: str, file: str) -> bool:
-    """Tell an image by its name's ending; a file without one by its first bytes."""
-    if is_image_name(path):
-        return True
-    if PurePosixPath(path).suffix:
-        return False
-    try:
-        with open(file, "rb") as f:
-            head = f.read(HEAD_BYTES)
-    except OSError:
-        return False
-    return sniff(head) in (*FORMATS, "DICOM")

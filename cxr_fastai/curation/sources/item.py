@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cxr_fastai.catalog import COLUMNS, Rule, Source, split_bar
@@ -32,6 +32,8 @@ __all__ = [
     "check_templates",
     "templates",
     "view_of",
+    "LATERAL",
+    "STUDY_FIELD",
     "years",
     "sex_of",
     "listing_warning",
@@ -49,6 +51,9 @@ REJECT_COLUMNS = ("path", "sha256", "source", "stage", "reason", "message")
 FIELD = re.compile(r"\{([^{}]+)\}")
 NO_RULE = Rule(row=0, **dict.fromkeys(COLUMNS, ""))  # of images that no catalogue describes
 MAX_AGE = 120  # years; above that a number is no age
+LATERAL = "L"  # the view of a lateral, in the one form
+LATERALS = ("L", "LL", "RL", "LAT", "LLAT", "RLAT", "LATERAL")  # what sources call it
+STUDY_FIELD = "dicom study"  # of Fields: the place of a DICOM's study among its patient's
 UNITS_A_YEAR = {"M": 12, "W": 365.25 / 7, "D": 365.25}
 
 
@@ -74,6 +79,7 @@ class Item:
     absent: tuple[str, ...] = ()  # findings that are known to be absent
     unknown: tuple[str, ...] = ()  # findings of which the row says nothing, or that it leaves open
     uncertain: tuple[str, ...] = ()  # those of `unknown` that it leaves open in words: -1
+    study: str = ""  # of DICOM: its study's place among those of its patient by date, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,10 @@ class Reject:
     reason: str
     message: str
     text: str = ""  # of the source, that no rule has; not a column
+    # Of a lateral or a CT slice, which the gate learns from: what it is, by its source, and the
+    # Item that it would be; no columns.
+    shows: str = ""  # one of negatives.KINDS
+    item: Item | None = None
 
     def row(self) -> dict[str, str]:
         """Return the cells of REJECT_COLUMNS."""
@@ -138,11 +148,8 @@ def make_item(
 ) -> Item | Reject:
     """Make an Item, or a Reject where its view or modality is none of those to keep."""
     first = fields[0]
-    refused = _refused(rule, first)
-    if refused:
-        return reject_file(source.id, path, "filter", *refused)
     patients = [fill_known(rule.patient, row) for row in fields]
-    return Item(
+    item = Item(
         source=source.id,
         file=file,
         path=path,
@@ -159,7 +166,26 @@ def make_item(
         absent=absent,
         unknown=unknown,
         uncertain=uncertain,
+        study=first.get(STUDY_FIELD) or "",
     )
+    refused = _refused(rule, first)
+    if not refused:
+        return item
+    reject = reject_file(source.id, path, "filter", *refused)
+    shows = _shows(rule, fields)
+    return replace(reject, shows=shows, item=item) if shows else reject
+
+
+def _shows(
+    rule: Rule,
+    rows: Sequence[Fields],  # that speak of the image
+) -> str:  # one of negatives.KINDS, or ''
+    """Tell a lateral and a CT slice by what all rows say."""
+    modalities = {fill_known(rule.modality, row).upper().split(" ")[0] for row in rows}
+    if modalities == {"CT"}:
+        return "ct"
+    views = {view_of(fill_known(rule.view, row)) for row in rows}
+    return "lateral" if views == {LATERAL} else ""
 
 
 def undescribed_item(
@@ -292,7 +318,7 @@ def view_of(
     upper = text.upper()
     if upper.startswith(("AP", "PA")):
         return upper[:2]
-    return "L" if upper in ("L", "LL", "LATERAL") else text
+    return LATERAL if upper in LATERALS or upper.endswith(" LATERAL") else text
 
 
 def years(
