@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from cxr_fastai.models.starting import draw_kaiming
+
 __all__ = ["DENSENETS", "densenet_layers"]
 
 IMAGENET_CLASSES = 1000
@@ -104,6 +106,6 @@ def densenet_layers(
     nn.Linear(channels, IMAGENET_CLASSES)  # draws as torchvision's classifier does, and is dropped
     for module in nn.ModuleDict(layers).modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
+            draw_kaiming(module.weight)
     named = {f"features.{name}": layer for name, layer in layers.items()}
     return {**named, "relu": nn.ReLU(inplace=True)}, channels

@@ -12,6 +12,7 @@ from torch import nn
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.models.architectures import body_parts, family_of
+from cxr_fastai.models.starting import draw_kaiming
 
 __all__ = ["AdaptiveConcatPool2d", "build_network", "param_groups"]
 
@@ -58,7 +59,7 @@ def _set_in_channels(body: nn.Sequential, n: int) -> None:
         old.padding,
         bias=old.bias is not None,
     )
-    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    draw_kaiming(new.weight, mode="fan_out", nonlinearity="relu")
     body.set_submodule(name, new)
 
 
@@ -83,7 +84,7 @@ def _head(
     )
     for layer in head:
         if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight)
+            draw_kaiming(layer.weight)
         if isinstance(layer, nn.BatchNorm1d):
             nn.init.constant_(layer.bias, 1e-3)  # fastai.layers.BatchNorm starts there
     return head

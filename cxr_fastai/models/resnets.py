@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from cxr_fastai.models.starting import draw_kaiming
+
 __all__ = ["RESNETS", "resnet_layers"]
 
 IMAGENET_CLASSES = 1000
@@ -146,5 +148,5 @@ def resnet_layers(
     nn.Linear(channels, IMAGENET_CLASSES)  # draws as torchvision's classifier does, and is dropped
     for module in nn.ModuleDict(layers).modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            draw_kaiming(module.weight, mode="fan_out", nonlinearity="relu")
     return layers, channels
