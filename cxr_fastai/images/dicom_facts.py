@@ -167,8 +167,11 @@ def _age(opened: DicomFile) -> str:
     studied = _date(opened.text("StudyDate"))
     if not born or not studied or born in NO_BIRTH_DATES or studied < born:
         return ""
-    years = (studied - born).days / DAYS_A_YEAR
-    return f"{years:.2f}" if years < WHOLE_YEARS_FROM else str(int(years))
+    is_before_birthday = (studied.month, studied.day) < (born.month, born.day)
+    years = studied.year - born.year - is_before_birthday
+    if years >= WHOLE_YEARS_FROM:
+        return str(years)
+    return f"{(studied - born).days / DAYS_A_YEAR:.2f}"
 
 
 # ---- when
