@@ -10,19 +10,16 @@ Pillow decodes 8-bit JPEG, gdcm (an extra) JPEG of 12 bits, lossless JPEG, JPEG-
 from __future__ import annotations
 
 import io
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from PIL import JpegImagePlugin
 
-from cxr_fastai.images.dicom_file import INSTALL, DicomFile
+from cxr_fastai.core import ImageRejected
+from cxr_fastai.images.dicom_decoder import by_gdcm
+from cxr_fastai.images.dicom_file import DicomFile
 from cxr_fastai.images.dicom_kind import Form
 from cxr_fastai.images.dicom_rle import unpacked
-from cxr_fastai.images.dicom_streams import PILLOW_CODINGS, Coding, Stream, stream_of
+from cxr_fastai.images.dicom_streams import PILLOW_CODINGS, Stream, stream_of
 from cxr_fastai.images.picture import BAD_DATA, strict
 from cxr_fastai.images.radiograph import rejected
 
@@ -162,6 +159,8 @@ def _compressed(
     except MemoryError as e:
         text = f"a DICOM whose {stream.words} needs more memory than there is"
         raise rejected("too_large", name, text) from e
+    except ImageRejected:
+        raise
     except BAD_DATA as e:
         text = f"damaged DICOM: its {stream.words} does not decode"
         raise rejected("damaged", name, text) from e
@@ -192,69 +191,7 @@ def _by_gdcm(
     name: str,  # for messages
 ) -> np.ndarray:  # (rows, columns) uint8, uint16, int8 or int16
     """Decode what Pillow does not, or not with all its bits."""
-    try:
-        import gdcm
-    except ImportError as e:
-        text = f"reading DICOM with {stream.words} needs gdcm: {INSTALL}"
-        raise rejected("missing_extra", name, text) from e
-    codec = _codec(gdcm, stream.coding)
-    level_bytes = 1 if stream.bits <= 8 else 2
-    bits = 8 * level_bytes
-    gray = gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
-    codec.SetNumberOfDimensions(2)
-    codec.SetDimensions((stream.columns, stream.rows, 1))
-    codec.SetPixelFormat(
-        gdcm.PixelFormat(1, bits, stream.bits, stream.bits - 1, int(stream.is_signed))
-    )
-    codec.SetPhotometricInterpretation(gray)
-    tag = gdcm.Tag(0x7FE0, 0x0010)
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(stream.data)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    source = gdcm.DataElement(tag)
-    source.SetValue(fragments.__ref__())
-    found = gdcm.DataElement(tag)
-    with _mute():
-        is_decoded = codec.Decode(source, found)
-    if not is_decoded or found.GetByteValue() is None:
-        raise ValueError("gdcm does not decode it")
-    # gdcm hands bytes out as text
-    data = found.GetByteValue().GetBuffer().encode("utf-8", "surrogateescape")
     sign = "i" if stream.is_signed else "u"
-    levels = np.frombuffer(data, f"{sign}{level_bytes}")  # in the machine's order
+    level_bytes = 1 if stream.bits <= 8 else 2
+    levels = np.frombuffer(by_gdcm(stream, name), f"{sign}{level_bytes}")
     return levels.reshape(stream.rows, stream.columns)
-
-
-def _codec(
-    gdcm: Any,  # the module
-    coding: Coding,
-) -> Any:
-    """Return the decoder of gdcm for a coding."""
-    if coding == Coding.LS:
-        return gdcm.JPEGLSCodec()
-    if coding == Coding.JPEG_2000:
-        return gdcm.JPEG2000Codec()
-    return gdcm.JPEGCodec()
-
-
-_LOCK = threading.Lock()  # file descriptor 2 belongs to the whole process
-
-
-@contextmanager
-def _mute() -> Iterator[None]:
-    """Keep the lines to itself that the C code of gdcm writes on stderr."""
-    with _LOCK:
-        try:
-            stderr = os.dup(2)
-        except OSError:  # there is none
-            yield
-            return
-        null = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(null, 2)
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(null)
-            os.close(stderr)

@@ -85,6 +85,11 @@ _OTHER_FILES = {
     "a NumPy array file": (b"\x93NUMPY",),
     "an HDF5 file": (b"\x89HDF",),
 }
+# an element of group 2 or 8: of a value representation, or of less than 256 bytes without one
+_BARE_DICOM = re.compile(
+    rb"[\x02\x08]\0.\0(?:[A-Z]{2}|.\0\0\0)|\0[\x02\x08]\0.[A-Z]{2}",
+    re.DOTALL,
+)
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes; "BM" alone also begins words
 
 
@@ -127,6 +132,12 @@ def unwelcome(
     if picture:
         text = f"{picture} is not read, only {', '.join(FORMATS)}"
         return rejected("format_not_allowed", name, text)
+    if _BARE_DICOM.match(data):
+        text = (
+            "DICOM elements without the preamble of a DICOM file (DICM at byte 128); they are not "
+            "read by force: save it as a DICOM file"
+        )
+        return rejected("not_an_image", name, text)
     other = _first_match(data, _OTHER_FILES) or _text_kind(data)
     return rejected("not_an_image", name, f"{other}, not an image")
 
