@@ -45,6 +45,7 @@ setup(
     package_data={
         "": ["*.html", "py.typed"],
         "cxr_fastai": ["data_manifest.csv", "recipes/*.toml"],
+        "cxr_fastai.lungs": ["*.safetensors", "NOTICE.md"],
     },
     install_requires=lines("requirements"),
     extras_require={name: lines(f"{name}_requirements") for name in EXTRAS},

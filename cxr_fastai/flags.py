@@ -273,6 +273,18 @@ def _predict(v: ArgumentParser) -> None:
         "predictions.csv and predictions.jsonl",
     )
     v.add_argument(
+        "--explain",
+        metavar="DIR",
+        help="folder for a picture of each film with the heat of its answer: where the answer is "
+        "most sensitive, which does not show why; and the share of it outside the lung field",
+    )
+    v.add_argument(
+        "--explain-class",
+        metavar="NAME",
+        default="",
+        help="the heat of this class instead of that answered",
+    )
+    v.add_argument(
         "--tta",
         action="store_true",
         help="test-time augmentation: the mean of five views of each film, turned and zoomed a "

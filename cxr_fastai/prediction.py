@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 __all__ = ["Prediction", "PredictionSet"]
 
@@ -47,6 +48,23 @@ class Prediction:
     # class -> least and greatest probability of several bundles that answered; empty: one did
     spread: dict[str, tuple[float, float]] = field(default_factory=dict)
 
+    # where on the film it is most sensitive, a serving.heat.Heat; None: it was not asked for
+    heat: Any = field(default=None, compare=False, repr=False)
+    # the film itself, a bundle.film_view.FilmView; None: the answer was made by hand
+    view: Any = field(default=None, compare=False, repr=False)
+
+    def show(
+        self,
+        film: Any = None,  # as for Bundle.read; None: what the answer was made from
+    ) -> Any:  # a matplotlib Figure
+        """Draw the film, its heat where it was asked for, the probabilities and the decision.
+
+        Raises `ImageRejected` where the film can no longer be read.
+        """
+        if self.view is None:
+            raise LookupError("this answer was made by hand, from no film: there is none to show")
+        return self.view.figure(self, film)
+
     def __str__(self) -> str:
         """Return the decision in words, behind the file it is of."""
         words = self.decision or str(self.label)
@@ -62,13 +80,16 @@ class Prediction:
         yield f"<p><strong>{escape(str(self))}</strong></p>"
         if self.probs:
             last = "<th>of the bundles</th>" if self.spread else ""
-            yield f"<table><thead><tr><th>class</th><th>probability</th><th>threshold</th>{last}</tr>"
+            yield "<table><thead><tr><th>class</th><th>probability</th><th>threshold</th>"
+            yield f"{last}</tr>"
             yield "</thead><tbody>"
             for name in sorted(self.probs, key=self._rank):
                 yield self._html_row(name)
             yield "</tbody></table>"
         if self.notes:
             yield f"<p>noted of the file: {escape(', '.join(self.notes))}</p>"
+        if self.heat is not None:
+            yield f"<p>{escape(self.heat.says)}</p>"
         yield "<p>Research only, not a medical device.</p></div>"
 
     def _rank(self, name: str) -> float:

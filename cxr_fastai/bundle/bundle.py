@@ -18,11 +18,12 @@ from cxr_fastai.bundle.calibrated import calibrated
 from cxr_fastai.bundle.conformal import Promise, promise_of
 from cxr_fastai.bundle.decision_words import Grounds, class_words, findings_words
 from cxr_fastai.bundle.files import TRAINED_ON
+from cxr_fastai.bundle.film_view import FilmView
 from cxr_fastai.bundle.inputs import decode, prepare, radiograph_of
 from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.bundle.model_card import facts
 from cxr_fastai.bundle.most_probable import most_probable, risk_besides
-from cxr_fastai.bundle.runtime import Runtime
+from cxr_fastai.bundle.runtime import TORCH, Runtime
 from cxr_fastai.bundle.trained_on import read_names, short_name
 from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
 from cxr_fastai.docments import explain_methods
@@ -56,7 +57,7 @@ class Bundle:
 
     def _of_torch(self, name: str) -> Any:
         """Return what the runtime torch alone has."""
-        if self.runtime.name != "torch":
+        if self.runtime.name != TORCH:
             raise UsageError(
                 f"{self.path}: this needs the network in torch, and {self.runtime.name} computes "
                 'it: load_bundle(.., runtime="torch")'
@@ -302,7 +303,7 @@ class Bundle:
         promise = self.promise(coverage)
         array, notes = self.read(source)
         answer = self.decide(self.probs_of(array[None])[0], promise)
-        return replace(answer, notes=notes)
+        return replace(answer, notes=notes, view=FilmView(source))
 
     def promise(
         self,

@@ -16,6 +16,7 @@ from PIL import Image
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.conformal import Promise
+from cxr_fastai.bundle.film_view import FilmView
 from cxr_fastai.bundle.inputs import prepare, radiograph_of
 from cxr_fastai.core import CxrError, Prediction, UsageError, one_line
 from cxr_fastai.progress import SILENT, Progress
@@ -113,7 +114,7 @@ def _read(
         return _Read(Prediction(None, {}, source=name, error=error, decision=words))
     pixels = radiograph.pixels
     return _Read(
-        answer=Prediction(None, {}, source=name, notes=radiograph.notes),
+        answer=Prediction(None, {}, source=name, notes=radiograph.notes, view=FilmView(source)),
         inputs=tuple(prepare(pixels, member.meta) for member in members_of(model)),
         shown=_small(pixels) if keep else None,
     )
@@ -176,7 +177,7 @@ def _decide(
 
 def _named(told: Prediction, before: Prediction) -> Prediction:
     """Return an answer with the name and notes of the film that it is of."""
-    return replace(told, source=before.source, notes=before.notes)
+    return replace(told, source=before.source, notes=before.notes, view=before.view)
 
 
 def _looked_at(

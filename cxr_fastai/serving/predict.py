@@ -16,7 +16,7 @@ from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.inputs import radiograph_of
 from cxr_fastai.core import ImageRejected, Prediction, StrPath, UsageError
 from cxr_fastai.progress import Progress
-from cxr_fastai.serving.answers import Look, Model, answers_of
+from cxr_fastai.serving.answers import Look, Model, answers_of, members_of
 from cxr_fastai.serving.ensemble import Ensemble, load_ensemble
 from cxr_fastai.serving.rows import Row, format_rows, notes_line, row_of, worklist
 from cxr_fastai.serving.rows_csv import write_csv
@@ -45,23 +45,40 @@ def predict(
     bs: int = 32,  # images at a time: bounds memory, does not change answers
     coverage: float | None = None,  # of a prediction set beside each answer, as 0.9; None: none
     tta: bool = False,  # test-time augmentation: the mean of five views; docs/prediction.md
+    # also where each answer is most sensitive on its film: True of the answer, or of a class
+    explain: bool | str = False,
 ) -> Prediction | list[Prediction]:  # of one radiograph one; of a folder or list a list, in order
     """Tell what a bundle says of radiographs.
 
     Raises `ImageRejected` for one radiograph that cannot be read. Of a folder or list, such a one
     gets a Prediction whose `error` says why, and the others carry on. Raises `UsageError` for a
-    path that does not exist, for what is no radiograph, for a coverage that cannot be promised, and
-    for bundles that cannot answer together.
+    path that does not exist, for what is no radiograph, for a coverage that cannot be promised, for
+    bundles that cannot answer together, and where an explanation cannot be had.
     """
     model = _loaded(bundle)
+    look = _explaining(model, explain)
     promise = model.promise(coverage)
     named = list(all_of(sources, progress))
     if not is_one(sources):
-        return answers_of(model, named, progress, bs, promise, tta)
+        return answers_of(model, named, progress, bs, promise, tta, look)
     source, name = named[0]
-    if isinstance(model, Bundle) and not tta:
+    if isinstance(model, Bundle) and not tta and look is None:
         return replace(model.predict(source, coverage), source=name)
-    return _one(answers_of(model, [(source, name)], None, 1, promise, tta)[0], source)
+    return _one(answers_of(model, [(source, name)], None, 1, promise, tta, look)[0], source)
+
+
+def _explaining(
+    model: Model,
+    explain: bool | str,  # True: the class of each answer
+) -> Look | None:  # None: no explanation was asked for
+    """Return who explains the answers as films pass. Raises `UsageError`."""
+    if explain is False or explain is None:
+        return None
+    from cxr_fastai.serving.explain import Explainer, check_explained
+
+    of = "" if explain is True else explain
+    check_explained(members_of(model), of)
+    return Explainer(of).look
 
 
 def _one(answer: Prediction, source: Any) -> Prediction:

@@ -11,12 +11,13 @@ from typing import Any, NotRequired, TypedDict
 
 from cxr_fastai.core import Prediction, UsageError, printable
 from cxr_fastai.images import NOTES
-from cxr_fastai.reporting.text import count
+from cxr_fastai.reporting.text import count, percent
 
 __all__ = ["Row", "row_of", "normal_class", "with_risk", "worklist", "notes_line", "format_rows"]
 
 
 NO_FINDING = "no_finding"
+MOSTLY = 0.5  # share of a heat: with more of it outside the lungs a reader is warned
 
 
 class Row(TypedDict):
@@ -35,6 +36,8 @@ class Row(TypedDict):
     coverage: NotRequired[float]  # that was asked for; with it prediction_set
     # classes; of a multi-label task finding -> what it may be, of present and absent
     prediction_set: NotRequired[list[str] | dict[str, list[str]]]
+    heat_of: NotRequired[str]  # class whose heat was asked for
+    heat_outside: NotRequired[float | None]  # share of it outside the lung field; None: not known
     spread: NotRequired[dict[str, list[float]]]  # class -> least and greatest of several bundles
 
 
@@ -60,6 +63,9 @@ def row_of(
         row["prediction_set"] = list(found.classes)
         if found.findings:
             row["prediction_set"] = {name: list(own) for name, own in found.findings.items()}
+    if prediction.heat is not None:
+        row["heat_of"] = prediction.heat.of
+        row["heat_outside"] = prediction.heat.outside
     if prediction.spread:
         row["spread"] = {name: list(ends) for name, ends in prediction.spread.items()}
     return row
@@ -143,5 +149,8 @@ def format_rows(
         words = row["decision"]
         if row["error"]:
             words = f"not read: {row['error']}"
+        outside = row.get("heat_outside")
+        if outside is not None and outside > MOSTLY:
+            words += f"; most of its heat ({percent(outside)}) lies outside the lung field"
         lines.append(f"{path.ljust(width)}  {printable(words)}")
     return "\n".join(lines)

@@ -53,9 +53,9 @@ def write_csv(
 
     Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
     prob_CLASS with 6 decimals, of several bundles low_CLASS and high_CLASS, notes, joined by a
-    vertical bar, threshold, where there is one, decision, and where a coverage was asked for
-    coverage and prediction_set. Raises `UsageError` where the path holds something else than such
-    a csv.
+    vertical bar, threshold, where there is one, decision, where a coverage was asked for coverage
+    and prediction_set, and where an explanation was heat_of and heat_outside. Raises `UsageError`
+    where the path holds something else than such a csv.
     """
     columns = _columns(rows)
     lines = []
@@ -84,6 +84,8 @@ def _columns(rows: list[Row]) -> list[str]:
     columns.append("decision")
     if any("coverage" in row for row in rows):
         columns += ["coverage", "prediction_set"]
+    if any("heat_of" in row for row in rows):
+        columns += ["heat_of", "heat_outside"]
     return columns
 
 
@@ -117,6 +119,8 @@ def _cells(row: Row) -> dict[str, str]:
     if "coverage" in row:
         cells["coverage"] = f"{row['coverage']:g}"
         cells["prediction_set"] = spelled_out(_set_cell(row["prediction_set"]))
+    cells["heat_of"] = spelled_out(row.get("heat_of", ""))
+    cells["heat_outside"] = _six_decimals(row.get("heat_outside"))
     return cells
 
 

@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr_fastai.core import IntegrityError, UsageError
-from cxr_fastai.outputs import check_output_file
+from cxr_fastai.outputs import check_output_file, check_output_folder
 from cxr_fastai.reporting.text import count
 from cxr_fastai.verbs.output import fail, print_json
 
 if TYPE_CHECKING:
     from cxr_fastai.prediction import Prediction
     from cxr_fastai.serving.answers import Film, Model
+    from cxr_fastai.serving.explain import Explainer
     from cxr_fastai.serving.rows import Row
     from cxr_fastai.serving.written import Thumbnails
 
 __all__ = ["predict"]
+
+MOST_PICTURES = 8000  # that are kept for a page: twice as many as it shows
 
 
 def predict(args: Namespace) -> int:
@@ -42,7 +45,8 @@ def predict(args: Namespace) -> int:
 
     model = load_ensemble(bundles)
     promise = model.promise(args.coverage)
-    looks = _Looks(_thumbnails_for(model) if args.out else None)
+    thumbnails = _thumbnails_for(model) if args.out else None
+    looks = _Looks(thumbnails, _explainer_for(args, model, files) if args.explain else None)
     rows = predict_paths(
         model,
         files,
@@ -55,7 +59,7 @@ def predict(args: Namespace) -> int:
     if args.worklist:
         listed = worklist(rows, normal_of(model))
     _write(args, model, rows, listed, looks)
-    _say_of_all(args, listed, promise.says if promise else "")
+    _say_of_all(args, listed, promise.says if promise else "", looks)
     return _exit_code(listed)
 
 
@@ -76,6 +80,10 @@ def _check_asked(args: Namespace) -> list[str]:
         check_coverage(args.coverage)
         if args.tta:
             raise UsageError("--coverage is promised for films as they are: leave out --tta.")
+    if args.explain is not None:
+        check_output_folder(args.explain, "--explain")
+    elif args.explain_class:
+        raise UsageError("--explain-class needs a folder for the pictures: --explain DIR.")
     if args.csv is not None:
         from cxr_fastai.serving.rows_csv import check_own_csv
 
@@ -92,6 +100,10 @@ def _check_written(args: Namespace, files: Sequence[Path]) -> None:
         from cxr_fastai.serving.written import check_out
 
         check_out(args.out, "--out", files)
+    if args.explain is not None:
+        from cxr_fastai.serving.explain import check_pictures, picture_names
+
+        check_pictures(args.explain, picture_names(files), files)
 
 
 # ---- as films pass
@@ -102,17 +114,23 @@ class _Looks:
     """Who looks at the films as they pass."""
 
     thumbnails: Thumbnails | None  # None: no page was asked for
+    explainer: Explainer | None = None  # None: no explanation was asked for
 
     @property
     def are_asked(self) -> bool:
         """Whether anybody looks."""
-        return self.thumbnails is not None
+        return self.thumbnails is not None or self.explainer is not None
 
     def look(self, film: Film) -> Prediction:
         """Show a film to all, and return its answer."""
         if self.thumbnails is not None:
             self.thumbnails.look(film)
-        return film.answer
+        if self.explainer is None:
+            return film.answer
+        answer = self.explainer.look(film)
+        if self.thumbnails is not None and len(self.explainer.pictures) > MOST_PICTURES:
+            self.explainer.forget(self.thumbnails.kept)
+        return answer
 
 
 def _thumbnails_for(model: Model) -> Thumbnails:
@@ -121,6 +139,16 @@ def _thumbnails_for(model: Model) -> Thumbnails:
     from cxr_fastai.serving.written import Thumbnails
 
     return Thumbnails(about_of(model, tta=False, files=()).names)
+
+
+def _explainer_for(args: Namespace, model: Model, files: Sequence[Path]) -> Explainer:
+    """Return what explains the answers. Raises `UsageError` where they cannot be."""
+    from cxr_fastai.serving.answers import members_of
+    from cxr_fastai.serving.explain import Explainer, check_explained, picture_names
+
+    check_explained(members_of(model), args.explain_class)
+    keep = args.out is not None
+    return Explainer(args.explain_class, args.explain, picture_names(files), keep)
 
 
 # ---- results
@@ -147,7 +175,9 @@ def _write(
     if args.out and looks.thumbnails is not None:
         from cxr_fastai.serving.written import CSV, JSON_LINES, write_answers
 
-        page = write_answers(args.out, rows, model, args.tta, listed, looks.thumbnails.kept)
+        pictures = looks.explainer.pictures if looks.explainer else {}
+        kept = looks.thumbnails.kept
+        page = write_answers(args.out, rows, model, args.tta, listed, kept, pictures)
         progress.say(f"page: {page}; rows: {page.with_name(CSV)}, {page.with_name(JSON_LINES)}")
 
 
@@ -155,6 +185,7 @@ def _say_of_all(
     args: Namespace,
     rows: list[Row],
     promised: str,  # what a coverage promises, in words
+    looks: _Looks,
 ) -> None:
     """Say what holds for all answers."""
     from cxr_fastai import progress
@@ -163,6 +194,13 @@ def _say_of_all(
     for line in (promised, notes_line(rows)):
         if line:
             progress.say(line)
+    if looks.explainer is not None:
+        from cxr_fastai.serving.explain import heat_line
+
+        pictures = count(len(looks.explainer.outside), "picture")
+        progress.say(f"wrote {pictures} to {args.explain}")
+        if looks.explainer.outside:
+            progress.say(heat_line(looks.explainer.outside))
 
 
 def _exit_code(rows: list[Row]) -> int:

@@ -1,0 +1,93 @@
+"""A U-Net that runs in numpy: what tells lung from the rest, without torch.
+
+Weights and one standardised square in, a logit a pixel out. The layers are those that
+benchmarks/lungs.py trains, their batch normalisation folded into the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+__all__ = ["WIDTHS", "Weights", "logits", "layer_shapes"]
+
+WIDTHS = (8, 16, 32, 48)  # channels of each level, from the finest; each level halves the side
+Weights = Mapping[str, np.ndarray]  # NAME.weight (out, in, k, k) and NAME.bias (out,) of each layer
+
+
+def layer_shapes() -> dict[str, tuple[int, int, int]]:  # layer -> outputs, inputs, side of kernel
+    """Name every convolution and its shape."""
+    shapes: dict[str, tuple[int, int, int]] = {}
+    before = 1
+    for level, width in enumerate(WIDTHS):
+        shapes[f"down{level}.0"] = (width, before, 3)
+        shapes[f"down{level}.1"] = (width, width, 3)
+        before = width
+    for level in reversed(range(len(WIDTHS) - 1)):
+        width = WIDTHS[level]
+        shapes[f"up{level}.0"] = (width, before + width, 3)
+        shapes[f"up{level}.1"] = (width, width, 3)
+        before = width
+    shapes["out"] = (1, before, 1)
+    return shapes
+
+
+def logits(
+    square: np.ndarray,  # (side, side) float32 of mean 0 and deviation 1; side a multiple of 8
+    weights: Weights,
+) -> np.ndarray:  # (side, side) float32: above 0 is lung
+    """Run the network on one square."""
+    x = square[None].astype(np.float32)
+    kept = []
+    deepest = len(WIDTHS) - 1
+    for level in range(len(WIDTHS)):
+        x = _block(x, f"down{level}", weights)
+        if level < deepest:
+            kept.append(x)
+            x = _halved(x)
+    for level in reversed(range(deepest)):
+        x = np.concatenate([_doubled(x), kept[level]])
+        x = _block(x, f"up{level}", weights)
+    return _convolve(x, "out", weights)[0]
+
+
+def _block(
+    x: np.ndarray,  # (channels, side, side)
+    name: str,
+    weights: Weights,
+) -> np.ndarray:
+    """Convolve twice, each time with what is below 0 put to 0."""
+    for part in (0, 1):
+        x = np.maximum(_convolve(x, f"{name}.{part}", weights), 0)
+    return x
+
+
+def _convolve(
+    x: np.ndarray,  # (channels, side, side)
+    name: str,
+    weights: Weights,
+) -> np.ndarray:  # (outputs, side, side)
+    """Convolve with zeros around, so that the side stays."""
+    kernel = weights[f"{name}.weight"]
+    outputs, inputs, side, _ = kernel.shape
+    height, width = x.shape[1:]
+    margin = side // 2
+    padded = np.pad(x, ((0, 0), (margin, margin), (margin, margin)))
+    total = np.repeat(weights[f"{name}.bias"][:, None], height * width, axis=1)
+    for dy in range(side):
+        for dx in range(side):
+            moved = padded[:, dy : dy + height, dx : dx + width].reshape(inputs, -1)
+            total += kernel[:, :, dy, dx] @ moved
+    return total.reshape(outputs, height, width)
+
+
+def _halved(x: np.ndarray) -> np.ndarray:
+    """Keep the largest of each two by two pixels."""
+    channels, height, width = x.shape
+    return x.reshape(channels, height // 2, 2, width // 2, 2).max(axis=(2, 4))
+
+
+def _doubled(x: np.ndarray) -> np.ndarray:
+    """Repeat each pixel two by two."""
+    return x.repeat(2, axis=1).repeat(2, axis=2)

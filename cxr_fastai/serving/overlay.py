@@ -1,0 +1,130 @@
+"""A picture of a heat: the plain film, the film with its heat beside it, a colour bar, words.
+
+Pixels, an answer and its Heat in, the bytes of a PNG out: the same input, the same bytes.
+Reads and writes no file; needs neither torch nor matplotlib.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import PurePath
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from cxr_fastai.core import Prediction, printable
+from cxr_fastai.reporting.text import wrap
+from cxr_fastai.serving.heat import CAVEAT, Heat
+from cxr_fastai.serving.paint import COLOURS
+
+__all__ = ["MADE_BY", "overlay_png"]
+
+RESEARCH = "Research only, not a medical device."
+MADE_BY = ("Software", "cxr_fastai heat")  # in each PNG, by which it is known again
+
+PANEL = 448  # px, the longer side of each film
+GAP = 16
+BAR = 14  # px, width of the colour bar
+BAR_ROOM = 64  # px, with its numbers
+LINE = 17  # px, height of a line of text
+TEXT_SIZE = 13
+MEAN_LETTER = 6.7  # px, of that size
+INK = (20, 20, 20)
+WHITE = (255, 255, 255)
+
+
+def overlay_png(
+    pixels: np.ndarray,  # (h, w) uint8, the whole film
+    answer: Prediction,
+    heat: Heat,
+) -> bytes:  # of a PNG
+    """Draw the plain film, the film with its heat and a colour bar, with what is said of both."""
+    small = _fitted(pixels)
+    height, width = small.shape
+    across = 2 * width + 2 * GAP + BAR_ROOM
+    above = _lines(_title(answer), across)
+    below = _lines(f"{heat.says[0].upper()}{heat.says[1:]}.", across) + _lines(
+        _legend(heat), across
+    )
+    below += _lines(f"{CAVEAT} {RESEARCH}", across)
+    top = GAP + LINE * len(above) + GAP // 2
+    bottom = GAP // 2 + LINE * len(below) + GAP
+    sheet = Image.new("RGB", (across + 2 * GAP, top + height + bottom), WHITE)
+    sheet.paste(Image.fromarray(small), (GAP, top))
+    sheet.paste(Image.fromarray(heat.painted(small)), (GAP + width + GAP, top))
+    _colour_bar(sheet, 3 * GAP + 2 * width, top, height)
+    _write(sheet, above, GAP)
+    _write(sheet, below, top + height + GAP // 2)
+    return _png_bytes(sheet)
+
+
+def _fitted(pixels: np.ndarray) -> np.ndarray:
+    """Bring the longer side of a film to that of a panel."""
+    height, width = pixels.shape
+    scale = PANEL / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def _title(answer: Prediction) -> str:
+    """Say what was answered for which film."""
+    name = PurePath(answer.source).name
+    words = answer.decision or str(answer.label)
+    return f"{name}: {words}" if name else words
+
+
+def _legend(heat: Heat) -> str:
+    """Say what the lines are."""
+    lungs = "; dotted line: the lung field that was found" if heat.lungs is not None else ""
+    half = "Solid line: half of the highest heat" if heat.grid.any() else ""
+    return f"{half}{lungs}.".lstrip("; ") if half or lungs else ""
+
+
+def _lines(text: str, across: int) -> list[str]:
+    """Break text into lines of so many pixels."""
+    if not text:
+        return []
+    return wrap(printable(text), max(int(across / MEAN_LETTER), 20))
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Give Pillow's own font, so that a picture needs none of the machine."""
+    return ImageFont.load_default(TEXT_SIZE)
+
+
+def _write(
+    sheet: Image.Image,
+    lines: list[str],
+    top: int,
+) -> None:
+    """Write lines below one another."""
+    draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(lines):
+        draw.text((GAP, top + LINE * number), line, fill=INK, font=_font())
+
+
+def _colour_bar(
+    sheet: Image.Image,
+    left: int,
+    top: int,
+    height: int,
+) -> None:
+    """Draw the colours from 0 at the bottom to 1 at the top."""
+    places = np.round(np.linspace(255, 0, height)).astype(np.uint8)
+    bar = np.repeat(COLOURS[places][:, None], BAR, axis=1)
+    sheet.paste(Image.fromarray(bar), (left, top))
+    draw = ImageDraw.Draw(sheet)
+    for value, share in (("1", 0.0), ("0.5", 0.5), ("0", 1.0)):
+        row = top + round(share * (height - 1))
+        draw.line((left + BAR, row, left + BAR + 4, row), fill=INK)
+        edge = min(max(row - LINE // 2, top), top + height - LINE)
+        draw.text((left + BAR + 8, edge), value, fill=INK, font=_font())
+
+
+def _png_bytes(sheet: Image.Image) -> bytes:
+    """Save without a date, with the word by which a heat is known again."""
+    facts = PngImagePlugin.PngInfo()
+    facts.add_text(*MADE_BY)
+    out = io.BytesIO()
+    sheet.save(out, "PNG", pnginfo=facts, compress_level=6)
+    return out.getvalue()
