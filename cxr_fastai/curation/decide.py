@@ -29,6 +29,7 @@ from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Engine
 from cxr_fastai.curation.folder.folds import unscored_paths, with_folds
 from cxr_fastai.curation.folder.manifest_rows import quick_subset, records_of
+from cxr_fastai.curation.folder.negatives import Films, choose_negatives
 from cxr_fastai.curation.folder.radiographs import radiographs_of
 from cxr_fastai.curation.folder.result import Curation, Request, Row
 from cxr_fastai.curation.folder.run_warnings import (
@@ -40,7 +41,7 @@ from cxr_fastai.curation.folder.run_warnings import (
     overlap_warnings,
     why_nothing,
 )
-from cxr_fastai.curation.folder.split import assign_splits
+from cxr_fastai.curation.folder.split import Radiograph, assign_splits
 from cxr_fastai.curation.folder.summary import summarise
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.curation.sources.listing import Listing
@@ -70,6 +71,7 @@ class _Scanned:
     images: list[ScannedImage]
     links: list[Link]  # between different pixels
     rejects: list[Reject]  # that could not be read
+    fingerprints: dict[str, Fingerprint]  # pixel_sha256 -> one with its sketch
 
 
 def decide(
@@ -105,6 +107,7 @@ def decide(
     rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
     if not records:
         raise UsageError(why_nothing(rejects, request.recipe, bool(request.own)))
+    films = _films(records, copy_sets, radiographs, splits, scanned)
     unexpected = unexpected_overlap(copy_sets, expects_copies(catalog))
     found = Curation(
         out=out,
@@ -121,6 +124,7 @@ def decide(
         unexpected=unexpected,
         brightness={r.path: first[r.pixel_sha256].fingerprint.brightness for r in records},
         origins=origins,
+        negatives=choose_negatives(rejects, films, engine, request.seed, progress),
     )
     return replace(found, summary=summarise(found, catalog))
 
@@ -186,10 +190,12 @@ def _scan(
         links = find_links(fingerprints, engine, cache, progress=progress)
     label = _labeller(catalog, recipe)
     images = []
+    distinct: dict[str, Fingerprint] = {}
     for item, fingerprint in read:
-        small = replace(fingerprint, sketch=b"")  # 11 kB each, and no longer needed
+        distinct.setdefault(fingerprint.pixel_sha256, fingerprint)
+        small = replace(fingerprint, sketch=b"")  # 11 kB each: only one a picture is kept
         images.append(label(item, small))
-    return _Scanned(images=images, links=links, rejects=rejects)
+    return _Scanned(images=images, links=links, rejects=rejects, fingerprints=distinct)
 
 
 def _labeller(
@@ -269,6 +275,24 @@ def _make_records(
         records, not_drawn = quick_subset(records, request.seed)
         rejects += not_drawn
     return records, rejects
+
+
+def _films(
+    records: list[Record],  # of the folder
+    copy_sets: list[CopySet],  # also those of one image
+    radiographs: list[Radiograph],  # of these, in the same order
+    splits: dict[str, tuple[str, str]],  # pixel_sha256 of the kept one -> group, split
+    scanned: _Scanned,
+) -> Films:
+    """Tell what was read as films: those in the folder, and the group and split of all."""
+    of_patients, of_pixels = {}, {}
+    for copies, radiograph in zip(copy_sets, radiographs):
+        home = splits[radiograph.id]
+        of_patients.update(dict.fromkeys(radiograph.links, home))
+        for member in copies.members:
+            of_pixels[member.fingerprint.pixel_sha256] = home
+    in_folder = dict.fromkeys(record.pixel_sha256 for record in records)
+    return Films([scanned.fingerprints[sha] for sha in in_folder], of_patients, of_pixels)
 
 
 def _first_images(

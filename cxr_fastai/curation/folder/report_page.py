@@ -27,6 +27,7 @@ from cxr_fastai.curation.folder.sentences import (
     NOTHING_FOUND,
     beware_lines,
     incomplete_line,
+    negatives_line,
     share_lines,
 )
 from cxr_fastai.curation.sources.item import Reject
@@ -85,6 +86,7 @@ def report_page(curation: Curation) -> str:
         n_joined=summary.related_joined,
         rejects=_rejects(curation.rejects),
         n_rejects=summary.left_out,
+        negatives=negatives_line(summary),
         open=MAX_UNFOLDED,
     )
 

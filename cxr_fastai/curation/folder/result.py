@@ -6,6 +6,7 @@ Made by `decide` and `pipeline`, read by everybody. Reads and writes no file.
 from __future__ import annotations
 
 import html
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.cohort.shapes import ClassCounts
 from cxr_fastai.core import SPLITS, CxrError, FolderWarning
 from cxr_fastai.curation.copies.copy_sets import CopySet
+from cxr_fastai.curation.folder.negatives import KeptNegative
 from cxr_fastai.curation.folder.split import RULE
 from cxr_fastai.curation.sources.item import Item, Reject
 from cxr_fastai.manifest import MANIFEST_VERSION, Record
+from cxr_fastai.negatives import TABLE, negatives_words
 from cxr_fastai.recipes import Recipe
 from cxr_fastai.reporting.text import count, table
 
@@ -105,6 +108,8 @@ class Summary:
     conflicts_kept: int = 0  # of these, with a copy in the folder: settled, or officially tested
     # (stage, reason) -> files or table rows that were left out
     rejects: dict[tuple[str, str], int] = field(default_factory=dict)
+    # (kind, source) -> laterals and CT slices that are kept as thumbnails
+    negatives: dict[tuple[str, str], int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)  # column -> images without a value
     notes: dict[str, int] = field(default_factory=dict)  # of images.NOTES -> images that carry it
     # source -> images of its official test set that are in the folder
@@ -127,6 +132,13 @@ class Summary:
     def left_out(self) -> int:
         """Files and table rows that did not reach the folder; copies are not among them."""
         return sum(self.rejects.values())
+
+    def negatives_of_kinds(self) -> dict[str, int]:
+        """Count the thumbnails that are kept, by kind."""
+        numbers: Counter[str] = Counter()
+        for (kind, _), n in self.negatives.items():
+            numbers[kind] += n
+        return dict(numbers)
 
     def duplicates(self) -> dict[str, int]:
         """Count copies left out, by kind, and those from another source than the kept one.
@@ -188,6 +200,8 @@ class Curation:
     unexpected: list[dict[str, str]]  # copies between sources that the catalogue does not link
     brightness: dict[str, float]  # path -> mean gray, 0-255
     origins: dict[str, Item]  # pixel_sha256 -> what these pixels are read from again
+    # Laterals and CT slices that are kept as thumbnails
+    negatives: list[KeptNegative] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
     changes: Written = field(default_factory=Written)
 
@@ -275,6 +289,7 @@ class Curation:
             "related": self.summary.related,
             "unexpected": self.unexpected,
             "rejects": {f"{stage}/{reason}": n for (stage, reason), n in rejects},
+            "negatives": self.summary.negatives_of_kinds(),
             "sources": [source.id for source in self.sources],
             "incomplete": {source_id: str(error) for source_id, error in self.failed.items()},
             "versions": self.versions,
@@ -305,6 +320,9 @@ class Curation:
         ]
         for (stage, reason), n in sorted(summary.rejects.items()):
             lines.append(f"    {n:6}  {stage}: {reason}")
+        if summary.negatives:
+            kept = negatives_words(summary.negatives_of_kinds())
+            lines.append(f"of these kept as thumbnails, for the gate: {kept} -> {TABLE}")
         return "\n".join(lines)
 
     def _repeats_text(self) -> list[str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from cxr_fastai.advice import flag
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.curation.folder.result import COPY_KINDS, SOURCE_FAILED, Curation, Summary
+from cxr_fastai.negatives import SIDE, TABLE, THUMBNAILS, negatives_words
 from cxr_fastai.reporting.text import count, share
 
 __all__ = [
     "incomplete_line",
     "share_lines",
     "copies_line",
+    "negatives_line",
     "conflicts_line",
     "patients_line",
     "related_line",
@@ -61,6 +63,22 @@ def share_lines(curation: Curation) -> list[str]:
     if shut:
         lines.append(f"For local use only, do not publish the images of: {', '.join(shut)}.")
     return lines
+
+
+def negatives_line(summary: Summary) -> str:
+    """Say which pictures are kept that are no films, and whose they are; empty for none."""
+    if not summary.negatives:
+        return ""
+    sources: dict[str, int] = {}
+    for (_, source), n in summary.negatives.items():
+        sources[source] = sources.get(source, 0) + n
+    named = ", ".join(f"{source} {n}" for source, n in sorted(sources.items()))
+    return (
+        f"Beside the classes {THUMBNAILS} keeps thumbnails ({SIDE} px) of "
+        f"{negatives_words(summary.negatives_of_kinds())} ({named}): what is no frontal film, for "
+        f"the gate to learn from. {TABLE} tells patient, split and licence of each; who passes the "
+        "folder on without them leaves out both files."
+    )
 
 
 def copies_line(summary: Summary) -> str:

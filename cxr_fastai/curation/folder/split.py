@@ -23,6 +23,7 @@ __all__ = [
     "Radiograph",
     "assign_splits",
     "connect",
+    "split_of_draw",
     "least_held_out",
     "FRACTIONS",
     "LEAST_GROUPS",
@@ -230,12 +231,28 @@ def _deal(
 def _split_of_draw(
     group: _FreeGroup,  # not too large to be held out
 ) -> str:
-    """Give a group the split of what it drew: the first tenth is tested on, the next validates."""
-    if group.drawn < FRACTIONS["test"]:
-        return "train" if group.locked else "test"
-    if group.drawn < FRACTIONS["test"] + FRACTIONS["valid"]:
-        return "valid"
-    return "train"
+    """Give a group the split of what it drew, but no test split where its source has its own."""
+    split = _drawn_split(group.drawn)
+    return "train" if split == "test" and group.locked else split
+
+
+def _drawn_split(
+    drawn: float,  # 0 to 1
+) -> str:
+    """Return the split of a number: the first tenth is tested on, the next validates."""
+    if drawn < FRACTIONS["test"]:
+        return "test"
+    return "valid" if drawn < FRACTIONS["test"] + FRACTIONS["valid"] else "train"
+
+
+def split_of_draw(
+    members: list[Radiograph],  # of one group, which is of no class
+    seed: int,
+) -> str:
+    """Return the split that a group draws by its own name; an official test image is tested on."""
+    if any("test" in member.official for member in members):
+        return "test"
+    return _drawn_split(_drawn(members, seed))
 
 
 def _fill(

@@ -47,6 +47,7 @@ def summarise(
         conflicts=len(curation.conflicts),
         conflicts_kept=sum(_pixels(copies) in kept_pixels for copies in curation.conflicts),
         rejects=dict(sorted(Counter((r.stage, r.reason) for r in curation.rejects).items())),
+        negatives=_count_negatives(curation),
         unknown=_count_unknown(records),
         notes=_count_notes(curation.quality),
         official_tests=_count_official(marked, curation.sources),
@@ -114,6 +115,12 @@ def _count_shareable(
     The catalogue says so of a whole source.
     """
     return sum(per_source[s.id] for s in sources if s.redistribute == "yes")
+
+
+def _count_negatives(curation: Curation) -> dict[tuple[str, str], int]:
+    """Count the thumbnails that are kept, by kind and source."""
+    counts = Counter((each.row.kind, each.row.source) for each in curation.negatives)
+    return dict(sorted(counts.items()))
 
 
 def _count_unknown(

@@ -38,6 +38,7 @@ from cxr_fastai.curation.folder.card import dataset_card
 from cxr_fastai.curation.folder.croissant import CROISSANT, croissant
 from cxr_fastai.curation.folder.hub_table import HUB_COLUMNS, METADATA, hub_tables
 from cxr_fastai.curation.folder.lock import MARKER
+from cxr_fastai.curation.folder.negatives import negatives_are_whole, write_them
 from cxr_fastai.curation.folder.report_page import report_page
 from cxr_fastai.curation.folder.result import Curation, Written
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, PlaceInFile
@@ -51,6 +52,8 @@ from cxr_fastai.manifest import (
     read_rows,
     write_rows,
 )
+from cxr_fastai.negatives import TABLE as NEGATIVES
+from cxr_fastai.negatives import THUMBNAILS
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipe_text import recipe_text
 from cxr_fastai.reporting.text import count
@@ -124,7 +127,8 @@ def write_folder(
     surplus = sorted(before - images.keys())
     _check_room(out, [images[path] for path in missing])
     _clear_half_files(out, folders)
-    if missing or surplus or not _holds(out / MANIFEST, manifest):
+    is_whole = _holds(out / MANIFEST, manifest) and negatives_are_whole(out, curation.negatives)
+    if missing or surplus or not is_whole:
         write_text(out / PLAN, "".join(f"{path}\n" for path in sorted(before | images.keys())))
         (out / MANIFEST).unlink(missing_ok=True)  # the folder is not whole until it stands again
     files = int(write_json(out / CURATION, curation.request.to_dict()))
@@ -134,6 +138,7 @@ def write_folder(
         [_job(curation, path, images[path]) for path in missing], engine, progress
     )
     removed = _remove(out, surplus)
+    files += write_them(out, curation.negatives, engine, progress)
     files += _write_tables(curation, manifest)
     _clear_half_files(out, folders)
     foreign = _foreign_files(out, {*images, *_hub_tables(curation)})
@@ -252,7 +257,7 @@ def _clear_half_files(
     folders: list[Path],  # of images below it
 ) -> None:
     """Take away what a killed run left half-written: our own temporary names, nothing else."""
-    ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, RECIPE, *TABLES}
+    ours = {CURATION, MANIFEST, LOCK_FILE, PLAN, RECIPE, NEGATIVES, THUMBNAILS, *TABLES}
     with_parents = {out, *folders, *(folder.parent for folder in folders)}
     for folder in sorted(with_parents):
         for part in folder.glob(".*.part"):

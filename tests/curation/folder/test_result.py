@@ -114,6 +114,7 @@ def test_as_json_it_keeps_its_keys_and_warnings_are_sentences(films):
         "related",
         "unexpected",
         "rejects",
+        "negatives",
         "sources",
         "incomplete",
         "versions",
