@@ -81,11 +81,13 @@ def header(
     ds.PixelRepresentation = int(levels.dtype.kind == "i")
     ds.PixelData = levels.tobytes()
     ds["PixelData"].VR = "OW"
-    for keyword, value in elements.items():
-        if value is None:
-            delattr(ds, keyword)
-        else:
-            setattr(ds, keyword, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that are wrong on purpose
+        for keyword, value in elements.items():
+            if value is None:
+                delattr(ds, keyword)
+            else:
+                setattr(ds, keyword, value)
     return ds
 
 
@@ -105,7 +107,7 @@ def written(ds: Dataset) -> bytes:
     """Return a data set as a file."""
     file = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values that are wrong on purpose
+        warnings.simplefilter("ignore")
         dcmwrite(file, ds, enforce_file_format=True)
     return file.getvalue()
 

@@ -78,9 +78,19 @@ def _check_values(
 ) -> None:
     """Refuse a value that is not of its kind."""
     for keyword in GRAY_KEYWORDS:
-        is_finite = keyword not in NUMBERS or np.isfinite(file.numbers(keyword)).all()
-        if keyword in file.broken or not is_finite:
+        if keyword in file.broken or not _is_of_its_kind(file, keyword):
             raise rejected("damaged", name, f"damaged DICOM: its {keyword} cannot be read")
+
+
+def _is_of_its_kind(
+    file: DicomFile,
+    keyword: str,
+) -> bool:
+    """Tell whether what must be numbers is: pydicom leaves other words as they are."""
+    if keyword not in NUMBERS or not file.text(keyword):
+        return True
+    numbers = file.numbers(keyword)
+    return bool(numbers) and bool(np.isfinite(numbers).all())
 
 
 def _places(

@@ -16,6 +16,7 @@ __all__ = ["unpacked"]
 
 HEADER = 64  # bytes: the number of segments, and where each begins
 MAX_SEGMENTS = 15
+FILLING = b"\0\x80"  # what may follow the last run: it stands for nothing
 
 
 def unpacked(
@@ -80,7 +81,7 @@ def _bytes_of(
     if found < needed:
         text = f"truncated DICOM: its RLE unpacks to {found:,} bytes, where {needed:,} are needed"
         raise rejected("truncated", name, text)
-    if found > needed:
+    if found > needed or segment[place:].strip(FILLING):
         text = f"damaged DICOM: its RLE unpacks to more than the {needed:,} bytes that are needed"
         raise rejected("damaged", name, text)
     return b"".join(parts)
