@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cxr_fastai.bundle_names import name_bundles, short_names
+from cxr_fastai.bundle_names import bundle_paths, name_bundles, short_names
+from cxr_fastai.core import UsageError
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,15 @@ def test_a_baseline_that_is_asked_for_too_is_told(tmp_path, monkeypatch):
     found, lines = named(tmp_path, monkeypatch, ["run/beside/cnn/bundle"], ["run/beside/cnn"])
     assert list(found) == ["cnn"]
     assert lines == ["--beside run/beside/cnn: it was trained beside the run and is shown anyway"]
+
+
+def test_bundles_are_given_with_commas_between_unless_a_path_has_some(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert bundle_paths("a") == ["a"]
+    assert bundle_paths("a,b/c,d") == ["a", "b/c", "d"]
+    assert bundle_paths("a,b,") == ["a", "b"]
+    (tmp_path / "a,b").mkdir()
+    assert bundle_paths("a,b") == ["a,b"], "a folder of that name is one bundle"
+    for text in (",", "a,", ",,a, ,"):
+        with pytest.raises(UsageError, match="as in A,B"):
+            bundle_paths(text)

@@ -81,7 +81,7 @@ def json_lines(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         plain = {key: _plain(value) for key, value in row.items()}
-        lines.append(json.dumps(plain, ensure_ascii=False, allow_nan=False) + "\n")
+        lines.append(json.dumps(plain, allow_nan=False) + "\n")  # ASCII: no odd line break
     return "".join(lines)
 
 

@@ -191,3 +191,46 @@ def test_offsets_are_added_to_the_logits_of_their_class(loaded):
 def test_a_bundle_says_what_it_is(loaded):
     assert (loaded.size, loaded.vocab, loaded.task) == (32, VOCAB, core.Task.SINGLE_LABEL)
     assert loaded.display["covid_19"] == "COVID-19" and loaded.display["normal"] == "normal"
+
+
+# ---- embed
+
+
+def test_embeddings_are_what_the_last_layer_is_given_in_order(loaded):
+    pictures = [picture(i) for i in range(5)]
+    whole = loaded.embed(pictures)
+    assert whole.dtype == np.float32 and whole.shape[0] == 5 and whole.shape[1] > 3
+    last = loaded.net[-1][-1]
+    with torch.inference_mode():
+        logits = last(torch.tensor(whole)).numpy()
+    np.testing.assert_allclose(
+        logits, loaded.runtime.logits(np.stack([loaded.read(p)[0] for p in pictures])), atol=1e-5
+    )
+    for bs in (1, 2):
+        np.testing.assert_allclose(loaded.embed(iter(pictures), bs=bs), whole, atol=1e-5)
+    assert np.ptp(whole, 0).max() > 0.01, "else all would be one description"
+
+
+def test_no_pictures_give_no_embeddings_and_as_many_columns(loaded):
+    assert loaded.embed([]).shape == (0, loaded.embed([picture()]).shape[1])
+
+
+def test_a_picture_that_cannot_be_read_stops_embed_as_it_stops_probs(loaded):
+    for ask in (loaded.embed, loaded.probs):
+        with pytest.raises(core.ImageRejected):
+            ask([picture(), b"<html>sign in</html>"])
+        with pytest.raises(core.UsageError, match="takes a list"):
+            ask("a.png")
+        with pytest.raises(core.UsageError, match="expected 1 or more"):
+            ask([picture()], bs=0)
+
+
+def test_embeddings_that_are_not_finite_are_an_error(loaded):
+    class Broken:
+        name = "torch"
+
+        def features(self, batch):
+            return np.full((len(batch), 4), np.nan, np.float32)
+
+    with pytest.raises(core.IntegrityError, match="embeddings are not finite"):
+        replace(loaded, runtime=Broken()).embed([picture()])

@@ -85,6 +85,7 @@ def test_there_are_pages_in_these_rooms():
         "curation",
         "evaluation",
         "prototyping",
+        "serving",
     }
 
 
