@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from pydicom import Dataset
+from pydicom import Dataset, Sequence
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import (
@@ -65,3 +66,56 @@ def write_index(file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     dcmwrite(file, ds, enforce_file_format=True)
     return file
+
+
+# ---- a header full of what must not leave it
+
+CANARY = "CANARY7357"
+CANARY_UID = "1.2.7357.7357.7357"
+CANARY_DATE = "19330707"
+# What a program that read any of them would have to write.
+CANARIES = (CANARY, CANARY.lower(), "7357.7357", CANARY_DATE, "1933-07-07", "07.07.1933")
+# Elements without which no decoder reads the film, or knows it for one.
+NEEDED = (
+    "SOPClassUID",
+    "Modality",
+    "PhotometricInterpretation",
+    "PresentationIntentType",
+    "PresentationLUTShape",
+    "VOILUTFunction",
+    "PixelIntensityRelationship",
+    "ImageType",
+)
+VALUES = {
+    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"), CANARY),
+    "UI": CANARY_UID,
+    "DA": CANARY_DATE,
+    "DT": CANARY_DATE,
+    "UN": CANARY.encode(),
+    "OB": CANARY.encode(),
+}
+NOT_FILLED = ("SpecificCharacterSet", "PixelData", "DataSetTrailingPadding")
+
+
+def with_canaries(ds: Dataset, keep: tuple[str, ...] = ()) -> Dataset:
+    "Fill every element of text, date, UID or unknown bytes that DICOM has, private and meta too."
+    for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
+        is_data = tag >> 16 not in (0, 2, 0x7FE0, 0xFFFC)
+        if is_data and vr in VALUES and keyword not in (*NEEDED, *NOT_FILLED, *keep):
+            ds.add_new(tag, vr, VALUES[vr])
+    block = ds.private_block(0x0029, CANARY, create=True)
+    block.add_new(1, "LO", CANARY)
+    inner = Dataset()
+    inner.CodeValue, inner.CodingSchemeDesignator, inner.CodeMeaning = CANARY, CANARY, CANARY
+    ds.ViewCodeSequence = Sequence([inner])
+    meta = ds.file_meta
+    meta.SourceApplicationEntityTitle = CANARY
+    meta.PrivateInformationCreatorUID = CANARY_UID
+    meta.PrivateInformation = CANARY.encode()
+    meta.MediaStorageSOPInstanceUID = CANARY_UID
+    return ds
+
+
+def canaries_in(data: bytes) -> list[str]:
+    "Which canaries some bytes hold."
+    return [text for text in CANARIES if text.encode() in data or text.encode("utf-16-le") in data]

@@ -77,14 +77,11 @@ class DicomHeaders:
             return []
         files = count(len(self.fields), "DICOM header")
         read = [column for column in FIELD_OF if column not in said]
-        lines = [
-            f"read of {files}: {', '.join([*read, 'order of studies'])}; no other text of them is "
-            "kept. Names of files and folders are, in manifest.csv and rejects.csv"
+        hashed = " (patients as salted hashes)" if self.salt is not None else ""
+        return [
+            f"read of {files}: {', '.join([*read, 'order of studies'])}{hashed}; no other text of "
+            "them is kept, but names of files and folders are"
         ]
-        if self.salt is not None:
-            made = "made now; keep it" if self.salt.is_new else "the same salt gives the same names"
-            lines.append(f"patients are named by hashes, salted by {self.salt.file} ({made})")
-        return lines
 
 
 def read_headers(
@@ -102,6 +99,7 @@ def read_headers(
     used = None
     if people and "patient" not in said:
         used = patient_salt(salt)
+        progress.say(_salt_words(used))
         names = {path: used.name_of(*person) for path, person in people.items()}
     studies = _studies(facts, people)
     fields = {path: _fields(one, names.get(path, ""), studies[path]) for path, one in facts.items()}
@@ -128,6 +126,15 @@ def _read(
         if one is not None:
             facts[path] = one
     return facts
+
+
+def _salt_words(salt: Salt) -> str:
+    """Say with what ids are hashed: never in a file, since it is told where the salt lies."""
+    made = "made now, at random: keep it" if salt.is_new else "as before"
+    return (
+        f"patients' ids are hashed with the salt {salt.file} ({made}); the same salt gives the "
+        "same names and splits"
+    )
 
 
 def _fields(one: DicomFacts, patient: str, study: str) -> dict[str, str]:

@@ -70,11 +70,11 @@ def read_own_table(
     found = _user_folder(path, folder)
     columns = choose_columns(csv_file, path.name, asked, found.images)
     rows = read_rows_of(csv_file, columns, found.images)
-    _check_files(rows, csv_file, columns, found, path.name)
+    spoken_of = _files_named(rows, csv_file, columns, found, path.name)
     spoken = {*take_as, *_names_in(same)}
     labels = read_labels(rows.labels, columns.label, path.name, label_separator, spoken)
     own, told = _classes(labels, recipe, same, take_as, path)
-    files = {each: found.tree.files[each] for each in found.images}
+    files = {each: found.tree.files[each] for each in spoken_of}
     headers = read_headers(files, rows.others.keys(), salt, progress)
     source, tree = _source(path, columns, rows, labels, own, found.tree, headers)
     read = Read(
@@ -135,21 +135,21 @@ def _user_folder(
     return replace(found, tree=replace(found.tree, dropped=dropped))
 
 
-def _check_files(
+def _files_named(
     rows: OwnRows,
     table: CsvFile,
     columns: OwnColumns,
     found: UserFolder,
     name: str,  # of the csv
-) -> None:
-    """Raise `UsageError` where no row names an image that is there."""
+) -> list[str]:
+    """Return the images that rows name. Raises `UsageError` where none names one that is there."""
     row_of: dict[str, int] = {}
     for number, file in zip(rows.numbers, rows.files):
         if file:
             row_of.setdefault(file, number)
     matched = match_keys(row_of, found.images, _are_no_copies)
     if matched.key_of or matched.unclear:
-        return
+        return sorted({*matched.key_of, *matched.unclear})
     if not row_of:
         raise UsageError(f"{name}: column {columns.file!r} is blank in all rows.")
     key, number = next(iter(row_of.items()))

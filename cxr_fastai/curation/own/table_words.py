@@ -186,7 +186,7 @@ def _patients_line(read: Read) -> str:
     patients = read.rows.others.get("patient")
     by_header = read.headers.patients()
     if patients is None and by_header:
-        images = f"{len(by_header):,} of {count(read.images, 'image')}"
+        images = f"{len(by_header):,} of {count(read.labelled, 'image')}"
         return f"patients: {count(len(set(by_header.values())), 'patient')} in {images}"
     if patients is None:
         return (
