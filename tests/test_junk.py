@@ -41,3 +41,10 @@ def test_other_files_are_read(path):
 def test_what_was_passed_over_is_counted_and_the_first_named():
     assert passed_over(["b/.x.png"]).startswith("passed over 1 image in hidden or system files")
     assert "2 images" in passed_over(["b", "a"]) and "a the first" in passed_over(["b", "a"])
+
+
+@pytest.mark.parametrize("path", ["DICOMDIR", "cd1/dicomdir"])
+def test_the_index_of_a_dicom_disc_is_passed_over_and_is_no_reject(path):
+    assert is_junk(path) and not is_left_in_archives(path)
+    assert why_junk(path) == "the table of contents of a DICOM disc"
+    assert not is_junk(f"{path}/DICOM/IM00001")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import isnan
 
 import pytest
+from dicom_files import film, write_dicom
 
 from cxr_fastai.core import NotCurated, UnknownName, write_json, write_text
 from cxr_fastai.manifest import (
@@ -412,3 +413,10 @@ def test_a_folder_of_images_is_told_the_command_that_curates_it(tmp_path):
     (tmp_path / "my films/normal/a.JPG").rename(tmp_path / "my films/normal/.a.JPG")
     with pytest.raises(NotCurated, match="--mirror"):
         read_manifest(tmp_path / "my films")
+
+
+def test_a_disc_of_dicom_that_is_not_curated_is_told_how_to_be(tmp_path):
+    disc = tmp_path / "films" / "normal" / "DICOM" / "PAT00001" / "ST00001" / "SE00001"
+    write_dicom(disc / "IM00001", film(1))
+    with pytest.raises(NotCurated, match="holds images and no manifest.csv.*cxr curate --folder"):
+        read_manifest(tmp_path / "films")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from dicom_files import film, write_dicom, write_index
 from PIL import Image
 from recording_progress import RecordingProgress
 
@@ -23,6 +24,19 @@ def test_folders_are_searched_to_the_bottom_in_order(folder):
         folder / "sub" / "broken.png",
         folder / "sub" / "deep" / "a.PNG",
     ]
+
+
+def test_dicom_is_found_without_an_ending_and_the_index_of_a_disc_is_not(tmp_path):
+    disc = tmp_path / "disc"
+    files = [
+        write_dicom(disc / "DICOM" / "PAT00001" / "IM00001", film(1)),
+        write_dicom(disc / "DICOM" / "PAT00002" / "1.2.840.5", film(2)),
+    ]
+    index = write_index(disc / "DICOMDIR")
+    (disc / "README").write_text("a text")
+    said = RecordingProgress()
+    assert find_images([disc], said) == files and said.lines == []
+    assert find_images([index]) == [index], "named outright"
 
 
 def test_files_are_taken_as_given_whatever_their_names(folder):

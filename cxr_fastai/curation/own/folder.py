@@ -80,10 +80,8 @@ def read_own_folder(
     layout = lay_out(found.images, str(asked.folder))
     left_out = _names_left_out(layout, asked)
     layout = layout.without(left_out)
-    taken = {name: label for name, label in asked.take_as.items() if label != LEFT_OUT}
-    asked = replace(asked, take_as=taken)
-    images = Counter(one.name for one in layout.placed.values())
-    named, classes = _classes(asked, images)
+    asked = _of_classes(asked)
+    named, classes = _classes(asked, layout.images_of())
     below = {path: one.below for path, one in layout.placed.items()}
     files = {path: found.tree.files[path] for path in layout.placed}
     headers = read_headers(files, asked.columns, salt, progress)
@@ -97,21 +95,18 @@ def read_own_folder(
         _cells(asked, name, headers, _split_cell(layout, joined)),
     )
     inferred = _inferred(asked, layout, named, patients, joined, headers)
-    warnings = [
-        *found.warnings,
-        *named.warnings,
-        *_aside_warnings(layout),
-        *valid_warning(layout, joined),
+    of_patients = [
         *patient_warnings(patient, below, patients),
         *overlap_warnings(_fixed_splits(layout, joined), patients),
         *headers.warnings,
     ]
+    of_layout = [*_aside_warnings(layout), *valid_warning(layout, joined)]
     tree = _labelled(found.tree, layout, patients, named, headers)
     return OwnData(
         source=source,
         recipe=classes.recipe,
         tree=tree,
-        warnings=warnings,
+        warnings=[*found.warnings, *named.warnings, *of_layout, *of_patients],
         inferred=inferred,
         command=_command(asked, named, left_out),
     )
@@ -122,12 +117,18 @@ def read_own_folder(
 
 def _names_left_out(layout: Layout, asked: _Asked) -> list[str]:
     """Return the class folders that the user takes as -."""
-    images = Counter(one.name for one in layout.placed.values())
+    images = layout.images_of()
     names: list[str] = []
     for said, label in asked.take_as.items():
         if label == LEFT_OUT:
             names += names_meant(said, images, {})
     return names
+
+
+def _of_classes(asked: _Asked) -> _Asked:
+    """Return what the user said without the folders that he leaves out."""
+    taken = {name: label for name, label in asked.take_as.items() if label != LEFT_OUT}
+    return replace(asked, take_as=taken)
 
 
 def _classes(asked: _Asked, images: Mapping[str, int]) -> tuple[Named, OwnClasses]:
@@ -265,7 +266,7 @@ def _inferred(
     headers: DicomHeaders,
 ) -> dict[str, Any]:
     """Return what was read into the folder, as strict JSON, with the lines that tell it."""
-    images = Counter(one.name for one in layout.placed.values())
+    images = layout.images_of()
     classes = []
     for label in named.classes:
         names = named.names_of(label)

@@ -71,6 +71,10 @@ class Layout:
         default_factory=list
     )  # paths of images whose class the user left out
 
+    def images_of(self) -> Counter[str]:
+        """Count the images of each class folder's name."""
+        return Counter(one.name for one in self.placed.values())
+
     def without(
         self,
         names: Collection[str],  # of class folders

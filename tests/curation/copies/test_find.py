@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_files import film, write_dicom, write_index
 from PIL import Image
 from recording_progress import RecordingProgress
 from toy_sources import rule, tree, write_catalog
@@ -315,3 +316,22 @@ def test_an_index_of_another_version_is_told_and_rebuilt(films, tmp_path, monkey
 
     assert len(find(films, workers=1, progress=Progress).groups) == 3
     assert len(said) == 1 and "another version" in said[0]
+
+
+def test_a_dicom_without_an_ending_and_its_export_are_copies_and_a_discs_index_is_no_reject(
+    tmp_path,
+):
+    disc = tmp_path / "disc"
+    for number in range(3):
+        write_dicom(disc / "DICOM" / f"PAT{number:05}" / "IM00001", film(number, size=160))
+    write_index(disc / "DICOMDIR")
+    (disc / "VIEWER").write_bytes(b"MZ, a program")
+    save(tmp_path / "exports" / "film.png", film(1, size=160))
+    found = find([disc, tmp_path / "exports"], workers=1)
+    assert (found.images, found.rejects) == (4, [])
+    (group,) = found.groups
+    assert {member.item.path.rpartition("/")[2] for member in group.members} == {
+        "IM00001",
+        "film.png",
+    }
+    assert found.kinds == {"pixels": 1}

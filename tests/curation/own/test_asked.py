@@ -14,6 +14,7 @@ NOTHING = {"manifest": None, "mirror": None, "only": (), "update-pins": False}
     "said, others, why",
     [
         (dict(patient="x"), {}, "--patient .*speaks of images of your own"),
+        (dict(salt="x"), {}, "--salt .*speaks of images of your own"),
         (dict(take_as={"a": "b"}), {}, "--as"),
         (dict(same=["a=b"]), {}, "--same"),
         (dict(label="x"), {}, "--label"),

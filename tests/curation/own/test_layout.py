@@ -125,3 +125,32 @@ def test_a_class_can_be_left_out():
 
 def test_a_name_of_many_digits_is_judged_at_once():
     assert classes("normal/" + "1" * 200 + "x", "tb/2") == {("normal", ""), ("tb", "")}
+
+
+# ---- folders as programs write them that export DICOM
+
+DISCS = {
+    "PAT00001/ST00001/SE00001": ["PAT00001/ST00001/SE00001", "PAT00002/ST00001/SE00001"],
+    "PA000000/ST000000/SE000000": ["PA000000/ST000000/SE000000", "PA000001/ST000001/SE000000"],
+    "hexadecimal": ["0000A5F3/AA1B2C3D/BB000001", "0000A5F4/AA1B2C3E/BB000002"],
+    "series alone": ["SER00001", "SER00002"],
+    "UIDs": ["1.2.840.1/1.2.840.1.7", "1.2.840.2/1.2.840.2.8"],
+}
+
+
+@pytest.mark.parametrize("disc", DISCS.values(), ids=DISCS)
+@pytest.mark.parametrize("top", ["", "DICOM/"])
+def test_the_class_stands_above_the_folders_of_a_disc_whatever_it_is_called(disc, top):
+    folders = [f"{name}/{top}{folder}" for name in ("ill", "groupX") for folder in disc]
+    assert classes(*folders) == {("ill", ""), ("groupX", "")}
+
+
+@pytest.mark.parametrize("disc", DISCS.values(), ids=DISCS)
+def test_a_disc_alone_has_no_classes_and_the_way_out_is_told(disc):
+    with pytest.raises(UsageError, match="folders of a DICOM disc.*give a csv of labels") as e:
+        laid_out(*(f"DICOM/{folder}" for folder in disc))
+    assert f"paths as DICOM/{disc[0]}/0.png" in str(e.value)
+
+
+def test_stages_of_a_disease_are_no_folders_of_a_disc():
+    assert classes("ST1", "ST2") == {("ST1", ""), ("ST2", "")}
