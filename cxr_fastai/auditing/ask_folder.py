@@ -233,6 +233,11 @@ def _ratio_words(told: Mapping[str, Told]) -> str:
     ring, whole = told["P2"].auroc, told[GRAY_8].auroc
     if ring is None or whole is None or whole - 0.5 < MIN_ABOVE_CHANCE:
         return ""
+    if ring <= 0.5:
+        return (
+            f"Border against whole film, above chance: nothing ({decimal(ring - 0.5)}) of "
+            f"{decimal(whole - 0.5)}."
+        )
     ratio = (ring - 0.5) / (whole - 0.5)
     words = (
         f"Border against whole film, above chance: {decimal(ring - 0.5)} of "

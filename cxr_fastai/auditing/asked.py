@@ -93,7 +93,7 @@ def of_probe(probe: Probe) -> Asked:
         verdict=probe.verdict,
         says=probe.says,
         number=told.auroc,
-        interval=told.interval,
+        interval=None if told.is_same else told.interval,
         films=told.films,
         groups=told.groups,
         do=probe.do,

@@ -25,6 +25,7 @@ REMEDY = (
     "does not take the source out of a film."
 )
 UNSEEN_REMEDY = "Report the score on a source that the model never saw, and no pooled one."
+SEEN_UNKNOWN = "not known (too few films of it that the model of all sources never saw)"
 ONE_SOURCE = "All films are of one source: nothing tells what a score is worth on another."
 NO_SHARED = "No class stands in two sources: each class is its source, and nothing tells them apart"
 
@@ -181,7 +182,7 @@ def _told_words(told: Sequence[Unseen], model: str) -> str:
     lines = []
     for each in told:
         interval = span(each.unseen_interval, as_share=False, none="")
-        seen = decimal(each.seen) if each.seen is not None else "not known"
+        seen = decimal(each.seen) if each.seen is not None else SEEN_UNKNOWN
         lines.append(f"{each.source} {with_span(decimal(each.unseen), interval)}, seen {seen}")
     of = count(len(told), "source")
     return f"AUROC of {model} on {of} that it did not learn from: {'; '.join(lines)}."

@@ -111,17 +111,17 @@ def _without_warning(asked: Sequence[Asked], n_sources: int) -> Overall:
             Verdict.CANNOT_TELL, "Too few patients or groups: nothing can be told of this folder."
         )
     if n_sources < 2:
+        open_ones = [each for each in open_ones if each.id in ALONE]
+    untold = f"not all could be told ({_titles(open_ones, Verdict.CANNOT_TELL)})"
+    if n_sources < 2:
+        also = f"{untold}, and " if open_ones else ""
         return Overall(
             Verdict.CANNOT_TELL,
-            "No shortcut was found, but all films are of one source: nothing tells what a score "
-            "is worth on another.",
+            f"No shortcut was found, but {also}all films are of one source: nothing tells what a "
+            "score is worth on another.",
         )
     if open_ones:
-        return Overall(
-            Verdict.CANNOT_TELL,
-            f"No shortcut was found, but not all could be told "
-            f"({_titles(open_ones, Verdict.CANNOT_TELL)}).",
-        )
+        return Overall(Verdict.CANNOT_TELL, f"No shortcut was found, but {untold}.")
     return Overall(
         Verdict.PASS,
         "No shortcut was found, and what tells these classes at one source tells them at another.",

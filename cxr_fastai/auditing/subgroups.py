@@ -144,6 +144,8 @@ def _words(told: Sequence[Subgroup], found: Sequence[Subgroup], model: str) -> s
         return "No subgroup has 20 patients or groups on both sides of a class."
     below = [each for each in told if each.verdict is Verdict.WARN]
     asked = f"{count(len(told), 'subgroup')} of {model} asked"
+    if len({tuple(each.classes) for each in told}) > 1:
+        asked += ", each beside all films at the classes that it has enough of"
     if not below:
         lowest = min(told, key=_order)
         return f"{asked}, none shown to lie below all films. Lowest: {_named(lowest)}."

@@ -27,7 +27,7 @@ __all__ = ["CoverageReport", "CoverageRow", "measure_coverage"]
 class CoverageRow:
     """How often the sets of some films hold what is true of them."""
 
-    name: str  # of the class, finding or source
+    name: str  # of the class, finding or source; SOURCE: CLASS at a source without a promise
     side: str  # class | present | absent
     groups: int  # patients, or radiographs of unknown ones; of each class of theirs one
     covered: float  # share of the groups in the sets of all of whose films the truth is
@@ -127,12 +127,24 @@ def measure_coverage(
         for side in dict.fromkeys(cell.side for cell in cells):
             own = [cell for cell in cells if cell.side == side]
             by_source.append(_row(source, side, own, groups, here, is_known))
+        if not is_known:  # the promise is one of each class: so is what is kept
+            by_source += [_of_class(source, cell, groups, here) for cell in cells]
     return CoverageReport(
         asked=promise.coverage,
         says=promise.says,
         classes=[row for row in classes if row.groups],
         sources=[row for row in by_source if row.groups],
     )
+
+
+def _of_class(
+    source: str,  # that validation did not have
+    cell: Cell,
+    groups: Sequence[str],  # (n,)
+    here: np.ndarray,  # (n,) bool: films of the source
+) -> CoverageRow:
+    """Count the groups of one class, or of a side of a finding, at a source."""
+    return _row(f"{source}: {cell.name}", cell.side, [cell], groups, here, is_known=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,12 +87,15 @@ class Suspects:
     def says(self) -> str:
         """What was found, in a sentence or two."""
         if not self.asked:
-            return f"No label was asked of: no class has {MIN_FILMS} films, or no other class has."
+            return (
+                f"No label was asked of by {self.by}: fewer than two classes have films enough "
+                f"({MIN_FILMS} to fit on)."
+            )
         verb = "is" if self.confident == 1 else "are"
         words = (
             f"{count(len(self.listed), 'label')} to look at first, of {self.asked:,} asked of by "
-            f"{self.by}. {self.confident:,} {verb} confidently of another class (confident learning, "
-            "Northcutt 2021); how many are wrong only a reader can tell."
+            f"{self.by}. {self.confident:,} {verb} confidently of another class (confident "
+            "learning, Northcutt 2021); how many are wrong only a reader can tell."
         )
         foreign = sum(suspect.is_foreign for suspect in self.listed)
         if foreign:
@@ -244,7 +247,7 @@ def suspects_of_classes(
 ) -> Suspects:
     """Find the films of a single-label folder whose label is most likely wrong."""
     asked = np.flatnonzero((labels >= 0) & ~np.isnan(probs).any(1))
-    if not len(asked) or len(names) < 2:
+    if len(np.unique(labels[asked])) < 2:  # of one class alone no other label can be meant
         return Suspects([], 0, 0, by, list(left_out))
     means = np.ones(len(names))
     labels_asked = labels[asked]

@@ -24,7 +24,7 @@ from cxr_fastai.probes.targets import Targets, Told, class_targets, told_by, val
 from cxr_fastai.probes.verdict import Verdict, judge
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import NONE
-from cxr_fastai.reporting.text import decimal, span
+from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, decimal, span
 
 __all__ = [
     "Probe",
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 MAX_NAMED = 4  # classes that a sentence names
+ENOUGH = f"{MIN_GROUPS_FOR_VERDICT} patients or groups"
 
 
 @dataclass(frozen=True)
@@ -202,12 +203,13 @@ def _probe(
     by_gray_words = OF_GRAY if kind.id == HISTOGRAM else BY_GRAY
     tells = by_gray_words if by_gray else MEANINGS[verdict].format(asking.what)
     do = WITHIN_REMEDY if by_gray and kind.worst is Verdict.FAIL else kind.do
-    has_remedy = kind.is_control or verdict in (Verdict.FAIL, Verdict.WARN)
+    is_floor = kind.is_control and told.auroc is not None
+    has_remedy = is_floor or verdict in (Verdict.FAIL, Verdict.WARN)
     return Probe(
         id=kind.id,
         title=kind.title,
         verdict=verdict,
-        says=_says(kind, told, tells) + _chance_words(chance, verdict),
+        says=_says(kind, told, tells, asking.what) + _chance_words(chance, verdict),
         do=do if has_remedy else "",
         source=kind.source,
         told=told,
@@ -233,10 +235,12 @@ def _judged(
     return verdict, chance
 
 
-def _says(kind: Kind, told: Told, tells: str) -> str:
+def _says(kind: Kind, told: Told, tells: str, what: str) -> str:
     """Say what was seen and how well it tells."""
     if told.auroc is None:
-        return f"By {kind.given}: nothing has 20 patients or groups on both sides to be asked."
+        return f"By {kind.given}: none of the {what} has {ENOUGH} on both sides."
+    if told.is_same:
+        return f"By {kind.given}: the same for all films, which tells nothing of the {what}."
     line = f"By {kind.given} alone: {number_words(told)}{tells}."
     if len(told.per_class) < 2:
         return line

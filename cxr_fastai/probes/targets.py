@@ -27,6 +27,7 @@ __all__ = [
     "RESAMPLES",
 ]
 
+GUESS = 0.5  # AUROC of what tells nothing
 RESAMPLES = 1000  # draws of the groups: the ends of an interval then move by .002 from seed to seed
 
 
@@ -76,6 +77,7 @@ class Told:
     per_class: dict[str, float]  # class -> AUROC
     left_out: list[str]  # classes of too few groups
     scores: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)  # class -> (n,)
+    is_same: bool = False  # the feature is the same for all films: the AUROC is .5 by definition
 
 
 def class_targets(
@@ -129,8 +131,19 @@ def told_by(
             scores[name] = own
     told = told_of(scores, targets)
     if told.auroc is not None and not np.ptp(features, axis=0).any():
-        return replace(told, interval=[told.auroc, told.auroc])
+        return _same(told)
     return told
+
+
+def _same(told: Told) -> Told:
+    """Return what a feature tells that is the same for all films; its interval is no estimate."""
+    return replace(
+        told,
+        auroc=GUESS,
+        interval=[GUESS, GUESS],
+        per_class=dict.fromkeys(told.per_class, GUESS),
+        is_same=True,
+    )
 
 
 def told_of(

@@ -2,14 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from toy_audits import by_halves, drawn_folder, gamma, marker
 
-from cxr_fastai.auditing.ask_folder import ask_folder, write_audit
+from cxr_fastai.auditing.ask_folder import _ratio_words, ask_folder, write_audit
 from cxr_fastai.auditing.overall import BY_SOURCE
 from cxr_fastai.core import UsageError
 from cxr_fastai.manifest import read_manifest
+from cxr_fastai.probes.targets import Told
 from cxr_fastai.probes.verdict import Verdict
 
 FAIL, WARN, PASS, CANNOT = Verdict.FAIL, Verdict.WARN, Verdict.PASS, Verdict.CANNOT_TELL
@@ -47,6 +49,14 @@ def test_no_shortcut_fails_nothing(tmp_path):
 @pytest.mark.parametrize("seed", range(1, 20))
 def test_no_shortcut_fails_nothing_in_any_seed(tmp_path, seed):
     assert_no_fail(tmp_path, seed)
+
+
+def test_a_border_that_tells_less_than_chance_has_no_ratio():
+    told = {"P2": Told(0.467, None, 40, 100, {}, []), "P5": Told(0.748, None, 40, 100, {}, [])}
+    words = _ratio_words(told)
+    assert words == "Border against whole film, above chance: nothing (-0.033) of 0.248."
+    told["P2"] = replace(told["P2"], auroc=0.7)
+    assert "0.200 of 0.248, a ratio of 0.81" in _ratio_words(told)
 
 
 def test_a_marker_in_a_corner_by_class_fails_corners_and_border_and_not_the_middle(tmp_path):

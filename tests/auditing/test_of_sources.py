@@ -53,6 +53,13 @@ def test_an_unseen_score_below_chance_is_told_as_it_is_and_missing_classes_are_n
     assert line.numbers["sources"][0]["per_class"] == {"ill": [0.9, 0.3]}
 
 
+def test_a_seen_score_that_is_not_known_has_its_reason():
+    alone = replace(SOUTH, seen=None, seen_interval=None, verdict=CANNOT)
+    north = replace(SOUTH, source="north")
+    says = ask_unseen([alone, north], True, "P9n", "the network").says
+    assert "south 0.300 (0.200 to 0.400), seen not known (too few films of it" in says
+
+
 def test_where_nothing_is_shared_nothing_can_be_unseen():
     blank = replace(SOUTH, unseen=None)
     line = ask_unseen([blank, replace(blank, source="north")], False)

@@ -28,6 +28,7 @@ def lines(**verdicts):
         (dict(P2=PASS, P8=CANNOT, P9=PASS), 2, False, CANNOT, "title of P8"),
         (dict(P2=CANNOT, P8=CANNOT, P9=CANNOT), 2, False, CANNOT, "Too few"),
         (dict(P2=PASS, P8=PASS, P9=PASS), 2, False, PASS, "No shortcut was found"),
+        (dict(P1=PASS, P2=CANNOT), 1, False, CANNOT, "not all could be told (title of P2), and"),
         (dict(P2=PASS, P8=PASS, P9=PASS, P7s=WARN), 2, False, PASS, "No shortcut"),
     ],
 )

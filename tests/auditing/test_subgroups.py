@@ -53,6 +53,20 @@ def test_equal_subgroups_pass_and_small_ones_cannot_be_told(row):
     assert small[0]["auroc"] is None and small[0]["verdict"] == "CANNOT TELL"
 
 
+def test_subgroups_of_unlike_classes_say_that_all_films_are_those_of_the_same_classes(row):
+    """Men lack class c: all films reach another number beside them than beside women."""
+    kinds = np.where(np.arange(N) % 4 == 1, "c", np.where(HAS, "a", "b"))
+    has = {name: kinds == name for name in "abc"}
+    unknown = dict.fromkeys("abc", np.zeros(N, bool))
+    targets = class_targets(kinds.tolist(), has, unknown, [f"g{i}" for i in range(N)])
+    rows = [replace(row, sex="F" if i % 4 in (0, 1) else "M") for i in range(N)]
+    rng = np.random.default_rng(0)
+    scores = {name: own + rng.normal(0, 1, N) for name, own in has.items()}
+    says = ask_subgroups(rows, scores, targets).says
+    assert "each beside all films at the classes that it has enough of" in says
+    assert "at the classes" not in asked(row, rng.normal(0, 1, N) + HAS, sex=sex).says
+
+
 def test_nothing_to_compare_cannot_be_told(row):
     line = asked(row, np.zeros(N))
     assert line.verdict is Verdict.CANNOT_TELL and "no subgroups" in line.says

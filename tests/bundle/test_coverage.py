@@ -45,7 +45,7 @@ def test_a_broken_promise_is_told_and_so_is_a_source_that_validation_lacked():
     probs[20:] = [0.1, 0.9]
     sources = ["here"] * 40 + ["far"] * 20
     report = measure_coverage(promise(), probs, targs, [str(i) for i in range(n)], sources)
-    far, here = report.sources
+    far, far_a, here = report.sources
     assert far.covered == 0 and not far.is_known and here.covered == 0.5
     assert report.verdict == "The promise of 90 % is not kept here: a 50.0 % (33.8 to 66.2)."
     text = "\n".join(report.lines())
@@ -81,3 +81,19 @@ def test_where_all_sources_are_new_nothing_is_promised_and_what_is_kept_is_told(
     report = measure_coverage(promise(), probs, np.zeros(30, int), groups, ["far"] * 30)
     assert report.classes == [] and report.sources[0].covered == 1
     assert report.verdict.startswith("Nothing is promised of these films")
+
+
+def test_what_is_kept_at_a_new_source_is_told_by_class():
+    """All together are covered in 75 %, which hides that one class never is."""
+    probs = np.array([[0.9, 0.1]] * 30 + [[0.9, 0.1]] * 10)
+    targs = np.r_[np.zeros(30, int), np.ones(10, int)]
+    groups = [str(i) for i in range(40)]
+    report = measure_coverage(promise(), probs, targs, groups, ["far"] * 40)
+    found = {row.name: (row.covered, row.groups, row.is_known) for row in report.sources}
+    assert found == {
+        "far": (0.75, 40, False),
+        "far: a": (1.0, 30, False),
+        "far: b": (0.0, 10, False),
+    }
+    home = measure_coverage(promise(), probs, targs, groups, ["here"] * 40)
+    assert [row.name for row in home.sources] == ["here"], "its classes stand above"

@@ -174,6 +174,16 @@ def test_what_was_not_asked_is_no_suspect(row):
     assert of_none.asked == 0
 
 
+def test_where_the_films_have_one_class_alone_no_other_label_can_be_meant(row):
+    """A model of normal and ill, asked of a folder whose films it knows as normal only."""
+    probs = np.tile([0.2, 0.8], (30, 1))
+    rows = [replace(row, path=f"{i}.png") for i in range(30)]
+    found = suspects_of_classes(probs, np.zeros(30, int), ("normal", "ill"), rows, "resnet18")
+    assert found.listed == [] and found.asked == 0 and "by resnet18" in found.says
+    labels = np.r_[np.zeros(29, int), 1]
+    assert suspects_of_classes(probs, labels, ("normal", "ill"), rows, "resnet18").asked == 30
+
+
 # ---- of a folder
 
 

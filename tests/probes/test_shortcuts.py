@@ -86,7 +86,16 @@ def test_facts_of_the_file_fail_and_are_not_asked_of_a_folder_that_lacks_them(ro
 def test_twelve_patients_tell_nothing_whatever_is_drawn(row):
     got = asked(drawn(row, marker), [f"g{i % 12}" for i in range(N)])
     assert {p.verdict for p in got.values()} <= {Verdict.CANNOT_TELL, None}
-    assert "20 patients or groups" in got["P3"].says and got["P3"].to_dict()["auroc"] is None
+    assert "none of the classes has 20 patients or groups" in got["P3"].says
+    assert got["P3"].to_dict()["auroc"] is None
+    assert not any(p.do for p in got.values()), "no floor was measured that a network could beat"
+
+
+def test_of_facts_that_all_films_share_no_number_is_told_but_that_they_are_the_same(row):
+    facts = asked(drawn(row, facts=dict(format="PNG", bytes="900")))["P1"]
+    assert facts.verdict is Verdict.PASS
+    assert facts.says.endswith("the same for all films, which tells nothing of the classes.")
+    assert "AUROC" not in facts.says and facts.told.auroc == 0.5
 
 
 def test_test_films_are_never_looked_at(tmp_path, monkeypatch):

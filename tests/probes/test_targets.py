@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from cxr_fastai.probes.classifier import TREE
 from cxr_fastai.probes.targets import class_targets, told_by, told_of, value_targets
 
 N = 80
@@ -39,6 +40,15 @@ def test_a_class_of_too_few_groups_is_left_out_by_name():
     twelve_patients = targets(groups=[f"g{i % 12}" for i in range(N)])
     nothing = told_by(HAS[:, None].astype(float), twelve_patients)
     assert nothing.auroc is None and nothing.interval is None and nothing.left_out == ["a", "b"]
+
+
+def test_a_feature_that_is_the_same_for_all_films_tells_nothing_by_definition():
+    """Folds of unequal shares would make .49 of it, with an interval of no width."""
+    uneven = {"a": np.arange(N) < 33, "b": np.arange(N) >= 33}
+    got = told_by(np.full((N, 3), 128.0), targets(has=uneven), TREE)
+    assert (got.auroc, got.interval, got.is_same) == (0.5, [0.5, 0.5], True)
+    assert got.per_class == {"a": 0.5}
+    assert not told_by(HAS[:, None].astype(float), targets()).is_same
 
 
 def test_films_of_which_nobody_knows_do_not_count():
