@@ -78,7 +78,7 @@ def _too_few(
     if not few:
         return []
     counts = ", ".join(f"{name} {n}" for name, n in few.items())
-    way = command(f"cxr train {manifest.root} --folds", "train_folds(data)")
+    way = command("cxr train DATA --folds", "train_folds(DATA)")  # no path: a bundle carries it
     says = (
         "validation has too few groups of some classes to tell how good a network is on them "
         f"({counts}; {MIN_GROUPS_THAT_DIFFER} are few)."

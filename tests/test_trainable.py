@@ -69,6 +69,7 @@ def test_a_class_of_few_groups_in_validation_is_told_with_its_number(tmp_path):
     (told,) = check_classes(read_manifest(toy.curated(tmp_path, counts)))
     assert told.kind == FEW_GROUPS and told.numbers == {"tuberculosis": 4, "covid_19": 1}
     assert "tuberculosis 4, covid_19 1" in told.says and "--folds" in told.do
+    assert str(tmp_path) not in f"{told.says} {told.do}", "a bundle carries it to others"
 
 
 def test_enough_groups_of_each_class_are_no_warning(tmp_path):
