@@ -228,6 +228,7 @@ def _labeller(
             item.official != "test",
             depth[item.source],
             -fingerprint.width * fingerprint.height,
+            fingerprint.format != "DICOM",  # which knows its patient, as an export of it does not
             len(PurePosixPath(item.path).name),
             order[item.source],
             item.path,

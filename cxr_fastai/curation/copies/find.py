@@ -189,7 +189,13 @@ def _images(
             fingerprint=result,
             label=item.source_label,
             why_unlabelled="",
-            rank=(item.path in new_paths, -pixels, len(name), item.path),
+            rank=(
+                item.path in new_paths,
+                -pixels,
+                result.format != "DICOM",  # which knows its patient, as an export of it does not
+                len(name),
+                item.path,
+            ),
         )
         images.append(image)
     return images

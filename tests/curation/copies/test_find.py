@@ -326,12 +326,12 @@ def test_a_dicom_without_an_ending_and_its_export_are_copies_and_a_discs_index_i
         write_dicom(disc / "DICOM" / f"PAT{number:05}" / "IM00001", film(number, size=160))
     write_index(disc / "DICOMDIR")
     (disc / "VIEWER").write_bytes(b"MZ, a program")
-    save(tmp_path / "exports" / "film.png", film(1, size=160))
+    save(tmp_path / "exports" / "1.png", film(1, size=160))
     found = find([disc, tmp_path / "exports"], workers=1)
     assert (found.images, found.rejects) == (4, [])
     (group,) = found.groups
     assert {member.item.path.rpartition("/")[2] for member in group.members} == {
         "IM00001",
-        "film.png",
+        "1.png",
     }
-    assert found.kinds == {"pixels": 1}
+    assert found.kinds == {"pixels": 1} and group.kept.item.path.endswith("IM00001")

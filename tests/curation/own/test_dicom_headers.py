@@ -156,15 +156,15 @@ def test_names_that_hold_an_id_are_told_without_it(tmp_path, salt, name):
 
 
 def class_folders(root: Path) -> Path:
-    "Two classes of ten patients; normal/0 is a lateral, tb/0.png an export of tb/0.dcm."
+    "Two classes of ten patients; normal/0 is a lateral, tb/0.png an export of tb/film_0.dcm."
     for name, kind in (("normal", "normal"), ("tb", "tuberculosis")):
         for number in range(10):
             tags = person(f"{name}{number}", ViewPosition="PA", PatientAge=f"0{40 + number}Y")
             if (name, number) == ("normal", 0):
                 tags["ViewPosition"] = "RL"
             seed = number if name == "normal" else 100 + number
-            write_dicom(root / name / f"{number}.dcm", film(seed, kind), **tags)
-    Image.fromarray(film(100, "tuberculosis")).save(root / "tb" / "export of the first.png")
+            write_dicom(root / name / f"film_{number}.dcm", film(seed, kind), **tags)
+    Image.fromarray(film(100, "tuberculosis")).save(root / "tb" / "0.png")
     return root
 
 
@@ -172,18 +172,18 @@ def test_a_folder_of_dicom_is_curated_like_any_other(tmp_path, salt):
     found = curate(tmp_path / "out", folder=class_folders(tmp_path / "films"), salt=salt, workers=1)
     rows = {row.original_path: row for row in found.records}
     assert len(rows) == 19 and {row.format for row in rows.values()} == {"DICOM"}
-    row = rows["tb/3.dcm"]
+    row = rows["tb/film_3.dcm"]
     assert (row.view, row.age, row.study) == ("PA", "43", "") and row.patient.startswith("dicom:")
     assert len({row.patient for row in rows.values()}) == 19
     (lateral,) = found.rejects
-    assert (lateral.path, lateral.stage, lateral.reason) == ("normal/0.dcm", "filter", "view")
+    assert (lateral.path, lateral.stage, lateral.reason) == ("normal/film_0.dcm", "filter", "view")
     (copies,) = found.copy_sets
     assert {member.item.path for member in copies.members} == {
-        "tb/0.dcm",
-        "tb/export of the first.png",
+        "tb/film_0.dcm",
+        "tb/0.png",
     }
-    assert copies.kept.item.path == "tb/0.dcm", "the one that knows its patient"
-    image = np.asarray(Image.open(tmp_path / "out" / rows["tb/0.dcm"].path))
+    assert copies.kept.item.path == "tb/film_0.dcm", "the one that knows its patient"
+    image = np.asarray(Image.open(tmp_path / "out" / rows["tb/film_0.dcm"].path))
     assert np.array_equal(image, film(100, "tuberculosis"))
     command = found.request.own["command"]
     assert f"--salt {salt}" in command and SALT not in command
@@ -214,7 +214,7 @@ def test_a_salt_in_the_folder_that_is_written_is_refused(tmp_path):
 def test_a_regex_stands_before_headers_and_the_rest_is_taken_of_them(tmp_path):
     folder = class_folders(tmp_path / "films")
     found = curate(tmp_path / "out", folder=folder, patient=r"(\d+)\.dcm", workers=1, check=True)
-    row = next(row for row in found.records if row.original_path == "tb/3.dcm")
+    row = next(row for row in found.records if row.original_path == "tb/film_3.dcm")
     assert (row.patient, row.view, row.age) == ("films:3", "PA", "43")
     assert not (tmp_path / "settings").exists()
 
@@ -223,7 +223,7 @@ def test_a_column_of_a_csv_stands_before_headers_and_keeps_what_it_calls_frontal
     folder = class_folders(tmp_path / "films")
     lines = ["file,dx,how"]
     for name in ("normal", "tb"):
-        lines += [f"{name}/{number}.dcm,{name},AP" for number in range(10)]
+        lines += [f"{name}/film_{number}.dcm,{name},AP" for number in range(10)]
     (tmp_path / "t.csv").write_text("\n".join(lines))
     words = dict(table=tmp_path / "t.csv", file="file", label="dx", folder=folder, salt=salt)
     found = curate(tmp_path / "a", **words, view="how", workers=1, check=True)
