@@ -195,6 +195,9 @@ def _meta(
         end = element.end
         if element.tag in uids:
             uids[element.tag] = _uid(data[element.value_at : element.end])
+    if not uids[META_SYNTAX] and end >= len(data):
+        text = "truncated DICOM: it ends before it states its transfer syntax"
+        raise rejected("truncated", name, text)
     if not uids[META_SYNTAX]:
         text = "damaged DICOM: it does not state its transfer syntax"
         raise rejected("damaged", name, text)

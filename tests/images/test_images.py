@@ -1,6 +1,8 @@
 """The decoder as a whole: arrays, DICOM, names, and a sample of real radiographs where they are at hand."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +12,34 @@ from pictures import (
     SOUND,
     rejection,
 )
+from toy_dicoms import dicom, film
 
 from cxr_fastai.images import decode, is_image_name, read
 
-DICOM = bytes(128) + b"DICM" + b"\x02\0\0\0UL\x04\0" + bytes(64)
+
+def test_dicom_is_told_by_its_content_whatever_its_name(tmp_path):
+    for name in ("chest.dcm", "IM000001", "1.2.840.113", "chest.png"):
+        (tmp_path / name).write_bytes(dicom(film()))
+        found = read(tmp_path / name)
+        assert found.format == "DICOM"
+        assert ("extension_mismatch" in found.notes) is name.endswith(".png")
 
 
-def test_dicom_is_told_by_its_content_and_refused_by_name(tmp_path):
-    (tmp_path / "chest.png").write_bytes(DICOM)
-    e = rejection(tmp_path / "chest.png")
-    assert e.reason == "dicom" and "DICOM is not read yet" in str(e)
+def test_dicom_that_lacks_its_library_says_what_to_install(monkeypatch):
+    data = dicom(film())
+    monkeypatch.setitem(sys.modules, "pydicom.datadict", None)
+    e = rejection(data)
+    assert e.reason == "missing_extra"
+    assert str(e) == "image: reading DICOM needs pydicom: pip install 'cxr_fastai[dicom]'"
+
+
+def test_neither_pydicom_nor_gdcm_is_imported_where_no_dicom_is_read():
+    code = (
+        "import sys, numpy as np, cxr_fastai.images as images; "
+        "images.read(np.eye(99)); print({'pydicom', 'gdcm'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize(

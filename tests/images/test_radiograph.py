@@ -24,7 +24,10 @@ def test_every_reason_is_explained_in_a_sentence():
         "constant",
         "not_finite",
         "unknown_range",
-        "dicom",
+        "other_modality",
+        "multi_frame",
+        "no_pixels",
+        "missing_extra",
     }
     assert all(
         text[0].isupper() and text.endswith(".") for text in [*REASONS.values(), *NOTES.values()]
