@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import toy_prototypes
 from dicom_files import (
     CANARY,
     CANARY_DATE,
@@ -154,4 +155,15 @@ def test_prediction_lets_nothing_out(films, bundle, place, capfd):
     said = run(capfd, "predict", bundle, films)
     said += run(capfd, "predict", bundle, films, "--json", "--csv", "answers.csv")
     assert f"IM{1:05}" in said and "DICOMDIR" not in said
+    check_silent(place, said)
+
+
+@pytest.mark.slow
+def test_a_prototype_lets_nothing_out(films, place, capfd, monkeypatch):
+    toy_prototypes.tiny_plans(monkeypatch)
+    said = run(capfd, "prototype", films, "--out", "out", "--workers", 1)
+    said += run(capfd, "evaluate", "out/run/bundle", "out/curated", "--out", "again")
+    said += run(capfd, "predict", "out/run/bundle", films / "tb", "--out", "page")
+    assert "--salt" not in said
+    shutil.rmtree(place / "settings")
     check_silent(place, said)

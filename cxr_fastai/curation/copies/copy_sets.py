@@ -62,7 +62,8 @@ class ScannedImage:
     label: str  # class slug, or ''
     why_unlabelled: str  # why it has no label, or ''
     # Of copies the one of the least rank is kept: a class, an official test image, the nearest to
-    # the original, the largest, the shortest name (copies get prefixes), catalogue order, path.
+    # the original, the largest, DICOM, the shortest name (copies get prefixes), catalogue order,
+    # path.
     rank: tuple[Any, ...]
 
 
