@@ -331,7 +331,6 @@ def test_a_capture_that_says_it_is_a_radiograph_is_read(sop_class, modality):
 
 
 def test_a_radiograph_that_states_its_kind_alone_is_read():
-    """The films of VinDr-CXR state no modality."""
     assert read(of("Digital X-Ray Image Storage - For Presentation", None)).format == "DICOM"
 
 
