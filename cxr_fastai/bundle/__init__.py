@@ -13,6 +13,7 @@ _HOME = {
     "save_bundle": "store",
     "load_bundle": "store",
     "write_card": "evaluated_card",
+    "export_onnx": "onnx_export",
 }
 __all__ = list(_HOME)
 

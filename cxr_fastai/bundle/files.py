@@ -12,6 +12,7 @@ from pathlib import Path
 from cxr_fastai import images
 from cxr_fastai.advice import command
 from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
+from cxr_fastai.bundle.onnx_file import record_beside
 from cxr_fastai.core import (
     IntegrityError,
     NotTrained,
@@ -29,7 +30,10 @@ __all__ = [
     "MODEL_CARD",
     "TRAINED_ON",
     "WEIGHTS",
+    "check_alone",
+    "check_there",
     "find_folder",
+    "is_onnx",
     "read_bytes",
     "read_meta",
 ]
@@ -64,6 +68,37 @@ def find_folder(
     raise UsageError(
         f"no bundle at {path}: expected a folder with {BUNDLE_JSON} and {WEIGHTS}, as {way} writes"
     )
+
+
+def check_there(path: Path) -> None:
+    """Raise `UsageError` unless a bundle lies here, or what was exported of one."""
+    if is_onnx(path):
+        check_alone(path)
+    else:
+        find_folder(path)
+
+
+def is_onnx(path: Path) -> bool:
+    """Tell whether a path is that of an exported network, not of a folder."""
+    return path.suffix == ".onnx" and not path.is_dir()
+
+
+def check_alone(
+    file: Path,  # NAME.onnx
+) -> Path:  # NAME.onnx.json
+    """Find the record beside an exported network. Raises `UsageError`."""
+    if not readable_path(file, "exported network").is_file():
+        raise UsageError(f"no such file: {file}")
+    beside = record_beside(file)
+    if not readable_path(beside, "record").is_file():
+        way = command(
+            "cxr export BUNDLE --onnx FILE", "cxr_fastai.bundle.export_onnx(bundle, file)"
+        )
+        raise UsageError(
+            f"{file}: {beside.name} is missing beside it, without which nobody knows its classes "
+            f"and thresholds. {way} writes both."
+        )
+    return beside
 
 
 def _bundles_below(

@@ -1,18 +1,21 @@
 """What computes a bundle's network: torch, or an engine that needs none of it.
 
 Prepared inputs in, logits or features out. A bundle knows nothing else of what it runs on, so that
-it answers where torch is not installed. Standard library and NumPy only.
+it answers where torch is not installed. Standard library only.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-__all__ = ["RUNTIMES", "Runtime"]
+__all__ = ["ONNX", "RUNTIMES", "TORCH", "Runtime"]
 
-RUNTIMES = ("torch", "onnx")  # the first is that which is taken where none is named
+TORCH = "torch"  # that which is taken where none is named
+ONNX = "onnx"
+RUNTIMES = (TORCH, ONNX)
 
 
 class Runtime(Protocol):
