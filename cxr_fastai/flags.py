@@ -10,6 +10,7 @@ import argparse
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 
+from cxr_fastai.bundle.runtime import RUNTIMES
 from cxr_fastai.curation_flags import add_curate, add_dedupe, add_own_labels
 from cxr_fastai.flag_values import above_zero, form, ids, whole
 from cxr_fastai.one_line_parser import OneLineParser
@@ -290,6 +291,37 @@ def _predict(v: ArgumentParser) -> None:
         help="test-time augmentation: the mean of five views of each film, turned and zoomed a "
         "little, none mirrored",
     )
+    v.add_argument(
+        "--right",
+        action="store_true",
+        help="turn and invert back what looks turned or inverted to the bundle's gate, and say so",
+    )
+    v.add_argument(
+        "--no-gate",
+        dest="gate",
+        action="store_false",
+        help="answer also for what is no upright frontal chest film: for those who know theirs are",
+    )
+    v.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        help="what computes the network: torch, or onnx, which needs no torch and starts in a "
+        "fraction of its time, once cxr export wrote model.onnx",
+    )
+
+
+def _export(v: ArgumentParser) -> None:
+    """Add the flags of `cxr export`."""
+    v.add_argument("bundle", metavar="BUNDLE", help="a bundle, or the run folder that holds it")
+    v.add_argument(
+        "--onnx",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="the network as ONNX, normalisation and calibration inside: into the bundle, or to "
+        "FILE.onnx with FILE.onnx.json beside it; both can be given to predict",
+    )
+    v.add_argument("--json", action="store_true", help="what was written, as JSON")
 
 
 # verb -> what it does, what adds its flags
@@ -310,4 +342,5 @@ VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
     "train": ("a curated folder to a trained bundle", _train),
     "evaluate": ("score a bundle on one split, beside the floors", _evaluate),
     "predict": ("what a bundle says of image files", _predict),
+    "export": ("a bundle's network for other programs, as ONNX", _export),
 }

@@ -36,6 +36,8 @@ class Prediction:
     thresholds: dict[str, float] = field(default_factory=dict)
     abstained: bool = False
     reason: str = ""  # why it abstained
+    gate: str = ""  # kind of picture, of gate.KINDS, that the gate refused; empty: it passed
+    righted: tuple[str, ...] = ()  # kinds that it was of before it was turned or inverted back
     notes: tuple[str, ...] = ()  # keys of images.NOTES: what is odd about the picture's file
     decision: str = ""  # the answer in words, with the numbers that it follows from
     # what the answer was held against: of the risk where a class means nothing found, else of the

@@ -19,6 +19,7 @@ from cxr_fastai.bundle.conformal import Promise, promise_of
 from cxr_fastai.bundle.decision_words import Grounds, class_words, findings_words
 from cxr_fastai.bundle.files import TRAINED_ON
 from cxr_fastai.bundle.film_view import FilmView
+from cxr_fastai.bundle.gates import gates_of, screen
 from cxr_fastai.bundle.inputs import decode, prepare, radiograph_of
 from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.bundle.model_card import facts
@@ -27,6 +28,7 @@ from cxr_fastai.bundle.runtime import TORCH, Runtime
 from cxr_fastai.bundle.trained_on import read_names, short_name
 from cxr_fastai.core import IntegrityError, Prediction, Task, UsageError
 from cxr_fastai.docments import explain_methods
+from cxr_fastai.gate.gate import Gate
 from cxr_fastai.recipes import NONE, UNSET
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Bundle:
     runtime: Runtime  # what computes its network
     meta: Meta = field(repr=False)  # bundle.json
     path: Path
+    gate: Gate | None = field(default=None, repr=False)  # None: every picture is answered
 
     @property
     def net(self) -> torch.nn.Module:
@@ -295,15 +298,25 @@ class Bundle:
         self,
         source: Any,  # as for `read`
         coverage: float | None = None,  # of a prediction set beside the answer, as 0.9; None: none
+        gate: bool = True,  # False: also what is no upright frontal chest film is answered
+        right: bool = False,  # turn and invert back what looks turned or inverted, and say so
     ) -> Prediction:
         """Answer for one radiograph, with what is odd about it.
 
-        Raises `ImageRejected`, and `UsageError` for a coverage that the bundle cannot promise.
+        What the gate refuses has no label and no probabilities, and the reason. Raises
+        `ImageRejected`, and `UsageError` for a coverage that the bundle cannot promise, and where
+        nothing could be righted.
         """
         promise = self.promise(coverage)
-        array, notes = self.read(source)
-        answer = self.decide(self.probs_of(array[None])[0], promise)
-        return replace(answer, notes=notes, view=FilmView(source))
+        gates = gates_of([self.gate], [self.path], gate, right)
+        radiograph = radiograph_of(source)
+        screened = screen(gates, radiograph.pixels, right)
+        if screened.refused:
+            return replace(screened.refusal, notes=radiograph.notes, view=FilmView(source))
+        array = prepare(screened.pixels, self.meta)
+        answer = screened.marked(self.decide(self.probs_of(array[None])[0], promise))
+        shown = screened.pixels if screened.righted else source
+        return replace(answer, notes=radiograph.notes, view=FilmView(shown))
 
     def promise(
         self,

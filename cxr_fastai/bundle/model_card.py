@@ -11,6 +11,7 @@ from typing import Any
 
 from cxr_fastai.bundle.evaluated import number_words, numbers_of, opening_of
 from cxr_fastai.bundle.files import WEIGHTS
+from cxr_fastai.bundle.gate_card import gate_section
 from cxr_fastai.bundle.meta import Decision, Meta
 from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.reporting.front_matter import front_matter
@@ -21,7 +22,7 @@ __all__ = ["LIMITS", "card", "facts"]
 LIMITS = (
     "For research only: not a medical device, and not for diagnosis or triage of patients. "
     "It knows the classes above and no\n"
-    "others, and gives them probabilities even for pictures that are no chest radiographs. "
+    "others, and gives them probabilities {even} for pictures that are no chest radiographs. "
     "Numbers from the sources it was\n"
     "trained on need not carry over to other hospitals, machines or ages."
 )
@@ -60,13 +61,20 @@ Recipe `{recipe}`; data of the manifest with SHA-256 `{meta["manifest_sha256"]}`
 ## Metrics
 {_metrics(meta)}
 {_evaluation(report)}
+{gate_section(meta.get("gate"))}
 ## Limits
-{LIMITS}
+{limits(meta)}
 
 {LICENCE}
 
 Weights: `{WEIGHTS}`, SHA-256 `{meta["weights_sha256"]}`. Loading it runs no code.
 """
+
+
+def limits(meta: Meta) -> str:
+    """Say what the model is not for."""
+    has_gate = meta.get("gate") is not None
+    return LIMITS.format(even="where its gate errs also" if has_gate else "even")
 
 
 def _head(meta: Meta, report: Mapping[str, Any] | None) -> dict[str, Any]:

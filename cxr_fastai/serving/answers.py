@@ -17,8 +17,10 @@ from PIL import Image
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.conformal import Promise
 from cxr_fastai.bundle.film_view import FilmView
+from cxr_fastai.bundle.gates import Screened, gates_of, screen
 from cxr_fastai.bundle.inputs import prepare, radiograph_of
 from cxr_fastai.core import CxrError, Prediction, UsageError, one_line
+from cxr_fastai.gate.gate import Gate
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count
 from cxr_fastai.serving.ensemble import Ensemble
@@ -47,12 +49,24 @@ Look = Callable[[Film], Prediction]  # returns the answer, with what it has to a
 
 
 @dataclass(frozen=True)
+class _Reading:
+    """How radiographs are read."""
+
+    members: tuple[Bundle, ...]
+    gates: tuple[Gate, ...]  # that are asked
+    right: bool  # whether what looks turned or inverted is turned back
+    keep: bool  # pixels to be looked at
+
+
+@dataclass(frozen=True)
 class _Read:
     """A radiograph as it was read."""
 
-    answer: Prediction  # its name and notes, or its error
-    inputs: tuple[np.ndarray, ...] = ()  # a member each; none: it could not be read
+    answer: Prediction  # its name and notes, or its error, or why the gate refused it
+    # a member each; none: it could not be read, or was refused
+    inputs: tuple[np.ndarray, ...] = ()
     shown: np.ndarray | None = None  # None: nobody looks
+    screened: Screened | None = None  # what the gates said; None: it could not be read
 
 
 def members_of(model: Model) -> tuple[Bundle, ...]:
@@ -68,6 +82,8 @@ def answers_of(
     promise: Promise | None = None,  # None: no prediction sets
     tta: bool = False,  # the mean of several views, of views.VIEWS
     look: Look | None = None,  # is shown every film that was read, with its answer
+    gate: bool = True,  # False: also what is no upright frontal chest film is answered
+    right: bool = False,  # turn and invert back what looks turned or inverted, and say so
 ) -> list[Prediction]:  # one a source, in order
     """Predict radiographs, those of a batch together."""
     if bs < 1:
@@ -77,11 +93,14 @@ def answers_of(
             "a coverage is promised for films as they are: the scores of validation, by which it "
             "is, were made without test-time augmentation. Ask for one of the two."
         )
+    members = members_of(model)
+    gates = gates_of([own.gate for own in members], [own.path for own in members], gate, right)
+    reading = _Reading(members, tuple(gates), right, keep=look is not None)
     starts = range(0, len(named), bs)
     what = f"predicting {count(len(named), 'image')}"
     answers: list[Prediction] = []
     for start in (progress or SILENT).bar(starts, len(starts), what):
-        films = _read_batch(model, named[start : start + bs], keep=look is not None)
+        films = _read_batch(reading, named[start : start + bs])
         told = _answer_batch(model, films, promise, tta)
         answers += _looked_at(model, films, told, start, look)
     return answers
@@ -90,33 +109,35 @@ def answers_of(
 # ---- read
 
 
-def _read_batch(
-    model: Model,
-    named: Sequence[Named],
-    keep: bool,  # pixels to be looked at
-) -> list[_Read]:
+def _read_batch(reading: _Reading, named: Sequence[Named]) -> list[_Read]:
     """Read radiographs that are in memory together."""
-    return [_read(model, source, name, keep) for source, name in named]
+    return [_read(reading, source, name) for source, name in named]
 
 
 def _read(
-    model: Model,
+    reading: _Reading,
     source: Any,  # one radiograph
     name: str,  # that messages give it
-    keep: bool,  # pixels to be looked at
 ) -> _Read:
-    """Read a radiograph as every member's network is given it."""
+    """Read a radiograph as every member's network is given it, where the gates let it pass."""
     try:
         radiograph = radiograph_of(source)
     except (CxrError, OSError) as e:
         error = one_line(e)
         words = f"not read: {error}"
         return _Read(Prediction(None, {}, source=name, error=error, decision=words))
-    pixels = radiograph.pixels
+    screened = screen(reading.gates, radiograph.pixels, reading.right)
+    pixels = screened.pixels
+    before = screened.refusal if screened.refused else Prediction(None, {})
+    view = FilmView(pixels if screened.righted else source)
+    inputs: tuple[np.ndarray, ...] = ()
+    if not screened.refused:
+        inputs = tuple(prepare(pixels, member.meta) for member in reading.members)
     return _Read(
-        answer=Prediction(None, {}, source=name, notes=radiograph.notes, view=FilmView(source)),
-        inputs=tuple(prepare(pixels, member.meta) for member in members_of(model)),
-        shown=_small(pixels) if keep else None,
+        answer=replace(before, source=name, notes=radiograph.notes, view=view),
+        inputs=inputs,
+        shown=_small(pixels) if reading.keep else None,
+        screened=screened,
     )
 
 
@@ -136,7 +157,7 @@ def _answer_batch(
     promise: Promise | None,
     tta: bool,
 ) -> list[Prediction]:
-    """Answer for the films that could be read; the others keep the answer that says why."""
+    """Answer for the films that passed; the others keep the answer that says why they did not."""
     read = [film for film in films if film.inputs]
     if not read:
         return [film.answer for film in films]
@@ -146,7 +167,7 @@ def _answer_batch(
     told = iter(_decide(model, of_members, promise))
     answers = []
     for film in films:
-        answers.append(_named(next(told), film.answer) if film.inputs else film.answer)
+        answers.append(_named(next(told), film) if film.inputs else film.answer)
     return answers
 
 
@@ -175,9 +196,11 @@ def _decide(
     return [model.decide(probs, promise) for probs in of_members[0]]
 
 
-def _named(told: Prediction, before: Prediction) -> Prediction:
-    """Return an answer with the name and notes of the film that it is of."""
-    return replace(told, source=before.source, notes=before.notes, view=before.view)
+def _named(told: Prediction, film: _Read) -> Prediction:
+    """Return an answer with the name and notes of the film, and whether it was righted."""
+    before = film.answer
+    marked = film.screened.marked(told) if film.screened else told
+    return replace(marked, source=before.source, notes=before.notes, view=before.view)
 
 
 def _looked_at(

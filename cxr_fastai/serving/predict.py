@@ -47,11 +47,14 @@ def predict(
     tta: bool = False,  # test-time augmentation: the mean of five views; docs/prediction.md
     # also where each answer is most sensitive on its film: True of the answer, or of a class
     explain: bool | str = False,
+    gate: bool = True,  # False: also what is no upright frontal chest film is answered
+    right: bool = False,  # turn and invert back what looks turned or inverted, and say so
 ) -> Prediction | list[Prediction]:  # of one radiograph one; of a folder or list a list, in order
     """Tell what a bundle says of radiographs.
 
     Raises `ImageRejected` for one radiograph that cannot be read. Of a folder or list, such a one
-    gets a Prediction whose `error` says why, and the others carry on. Raises `UsageError` for a
+    gets a Prediction whose `error` says why, and the others carry on. What the gate of a bundle
+    refuses gets one without label, whose `gate` and `reason` say why. Raises `UsageError` for a
     path that does not exist, for what is no radiograph, for a coverage that cannot be promised, for
     bundles that cannot answer together, and where an explanation cannot be had.
     """
@@ -60,11 +63,12 @@ def predict(
     promise = model.promise(coverage)
     named = list(all_of(sources, progress))
     if not is_one(sources):
-        return answers_of(model, named, progress, bs, promise, tta, look)
+        return answers_of(model, named, progress, bs, promise, tta, look, gate, right)
     source, name = named[0]
     if isinstance(model, Bundle) and not tta and look is None:
-        return replace(model.predict(source, coverage), source=name)
-    return _one(answers_of(model, [(source, name)], None, 1, promise, tta, look)[0], source)
+        return replace(model.predict(source, coverage, gate, right), source=name)
+    one = answers_of(model, [(source, name)], None, 1, promise, tta, look, gate, right)[0]
+    return _one(one, source)
 
 
 def _explaining(
@@ -108,9 +112,11 @@ def predict_paths(
     coverage: float | None = None,  # of a prediction set beside each answer
     tta: bool = False,  # the mean of five views
     look: Look | None = None,  # is shown every film that was read, with its answer
+    gate: bool = True,  # False: also what is no upright frontal chest film is answered
+    right: bool = False,  # turn and invert back what looks turned or inverted, and say so
 ) -> list[Row]:  # a row a file, in order
     """Predict every file. An unreadable one gets `error` and no label."""
     named = [(path, str(path)) for path in paths]
     promise = bundle.promise(coverage)
-    answers = answers_of(bundle, named, progress, bs, promise, tta, look)
+    answers = answers_of(bundle, named, progress, bs, promise, tta, look, gate, right)
     return [row_of(answer) for answer in answers]

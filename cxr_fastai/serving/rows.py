@@ -13,7 +13,16 @@ from cxr_fastai.core import Prediction, UsageError, printable
 from cxr_fastai.images import NOTES
 from cxr_fastai.reporting.text import count, percent
 
-__all__ = ["Row", "row_of", "normal_class", "with_risk", "worklist", "notes_line", "format_rows"]
+__all__ = [
+    "Row",
+    "row_of",
+    "normal_class",
+    "with_risk",
+    "worklist",
+    "gate_line",
+    "notes_line",
+    "format_rows",
+]
 
 
 NO_FINDING = "no_finding"
@@ -33,6 +42,8 @@ class Row(TypedDict):
     notes: list[str]  # what is odd about the file, keys of images.NOTES
     decision: str  # the answer in words, with its numbers; empty where the file could not be read
     threshold: float | None  # that the answer was held against; None: there is none, or several
+    gate: NotRequired[str]  # kind of picture that the gate refused, of gate.KINDS
+    righted: NotRequired[list[str]]  # kinds that it was of before it was turned or inverted back
     coverage: NotRequired[float]  # that was asked for; with it prediction_set
     # classes; of a multi-label task finding -> what it may be, of present and absent
     prediction_set: NotRequired[list[str] | dict[str, list[str]]]
@@ -57,6 +68,10 @@ def row_of(
         decision="" if prediction.error else prediction.decision,
         threshold=prediction.threshold,
     )
+    if prediction.gate:
+        row["gate"] = prediction.gate
+    if prediction.righted:
+        row["righted"] = list(prediction.righted)
     found = prediction.prediction_set
     if found is not None:
         row["coverage"] = found.coverage
@@ -88,13 +103,14 @@ def worklist(
 ) -> list[Row]:
     """Order rows as radiographs are to be read.
 
-    Those that could not be read come first, as somebody must look at them; then the highest risk:
+    Those that could not be read come first, and then those that the gate refused, as somebody must
+    look at them; then the highest risk:
     where the bundle has none, 1 less the probability of the normal class. The answers stay as they
     are. Raises `UsageError` where there is no risk to order by.
     """
     told = [with_risk(row, normal) for row in rows]
     classes = next((list(row["probs"]) for row in told if row["probs"]), [])
-    if any(row["risk"] is None and not row["error"] for row in told):
+    if any(row["risk"] is None and not _is_unanswered(row) for row in told):
         raise UsageError(
             f"there is no risk to order a worklist by: of the classes {', '.join(classes)} none, "
             "or several, mean that nothing was found. Train for a recipe with key negative, as "
@@ -114,11 +130,16 @@ def with_risk(row: Row, normal: str) -> Row:
     return found
 
 
-def _reading_order(row: Row) -> tuple[bool, float]:
-    """Give the key to sort by: errors first, then from the highest risk to the lowest."""
+def _is_unanswered(row: Row) -> bool:
+    """Tell whether no network was asked: the file could not be read, or the gate refused it."""
+    return bool(row["error"] or row.get("gate"))
+
+
+def _reading_order(row: Row) -> tuple[bool, bool, float]:
+    """Give the key to sort by: errors, refusals, then from the highest risk to the lowest."""
     was_read = not row["error"]
     risk = row["risk"] or 0.0
-    return was_read, -risk
+    return was_read, not row.get("gate"), -risk
 
 
 def notes_line(
@@ -136,6 +157,29 @@ def notes_line(
         meaning = NOTES[note].rstrip(".")
         kinds.append(f"{note} {n} ({meaning})")
     return f"noted of {odd} of {count(len(rows), 'file')}: {'; '.join(kinds)}"
+
+
+def gate_line(
+    rows: list[Row],  # of predict_paths
+) -> str:  # empty where the gate did nothing
+    """Say how many files the gate refused, and how many were righted, by kind."""
+    parts = []
+    refused = Counter(row["gate"] for row in rows if row.get("gate"))
+    if refused:
+        files = count(len(rows), "file")
+        parts.append(f"the gate refused {refused.total():,} of {files}: {_by_kind(refused)}")
+    righted: Counter[str] = Counter()
+    for row in rows:
+        righted.update(row.get("righted", ()))
+    if righted:
+        n = sum(bool(row.get("righted")) for row in rows)
+        parts.append(f"righted {count(n, 'film')} before answering: {_by_kind(righted)}")
+    return "; ".join(parts)
+
+
+def _by_kind(counts: Counter[str]) -> str:
+    """List kinds with their numbers, the most frequent first."""
+    return ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
 
 
 def format_rows(

@@ -53,9 +53,10 @@ def write_csv(
 
     Columns: path, label, abstained, reason, error, then risk, where the bundle has one,
     prob_CLASS with 6 decimals, of several bundles low_CLASS and high_CLASS, notes, joined by a
-    vertical bar, threshold, where there is one, decision, where a coverage was asked for coverage
-    and prediction_set, and where an explanation was heat_of and heat_outside. Raises `UsageError`
-    where the path holds something else than such a csv.
+    vertical bar, threshold, where there is one, decision, where the gate refused or righted one
+    gate and righted, where a coverage was asked for coverage and prediction_set, and where an
+    explanation was heat_of and heat_outside. Raises `UsageError` where the path holds something
+    else than such a csv.
     """
     columns = _columns(rows)
     lines = []
@@ -82,6 +83,9 @@ def _columns(rows: list[Row]) -> list[str]:
     if any(row["threshold"] is not None for row in rows):
         columns.append("threshold")
     columns.append("decision")
+    for column in ("gate", "righted"):
+        if any(column in row for row in rows):
+            columns.append(column)
     if any("coverage" in row for row in rows):
         columns += ["coverage", "prediction_set"]
     if any("heat_of" in row for row in rows):
@@ -116,6 +120,8 @@ def _cells(row: Row) -> dict[str, str]:
         for end, value in zip(ENDS, ends):
             cells[f"{end}_{name}"] = _six_decimals(value)
     cells["notes"] = "|".join(row["notes"])
+    cells["gate"] = row.get("gate", "")
+    cells["righted"] = "|".join(row.get("righted", ()))
     if "coverage" in row:
         cells["coverage"] = f"{row['coverage']:g}"
         cells["prediction_set"] = spelled_out(_set_cell(row["prediction_set"]))

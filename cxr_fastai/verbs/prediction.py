@@ -31,20 +31,21 @@ MOST_PICTURES = 8000  # that are kept for a page: twice as many as it shows
 def predict(args: Namespace) -> int:
     """Tell what a bundle says of image files."""
     from cxr_fastai import progress
-    from cxr_fastai.bundle.files import find_folder
+    from cxr_fastai.bundle.files import check_there
     from cxr_fastai.serving.sources import find_images
 
     bundles = _check_asked(args)  # before torch is imported, as are the files
     files = find_images(args.paths, progress)
     _check_written(args, files)
     for path in bundles:
-        find_folder(Path(path))
-    from cxr_fastai.serving.about import normal_of
+        check_there(Path(path))
     from cxr_fastai.serving.ensemble import load_ensemble
     from cxr_fastai.serving.predict import predict_paths, worklist
 
-    model = load_ensemble(bundles)
+    model = load_ensemble(bundles, runtime=args.runtime)
     promise = model.promise(args.coverage)
+    if args.gate:
+        _say_without_gate(model)
     thumbnails = _thumbnails_for(model) if args.out else None
     looks = _Looks(thumbnails, _explainer_for(args, model, files) if args.explain else None)
     rows = predict_paths(
@@ -54,13 +55,28 @@ def predict(args: Namespace) -> int:
         coverage=args.coverage,
         tta=args.tta,
         look=looks.look if looks.are_asked else None,
+        gate=args.gate,
+        right=args.right,
     )
     listed = rows
     if args.worklist:
+        from cxr_fastai.serving.about import normal_of
+
         listed = worklist(rows, normal_of(model))
     _write(args, model, rows, listed, looks)
     _say_of_all(args, listed, promise.says if promise else "", looks)
     return _exit_code(listed)
+
+
+def _say_without_gate(model: Model) -> None:
+    """Say which bundles have no gate."""
+    from cxr_fastai import progress
+    from cxr_fastai.bundle.gates import no_gate_line
+    from cxr_fastai.serving.answers import members_of
+
+    for member in members_of(model):
+        if member.gate is None:
+            progress.say(no_gate_line(member.path))
 
 
 # ---- before anything is loaded
@@ -80,6 +96,8 @@ def _check_asked(args: Namespace) -> list[str]:
         check_coverage(args.coverage)
         if args.tta:
             raise UsageError("--coverage is promised for films as they are: leave out --tta.")
+    if args.right and not args.gate:
+        raise UsageError("--right asks the gate what lies askew: leave out --no-gate.")
     if args.explain is not None:
         check_output_folder(args.explain, "--explain")
     elif args.explain_class:
@@ -177,7 +195,7 @@ def _write(
 
         pictures = looks.explainer.pictures if looks.explainer else {}
         kept = looks.thumbnails.kept
-        page = write_answers(args.out, rows, model, args.tta, listed, kept, pictures)
+        page = write_answers(args.out, rows, model, args.tta, listed, kept, pictures, args.gate)
         progress.say(f"page: {page}; rows: {page.with_name(CSV)}, {page.with_name(JSON_LINES)}")
 
 
@@ -190,8 +208,9 @@ def _say_of_all(
     """Say what holds for all answers."""
     from cxr_fastai import progress
     from cxr_fastai.serving.predict import notes_line
+    from cxr_fastai.serving.rows import gate_line
 
-    for line in (promised, notes_line(rows)):
+    for line in (promised, gate_line(rows), notes_line(rows)):
         if line:
             progress.say(line)
     if looks.explainer is not None:
