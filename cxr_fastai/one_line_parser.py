@@ -17,6 +17,8 @@ from cxr_fastai.core import one_line, printable
 
 __all__ = ["OneLineParser", "FolderGivenBare"]
 
+# how many of an argument there are -> how it is written
+POSITIONAL = {"+": "{}..", "?": "[{}]", "*": "[{}..]"}
 NEAR = 0.7  # least difflib ratio of what was meant: 0.6, its default, takes paint for train
 
 
@@ -48,7 +50,7 @@ class OneLineParser(argparse.ArgumentParser):
                 continue
             name = str(action.metavar or action.dest)
             if not action.option_strings:
-                words.append(f"{name}.." if action.nargs == "+" else name)
+                words.append(POSITIONAL.get(str(action.nargs), "{}").format(name))
             elif action.required:
                 words.append(f"{action.option_strings[0]} {name}")
         return " ".join([*words, "[FLAGS]"])

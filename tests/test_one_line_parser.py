@@ -33,6 +33,7 @@ def test_a_folder_that_is_given_bare_is_told_the_command(words, said, capsys):
     [
         (["curate"], "cxr curate: the following arguments are required: --out. It is: cxr curate"),
         (["predict", "x"], "It is: cxr predict BUNDLE PATH.. [FLAGS]; cxr predict -h tells all"),
+        (["audit"], "It is: cxr audit DATA [BUNDLE] [FLAGS]; cxr audit -h tells all"),
         (["paint"], "cxr: argument VERB: invalid choice: 'paint'"),
         (["train", "d", "--ach", "x"], "cxr train: not understood: --ach x. Did you mean --arch?"),
         (["dedupe", "a", "--zzz"], "not understood: --zzz; cxr dedupe -h tells all"),

@@ -8,7 +8,7 @@ Reads no file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ __all__ = ["CoverageReport", "CoverageRow", "measure_coverage"]
 class CoverageRow:
     """How often the sets of some films hold what is true of them."""
 
-    name: str  # of the class, finding or source; SOURCE: CLASS at a source without a promise
+    name: str  # of the class, finding or source
     side: str  # class | present | absent
     groups: int  # patients, or radiographs of unknown ones; of each class of theirs one
     covered: float  # share of the groups in the sets of all of whose films the truth is
@@ -36,6 +36,7 @@ class CoverageRow:
     size: float  # classes in a set, or of a finding sides, on average
     empty: float  # share of the films whose set is empty
     is_known: bool = True  # a source that validation had; true of classes
+    of_source: str = ""  # where the row is of a class at a source that validation lacked
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as strict JSON."""
@@ -101,6 +102,8 @@ def _is_below(row: CoverageRow, asked: float) -> bool:
 def _named(row: CoverageRow) -> str:
     """Name what a row is of."""
     name = row.name if row.side == CLASS else f"{row.name}, {row.side}"
+    if row.of_source:
+        return f"{row.of_source}: {name}"
     return name if row.is_known else f"{name} (not in validation: nothing is promised)"
 
 
@@ -144,7 +147,8 @@ def _of_class(
     here: np.ndarray,  # (n,) bool: films of the source
 ) -> CoverageRow:
     """Count the groups of one class, or of a side of a finding, at a source."""
-    return _row(f"{source}: {cell.name}", cell.side, [cell], groups, here, is_known=False)
+    row = _row(cell.name, cell.side, [cell], groups, here, is_known=False)
+    return replace(row, of_source=source)
 
 
 @dataclass(frozen=True, eq=False)

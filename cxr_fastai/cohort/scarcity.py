@@ -1,8 +1,8 @@
 """Classes that a split lacks, or has too few groups of to say anything.
 
 Rows of a manifest and the names of their classes -> FolderWarnings with their numbers. Asked by
-curation and `cxr eda` of a folder, and by training of the splits that choose and test. Reads no
-file, judges no model.
+curation and `cxr eda`. Reads no file, judges no model. Training, which stands below, asks less: a
+class needs MIN_GROUPS_THAT_DIFFER groups in validation to choose an epoch by (trainable).
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from cxr_fastai.cohort.counts import Cohort
 from cxr_fastai.cohort.wording import MIN_IMAGES_PER_CLASS, name_some, warning
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.manifest import Record
-from cxr_fastai.recipes import Recipe, present
+from cxr_fastai.recipes import present
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count
 
 __all__ = [
     "ClassInSplit",
     "classes_in_splits",
-    "scarcity_of",
     "scarcity_warnings",
     "small_folder_advice",
     "MIN_IMAGES_FOR_A_TEST_SPLIT",
@@ -97,18 +96,6 @@ def scarcity_warnings(
         has_folds = any(row.fold for row in cohort.rows)
         found.append(_class_scarce(scarce, cohort.names, has_folds))
     return found
-
-
-def scarcity_of(
-    rows: Sequence[Record],  # of a manifest
-    recipe: Recipe,
-    splits: Sequence[str] = JUDGING,
-) -> FolderWarning | None:  # None: each class has enough, or nothing at all
-    """Warn of classes that have too few groups to choose by and to test on: for training."""
-    names = {label: recipe.display.get(label, label) for label in recipe.vocab}
-    scarce = [cell for cell in classes_in_splits(rows, recipe.vocab, splits) if cell.is_scarce]
-    has_folds = any(row.fold for row in rows)
-    return _class_scarce(scarce, names, has_folds) if scarce else None
 
 
 def small_folder_advice(

@@ -89,11 +89,9 @@ def test_what_is_kept_at_a_new_source_is_told_by_class():
     targs = np.r_[np.zeros(30, int), np.ones(10, int)]
     groups = [str(i) for i in range(40)]
     report = measure_coverage(promise(), probs, targs, groups, ["far"] * 40)
-    found = {row.name: (row.covered, row.groups, row.is_known) for row in report.sources}
-    assert found == {
-        "far": (0.75, 40, False),
-        "far: a": (1.0, 30, False),
-        "far: b": (0.0, 10, False),
-    }
+    found = {(row.of_source, row.name): (row.covered, row.groups) for row in report.sources}
+    assert found == {("", "far"): (0.75, 40), ("far", "a"): (1.0, 30), ("far", "b"): (0.0, 10)}
+    assert "far: b" in [cells[0] for cells in report.rows()]
+    assert not any(row.is_known for row in report.sources)
     home = measure_coverage(promise(), probs, targs, groups, ["here"] * 40)
     assert [row.name for row in home.sources] == ["here"], "its classes stand above"

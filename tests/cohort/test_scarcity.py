@@ -10,7 +10,6 @@ from toy_cohort import cohort_of, even, folder, row
 from cxr_fastai.cohort.scarcity import (
     ClassInSplit,
     classes_in_splits,
-    scarcity_of,
     scarcity_warnings,
     small_folder_advice,
 )
@@ -62,18 +61,18 @@ def test_the_warning_has_groups_and_the_interval_that_they_can_give():
         }
     ]
     assert json.loads(json.dumps(warning.to_dict()))
-    assert scarcity_of(rows, data.recipe) == warning
     dealt = [replace(each, fold="1") for each in rows]
-    over_folds = scarcity_of(dealt, data.recipe)
+    (over_folds,) = scarcity_warnings(cohort_of(folder(dealt, vocab="abc")))
     assert (
         "over the folds that the folder has" in over_folds.do and "--folds 5" not in over_folds.do
     )
-    assert scarcity_of(even(n=20), folder([], vocab="ab").recipe) is None
+    assert scarcity_warnings(cohort_of(folder(even(n=20), vocab="ab"))) == []
 
 
 def test_one_image_of_one_group_is_said_in_the_singular():
-    warning = scarcity_of(some(1, 1), folder([], vocab="a").recipe)
-    assert "a in test, 1 image of 1 group (all right would be 2 to 100 %)" in warning.says
+    rows = even(n=20) + some(1, 1, "c") + some(30, 30, "c", "train") + some(25, 25, "c", "valid")
+    (warning,) = scarcity_warnings(cohort_of(folder(rows, vocab="abc")))
+    assert "c in test, 1 image of 1 group (all right would be 2 to 100 %)" in warning.says
 
 
 def test_folds_are_advised_below_300_images():
