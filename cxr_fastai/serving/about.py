@@ -34,6 +34,7 @@ def about_of(
     model: Model,
     tta: bool,
     files: Sequence[str],  # that lie beside the page
+    gate: bool = True,  # whether the gates were asked
 ) -> About:
     """Collect what is said of the bundles."""
     members = members_of(model)
@@ -52,7 +53,7 @@ def about_of(
         scores={name: _scores(member) for name, member in zip(names, members)},
         warnings=_warnings(members),
         limits=" ".join(LIMITS.split()),
-        notes=how_made(model, tta),
+        notes=how_made(model, tta, gate),
         files=files,
         order="those of the highest risk"
         if has_risk
@@ -113,10 +114,17 @@ def _warnings(members: Sequence[Bundle]) -> list[FolderWarning]:
 def how_made(
     model: Model,
     tta: bool,
+    gate: bool = True,  # whether the gates were asked
 ) -> list[str]:
-    """Say what is particular about these answers: several bundles, test-time augmentation."""
+    """Say what is particular about these answers: no gate, several bundles, views."""
     notes = []
-    n = len(members_of(model))
+    members = members_of(model)
+    n = len(members)
+    if not gate or all(member.gate is None for member in members):
+        notes.append(
+            "No gate was asked: pictures that are no upright frontal chest film are answered here "
+            "like films."
+        )
     if n > 1:
         notes.append(
             f"Each probability is the mean of {count(n, 'bundle')}, and beside it stand their "

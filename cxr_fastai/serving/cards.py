@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cxr_fastai.gate.kinds import KINDS
 from cxr_fastai.images import NOTES
 from cxr_fastai.recipes import NONE
 from cxr_fastai.serving.rows import Row
 
-__all__ = ["Card", "Line", "Names", "Risk", "card_of", "reading_key"]
+__all__ = ["Card", "Line", "Names", "Risk", "card_of", "gate_key", "reading_key"]
 
 UNREAD = "unread"  # keys of kinds of cards
 NO_ANSWER = "no-answer"
@@ -89,20 +90,30 @@ class Card:
     notes: tuple[str, ...]  # what is odd about the file
 
 
+def gate_key(kind: str) -> str:
+    """Return the key of a kind of picture that the gate refuses."""
+    return f"gate-{list(KINDS).index(kind)}"
+
+
 def reading_key(row: Row, names: Names) -> ReadingKey:
-    """Give the key to sort by: who could not be answered first, then by risk, or by class.
+    """Give the key to sort by: who was not answered first, then by risk, or by class.
+
+    Of those, what could not be read comes first, then what the gate refused, kind by kind.
 
     Where there is no risk, films of one class stand together, the most probable first.
     """
     if row["error"]:
         return 0, 0.0, 0, 0.0
+    refused = row.get("gate", "")
+    if refused:
+        return 1, 0.0, list(KINDS).index(refused), 0.0
     if row["abstained"]:
-        return 1, -(row["risk"] or 0.0), 0, 0.0
+        return 2, -(row["risk"] or 0.0), 0, 0.0
     if row["risk"] is not None:
-        return 2, -row["risk"], 0, 0.0
+        return 3, -row["risk"], 0, 0.0
     label = names.labels_of(row)[0]
     place = list(names.display).index(label)
-    return 2, 0.0, place, -row["probs"][label]
+    return 3, 0.0, place, -row["probs"][label]
 
 
 def card_of(
@@ -130,12 +141,14 @@ def _kind(row: Row, names: Names) -> tuple[str, str, tuple[str, ...]]:
     if row["error"]:
         return UNREAD, UNREAD_WORDS, (UNREAD,)
     if row["abstained"]:
-        return NO_ANSWER, NO_ANSWER_WORDS, (NO_ANSWER,)
+        refused = row.get("gate", "")
+        refusal = (gate_key(refused),) if refused else ()
+        return NO_ANSWER, NO_ANSWER_WORDS, (NO_ANSWER, *refusal)
     labels = names.labels_of(row)
-    keys = tuple(names.key_of(label) for label in labels)
     badge = ", ".join(names.shown(label) for label in labels)
     is_negative = labels in ([names.negative], [NONE])
-    return ("negative" if is_negative else "found"), badge, keys
+    kind = "negative" if is_negative else "found"
+    return kind, badge, tuple(names.key_of(label) for label in labels)
 
 
 def _words(row: Row, badge: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cxr_fastai.core import FolderWarning
+from cxr_fastai.gate.kinds import KINDS
 from cxr_fastai.reporting.html import data_uri, render
 from cxr_fastai.reporting.text import count
 from cxr_fastai.serving.cards import (
@@ -22,6 +23,7 @@ from cxr_fastai.serving.cards import (
     Card,
     Names,
     card_of,
+    gate_key,
     reading_key,
 )
 from cxr_fastai.serving.rows import Row
@@ -167,6 +169,7 @@ def _kinds(
     """List the kinds on a page, those without an answer first, then the classes in their order."""
     here = _numbers(cards)
     words = {UNREAD: UNREAD_WORDS, NO_ANSWER: NO_ANSWER_WORDS}
+    words |= {gate_key(kind): kind.replace("_", " ") for kind in KINDS}
     words |= {names.key_of(label): names.shown(label) for label in names.labels}
     return [Kind(key, words[key], here[key], numbers[key]) for key in words if here[key]]
 

@@ -98,10 +98,11 @@ def write_answers(
     listed: Sequence[Row] | None = None,  # of csv and JSON lines, in their order; None: `rows`
     thumbs: Mapping[int, Thumb] | None = None,  # number of a row -> thumbnail
     pictures: Mapping[int, Sequence[Picture]] | None = None,  # number of a row -> pictures
+    gate: bool = True,  # whether the gates were asked
 ) -> Path:  # of the first page
     """Write the pages, the csv and the JSON lines."""
     folder = make_folder(out)
-    about = about_of(model, tta, (CSV, JSON_LINES))
+    about = about_of(model, tta, (CSV, JSON_LINES), gate)
     told = [with_risk(row, about.names.negative) for row in rows]
     in_order = list(rows if listed is None else listed)
     write_csv(in_order, folder / CSV)

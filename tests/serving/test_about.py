@@ -27,7 +27,7 @@ def test_a_bundle_without_an_evaluation_says_so(bundle):
     [line] = found.scores["toy"]
     assert "carries no evaluation" in line and "cxr evaluate" in line
     assert "not a medical device" in found.limits and "\n" not in found.limits
-    assert found.notes == [] and found.order.startswith("class by class")
+    assert found.order.startswith("class by class")
 
 
 def test_an_evaluation_of_the_same_weights_is_shown_with_its_intervals(made, tmp_path):
@@ -63,10 +63,13 @@ def test_several_bundles_are_told_apart_and_thresholds_of_none_shown_as_all(bund
 
 
 def test_what_is_particular_about_the_answers_is_said(bundle):
-    assert how_made(bundle, tta=False) == []
-    [views] = how_made(bundle, tta=True)
+    gated = replace(bundle, gate=object())
+    assert how_made(gated, tta=False) == []
+    for notes in (how_made(bundle, tta=False), how_made(gated, tta=False, gate=False)):
+        assert len(notes) == 1 and notes[0].startswith("No gate was asked")
+    [views] = how_made(gated, tta=True)
     assert "mean of 5 views" in views and "none mirrored" in views
-    both = Ensemble((bundle, changed(bundle, "other", weights_sha256="1" * 64)))
+    both = Ensemble((gated, changed(bundle, "other", weights_sha256="1" * 64)))
     mean, views = how_made(both, tta=True)
     assert "mean of 2 bundles" in mean and "more than half must agree" in mean
 

@@ -3,11 +3,14 @@
 A film and its answer as a card: what it is called, found by, and where it stands among the others.
 """
 
+import re
+
 import pytest
 from toy_rows import VOCAB, failed, row
 
+from cxr_fastai.gate.kinds import KINDS
 from cxr_fastai.images import NOTES
-from cxr_fastai.serving.cards import LONGEST_PATH, Names, card_of, reading_key
+from cxr_fastai.serving.cards import LONGEST_PATH, Names, card_of, gate_key, reading_key
 
 NAMES = Names({"covid_19": "COVID-19", "normal": "Normal"}, negative="normal")
 SEVERAL = Names({"effusion": "Effusion", "mass": "Mass"}, several=True)
@@ -16,6 +19,12 @@ SEVERAL = Names({"effusion": "Effusion", "mass": "Mass"}, several=True)
 def shy(path="a.png", **more):
     reason = "COVID-19, 0.50, is below its own threshold 0.90"
     return row(path, None, abstained=True, reason=reason, decision=f"no answer: {reason}", **more)
+
+
+def refused(kind):
+    reason = f"looks like a {kind} film: not answered"
+    plain = row(kind, None, (), abstained=True, reason=reason, decision=f"no answer: {reason}")
+    return plain | {"gate": kind}
 
 
 def test_a_card_says_the_answer_once_and_keeps_the_numbers():
@@ -95,6 +104,21 @@ def test_those_without_an_answer_come_first_then_by_risk():
     ]
     order = sorted(rows, key=lambda each: reading_key(each, NAMES))
     assert [each["path"] for each in order] == ["bad", "shyer", "shy", "high", "low"]
+
+
+def test_what_the_gate_refused_comes_before_other_abstentions_kind_by_kind():
+    rows = [shy("shy", risk=0.9), refused("ct"), refused("lateral"), failed("bad")]
+    order = sorted(rows, key=lambda each: reading_key(each, NAMES))
+    assert [each["path"] for each in order] == ["bad", "lateral", "ct", "shy"]
+    card = card_of(refused("lateral"), 1, NAMES)
+    assert (card.badge, card.kind) == ("no answer", "no-answer")
+    assert card.keys == ("no-answer", gate_key("lateral")) and card.lines == ()
+    assert card.words == "looks like a lateral film: not answered"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_of_each_kind_that_the_gate_refuses_is_of_letters_and_digits(kind):
+    assert re.fullmatch(r"gate-\d+", gate_key(kind))
 
 
 def test_without_a_risk_films_of_a_class_stand_together_the_most_probable_first():

@@ -199,5 +199,14 @@ def test_beyond_the_most_that_is_shown_the_page_says_where_the_others_are(small_
     assert "03.png" not in "".join(pages.values()) and "04.png" in "".join(pages.values())
 
 
+def test_what_the_gate_refused_can_be_looked_at_kind_by_kind():
+    lateral = row("side.png", None, (), abstained=True, reason="looks like a lateral film")
+    html = one_page([*ROWS, lateral | {"gate": "lateral"}])
+    offered = re.findall(r'<label for="show-([\w-]+)"><strong>(\d+)</strong> ([^<]+)', html)
+    assert ("no-answer", "2", "no answer") in offered
+    key = next(key for key, n, words in offered if words == "lateral" and n == "1")
+    assert f".film:not(.{key})" in html and f"film no-answer no-answer {key}" in html
+
+
 def test_the_same_rows_give_the_same_page():
     assert one_page() == one_page()
