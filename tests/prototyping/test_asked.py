@@ -37,6 +37,7 @@ def test_what_cannot_be_done_is_refused_in_a_line(case, words):
 def test_the_place_of_the_images_stays_the_same_wherever_the_command_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert asked("films").folder == str(tmp_path / "films")
+    assert asked("films", salt="own.salt").salt == str(tmp_path / "own.salt")
     assert asked(None, table="a/b.csv").table == str(tmp_path / "a" / "b.csv")
 
 
@@ -56,6 +57,7 @@ def test_a_request_says_itself_in_flags():
         "same": ("A=B,C",),
         "take_as": {"x y": "normal"},
     }
+    assert Request("/f", salt="/s").flags == "--folder /f --salt /s"
 
 
 def test_another_request_is_told_from_this_one():

@@ -20,6 +20,7 @@ from cxr_fastai.curation.copies.features import extract
 from cxr_fastai.curation.sources.item import PlaceInFile
 from cxr_fastai.curation.sources.tfrecord import Place, image_bytes
 from cxr_fastai.images import pixel_sha256, read
+from cxr_fastai.images.size import check_byte_count
 
 __all__ = ["Fingerprint", "Unreadable", "fingerprint", "pixel_sha256", "phash", "source_bytes"]
 
@@ -160,6 +161,8 @@ def fingerprint(
 ) -> Fingerprint | Unreadable:
     """Fingerprint one image; one that cannot be read gives `Unreadable`, never an error."""
     try:
+        if array is None:  # before it is read: films in motion have gigabytes
+            check_byte_count(os.path.getsize(file), name or os.fspath(file))
         data = source_bytes(file, array)
     except OSError as e:
         reason = "missing_file" if isinstance(e, FileNotFoundError) else "unreadable"

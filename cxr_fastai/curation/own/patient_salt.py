@@ -49,7 +49,8 @@ class Salt:
 
     def _digest(self, text: str) -> str:
         """Return the HMAC-SHA256 of a text under this salt, in hex digits."""
-        return hmac.new(self.secret, text.encode(), "sha256").hexdigest()
+        data = text.encode("utf-8", "surrogatepass")  # a damaged id is an id too
+        return hmac.new(self.secret, data, "sha256").hexdigest()
 
 
 def usual_salt_file() -> Path:

@@ -109,6 +109,15 @@ def test_what_cannot_be_read_is_told_not_raised(tmp_path, data, reason):
     assert isinstance(got, Unreadable) and got.reason == reason and got.message
 
 
+def test_a_file_of_more_bytes_than_any_film_has_is_refused_unread(tmp_path):
+    file = tmp_path / "cine"
+    with open(file, "wb") as f:
+        f.truncate(1 << 40)  # a terabyte of nothing: no memory holds it
+    told = fingerprint(file, name="a/cine")
+    assert isinstance(told, Unreadable)
+    assert told.reason == "too_large" and told.message.startswith("a/cine: ")
+
+
 def test_notes_are_sorted_and_survive_json(tmp_path):
     a = np.tile(smooth(1), (1, 3))
     exif = Image.Exif()
