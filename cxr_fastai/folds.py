@@ -191,11 +191,17 @@ def _one_fold(number: int, bundle: Bundle, report: AnyReport) -> OneFold:
     )
 
 
+def _no_answers() -> np.ndarray:
+    """Return what no network answered."""
+    return np.empty(0, int)
+
+
 @dataclass(frozen=True, eq=False)
 class _Pooled(Bundle):
     """The networks of all folds as one, which answered as that one did which had not seen."""
 
-    preds: np.ndarray  # (n,) class indices, or (n, classes) bool: what each network answered
+    # (n,) class indices, or (n, classes) bool: what each network answered
+    preds: np.ndarray = field(default_factory=_no_answers)
 
     def answers(self, probs: np.ndarray) -> np.ndarray:
         """Return the classes that were answered."""

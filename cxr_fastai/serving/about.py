@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.evaluated import number_words, numbers_of, opening_of
 from cxr_fastai.bundle.evaluated_card import evaluation_of
-from cxr_fastai.bundle.model_card import LIMITS, facts
+from cxr_fastai.bundle.model_card import facts, limits
 from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.core import FolderWarning, Task
 from cxr_fastai.reporting.text import count
@@ -52,7 +52,7 @@ def about_of(
         facts={name: _facts(member) for name, member in zip(names, members)},
         scores={name: _scores(member) for name, member in zip(names, members)},
         warnings=_warnings(members),
-        limits=" ".join(LIMITS.split()),
+        limits=" ".join(limits(first.meta).split()),
         notes=how_made(model, tta, gate),
         files=files,
         order="those of the highest risk"

@@ -36,6 +36,7 @@ from cxr_fastai.models.networks import build_network, first_convolution
 from cxr_fastai.recipes import Recipe
 from cxr_fastai.training.calibrate import calibrate, probabilities
 from cxr_fastai.training.data import MEAN, STD, CachedDL, ReadRadiograph
+from cxr_fastai.training.gating import fit_folder_gate
 from cxr_fastai.training.learner import StartingWeights, starting_weights
 from cxr_fastai.training.verdict import Scored, constant_loss, run_warnings, score
 
@@ -122,7 +123,7 @@ def write_bundle(
     read = _reader(learn)
     valid: dict[str, Any] = {**learned.metrics, **judged.scored.numbers, **judged.auroc}
     intervals: dict[str, Interval] = judged.scored.intervals
-    meta = dict(
+    meta: dict[str, Any] = dict(
         arch=learned.arch,
         in_channels=first_convolution(learn.model)[1].in_channels,
         vocab=recipe.vocab,
@@ -140,7 +141,9 @@ def write_bundle(
         metrics={"valid": valid, "valid_intervals": intervals},
         libraries=libraries("fastai"),
     )
-    return save_bundle(folder, learn.model, meta, seen(manifest))
+    gate, known = fit_folder_gate(read, manifest)
+    meta["gate"] = known
+    return save_bundle(folder, learn.model, meta, seen(manifest), gate)
 
 
 def seen(manifest: Manifest) -> list[str]:
