@@ -21,7 +21,7 @@ ANSWER = struct.Struct("<BQ")
 READY = b"+"  # comes once, before any request is read
 LS = 0xF7
 JPEG_2000 = 0
-MAX_MEMORY = 1 << 32  # bytes; 64 megapixels of JPEG 2000 take 2 GB
+MAX_MEMORY = 1 << 32  # bytes of addresses; 64 megapixels of JPEG 2000 took 1.1 GB
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from cxr_fastai.images.radiograph import rejected
 
 __all__ = ["MAX_DEPTH", "MAX_ELEMENTS", "UNDEFINED", "Element", "Walk"]
 
-# of a radiograph; the files that pydicom ships have at most 4, and 300 elements in all
+# The 188 DICOM files that pydicom ships have at most 4, and at most 1,623.
 MAX_DEPTH = 16  # sequences in sequences
 MAX_ELEMENTS = 50_000  # elements and items, all depths together
 

@@ -102,18 +102,26 @@ class DicomFacts:
     sex: str  # F | M
 
 
+NOTHING_SAID = DicomFacts("", "", "", "", "", "")
+
+
 def dicom_facts(
     file: StrPath,
-) -> DicomFacts | None:  # None: no DICOM, or one whose header cannot be read
-    """Read what the header of a file says. It raises nothing: the decoder says what is wrong."""
+) -> DicomFacts | None:  # None: no DICOM, or nothing is installed that reads it
+    """Read what the header of a file says: nothing, where it is damaged.
+
+    It raises nothing: the decoder says what is wrong.
+    """
     for size in HEAD_BYTES:
         try:
             head = _beginning(file, size)
             if sniff(head) != "DICOM":
                 return None
             opened = open_dicom(head, "header", ALLOWED, head_only=True)
-        except (OSError, ImageRejected):
+        except OSError:
             return None
+        except ImageRejected as e:
+            return None if e.reason == "missing_extra" else NOTHING_SAID
         if opened.numbers("Rows") or len(head) < size:
             break
     return _facts(opened)

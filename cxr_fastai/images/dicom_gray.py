@@ -8,6 +8,7 @@ the pixels. docs/pixels.md has the rules. It never guesses: half a rule in the h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 # Levels that use this share of their scale or less are not on that scale: 12 bits in a header of
 # 14 or 16 use a quarter or less of it. So `RANGES` reads whole numbers by the fewest bits, too.
 USED_LEAST = 0.25
+BLOCK = 1 << 20  # pixels that are looked up at a time
 EIGHT_BITS = 255  # of these all are taken as they are, as in any other file
 STEEPEST = 700.0  # exponent of a sigmoid that float64 still holds
 DIGITS = 6  # of a gray level: what is left of rounding errors, so that halves round alike
@@ -60,16 +62,17 @@ def shown(
     is_inverted = _is_inverted(file, form, name)
     places = _places(levels, form)
     is_padding = _padding(file, form, is_inverted)
-    is_seen = np.zeros(len(is_padding), bool)
-    is_seen[places] = True
     table = _through_modality(file, form, name)
-    shares = _through_voi(table, is_seen & ~is_padding, file, name, notes)
+    shares = _through_voi(table, places, is_padding, file, name, notes)
     if is_inverted:
         notes.append("white_is_zero")
         shares = 1 - shares
     gray = np.rint(np.round(shares * 255, DIGITS)).astype(np.uint8)
     gray[is_padding] = 0
-    return gray[places]
+    pixels = np.empty(levels.shape, np.uint8)
+    for block in _blocks(levels.shape):
+        pixels[block] = gray[places[block]]
+    return pixels
 
 
 def _check_values(
@@ -101,6 +104,16 @@ def _places(
     if not form.is_signed:
         return levels
     return (levels.astype(np.int32) - form.least).astype(np.uint16)
+
+
+def _blocks(
+    shape: tuple[int, ...],  # rows and columns of a picture
+) -> Iterator[slice]:
+    """Yield rows, some at a time: as an index, numpy takes 8 bytes for each level."""
+    rows, columns = shape
+    step = max(1, BLOCK // columns)
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
 
 
 def _padding(
@@ -187,7 +200,8 @@ def _looked_up(
 
 def _through_voi(
     table: _Levels,  # behind the modality
-    is_seen: np.ndarray,  # bool, one for each stored level: the picture has it, not as padding
+    places: np.ndarray,  # of each pixel's level in the table
+    is_padding: np.ndarray,  # bool, one for each stored level
     file: DicomFile,
     name: str,  # for messages
     notes: list[str],  # appended to
@@ -201,6 +215,10 @@ def _through_voi(
     if center and width:
         return _windowed(table.values, center[0], width[0], _function(file, name), name)
     notes.append("no_window")
+    is_seen = np.zeros(len(is_padding), bool)
+    for block in _blocks(places.shape):
+        is_seen[places[block]] = True
+    is_seen &= ~is_padding
     seen = table.values[is_seen] if is_seen.any() else table.values
     return _scaled(table, seen, notes)
 
