@@ -1,5 +1,7 @@
 """What a header says of whose film it is and how it was taken: an allow-list, and nothing else."""
 
+import sys
+
 import pytest
 from dicom_files import dataset, film, write_dicom
 from pydicom import Dataset, Sequence
@@ -116,9 +118,23 @@ def test_a_header_longer_than_is_read_at_first_is_read_on(tmp_path):
     assert found is not None and (found.patient_id, found.view) == ("4711", "PA")
 
 
-def test_what_is_no_dicom_or_is_damaged_says_nothing(tmp_path):
+def test_what_is_no_dicom_is_told_from_a_damaged_one_that_says_nothing(tmp_path):
     file = write_dicom(tmp_path / "film.dcm", FILM, ViewPosition="PA")
     (tmp_path / "cut").write_bytes(file.read_bytes()[:200])
     (tmp_path / "text").write_bytes(b"PatientID 4711")
-    for name in ("cut", "text", "not there", "."):
+    for name in ("text", "not there", "."):
         assert dicom_facts(tmp_path / name) is None, name
+    assert dicom_facts(tmp_path / "cut") == DicomFacts("", "", "", "", "", "")
+
+
+def test_an_element_that_stands_twice_leaves_the_film_without_a_patient(tmp_path):
+    file = write_dicom(tmp_path / "film.dcm", FILM, PatientID="AAAA", PatientComments="BBBB")
+    data = file.read_bytes()
+    (tmp_path / "twice").write_bytes(data.replace(b"\x10\x00\x00\x40LT", b"\x10\x00\x20\x00LO"))
+    assert dicom_facts(tmp_path / "twice") == DicomFacts("", "", "", "", "", "")
+
+
+def test_without_pydicom_nothing_is_told(tmp_path, monkeypatch):
+    file = write_dicom(tmp_path / "film.dcm", FILM)
+    monkeypatch.setitem(sys.modules, "pydicom.datadict", None)
+    assert dicom_facts(file) is None

@@ -253,7 +253,7 @@ def _unknown_patients(facts: Mapping[str, DicomFacts]) -> FolderWarning | None:
         return None
     says = (
         f"the patient of {count(len(paths), 'DICOM file')} of {len(facts):,} is not known: the "
-        f"header has no id, or one that names nobody ({named_files(paths)})"
+        f"header cannot be read, or its id names nobody ({named_files(paths)})"
     )
     do = f"tell patients with {flag('patient')}"
     return own_warning(says, do, {"files": len(facts), "without_patient": len(paths)})
