@@ -22,7 +22,7 @@ from cxr_fastai.gate.kinds import PASSES
 from cxr_fastai.gate.table import Refusals, facts_of
 from cxr_fastai.gate.thrown_out import Negatives
 
-__all__ = ["ALARMS", "fit_gate"]
+__all__ = ["ALARMS", "fit_gate", "fitted"]
 
 ALARMS = 0.01  # share of good films that may be refused
 OF_DISTANCE = 0.25  # share of these alarms that the distance to training may have
@@ -68,7 +68,7 @@ def fit_gate(
         features = features_of(found.small)
         folds = _folds(found.units, rng)
         held_out = _held_out(features, found, folds)
-        model = _fitted(features, found, np.ones(len(folds), bool))
+        model = fitted(features, found, np.ones(len(folds), bool))
     is_told = folds.max(initial=-1) > 0
     limits = (
         _limits(held_out, found, own, stands_for) if is_told else _Limits(odds=0.0, distance=NEVER)
@@ -144,7 +144,7 @@ def _held_out(
         held = folds == fold
         if held.all():
             break
-        scores = scores_of(_fitted(features, found, ~held), features[held])
+        scores = scores_of(fitted(features, found, ~held), features[held])
         odds[held] = scores.odds
         distance[held] = scores.distance
         kinds[held] = scores.kind
@@ -154,7 +154,7 @@ def _held_out(
 # ---- the model
 
 
-def _fitted(
+def fitted(
     features: np.ndarray,  # (n, FEATURES) float32
     found: Examples,
     train: np.ndarray,  # (n,) bool: what to fit on
