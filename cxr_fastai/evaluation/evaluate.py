@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from cxr_fastai.core import (
 from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.films_shown import FilmsShown, show_classes, show_findings
 from cxr_fastai.evaluation.folder_audit import audit_folder
+from cxr_fastai.evaluation.gate_alarms import Watching
 from cxr_fastai.evaluation.pixel_scores import score_pixels
 from cxr_fastai.evaluation.predictions import Row
 from cxr_fastai.evaluation.unseen import ALL_SPLITS, Selection, select_rows
@@ -83,13 +85,17 @@ def evaluate(
     promise = _promise(model, coverage, manifest, split)
     chosen = select_rows(model, manifest, rows, split)
     _check_answerable(model, chosen, split)
-    probs = _probs(model, chosen, bs, progress)
+    watching = Watching(model.gate, _decoder(chosen))
+    probs = _probs(model, chosen, watching.decode, bs, progress)
+    root = Path(chosen.data.root)
+    alarms = watching.alarms({root / row["path"]: row["source"] for row in chosen.rows})
     pixels = score_pixels(model, manifest, chosen, split, progress) if pixel_floor else NOT_ASKED
     scores = None if isinstance(pixels, str) else pixels
     report = build_report(model, chosen.data, split, chosen.rows, probs, resamples, seed, scores)
     report = replace(
         report,
-        notes=[*chosen.notes, *report.notes],
+        notes=[*chosen.notes, *report.notes, *([alarms.says] if alarms else [])],
+        gate=alarms,
         why_no_pixels=pixels if isinstance(pixels, str) else "",
         audit=audit_folder(manifest, progress, seed) if pixel_floor else None,
         films=_films(model, report, Path(manifest.root)),
@@ -192,24 +198,33 @@ def _check_answerable(
         )
 
 
-def _probs(
-    bundle: Bundle,
+def _decoder(
     chosen: Selection,  # the images that are judged
-    bs: int,  # images a batch
-    progress: Progress,
-) -> np.ndarray:
-    """Return what the bundle answers to the images, (n, c).
+) -> Callable[[Path], np.ndarray]:
+    """Return what reads the image of a row.
 
-    Raises `IntegrityError` for an image that is gone, or not that of its row any more.
+    It raises `IntegrityError` for one that is gone, or not that of its row any more.
     """
     root = Path(chosen.data.root)
-    paths = [root / row["path"] for row in chosen.rows]
-    sha256s = dict(zip(paths, [row["pixel_sha256"] for row in chosen.rows]))
+    sha256s = {root / row["path"]: row["pixel_sha256"] for row in chosen.rows}
 
     def decode(path: Path) -> np.ndarray:
         """Return the pixels of a row's image."""
         return verified_pixels(path, sha256s[path])
 
+    return decode
+
+
+def _probs(
+    bundle: Bundle,
+    chosen: Selection,  # the images that are judged
+    decode: Callable[[Path], np.ndarray],
+    bs: int,  # images a batch
+    progress: Progress,
+) -> np.ndarray:
+    """Return what the bundle answers to the images, (n, c)."""
+    root = Path(chosen.data.root)
+    paths = [root / row["path"] for row in chosen.rows]
     shown = progress.bar(paths, len(paths), f"reading {count(len(paths), 'image')}")
     return np.asarray(bundle.probs(shown, bs=bs, decode=decode))
 

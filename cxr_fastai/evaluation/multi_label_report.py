@@ -17,6 +17,7 @@ from cxr_fastai.evaluation.curve_plots import pictures_of
 from cxr_fastai.evaluation.distinct import Counted
 from cxr_fastai.evaluation.films_shown import FilmsShown
 from cxr_fastai.evaluation.folder_audit import FolderAudit
+from cxr_fastai.evaluation.gate_alarms import GateAlarms
 from cxr_fastai.evaluation.multi_label import (
     SOURCE_KEYS,
     FindingMetrics,
@@ -102,6 +103,7 @@ class FindingsReport(ReportParts):
     closer: CloserLook | None = field(default=None, repr=False, compare=False)
     films: FilmsShown | None = field(default=None, repr=False, compare=False)
     audit: FolderAudit | None = field(default=None, repr=False, compare=False)
+    gate: GateAlarms | None = field(default=None, repr=False, compare=False)
 
     picture = "roc.png"  # what a file of to_png is called
 

@@ -14,6 +14,7 @@ from cxr_fastai.evaluation.closer_look import CloserLook
 from cxr_fastai.evaluation.distinct import Counted, distinct_numbers
 from cxr_fastai.evaluation.films_shown import FilmsShown
 from cxr_fastai.evaluation.folder_audit import FolderAudit
+from cxr_fastai.evaluation.gate_alarms import GateAlarms
 from cxr_fastai.evaluation.pixel_floor import PixelFloor
 from cxr_fastai.evaluation.too_few import are_too_few, class_words
 from cxr_fastai.evaluation.unseen import ALL_SPLITS
@@ -66,6 +67,7 @@ class ReportParts:
     closer: CloserLook | None
     films: FilmsShown | None
     audit: FolderAudit | None
+    gate: GateAlarms | None
 
     @property
     def above_floor(self) -> bool:
@@ -178,6 +180,7 @@ class ReportParts:
             **asked,
             "shown_above_pixel_floor": self.beats_pixels,
             "audit": self.audit.to_dict() if self.audit else {},
+            "gate": self.gate.to_dict() if self.gate else {},
             "films": self.films.to_dict() if self.films else {},
             **(self.closer.to_dict() if self.closer else {}),
             "above_source_only_floor": self.above_floor,

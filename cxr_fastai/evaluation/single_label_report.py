@@ -27,6 +27,7 @@ from cxr_fastai.evaluation.curve_plots import pictures_of
 from cxr_fastai.evaluation.distinct import Counted
 from cxr_fastai.evaluation.films_shown import FilmsShown
 from cxr_fastai.evaluation.folder_audit import FolderAudit
+from cxr_fastai.evaluation.gate_alarms import GateAlarms
 from cxr_fastai.evaluation.notes import training_words
 from cxr_fastai.evaluation.pixel_floor import PixelFloor
 from cxr_fastai.evaluation.plots import confusion_png
@@ -121,6 +122,7 @@ class Report(ReportParts):
     closer: CloserLook | None = field(default=None, repr=False, compare=False)
     films: FilmsShown | None = field(default=None, repr=False, compare=False)
     audit: FolderAudit | None = field(default=None, repr=False, compare=False)
+    gate: GateAlarms | None = field(default=None, repr=False, compare=False)
     predictions: Predictions | None = field(default=None, repr=False, compare=False)
 
     picture = "confusion.png"  # what a file of to_png is called
