@@ -11,8 +11,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-import threading
-import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cxr_fastai.images.dicom_elements import Element, Walk
-from cxr_fastai.images.picture import BAD_DATA
+from cxr_fastai.images.picture import BAD_DATA, strict
 from cxr_fastai.images.radiograph import rejected
 from cxr_fastai.images.size import MAX_PIXELS
 
@@ -317,15 +315,14 @@ def _is_sound(
     return True
 
 
-_LOCK = threading.Lock()  # warning filters and loggers belong to the whole process
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what pydicom would warn of or log to itself: it may quote a patient's name."""
+    """Keep what pydicom would warn of or log to itself: it may quote a patient's name.
+
+    Under the lock of `strict`, as warning filters and loggers belong to the whole process.
+    """
     logger = logging.getLogger("pydicom")
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with strict():
         was_disabled = logger.disabled
         logger.disabled = True
         try:

@@ -144,7 +144,7 @@ def _check_pixel_data(
     if "NumberOfFrames" in file.header and file.numbers("NumberOfFrames") != (1.0,):
         frames = file.numbers("NumberOfFrames")
         if not frames or frames[0] < 1:
-            raise rejected("damaged", name, "damaged DICOM: no number of its frames")
+            raise rejected("damaged", name, "damaged DICOM: its NumberOfFrames is none")
         raise rejected("multi_frame", name, f"DICOM of {frames[0]:,.0f} frames, not one picture")
 
 
@@ -187,12 +187,14 @@ def _check_bits(
         text = f"damaged DICOM: gray of {numbers['SamplesPerPixel']} samples a pixel"
         raise rejected("damaged", name, text)
     if allocated not in (8, 16):
-        text = f"DICOM of {allocated} bits allocated to a level is not read, only 8 and 16"
+        text = f"DICOM of {allocated} BitsAllocated is not read, only of 8 and 16"
         raise rejected("format_not_allowed", name, text)
     if stored < LEAST_BITS:
-        text = f"DICOM of {stored} bits a level is not read, only {LEAST_BITS} to 16"
+        text = f"DICOM of {stored} BitsStored is not read, only of {LEAST_BITS} to 16"
         raise rejected("format_not_allowed", name, text)
-    is_within = stored - 1 <= high_bit < allocated
-    if not is_within or numbers["PixelRepresentation"] not in (0, 1):
+    if numbers["PixelRepresentation"] not in (0, 1):
+        text = "damaged DICOM: its PixelRepresentation is neither 0 nor 1"
+        raise rejected("damaged", name, text)
+    if not stored - 1 <= high_bit < allocated:
         text = f"{stored} bits stored, {allocated} allocated, the highest is bit {high_bit}"
         raise rejected("damaged", name, f"damaged DICOM: it contradicts itself: {text}")

@@ -59,29 +59,26 @@ def _bytes_of(
     segment: bytes,
     needed: int,  # bytes it must unpack to
     name: str,  # for messages
-) -> bytes:
+) -> bytearray:
     """Unpack one segment: copies of a byte, or bytes as they are."""
-    parts = []
-    found = 0
+    content = bytearray()
     place = 0
     end = len(segment)
-    while found < needed and place < end:
+    while place < end and len(content) < needed:
         head = segment[place]
+        place += 1
         if head < 128:
-            part = segment[place + 1 : place + 2 + head]
-            place += 2 + head
+            stop = place + head + 1
+            content += segment[place:stop]
+            place = stop
         elif head > 128:
-            part = segment[place + 1 : place + 2] * (257 - head)
-            place += 2
-        else:
+            content += segment[place : place + 1] * (257 - head)
             place += 1
-            continue
-        parts.append(part)
-        found += len(part)
+    found = len(content)
     if found < needed:
         text = f"truncated DICOM: its RLE unpacks to {found:,} bytes, where {needed:,} are needed"
         raise rejected("truncated", name, text)
     if found > needed or segment[place:].strip(FILLING):
         text = f"damaged DICOM: its RLE unpacks to more than the {needed:,} bytes that are needed"
         raise rejected("damaged", name, text)
-    return b"".join(parts)
+    return content
