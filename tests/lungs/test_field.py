@@ -17,7 +17,7 @@ from cxr_fastai.lungs.network import layer_shapes
 from cxr_fastai.phantom import draw
 from cxr_fastai.phantom.chest import anatomy, scene, stance
 
-LEAST_DICE = 0.7  # on phantoms, which look less like films than films do
+LEAST_DICE = 0.85  # on phantoms it has 0.90 to 0.94
 
 
 def drawn_film(seed, kind="normal", size=SIDE):
