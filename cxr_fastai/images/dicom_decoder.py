@@ -167,6 +167,8 @@ def _forget() -> None:
     """Leave a parent's children to the parent, in a process that was forked from it."""
     global _LOCK
     _LOCK = threading.Lock()
+    for child in _idle:
+        child.returncode = 0  # is none of this process, which must not warn that it runs
     _idle.clear()
 
 
