@@ -17,7 +17,6 @@ from cxr_fastai.core import FolderWarning, StrPath
 from cxr_fastai.curation.own.own_data import own_warning
 from cxr_fastai.curation.own.patient_salt import Salt, patient_salt
 from cxr_fastai.curation.own.table_rows import alike_patients
-from cxr_fastai.curation.own.user_folder import named_files
 from cxr_fastai.curation.sources.item import STUDY_FIELD
 from cxr_fastai.images.dicom_facts import DicomFacts, dicom_facts
 from cxr_fastai.images.found import may_be_dicom
@@ -211,7 +210,10 @@ def _warnings(
     names: Mapping[str, str],  # path -> name of the patient
     said: Collection[str],  # columns that the user tells himself
 ) -> list[FolderWarning]:
-    """Say what the headers leave open, and what names of files give away."""
+    """Say what the headers leave open, and what names of files give away.
+
+    None names a file: warnings stand in the card, where names of files may be read by many.
+    """
     found = [_names_that_tell(facts)]
     if "patient" not in said:
         found += [
@@ -253,9 +255,9 @@ def _unknown_patients(facts: Mapping[str, DicomFacts]) -> FolderWarning | None:
         return None
     says = (
         f"the patient of {count(len(paths), 'DICOM file')} of {len(facts):,} is not known: the "
-        f"header cannot be read, or its id names nobody ({named_files(paths)})"
+        "header cannot be read, or its id names nobody"
     )
-    do = f"tell patients with {flag('patient')}"
+    do = f"manifest.csv has none for them; tell patients with {flag('patient')}"
     return own_warning(says, do, {"files": len(facts), "without_patient": len(paths)})
 
 
@@ -282,10 +284,13 @@ def _of_both_sexes(facts: Mapping[str, DicomFacts]) -> FolderWarning | None:
         return None
     stand = "patient's id stands" if len(both) == 1 else "patients' ids stand"
     says = (
-        f"{len(both):,} {stand} in films of women and of men ({named_files(paths)}): each is held "
-        "for one patient"
+        f"{len(both):,} {stand} in films of women and of men, {count(len(paths), 'file')}: each is "
+        "held for one patient"
     )
-    do = f"check whether it names one; {flag('patient')} tells patients otherwise"
+    do = (
+        "check in manifest.csv whether it is one, or an id that stands for nobody; "
+        f"{flag('patient')} tells patients otherwise"
+    )
     return own_warning(says, do, {"patients": len(both), "files": len(paths)})
 
 
@@ -295,11 +300,7 @@ def _alike_ids(facts: Mapping[str, DicomFacts]) -> FolderWarning | None:
     if not pairs:
         return None
     patients = count(len(pairs), "pair of patients' ids differs", "pairs of patients' ids differ")
-    paths = [path for path, one in facts.items() if one.patient_id in pairs[0]]
-    says = (
-        f"{patients} in case or leading zeros alone ({named_files(paths)}): each is held for two "
-        "people"
-    )
+    says = f"{patients} in case or leading zeros alone: each is held for two people"
     return own_warning(says, f"if they are one, tell patients with {flag('patient')}")
 
 
@@ -316,8 +317,8 @@ def _not_frontal(facts: Mapping[str, DicomFacts]) -> FolderWarning | None:
         return None
     films = count(len(paths), "DICOM film is", "DICOM films are")
     says = (
-        f"{films} left out as lateral, oblique or lying, by the view that the header states "
-        f"({named_files(paths)})"
+        f"{films} left out as lateral, oblique or lying, by the view that the header states: "
+        "rejects.csv names each"
     )
     do = f"to keep such, tell the view of each in a csv: {flag('table')}, {flag('view')}"
     return own_warning(says, do, {"files": len(facts), "not_frontal": len(paths)})
