@@ -13,6 +13,8 @@ import numpy as np
 __all__ = ["WIDTHS", "Weights", "logits", "layer_shapes"]
 
 WIDTHS = (8, 16, 32, 48)  # channels of each level, from the finest; each level halves the side
+DEEPEST = len(WIDTHS) - 1  # level
+UP = range(DEEPEST - 1, -1, -1)  # the levels on the way back
 Weights = Mapping[str, np.ndarray]  # NAME.weight (out, in, k, k) and NAME.bias (out,) of each layer
 
 
@@ -24,7 +26,7 @@ def layer_shapes() -> dict[str, tuple[int, int, int]]:  # layer -> outputs, inpu
         shapes[f"down{level}.0"] = (width, before, 3)
         shapes[f"down{level}.1"] = (width, width, 3)
         before = width
-    for level in reversed(range(len(WIDTHS) - 1)):
+    for level in UP:
         width = WIDTHS[level]
         shapes[f"up{level}.0"] = (width, before + width, 3)
         shapes[f"up{level}.1"] = (width, width, 3)
@@ -40,16 +42,16 @@ def logits(
     """Run the network on one square."""
     x = square[None].astype(np.float32)
     kept = []
-    deepest = len(WIDTHS) - 1
-    for level in range(len(WIDTHS)):
+    for level in range(DEEPEST):
         x = _block(x, f"down{level}", weights)
-        if level < deepest:
-            kept.append(x)
-            x = _halved(x)
-    for level in reversed(range(deepest)):
+        kept.append(x)
+        x = _halved(x)
+    x = _block(x, f"down{DEEPEST}", weights)
+    for level in UP:
         x = np.concatenate([_doubled(x), kept[level]])
         x = _block(x, f"up{level}", weights)
-    return _convolve(x, "out", weights)[0]
+    only = _convolve(x, "out", weights)
+    return only[0]
 
 
 def _block(
@@ -70,24 +72,27 @@ def _convolve(
 ) -> np.ndarray:  # (outputs, side, side)
     """Convolve with zeros around, so that the side stays."""
     kernel = weights[f"{name}.weight"]
+    bias = weights[f"{name}.bias"]
     outputs, inputs, side, _ = kernel.shape
-    height, width = x.shape[1:]
-    margin = side // 2
-    padded = np.pad(x, ((0, 0), (margin, margin), (margin, margin)))
-    total = np.repeat(weights[f"{name}.bias"][:, None], height * width, axis=1)
-    for dy in range(side):
-        for dx in range(side):
-            moved = padded[:, dy : dy + height, dx : dx + width].reshape(inputs, -1)
-            total += kernel[:, :, dy, dx] @ moved
+    _, height, width = x.shape
+    margin = (side // 2, side // 2)
+    padded = np.pad(x, ((0, 0), margin, margin))
+    total = np.repeat(bias[:, None], height * width, axis=1)
+    for dy, dx in np.ndindex(side, side):
+        rows = padded[:, dy : dy + height]
+        moved = rows[:, :, dx : dx + width]
+        total += kernel[:, :, dy, dx] @ moved.reshape(inputs, -1)
     return total.reshape(outputs, height, width)
 
 
 def _halved(x: np.ndarray) -> np.ndarray:
     """Keep the largest of each two by two pixels."""
     channels, height, width = x.shape
-    return x.reshape(channels, height // 2, 2, width // 2, 2).max(axis=(2, 4))
+    pairs = x.reshape(channels, height // 2, 2, width // 2, 2)
+    return pairs.max(axis=(2, 4))
 
 
 def _doubled(x: np.ndarray) -> np.ndarray:
     """Repeat each pixel two by two."""
-    return x.repeat(2, axis=1).repeat(2, axis=2)
+    taller = x.repeat(2, axis=1)
+    return taller.repeat(2, axis=2)

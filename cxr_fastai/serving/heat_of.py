@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr_fastai.bundle.bundle import Bundle
-from cxr_fastai.core import Prediction, Task, UnknownName, UsageError, unknown_name
+from cxr_fastai.core import IntegrityError, Prediction, Task, UnknownName, UsageError, unknown_name
 from cxr_fastai.lungs import lung_field, share_outside
 from cxr_fastai.lungs.field import SIDE
 from cxr_fastai.reporting.text import percent
@@ -36,19 +36,29 @@ def heat_of(
     Raises `UnknownName` for a class that the bundle lacks, `UsageError` where torch does not
     compute the network.
     """
-    name = class_of(answer, members[0].vocab, of)
+    first = members[0]
+    name = class_of(answer, first.vocab, of)
     grids = [_grid(member, given, name) for member, given in zip(members, inputs)]
-    grid, crop = grids[0], float(members[0].meta["crop"])
+    grid = grids[0]
+    crop = float(first.meta["crop"])
     if len(members) > 1:
-        grid, crop = _mean(members, grids), 0.0
+        grid = _mean(members, grids)
+        crop = 0.0
     field = lung_field(pixels)
     lungs = field if field.is_plausible else None
-    outside, spot = None, None
+    outside = spot = None
     if lungs is not None:
         outside = share_outside(on_film(grid, crop, SIDE, SIDE), lungs.inside)
         spot = share_outside(centre_spot(), lungs.inside)
-    says = _words(members[0].display[name], bool(grid.any()), outside, spot)
-    return Heat(name, grid, crop, lungs, outside, spot, says)
+    return Heat(
+        of=name,
+        grid=grid,
+        crop=crop,
+        lungs=lungs,
+        outside=outside,
+        outside_of_spot=spot,
+        says=_words(first.display[name], bool(grid.any()), outside, spot),
+    )
 
 
 def class_of(
@@ -66,8 +76,9 @@ def class_of(
         return of
     if answer.label is not None and answer.label in vocab:
         return answer.label
-    found = [name for name in (answer.label or "").split("|") if name in vocab]
-    return max(found or vocab, key=lambda name: answer.probs[name])
+    answered = (answer.label or "").split("|")
+    found = [name for name in answered if name in vocab]
+    return max(found or vocab, key=answer.probs.__getitem__)
 
 
 # ---- the map
@@ -84,23 +95,33 @@ def _grid(
 
     from cxr_fastai.serving.sensitivity import sensitivity
 
+    if not isinstance(net, torch.nn.Sequential):
+        raise UsageError(f"{member.path}: its network is not made of body and head")
     column = member.vocab.index(name)
+    temperature = member.meta["temperature"]
     offsets = [member.meta["offsets"].get(one, 0.0) for one in member.vocab]
 
     def log_odds(logits: torch.Tensor) -> torch.Tensor:
         """Give the log odds of the class, calibrated: what its probability rises with."""
-        told = logits[0].float() / member.meta["temperature"]
+        told = logits[0].float() / temperature
         told = told + torch.tensor(offsets, device=told.device)
+        own = told[column]
         if member.task is Task.MULTI_LABEL or len(told) == 1:
-            return told[column]
+            return own
         others = torch.cat([told[:column], told[column + 1 :]])
-        return told[column] - others.logsumexp(0)
+        return own - others.logsumexp(0)
 
-    if not isinstance(net, torch.nn.Sequential):
-        raise UsageError(f"{member.path}: its network is not made of body and head")
-    found = sensitivity(net, torch.tensor(given[None]).to(member.device), log_odds)
-    highest = float(found.max())
-    return found / highest if highest > 0 else found
+    x = torch.tensor(given[None])
+    found = sensitivity(net, x.to(member.device), log_odds)
+    if not np.isfinite(found).all():
+        raise IntegrityError(f"{member.path}: the network's slopes are not finite")
+    return _up_to_one(found)
+
+
+def _up_to_one(heat: np.ndarray) -> np.ndarray:
+    """Scale a map so that its highest is 1; one of zeros stays."""
+    highest = float(heat.max())
+    return heat / highest if highest > 0 else heat
 
 
 def _mean(
@@ -111,9 +132,7 @@ def _mean(
     maps = []
     for member, grid in zip(members, grids):
         maps.append(on_film(grid, member.meta["crop"], SIDE, SIDE))
-    mean = np.stack(maps).mean(0)
-    highest = float(mean.max())
-    return mean / highest if highest > 0 else mean
+    return _up_to_one(np.stack(maps).mean(0))
 
 
 # ---- words

@@ -7,6 +7,7 @@ Reads and writes no file; needs neither torch nor matplotlib.
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import PurePath
 
 import numpy as np
@@ -29,6 +30,8 @@ BAR_ROOM = 64  # px, with its numbers
 LINE = 17  # px, height of a line of text
 TEXT_SIZE = 13
 MEAN_LETTER = 6.7  # px, of that size
+LEAST_COLUMNS = 20
+TICK = 4  # px, beside the colour bar
 INK = (20, 20, 20)
 WHITE = (255, 255, 255)
 
@@ -41,18 +44,18 @@ def overlay_png(
     """Draw the plain film, the film with its heat and a colour bar, with what is said of both."""
     small = _fitted(pixels)
     height, width = small.shape
-    across = 2 * width + 2 * GAP + BAR_ROOM
+    across = 2 * (width + GAP) + BAR_ROOM
     above = _lines(_title(answer), across)
-    below = _lines(f"{heat.says[0].upper()}{heat.says[1:]}.", across) + _lines(
-        _legend(heat), across
-    )
-    below += _lines(f"{CAVEAT} {RESEARCH}", across)
+    below = []
+    for text in (_sentence(heat.says), _legend(heat), f"{CAVEAT} {RESEARCH}"):
+        below += _lines(text, across)
     top = GAP + LINE * len(above) + GAP // 2
     bottom = GAP // 2 + LINE * len(below) + GAP
     sheet = Image.new("RGB", (across + 2 * GAP, top + height + bottom), WHITE)
+    second = GAP + width + GAP
     sheet.paste(Image.fromarray(small), (GAP, top))
-    sheet.paste(Image.fromarray(heat.painted(small)), (GAP + width + GAP, top))
-    _colour_bar(sheet, 3 * GAP + 2 * width, top, height)
+    sheet.paste(Image.fromarray(heat.painted(small)), (second, top))
+    _colour_bar(sheet, second + width + GAP, top, height)
     _write(sheet, above, GAP)
     _write(sheet, below, top + height + GAP // 2)
     return _png_bytes(sheet)
@@ -62,8 +65,10 @@ def _fitted(pixels: np.ndarray) -> np.ndarray:
     """Bring the longer side of a film to that of a panel."""
     height, width = pixels.shape
     scale = PANEL / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+    wide = max(round(width * scale), 1)
+    high = max(round(height * scale), 1)
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize((wide, high), Image.Resampling.BILINEAR))
 
 
 def _title(answer: Prediction) -> str:
@@ -73,20 +78,28 @@ def _title(answer: Prediction) -> str:
     return f"{name}: {words}" if name else words
 
 
+def _sentence(words: str) -> str:
+    """Give words a capital and a full stop."""
+    return f"{words[0].upper()}{words[1:]}."
+
+
 def _legend(heat: Heat) -> str:
-    """Say what the lines are."""
-    lungs = "; dotted line: the lung field that was found" if heat.lungs is not None else ""
-    half = "Solid line: half of the highest heat" if heat.grid.any() else ""
-    return f"{half}{lungs}.".lstrip("; ") if half or lungs else ""
+    """Say what the lines are; empty where there is none."""
+    lines = []
+    if heat.grid.any():
+        lines.append("solid line: half of the highest heat")
+    if heat.lungs is not None:
+        lines.append("dotted line: the lung field that was found")
+    return _sentence("; ".join(lines)) if lines else ""
 
 
 def _lines(text: str, across: int) -> list[str]:
     """Break text into lines of so many pixels."""
-    if not text:
-        return []
-    return wrap(printable(text), max(int(across / MEAN_LETTER), 20))
+    columns = max(int(across / MEAN_LETTER), LEAST_COLUMNS)
+    return wrap(printable(text), columns)
 
 
+@cache
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Give Pillow's own font, so that a picture needs none of the machine."""
     return ImageFont.load_default(TEXT_SIZE)
@@ -110,15 +123,17 @@ def _colour_bar(
     height: int,
 ) -> None:
     """Draw the colours from 0 at the bottom to 1 at the top."""
-    places = np.round(np.linspace(255, 0, height)).astype(np.uint8)
-    bar = np.repeat(COLOURS[places][:, None], BAR, axis=1)
+    numbers = np.round(np.linspace(255, 0, height)).astype(np.uint8)
+    column = COLOURS[numbers]
+    bar = np.repeat(column[:, None], BAR, axis=1)
     sheet.paste(Image.fromarray(bar), (left, top))
     draw = ImageDraw.Draw(sheet)
-    for value, share in (("1", 0.0), ("0.5", 0.5), ("0", 1.0)):
-        row = top + round(share * (height - 1))
-        draw.line((left + BAR, row, left + BAR + 4, row), fill=INK)
-        edge = min(max(row - LINE // 2, top), top + height - LINE)
-        draw.text((left + BAR + 8, edge), value, fill=INK, font=_font())
+    right = left + BAR
+    lowest = top + height - 1
+    for words, row in (("1", top), ("0.5", (top + lowest) // 2), ("0", lowest)):
+        draw.line((right, row, right + TICK, row), fill=INK)
+        edge = min(max(row - LINE // 2, top), lowest + 1 - LINE)
+        draw.text((right + 2 * TICK, edge), words, fill=INK, font=_font())
 
 
 def _png_bytes(sheet: Image.Image) -> bytes:

@@ -27,8 +27,11 @@ def _colour_table() -> np.ndarray:  # (256, 3) uint8
     steps = np.array([list(bytes.fromhex(step)) for step in STEPS.split()], float)
     places = np.linspace(0, 1, len(steps))
     wanted = np.linspace(0, 1, 256)
-    columns = [np.interp(wanted, places, steps[:, channel]) for channel in range(3)]
-    return np.round(np.stack(columns, 1)).astype(np.uint8)
+    table = np.empty((256, 3), np.uint8)
+    for channel in range(3):
+        levels = np.interp(wanted, places, steps[:, channel])
+        table[:, channel] = np.round(levels)
+    return table
 
 
 COLOURS = _colour_table()
@@ -40,38 +43,44 @@ def laid_over(
     lungs: np.ndarray | None,  # (h, w) bool; None: no outline
 ) -> np.ndarray:  # (h, w, 3) uint8
     """Lay colours, the contour at half and the lungs' outline over a film."""
-    gray = np.repeat(pixels[..., None], 3, axis=2).astype(np.float32)
-    cover = MOST_COVER * np.clip(levels / HALF, 0, 1)[..., None]
-    colours = COLOURS[np.round(255 * np.clip(levels, 0, 1)).astype(np.uint8)]
-    mixed = np.round(gray * (1 - cover) + colours * cover).astype(np.uint8)
+    levels = np.clip(levels, 0, 1)
+    numbers = np.round(255 * levels).astype(np.uint8)
+    colours = COLOURS[numbers]
+    share = np.minimum(levels / HALF, 1)
+    cover = MOST_COVER * share[..., None]
+    film = pixels[..., None].astype(np.float32)
+    mixed = film * (1 - cover) + colours * cover
+    painted = np.round(mixed).astype(np.uint8)
     if levels.any():
-        _draw(mixed, levels >= HALF, dotted=False)
+        _draw(painted, levels >= HALF, dotted=False)
     if lungs is not None:
-        _draw(mixed, lungs, dotted=True)
-    return mixed
+        _draw(painted, lungs, dotted=True)
+    return painted
 
 
 def _draw(
-    mixed: np.ndarray,  # (h, w, 3) uint8, drawn on
+    painted: np.ndarray,  # (h, w, 3) uint8, drawn on
     region: np.ndarray,  # (h, w) bool
     dotted: bool,
 ) -> None:
     """Draw the rim of a region, white with black outside it."""
-    inner = region & ~_eroded(region)
-    outer = _eroded(~region, keep=True) & ~region
+    inner = _rim(region)
+    outer = _rim(~region)
     if dotted:
         rows, columns = np.indices(region.shape)
-        on = (rows + columns) % (2 * DASH) < DASH
-        inner &= on
-        outer &= on
-    mixed[outer] = BLACK
-    mixed[inner] = WHITE
+        is_dash = (rows + columns) % (2 * DASH) < DASH
+        inner &= is_dash
+        outer &= is_dash
+    painted[outer] = BLACK
+    painted[inner] = WHITE
 
 
-def _eroded(region: np.ndarray, keep: bool = False) -> np.ndarray:
-    """Take a region's outermost pixels off; with `keep` give those alone."""
+def _rim(region: np.ndarray) -> np.ndarray:
+    """Give the points of a region beside which one is not of it; the film's edge is no rim."""
     padded = np.pad(region, 1, mode="edge")
-    within = region.copy()
-    for moved in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
-        within &= moved
-    return region & ~within if keep else within
+    above = padded[:-2, 1:-1]
+    below = padded[2:, 1:-1]
+    left = padded[1:-1, :-2]
+    right = padded[1:-1, 2:]
+    within = above & below & left & right
+    return region & ~within

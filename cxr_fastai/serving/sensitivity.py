@@ -130,6 +130,7 @@ def _recording(net: nn.Module) -> Iterator[list[torch.Tensor]]:
     thread = threading.get_ident()
 
     def note(module: nn.Module, inputs: Any, output: Any) -> None:
+        """Keep what a module gave to this thread."""
         if threading.get_ident() == thread and isinstance(output, torch.Tensor):
             given.append(output)
 
