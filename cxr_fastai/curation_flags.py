@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from cxr_fastai.flag_values import name_and_class, whole
-from cxr_fastai.one_line_parser import FolderGivenBare
+from cxr_fastai.one_line_parser import FolderGivenBare, Joined, NamedOnce
 
 __all__ = ["add_curate", "add_dedupe", "add_own_labels", "own_arguments"]
 
@@ -54,7 +54,7 @@ def add_curate(v: ArgumentParser) -> None:
         help="folder with kaggle/OWNER/NAME, github/OWNER/NAME, http/ID, local/ID, or kagglehub's "
         "cache, or /kaggle/input; then no download",
     )
-    v.add_argument("--only", metavar="ID,..", help="these sources, and no others")
+    v.add_argument("--only", action=Joined, metavar="ID,..", help="these sources, and no others")
     _add_layout_and_engine(v)
     _add_decisions(v)
     v.add_argument("--check", action="store_true", help="decide and count, write nothing")
@@ -109,7 +109,7 @@ def add_own_labels(own: argparse._ArgumentGroup) -> None:
     own.add_argument(
         "--as",
         dest="take_as",
-        action="append",
+        action=NamedOnce,
         default=[],
         type=name_and_class,
         metavar="NAME=CLASS",

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from cxr_fastai.one_line_parser import GivenOnce, Joined, SwitchGivenOnce
+
 if TYPE_CHECKING:
     from cxr_fastai.recipes import Setting
 
@@ -51,11 +53,12 @@ def name_and_class(text: str) -> tuple[str, str]:
 def form(setting: Setting) -> dict[str, Any]:
     """Return how argparse reads a training setting; its range is checked with the recipe's."""
     if setting.kind is bool:
-        return {"action": argparse.BooleanOptionalAction}
+        return {"action": SwitchGivenOnce}
     if setting.choices:
         return {"choices": setting.choices}
     read, metavar = FORMS[setting.kind]
-    return {"type": read, "metavar": metavar}
+    kept = Joined if setting.kind is list else GivenOnce
+    return {"type": read, "metavar": metavar, "action": kept}
 
 
 def _number(text: str) -> int | float | str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from cxr_fastai.bundle.runtime import RUNTIMES
 from cxr_fastai.curation_flags import add_curate, add_dedupe, add_own_labels
 from cxr_fastai.flag_values import above_zero, form, ids, whole
-from cxr_fastai.one_line_parser import OneLineParser
+from cxr_fastai.one_line_parser import Joined, OneLineParser
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
@@ -97,7 +97,7 @@ def _sources(v: ArgumentParser) -> None:
         action="store_true",
         help="with --check --manifest FOLDER: read every image and verify its pixels",
     )
-    v.add_argument("--only", metavar="ID,..", help="with --check: these sources")
+    v.add_argument("--only", action=Joined, metavar="ID,..", help="with --check: these sources")
     v.add_argument("--mirror", metavar="DIR", help="with --check: look for them in this mirror")
     v.add_argument("--json", action="store_true", help="everything, as JSON")
 
@@ -183,11 +183,17 @@ def _train(v: ArgumentParser) -> None:
     )
     v.add_argument(
         "--beside",
+        action=Joined,
         metavar="NAME,..",
         help="architectures to train after it, from scratch, for one table of all "
         "(default: the recipe's); none: no other",
     )
-    v.add_argument("--track", metavar="NAME,..", help="also record the run in mlflow, tensorboard")
+    v.add_argument(
+        "--track",
+        action=Joined,
+        metavar="NAME,..",
+        help="also record the run in mlflow, tensorboard",
+    )
     v.add_argument(
         "--json", action="store_true", help="the run as JSON: bundle, scores on validation, seconds"
     )
@@ -210,6 +216,7 @@ def _evaluate(v: ArgumentParser) -> None:
     )
     v.add_argument(
         "--beside",
+        action=Joined,
         metavar="BUNDLE,..",
         help="other bundles, for one table of all; "
         "those that a run trained beside are shown anyway",

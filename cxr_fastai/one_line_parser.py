@@ -1,7 +1,8 @@
-"""An argparse parser whose errors are one line, with what was meant.
+"""An argparse parser whose errors are one line, with what was meant, and that drops no word.
 
-Words of a command line -> what argparse makes of them, or one line on stderr and exit code 2.
-Which verbs and flags there are stands in flags.py.
+Words of a command line -> what argparse makes of them, or one line on stderr and exit code 2. A
+list that is given in parts is joined; a single value that is given twice is refused, where argparse
+takes the last in silence. Which verbs and flags there are stands in flags.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from typing import Any, NoReturn
 
 from cxr_fastai.core import one_line, printable
 
-__all__ = ["OneLineParser", "FolderGivenBare"]
+__all__ = [
+    "FolderGivenBare",
+    "GivenOnce",
+    "Joined",
+    "NamedOnce",
+    "OneLineParser",
+    "SwitchGivenOnce",
+]
 
 # how many of an argument there are -> how it is written
 POSITIONAL = {"+": "{}..", "?": "[{}]", "*": "[{}..]"}
@@ -24,6 +32,17 @@ NEAR = 0.7  # least difflib ratio of what was meant: 0.6, its default, takes pai
 
 class OneLineParser(argparse.ArgumentParser):
     """A parser that ends with one line: what is wrong, and how the verb is given."""
+
+    def __init__(self, *args: Any, **how: Any):
+        super().__init__(*args, **how)
+        self.register("action", None, GivenOnce)  # of a flag that names no action
+        self.register("action", "store", GivenOnce)
+        self.given: dict[str, str] = {}  # what a flag is for -> how it was given
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read a command line, of which no flag was given yet."""
+        self.given = {}
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and what the verb needs; end with exit code 2."""
@@ -96,6 +115,90 @@ def _meant(
     if not isinstance(action, argparse._SubParsersAction) or not Path(value).exists():
         return ""
     return f". A folder of your own is given as: cxr prototype {shlex.quote(value)}"
+
+
+# ---- flags that may be given twice
+
+
+def _give_once(
+    action: argparse.Action,
+    parser: argparse.ArgumentParser,
+    given: str,  # the flag and its value, in words
+    name: str,  # what may be given once
+) -> None:
+    """Refuse what was given before, and remember it."""
+    if not isinstance(parser, OneLineParser):
+        return
+    before = parser.given.get(name)
+    if before is not None:
+        raise argparse.ArgumentError(action, f"given twice ({before}, {given}): give it once")
+    parser.given[name] = given
+
+
+class GivenOnce(argparse._StoreAction):
+    """A flag of one value: given twice it is refused."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # the flag; None: an argument by its place
+    ) -> None:
+        """Keep the value."""
+        if option_string:
+            _give_once(self, parser, shlex.quote(str(values)), self.dest)
+        super().__call__(parser, namespace, values, option_string)
+
+
+class SwitchGivenOnce(argparse.BooleanOptionalAction):
+    """A flag that turns something on, and off as --no-..: given twice it is refused."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,  # the flag
+    ) -> None:
+        """Keep whether it is on."""
+        _give_once(self, parser, str(option_string), self.dest)
+        super().__call__(parser, namespace, values, option_string)
+
+
+class Joined(argparse._StoreAction):
+    """A flag of a list as a,b,c: given again, its values follow those of before."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # the text a,b,c, or the list that it was read to
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the values behind those that were given before."""
+        before = getattr(namespace, self.dest)
+        if before is not None and isinstance(values, str):
+            values = f"{before},{values}"
+        elif before is not None:
+            values = before + values
+        setattr(namespace, self.dest, values)
+
+
+class NamedOnce(argparse._AppendAction):
+    """A flag of NAME=VALUE that may be given again for another name."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # name and value
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the pair."""
+        name, value = values
+        _give_once(self, parser, shlex.quote(f"{name}={value}"), f"{self.dest} {name}")
+        super().__call__(parser, namespace, values, option_string)
 
 
 class FolderGivenBare(argparse.Action):

@@ -84,7 +84,7 @@ def train(
     begin()
     manifest = read_manifest(data)
     base = load_recipe(recipe) if recipe else manifest.recipe
-    track = list(track)
+    track = list(dict.fromkeys(track))
     run = _folder(out, manifest.recipe.name, resume)
     baselines = list(dict.fromkeys(base.beside if beside is None else beside))
     check_request(manifest, recipe, own, seed, baselines, track, allow_missing_classes)

@@ -33,6 +33,9 @@ def sources(args: Namespace) -> int:
         raise UsageError(
             "--pixels verifies the images of a curated folder: give --check --manifest FOLDER too."
         )
+    unheard = [name for name in ("only", "mirror") if getattr(args, name)]
+    if unheard and not args.check:
+        raise UsageError(f"--{unheard[0]} is of --check: give that too, or leave it out.")
     catalog = load_catalog(args.manifest)
     if args.check:
         return _check_sources(args, catalog)

@@ -153,3 +153,9 @@ def test_sources_prints_every_source_and_the_same_as_json():
     nih = next(s for s in data if s["source"] == "nih_sample")
     assert nih["derived_from"] == ["nih_full"]
     assert {r["label_value"]: r["findings"] for r in nih["rules"]}["No Finding"] == "no_finding"
+
+
+def test_flags_of_the_check_are_not_passed_over_in_silence_without_it(capsys):
+    code, out, err = shown(capsys, "--only", "kermany")
+    assert (code, out) == (2, "") and "--only is of --check: give that too" in err
+    assert "--mirror is of --check" in shown(capsys, "--mirror", "x")[2]

@@ -180,9 +180,11 @@ def joined_names(
 ) -> dict[str, str]:
     """Return name -> class: what the user said is the same, else the name.
 
-    Raises `UnknownName` for a name that is not there, `UsageError` for what is not A=B,C.
+    Raises `UnknownName` for a name that is not there, `UsageError` for what is not A=B,C or gives a
+    name two classes.
     """
     class_of = {name: name.strip() for name in images}
+    told: dict[str, str] = {}  # name -> the class that `same` gave it
     for said in same:
         label, equals, others = said.partition("=")
         names = [name.strip() for name in others.split(",") if name.strip()]
@@ -190,8 +192,12 @@ def joined_names(
             raise UsageError(f"same {said!r}: expected A=B,C: the names B and C are the class A.")
         for name in names:
             for each in names_meant(name, images, {}):
-                class_of[each] = label.strip()
-    return class_of
+                before = told.setdefault(each, label.strip())
+                if before != label.strip():
+                    raise UsageError(
+                        f"same {said!r}: {each} is the class {before} already. Give it one class."
+                    )
+    return {**class_of, **told}
 
 
 def names_meant(

@@ -119,3 +119,9 @@ def test_a_name_that_is_no_folder_everywhere_is_called_alike_and_told():
     named = name_classes({"a?b": 1, "a_b": 2})
     assert named.class_of == {"a?b": "a_b_2", "a_b": "a_b"}
     assert len([w for w in named.warnings if "is called" in w.says]) == 1
+
+
+def test_a_name_is_not_given_two_classes_in_silence():
+    with pytest.raises(UsageError, match="same 'y=b': b is the class x already. Give it one class"):
+        joined_names({"a": 1, "b": 1}, ["x=a,b", "y=b"])
+    assert joined_names({"a": 1, "b": 1}, ["x=a", "x=a,b"]) == {"a": "x", "b": "x"}
