@@ -21,6 +21,7 @@ MAX_FILMS = 4000  # good ones that are learned from: 4,000 take the seconds that
 MAX_CHANGED = 2000  # of them, that are learned from changed as well
 MAX_MADE = 800  # pictures of each made kind
 MIN_MADE = 60
+VARIED = 3  # copies of each picture that was thrown out, and of its mirror image
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def all_examples(
         Part("film, changed a little", PASSES, changed, units[some].tolist()),
         *_of_films(films, units, rng),
         *_of_none(len(films), rng),
-        *_thrown_out(negatives),
+        *_thrown_out(negatives, rng),
     ]
     parts = [part for part in parts if len(part.small)]
     lengths = [len(part.small) for part in parts]
@@ -155,8 +156,11 @@ def _of_none(
     ]
 
 
-def _thrown_out(negatives: Negatives) -> list[Part]:
-    """Take each lateral and CT slice as it is and mirrored: patients face either way."""
+def _thrown_out(negatives: Negatives, rng: np.random.Generator) -> list[Part]:
+    """Take each lateral and CT slice as it is, and mirrored, as patients face either way.
+
+    There are few of them: varied besides, they catch 1 of 12 CT slices more.
+    """
     parts = []
     kinds = np.asarray(negatives.kinds)
     for kind in sorted(set(negatives.kinds)):
@@ -167,5 +171,7 @@ def _thrown_out(negatives: Negatives) -> list[Part]:
             patient = negatives.patients[int(i)] or f"picture {i}"
             units.append(f"{kind} {negatives.sources[int(i)]} {patient}")
         parts.append(Part(kind, kind, small, units))
-        parts.append(Part(f"{kind}, mirrored", kind, small[:, :, ::-1], units))
+        both = np.concatenate([small, small[:, :, ::-1]])
+        again = [both[len(small) :], *(made.varied(both, rng) for _ in range(VARIED))]
+        parts.append(Part(f"{kind}, varied", kind, np.concatenate(again), units * (1 + 2 * VARIED)))
     return parts

@@ -1,8 +1,9 @@
 """A fitted gate: pictures in, judgements out. NumPy alone.
 
 Two questions are asked of a picture: is it likelier one of the kinds that are refused than a film
-(a linear model of all kinds), and does it lie far from every film of training (Mahalanobis distance
-on the same axes). Too small and blank are told before either.
+(a model of all kinds, linear and quadratic in what pictures differ most by), and does it lie far
+from every film of training (Mahalanobis distance on the same axes). Too small and blank are told
+before either.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ __all__ = ["LEAST_CONTRAST", "Gate", "Model", "Scores"]
 
 # Deviation of gray levels. The flattest of 9,297 films of nine sources has 9.
 LEAST_CONTRAST = 4.0
+PAIRED = 40  # axes whose products are looked at; 30 and 50 catch the same to half a per cent
+FARTHEST = 6.0  # deviations
+OF_PRODUCTS = 0.5  # brings the deviation of a product near that of a place
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +33,7 @@ class Model:
     kinds: tuple[str, ...]  # of the columns of `weights`; the first is PASSES
     middle: np.ndarray  # (FEATURES,) float32
     axes: np.ndarray  # (FEATURES, d) float32, whitened
-    weights: np.ndarray  # (d, kinds) float32
+    weights: np.ndarray  # (expanded, kinds) float32, of `expanded`
     biases: np.ndarray  # (kinds,) float32
     film_middle: np.ndarray  # (d + 1,) float32
     film_scale: np.ndarray  # (d + 1, d + 1) float32, upper: makes distances of differences
@@ -131,7 +135,7 @@ def scores_of(
 ) -> Scores:
     """Score pictures."""
     places, rest = places_of(model.middle, model.axes, features)
-    logits = (places @ model.weights + model.biases).astype(np.float64)
+    logits = (expanded(places) @ model.weights + model.biases).astype(np.float64)
     refused = logits[:, 1:]
     names: Sequence[str] = model.kinds[1:]
     odds = np.logaddexp.reduce(refused, axis=1) - logits[:, 0]
@@ -142,6 +146,27 @@ def scores_of(
         distance=np.log(distance.astype(np.float64) + 1e-6),
         kind=np.asarray(names)[refused.argmax(1)],
     )
+
+
+def expanded(
+    places: np.ndarray,  # (n, d)
+) -> np.ndarray:  # (n, d and the products of its first PAIRED) float32
+    """Add the products of a picture's places on the first axes, each with each and itself.
+
+    With them 99.4 of 100 cut films are refused at 1 % false alarms, without them 96.6; of
+    photographs 100.0 and 99.1 (six_class, valid). A place is clipped before: what lies far out must
+    not be a film by the square of it.
+    """
+    near = np.clip(places[:, :PAIRED], -FARTHEST, FARTHEST)
+    first, second = np.triu_indices(near.shape[1])
+    products = near[:, first] * near[:, second] * np.float32(OF_PRODUCTS)
+    return np.concatenate([places, products], axis=1)
+
+
+def width_expanded(axes: int) -> int:
+    """Return how many numbers `expanded` makes of so many places."""
+    paired = min(axes, PAIRED)
+    return axes + paired * (paired + 1) // 2
 
 
 def places_of(

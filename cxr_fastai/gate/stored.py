@@ -13,7 +13,7 @@ import numpy as np
 
 from cxr_fastai.core import IntegrityError, one_line
 from cxr_fastai.gate.features import FEATURES, SIDE
-from cxr_fastai.gate.gate import Gate, Model
+from cxr_fastai.gate.gate import Gate, Model, width_expanded
 from cxr_fastai.gate.kinds import KINDS, PASSES
 from cxr_fastai.strict_json import parse_json
 
@@ -122,7 +122,7 @@ def _check_arrays(model: Model, where: str | Path) -> None:
     shapes = {
         "middle": (FEATURES,),
         "axes": (FEATURES, axes),
-        "weights": (axes, kinds),
+        "weights": (width_expanded(axes), kinds),
         "biases": (kinds,),
         "film_middle": (axes + 1,),
         "film_scale": (axes + 1, axes + 1),

@@ -20,7 +20,7 @@ from cxr_fastai.reporting.text import count, percent
 __all__ = ["Refusals", "alarms_of", "area_under", "caught_of", "facts_of"]
 
 SHOWN_ALONE = ("film, changed a little",)
-HIDDEN = ("film", "lateral, mirrored", "ct, mirrored")  # shown by source, or as pictures thrown out
+HIDDEN = ("film", "lateral, varied", "ct, varied")  # shown by source, or as pictures thrown out
 
 
 @dataclass(frozen=True, eq=False)

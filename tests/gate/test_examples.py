@@ -3,7 +3,7 @@
 import numpy as np
 from gate_films import films, thrown_out
 
-from cxr_fastai.gate.examples import MIN_MADE, all_examples, chosen_films
+from cxr_fastai.gate.examples import MIN_MADE, VARIED, all_examples, chosen_films
 from cxr_fastai.gate.thrown_out import Negatives
 
 
@@ -39,11 +39,11 @@ def test_a_small_source_weighs_more_a_film_and_less_in_all():
     assert weights[9] < weights[:9].sum()
 
 
-def test_laterals_come_as_they_are_and_mirrored_with_their_patient():
+def test_laterals_come_as_they_are_and_mirrored_and_varied_with_their_patient():
     found = all_examples(films(10), list("abcdefghij"), ["a"] * 10, thrown_out(4), rng())
     plain = found.names == "lateral"
-    mirrored = found.names == "lateral, mirrored"
-    assert plain.sum() == mirrored.sum() == 4
-    assert found.units[plain].tolist() == found.units[mirrored].tolist()
-    assert np.array_equal(found.small[plain][:, :, ::-1], found.small[mirrored])
-    assert set(found.kinds[plain | mirrored]) == {"lateral"}
+    varied = found.names == "lateral, varied"
+    assert plain.sum() == 4 and varied.sum() == 4 + 2 * VARIED * 4
+    assert found.units[varied].tolist() == found.units[plain].tolist() * (1 + 2 * VARIED)
+    assert np.array_equal(found.small[plain][:, :, ::-1], found.small[varied][:4])
+    assert set(found.kinds[plain | varied]) == {"lateral"}
