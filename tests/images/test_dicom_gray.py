@@ -149,6 +149,9 @@ def test_padding_of_signed_levels_may_be_written_as_unsigned():
 def test_padding_at_the_white_end_blackens_no_bone():
     levels = film()
     assert np.array_equal(decode(dicom(levels, PixelPaddingValue=4095)), decode(dicom(levels)))
+    negative = {"PhotometricInterpretation": "MONOCHROME1"}
+    padded = dicom(levels, PixelPaddingValue=0, **negative)
+    assert np.array_equal(decode(padded), decode(dicom(levels, **negative)))
 
 
 # ---- what is refused
