@@ -36,6 +36,7 @@ class ToyBundle:
     "Gives what is present 0.8, what is not 0.1, and to the images in `wrong` the other way round: {number: findings}."
 
     path = "toy/bundle"
+    gate = None
 
     def __init__(self, labels=LABELS, vocab=ABC, wrong=None, thresholds=None, display=None, **meta):
         self.labels, self.vocab, self.wrong = labels, vocab, wrong or {}

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import toy
+from gate_films import small_gate
 from PIL import Image
 from toy_class_reports import ABC, ROWS, Tags, ToyBundle, manifest
 
@@ -90,6 +91,21 @@ def test_an_image_that_was_edited_is_never_scored(curated, tmp_path):
         evaluate(bundle, folder, out=tmp_path / "report", resamples=20)
     assert str(e.value).startswith(f"{file}: its pixels are not those that manifest.csv names")
     assert list((tmp_path / "report").iterdir()) == []
+
+
+def test_what_the_gate_would_refuse_is_counted_by_source_and_scored_all_the_same(curated):
+    folder, bundle = curated
+    bundle.gate = small_gate()
+    report = evaluate(bundle, folder, resamples=20)
+    assert report.n == 3
+    told = report.to_dict()["gate"]
+    assert told["n"] == sum(row["n"] for row in told["by_source"]) == 3
+    assert told["refused"] == sum(told["by_kind"].values())
+    assert [note for note in report.notes if note.startswith("The gate would refuse")] == [
+        report.gate.says
+    ]
+    bundle.gate = None
+    assert evaluate(bundle, folder, resamples=20).to_dict()["gate"] == {}
 
 
 def test_an_image_that_is_gone_or_damaged_is_named_with_the_remedy(curated):

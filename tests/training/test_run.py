@@ -98,6 +98,7 @@ def test_a_run_holds_history_checkpoint_and_bundle_and_no_leftovers(run):
     assert bundle == [
         "README.md",
         "bundle.json",
+        "gate.safetensors",
         "learner.pkl",
         "model.safetensors",
         "trained_on.txt",
