@@ -8,7 +8,9 @@ to keep a thumbnail or to explain an answer, gives a `look`. Writes nothing, nev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,12 +26,12 @@ from cxr_fastai.gate.gate import Gate
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count
 from cxr_fastai.serving.ensemble import Ensemble
+from cxr_fastai.serving.read_ahead import Named, read_ahead
 from cxr_fastai.serving.views import VIEWS, views_of
 
 __all__ = ["Film", "Look", "Model", "Named", "answers_of", "members_of"]
 
 Model = Bundle | Ensemble
-Named = tuple[Any, str]  # a radiograph, and the name that messages give it
 # px, the longer side of a film as it is shown: more than any page shows, and a bound on memory.
 SHOWN_SIDE = 1024
 
@@ -99,19 +101,16 @@ def answers_of(
     starts = range(0, len(named), bs)
     what = f"predicting {count(len(named), 'image')}"
     answers: list[Prediction] = []
-    for start in (progress or SILENT).bar(starts, len(starts), what):
-        films = _read_batch(reading, named[start : start + bs])
-        told = _answer_batch(model, films, promise, tta)
-        answers += _looked_at(model, films, told, start, look)
+    read = partial(_read, reading)
+    with closing(read_ahead(read, named, bs)) as batches:
+        for start in (progress or SILENT).bar(starts, len(starts), what):
+            films = next(batches)
+            told = _answer_batch(model, films, promise, tta)
+            answers += _looked_at(model, films, told, start, look)
     return answers
 
 
 # ---- read
-
-
-def _read_batch(reading: _Reading, named: Sequence[Named]) -> list[_Read]:
-    """Read radiographs that are in memory together."""
-    return [_read(reading, source, name) for source, name in named]
 
 
 def _read(

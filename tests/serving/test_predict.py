@@ -231,7 +231,7 @@ def test_a_notebook_shows_what_a_bundle_is(bundle):
 
 SCRIPT = """
 import pickle, sys, _pickle
-import cxr_fastai.bundle.torch_runtime, torch._dynamo  # they define classes of pickle's
+import cxr_fastai.bundle.torch_runtime  # torch defines classes of pickle's
 from cxr_fastai.bundle import load_bundle
 from cxr_fastai.serving.predict import find_images, format_rows, predict_paths, worklist, write_csv
 import torch
