@@ -84,7 +84,10 @@ def normal_of(model: Model) -> str:
 
 def _facts(member: Bundle) -> dict[str, str]:
     """Return what a bundle is; warnings stand elsewhere."""
-    found = {"weights": f"SHA-256 {member.meta['weights_sha256']}"}
+    found = {
+        "weights": f"SHA-256 {member.meta['weights_sha256']}",
+        "computed by": member.runtime.name,
+    }
     for name, words in facts(member.meta).items():
         if not name.startswith("warning: "):
             found[name] = words

@@ -24,6 +24,7 @@ def test_a_bundle_without_an_evaluation_says_so(bundle):
     assert found.title == "What a bundle for toy says of these films"
     assert found.facts["toy"]["network"] == "resnet18, 32 x 32 px, 1 channel"
     assert bundle.meta["weights_sha256"] in found.facts["toy"]["weights"]
+    assert found.facts["toy"]["computed by"] == "torch"
     [line] = found.scores["toy"]
     assert "carries no evaluation" in line and "cxr evaluate" in line
     assert "not a medical device" in found.limits and "\n" not in found.limits

@@ -4,6 +4,7 @@
 """
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -18,8 +19,10 @@ from toy_bundles import meta_of, put, replace_weights, restate
 from toy_rows import META, VOCAB
 
 from cxr_fastai import cli
-from cxr_fastai.bundle import save_bundle
+from cxr_fastai.bundle import export_onnx, load_bundle, save_bundle
+from cxr_fastai.gate import fit_gate, thumbnail
 from cxr_fastai.models.networks import build_network
+from cxr_fastai.phantom import draw
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +252,122 @@ def test_a_hostile_bundle_is_refused_in_one_line_alone_and_beside_a_sound_one(
         code, line = refused([given, "a.png", "--out", "out"], capfd)
         assert code in (2, 4, 5) and not (tmp_path / "out").exists(), line
     assert not (tmp_path / "owned").exists(), "no pickle ran"
+
+
+# ---- bundles for another runtime
+
+
+@pytest.fixture(scope="module")
+def exported(bundle, tmp_path_factory):
+    "A bundle with model.onnx in it."
+    folder = shutil.copytree(bundle, tmp_path_factory.mktemp("exported") / "bundle")
+    export_onnx(load_bundle(folder, "cpu"))
+    return folder
+
+
+def signed(data):
+    "Another model.onnx, with its true hash."
+
+    def spoil(folder):
+        put(folder / "model.onnx", data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        restate(folder, onnx={**meta_of(folder)["onnx"], "sha256": sha256})
+
+    return spoil
+
+
+def onnx_cut(folder):
+    data = (folder / "model.onnx").read_bytes()
+    put(folder / "model.onnx", data[: len(data) // 2])
+
+
+def onnx_bent(folder):
+    data = bytearray((folder / "model.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    put(folder / "model.onnx", bytes(data))
+
+
+GRAPHS = {
+    "cut": onnx_cut,
+    "a bit turned": onnx_bent,
+    "gone": lambda folder: (folder / "model.onnx").unlink(),
+    "never exported": lacks("onnx"),
+    "of nothing": signed(b""),
+    "a pickle": signed(b"\x80\x04cposix\nsystem\n(S'touch owned'\ntR."),
+    "HTML": signed(b"<html>sign in</html>"),
+    "noise": signed(bytes(range(256)) * 40),
+    "a pipe": is_a(os.mkfifo, "model.onnx"),
+    "a folder": is_a(os.mkdir, "model.onnx"),
+    "of one class less": says(vocab=VOCAB[:1], display={}),
+    "of another calibration": says(temperature=2.0),
+    "of another size": says(size=64),
+    "of a newer library": says(format_version=99),
+    "its record is no record": says(onnx="yes"),
+}
+
+
+@pytest.mark.parametrize("what", GRAPHS)
+def test_a_hostile_graph_is_refused_in_one_line(what, exported, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    film("a.png")
+    folder = shutil.copytree(exported, tmp_path / "spoiled")
+    GRAPHS[what](folder)
+    code, line = refused([folder, "a.png", "--runtime", "onnx", "--out", "out"], capfd)
+    assert code in (2, 4, 5) and not (tmp_path / "out").exists(), line
+    assert not (tmp_path / "owned").exists(), "no pickle ran"
+
+
+def test_a_sound_graph_answers_as_torch_does(exported, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    film("a.png")
+    answers = []
+    for runtime in ("torch", "onnx"):
+        assert cli.main(["predict", str(exported), "a.png", "--json", "--runtime", runtime]) == 0
+        answers.append(json.loads(capfd.readouterr().out)[0]["probs"])
+    assert answers[1] == pytest.approx(answers[0], abs=1e-4)
+
+
+# ---- pictures that are no film
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    "A bundle with a gate, which knows drawn films."
+    torch.manual_seed(0)
+    small = np.stack([thumbnail(draw("normal", seed, size=96)) for seed in range(48)])
+    gate = fit_gate(small, [str(i) for i in range(48)], ["drawn"] * 48)
+    folder = tmp_path_factory.mktemp("gated") / "bundle"
+    meta = {**META, "arch": "cnn"}
+    return save_bundle(folder, build_network("cnn", len(VOCAB)), meta, gate=gate)
+
+
+def test_no_picture_that_is_no_upright_film_is_answered(gated, tmp_path, capfd):
+    chest = draw("normal", 500, size=96)
+    levels = np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
+    pictures = {
+        "noise": levels,
+        "inverted": 255 - chest,
+        "turned_90": np.rot90(chest),
+        "turned_180": np.rot90(chest, 2),
+        "turned_270": np.rot90(chest, 3),
+        "checks": (np.indices((96, 96)).sum(0) // 8 % 2 * 255).astype(np.uint8),
+        "ramp": np.tile(np.linspace(0, 255, 96).astype(np.uint8), (96, 1)),
+    }
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, pixels in pictures.items():
+        Image.fromarray(np.ascontiguousarray(pixels)).save(films / f"{name}.png")
+    Image.fromarray(chest).save(films / "a chest.png")
+    assert cli.main(["predict", str(gated), str(films), "--out", str(tmp_path / "out")]) == 0
+    chest_row, *rows = rows_of(tmp_path / "out")
+    assert chest_row["label"] in VOCAB
+    for row in rows:
+        assert row["label"] is None and row["abstained"] and row["probs"] == {}, row["path"]
+        assert row["gate"] and row["reason"] and row["risk"] is None
+    html = (tmp_path / "out" / "predictions.html").read_text()
+    assert html.count('<p class="answer">no answer</p>') == len(pictures)
+    assert html.index("a chest.png") > html.index("noise.png") and html.count("<img") == 8
+    assert "No gate was asked" not in html
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "learner.pkl"])
