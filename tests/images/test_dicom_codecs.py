@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from pictures import rejection
 from PIL import Image
+from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import HTJ2KLossless, JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRBigEndian, HTJ2KLossless, JPEGBaseline8Bit
 from toy_dicoms import coded, dicom, encapsulated, film, header, jpeg, written
 
 from cxr_fastai.images.dicom_codecs import stored_levels
@@ -51,10 +52,17 @@ def test_an_odd_number_of_bytes_is_padded():
     assert np.array_equal(stored(written(ds)), levels)
 
 
-def test_bytes_in_big_endian_words_are_swapped_back():
+@pytest.mark.parametrize("form", ["OB", "OW"])
+def test_bytes_in_big_endian_words_are_swapped_back(form):
     levels = film(8)
-    data = coded(dicom(levels, bits=8), "ExplicitVRBigEndian")
+    ds = header(levels, bits=8)
+    ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    if form == "OW":
+        ds.PixelData = levels.reshape(-1, 2)[:, ::-1].tobytes()
+    ds["PixelData"].VR = form
+    data = written(ds)
     assert np.array_equal(stored(data), levels)
+    assert np.array_equal(dcmread(BytesIO(data)).pixel_array, levels)
 
 
 def test_what_jpeg_says_of_its_orientation_is_no_word_of_dicom():

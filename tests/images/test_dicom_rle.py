@@ -4,6 +4,7 @@ python -m pytest tests/images/test_dicom_rle.py
 """
 
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_the_uppermost_byte_comes_first():
         (bytes(20), "truncated"),
         (rle(b"\x02ab"), "truncated"),
         (rle(b"\xfea"), "truncated"),
-        (rle(b"\x81a" * 1000), "damaged"),  # 1,000 times 128 bytes: never unpacked
+        (rle(b"\x81a" * 1000), "damaged"),
         (rle(b"\x03abcd\x03abcd"), "damaged"),
         (rle(b"\x03abcd", b"\x03abcd"), "damaged"),
         (struct.pack("<16I", 1, 9000, *[0] * 14), "damaged"),
@@ -65,3 +66,15 @@ def test_what_unpacks_to_another_size_is_rejected(data, reason):
     with pytest.raises(ImageRejected) as e:
         unpacked(data, form(2, 2), "x")
     assert e.value.reason == reason
+
+
+def test_a_bomb_is_unpacked_no_further_than_the_picture():
+    data = rle(b"\x81a" * 100_000)  # 13 MB
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageRejected):
+            unpacked(data, form(9, 9), "x")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 21
