@@ -28,7 +28,7 @@ from cxr_fastai.core import (
     printable,
     unknown_name,
 )
-from cxr_fastai.reporting.text import count
+from cxr_fastai.reporting.text import count, percent
 from cxr_fastai.safe_names import folded, safe_name
 from cxr_fastai.serving.answers import Film
 from cxr_fastai.serving.heat import CAVEAT, Heat
@@ -45,6 +45,7 @@ __all__ = [
     "small_picture",
 ]
 
+Outside = tuple[float | None, float | None]
 HEAD_BYTES = 200  # of a PNG, in which its first text stands
 SHOWN_SIDE = 320  # px, the longer side of a film with its heat on a page
 SHOWN_QUALITY = 80  # of its JPEG: 10 to 20 kB
@@ -83,7 +84,8 @@ class Explainer:
         self.folder = folder
         self.names = names
         self.keep = keep
-        self.outside: list[float | None] = []  # of each heat: its share outside the lung field
+        # of each heat its share outside the lung field, and that of a heat equal everywhere
+        self.outside: list[Outside] = []
         # number of a film -> captions and pictures
         self.pictures: dict[int, list[tuple[str, bytes]]] = {}
 
@@ -93,7 +95,7 @@ class Explainer:
         if not answer.probs or _is_refused(answer):
             return answer
         heat = heat_of(film.members, film.inputs, film.shown, answer, self.of)
-        self.outside.append(heat.outside)
+        self.outside.append((heat.outside, heat.outside_of_equal))
         if self.folder is not None:
             _write(
                 Path(self.folder), self.names[film.number], overlay_png(film.shown, answer, heat)
@@ -193,14 +195,23 @@ def _is_own(file: Path) -> bool:
 
 
 def heat_line(
-    outside: Sequence[float | None],  # of each heat: its share outside the lung field
+    outside: Sequence[Outside],  # of each heat
 ) -> str:  # empty without a heat
-    """Say of how many films most of the heat lies outside the lungs."""
+    """Say on how many films most of the heat lies outside the lungs, and how much on average."""
     if not outside:
         return ""
-    told = [share for share in outside if share is not None]
-    mostly = sum(share > MOSTLY for share in told)
-    words = f"heat: most of it outside the lung field on {mostly:,} of {count(len(told), 'film')}"
+    told = []
+    for share, equal in outside:
+        if share is not None and equal is not None:
+            told.append((share, equal))
+    if not told:
+        return f"heat: no lung field, or no heat, on any film. {CAVEAT}"
+    mostly = sum(share > MOSTLY for share, _ in told)
+    mean, of_equal = np.mean(told, axis=0)
+    words = (
+        f"heat: most of it outside the lung field on {mostly:,} of {count(len(told), 'film')}, "
+        f"{percent(mean)} on average (a heat equal everywhere {percent(of_equal)})"
+    )
     if len(told) < len(outside):
         words += f"; on {len(outside) - len(told):,} no lung field or no heat was found"
     return f"{words}. {CAVEAT}"

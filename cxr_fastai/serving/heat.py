@@ -39,7 +39,9 @@ class Heat:
     crop: float  # share that the network did not see, on each side of the film
     lungs: LungField | None  # of the film; None: none was found
     outside: float | None  # share of the heat outside the lung field; None: no lungs, or no heat
-    outside_of_spot: float | None  # the same of a spot at the centre of the film, for comparison
+    # for comparison the same of a spot at the film's centre, and of a heat equal everywhere
+    outside_of_spot: float | None
+    outside_of_equal: float | None
     says: str  # in words
 
     @property

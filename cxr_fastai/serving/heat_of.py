@@ -46,10 +46,11 @@ def heat_of(
         crop = 0.0
     field = lung_field(pixels)
     lungs = field if field.is_plausible else None
-    outside = spot = None
+    outside = spot = equal = None
     if lungs is not None:
         outside = share_outside(on_film(grid, crop, SIDE, SIDE), lungs.inside)
         spot = share_outside(centre_spot(), lungs.inside)
+        equal = 1 - lungs.share
     return Heat(
         of=name,
         grid=grid,
@@ -57,7 +58,8 @@ def heat_of(
         lungs=lungs,
         outside=outside,
         outside_of_spot=spot,
-        says=_words(first.display[name], bool(grid.any()), outside, spot),
+        outside_of_equal=equal,
+        says=_words(first.display[name], bool(grid.any()), outside, spot, equal),
     )
 
 
@@ -143,13 +145,14 @@ def _words(
     is_any: bool,  # heat
     outside: float | None,
     spot: float | None,
+    equal: float | None,
 ) -> str:
     """Say what a heat is of and where it lies."""
     if not is_any:
         return f"no place of the film raises {shown}: there is no heat"
     if outside is None:
         return f"heat of {shown}; no lung field was found on this film"
-    compared = f"(of a spot at its centre {percent(spot)})"
+    compared = f"(a spot at its centre {percent(spot)}, an equal heat {percent(equal)})"
     if outside > MOSTLY:
         begin = f"most of the heat of {shown} lies outside the lung field"
         return f"{begin}: {percent(outside)} {compared}"

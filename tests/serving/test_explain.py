@@ -105,8 +105,12 @@ def test_nothing_of_others_is_written_over(tmp_path):
 
 def test_what_is_said_of_all_counts_films():
     assert heat_line([]) == ""
-    words = heat_line([0.2, 0.6, None])
-    assert words.startswith("heat: most of it outside the lung field on 1 of 2 films")
+    words = heat_line([(0.2, 0.7), (0.6, 0.6), (None, None)])
+    assert words.startswith(
+        "heat: most of it outside the lung field on 1 of 2 films, 40.0 % on average "
+        "(a heat equal everywhere 65.0 %)"
+    )
+    assert "no lung field, or no heat, on any film" in heat_line([(None, 0.4)])
     assert "on 1 no lung field or no heat was found" in words and words.endswith(CAVEAT)
 
 
@@ -144,6 +148,9 @@ def test_the_command_asks_before_it_computes(made, folder, tmp_path, capsys):
     assert "Did you mean 'normal'" in capsys.readouterr().err
     # the folder of the films themselves: b.png is one of them
     assert main([*asked, "--explain", str(folder)]) == 2
+    capsys.readouterr()
+    alone = ["predict", str(made), str(folder / "b.png"), "--explain", str(folder)]
+    assert main(alone) == 2
     assert "nothing is written over" in capsys.readouterr().err
     assert Image.open(folder / "b.png").size == (30, 40) and not (tmp_path / "o").exists()
     assert main([*asked, "--explain", str(folder / "notes.txt")]) == 5

@@ -104,6 +104,8 @@ def test_what_is_said_holds_the_numbers(bundle):
     else:
         assert f"{100 * heat.outside:.1f} %" in heat.says
         assert f"{100 * heat.outside_of_spot:.1f} %" in heat.says
+        assert f"{100 * heat.outside_of_equal:.1f} %" in heat.says
+        assert heat.outside_of_equal == pytest.approx(1 - heat.lungs.inside.mean())
         assert heat.says.startswith("most of the heat") == (heat.outside > 0.5)
     assert "Left square" in heat.says
 

@@ -22,7 +22,7 @@ def heat(grid=((0, 0), (0, 1)), lungs=True, says="heat of A: 10.0 % lies outside
     sure = np.zeros((64, 64), np.float16)
     sure[16:48, 8:24] = 1
     field = LungField(sure) if lungs else None
-    return Heat("a", np.array(grid, np.float32), 0.0, field, 0.1, 0.2, says)
+    return Heat("a", np.array(grid, np.float32), 0.0, field, 0.1, 0.2, 0.3, says)
 
 
 def film(height=100, width=80):
