@@ -310,6 +310,12 @@ def _predict(v: ArgumentParser) -> None:
         help="answer also for what is no upright frontal chest film: for those who know theirs are",
     )
     v.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="BUNDLE is a learner.pkl of fastai: load it, which runs whatever code it holds; its "
+        "SHA-256 is said before",
+    )
+    v.add_argument(
         "--runtime",
         choices=RUNTIMES,
         help="what computes the network: torch, or onnx, which needs no torch and starts in a "

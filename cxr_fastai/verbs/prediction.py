@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr_fastai.core import IntegrityError, UsageError
-from cxr_fastai.outputs import check_output_file, check_output_folder
+from cxr_fastai.outputs import check_output_file, check_output_folder, check_outside
 from cxr_fastai.reporting.text import count
 from cxr_fastai.verbs.output import fail, print_json
+from cxr_fastai.verbs.pickled import check_pickled, is_pickled, rows_of_pickled
 
 if TYPE_CHECKING:
     from cxr_fastai.prediction import Prediction
@@ -37,6 +38,11 @@ def predict(args: Namespace) -> int:
     bundles = _check_asked(args)  # before torch is imported, as are the files
     files = find_images(args.paths, progress)
     _check_written(args, files)
+    if is_pickled(bundles):
+        rows = rows_of_pickled(Path(bundles[0]), files)
+        _print(args, rows)
+        _say_of_all(args, rows, "", _Looks(None))
+        return _exit_code(rows)
     for path in bundles:
         check_there(Path(path))
     from cxr_fastai.serving.ensemble import load_ensemble
@@ -90,6 +96,8 @@ def _check_asked(args: Namespace) -> list[str]:
     from cxr_fastai.bundle_names import bundle_paths
 
     bundles = bundle_paths(args.bundle)
+    if is_pickled(bundles):
+        check_pickled(args, bundles)
     if args.coverage is not None:
         from cxr_fastai.bundle.conformal import check_coverage
 
@@ -121,6 +129,8 @@ def _check_written(args: Namespace, files: Sequence[Path]) -> None:
     if args.explain is not None:
         from cxr_fastai.serving.explain import check_pictures, picture_names
 
+        for path in args.paths:
+            check_outside(args.explain, path, "--explain")  # the next run would answer its pictures
         check_pictures(args.explain, picture_names(files), files)
 
 
@@ -181,6 +191,23 @@ def _write(
 ) -> None:
     """Write and print what was asked for."""
     from cxr_fastai import progress
+
+    _print(args, listed)
+    if args.out and looks.thumbnails is not None:
+        from cxr_fastai.serving.written import CSV, JSON_LINES, write_answers
+
+        pictures = looks.explainer.pictures if looks.explainer else {}
+        kept = looks.thumbnails.kept
+        page = write_answers(args.out, rows, model, args.tta, listed, kept, pictures, args.gate)
+        progress.say(f"page: {page}; rows: {page.with_name(CSV)}, {page.with_name(JSON_LINES)}")
+
+
+def _print(
+    args: Namespace,
+    listed: list[Row],  # in the order to print them in
+) -> None:
+    """Print rows, or write them as csv."""
+    from cxr_fastai import progress
     from cxr_fastai.serving.predict import format_rows, write_csv
 
     if args.csv:
@@ -190,13 +217,6 @@ def _write(
         print_json(listed)
     elif not args.csv and not args.out:
         print(format_rows(listed))
-    if args.out and looks.thumbnails is not None:
-        from cxr_fastai.serving.written import CSV, JSON_LINES, write_answers
-
-        pictures = looks.explainer.pictures if looks.explainer else {}
-        kept = looks.thumbnails.kept
-        page = write_answers(args.out, rows, model, args.tta, listed, kept, pictures, args.gate)
-        progress.say(f"page: {page}; rows: {page.with_name(CSV)}, {page.with_name(JSON_LINES)}")
 
 
 def _say_of_all(
