@@ -109,7 +109,11 @@ def test_what_the_header_says_of_names_and_of_standing_upright_is_noted():
 def test_nothing_of_pydicom_or_of_the_header_reaches_the_terminal(capfd, caplog):
     """Neither its warnings nor its log, though a value of a header is wrong."""
     data = dicom(
-        film(), sop_class=CR, StudyDate=f"{SECRET}", PatientAge="x" * 9, AccessionNumber="y" * 99
+        film(),
+        sop_class=CR,
+        StudyDate=SECRET,
+        BurnedInAnnotation=SECRET.lower(),
+        PatientOrientation=[SECRET.lower(), "f" * 99],
     )
     caplog.clear()
     with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.DEBUG):
@@ -117,7 +121,7 @@ def test_nothing_of_pydicom_or_of_the_header_reaches_the_terminal(capfd, caplog)
         film_of = read(data)
     out = capfd.readouterr()
     assert not caught and not caplog.records and out.out == out.err == ""
-    assert SECRET not in repr(film_of)
+    assert SECRET not in repr(film_of) and "burned_in" not in film_of.notes
     assert not logging.getLogger("pydicom").disabled
 
 
