@@ -63,10 +63,11 @@ def about_of(
 
 def _names_of_members(members: Sequence[Bundle]) -> list[str]:
     """Name each bundle by its recipe, and a number where several have one."""
-    recipes = [str(member.meta["recipe"]["name"]) for member in members]
-    if len(recipes) == 1:
-        return recipes
-    return [f"{number} ({recipe})" for number, recipe in enumerate(recipes, 1)]
+    names = []
+    for number, member in enumerate(members, 1):
+        recipe = member.meta["recipe"]["name"]
+        names.append(recipe if len(members) == 1 else f"{number} ({recipe})")
+    return names
 
 
 def _together(names: Sequence[str]) -> str:
@@ -78,8 +79,9 @@ def _together(names: Sequence[str]) -> str:
 
 def normal_of(model: Model) -> str:
     """Return the class that means nothing found, decided by or not; empty: none does."""
-    member = members_of(model)[0]
-    return member.meta["decision"].get("negative", "") or normal_class(member.meta["recipe"])
+    meta = members_of(model)[0].meta
+    decided = meta["decision"].get("negative", "")
+    return decided or normal_class(meta["recipe"])
 
 
 def _facts(member: Bundle) -> dict[str, str]:

@@ -48,7 +48,8 @@ class Names:
     @property
     def labels(self) -> list[str]:
         """All that can be answered, in the order in which it is listed."""
-        return [*self.display, NONE] if self.several else list(self.display)
+        none = [NONE] if self.several else []
+        return [*self.display, *none]
 
     def shown(self, label: str) -> str:
         """Return the name of a class for people."""

@@ -22,7 +22,6 @@ import numpy as np
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.conformal import Promise
-from cxr_fastai.bundle.most_probable import most_probable
 from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.bundle_names import short_names
 from cxr_fastai.core import Prediction, StrPath, Task, UsageError
@@ -98,18 +97,23 @@ class Ensemble:
             return self._findings(told)
         if self.negative:
             return self._by_risk(told)
-        best = self._likeliest(told)
-        agree = sum(max(own, key=own.__getitem__) == best for own in told.of_members)
-        return self._held_back(best, mean_words(best, agree, told), told)
+        best = told.likeliest(told.mean)
+        agree = [told.likeliest(own) for own in told.of_members].count(best)
+        words = mean_words(best, agree, told)
+        return self._held_back(best, words, told)
 
     def _told(self, of_members: Sequence[np.ndarray]) -> Told:
         """Collect what is said of one film, by class."""
         of_each = []
         for member, probs in zip(self.members, of_members):
-            own = {name: float(p) for name, p in zip(member.vocab, probs)}
+            own = dict(zip(member.vocab, probs.tolist()))
             of_each.append({name: own[name] for name in self.vocab})
-        mean = {name: float(np.mean([own[name] for own in of_each])) for name in self.vocab}
-        return Told(mean, of_each, self.display, self._risks(of_each, mean))
+        mean = {}
+        for name in self.vocab:
+            values = [own[name] for own in of_each]
+            mean[name] = float(np.mean(values))
+        risks = self._risks(of_each, mean)
+        return Told(mean, of_each, self.display, risks)
 
     def _risks(
         self,
@@ -127,31 +131,27 @@ class Ensemble:
 
     # ---- one class a film
 
-    def _likeliest(self, told: Told) -> str:
-        """Return the most probable class of the mean."""
-        return self.vocab[int(most_probable(np.array(list(told.mean.values()))))]
-
     def _by_risk(self, told: Told) -> Prediction:
         """Answer yes or no by vote, each member by its own threshold on its own risk."""
-        thresholds = [member.meta["decision"]["threshold"] for member in self.members]
-        yes = sum(risk >= least for risk, least in zip(told.risks[1:], thresholds))
-        votes = len(self.members)
+        yes = 0
+        for member, risk in zip(self.members, told.risks[1:]):
+            yes += risk >= member.meta["decision"]["threshold"]
         words = risk_words(yes, told)
-        if 2 * yes == votes:
+        if 2 * yes == told.n:
             return self._prediction(None, divided_words(words), told)
-        if 2 * yes < votes:
-            return self._held_back(self.negative, f"{self.display[self.negative]}: {words}", told)
-        others = {name: p for name, p in told.mean.items() if name != self.negative}
-        best = max(others, key=others.__getitem__)
+        best = self.negative
+        if 2 * yes > told.n:
+            others = {name: p for name, p in told.mean.items() if name != self.negative}
+            best = told.likeliest(others)
         return self._held_back(best, f"{self.display[best]}: {words}", told)
 
     def _held_back(self, best: str, words: str, told: Told) -> Prediction:
         """Answer a class, unless at least half of the members hold it below its own threshold."""
         below = 0
         for member, own in zip(self.members, told.of_members):
-            least = member.meta["thresholds"].get(best)
-            below += least is not None and own[best] < least
-        if 2 * below >= len(self.members):
+            least = member.meta["thresholds"].get(best, 0.0)
+            below += own[best] < least
+        if 2 * below >= told.n:
             return self._prediction(None, held_back_words(best, below, told), told)
         return self._prediction(best, words, told)
 
@@ -161,12 +161,13 @@ class Ensemble:
         """Answer the findings that at least half of the members find."""
         votes = dict.fromkeys(self.vocab, 0)
         for member, own in zip(self.members, told.of_members):
-            in_order = np.array([[own[name] for name in member.vocab]])
-            for name, is_found in zip(member.vocab, member.found(in_order)[0]):
-                votes[name] += bool(is_found)
-        found = [name for name, n in votes.items() if 2 * n >= len(self.members)]
-        words = present_words(found, votes, told) if found else nothing_words(votes, told)
-        return self._prediction("|".join(found) or NONE, words, told)
+            for name in _found_by(member, own):
+                votes[name] += 1
+        found = [name for name, n in votes.items() if 2 * n >= told.n]
+        if not found:
+            return self._prediction(NONE, nothing_words(votes, told), told)
+        words = present_words(found, votes, told)
+        return self._prediction("|".join(found), words, told)
 
     def _prediction(
         self,
@@ -188,6 +189,16 @@ class Ensemble:
 
 
 explain_methods(Ensemble)  # for help()
+
+
+def _found_by(
+    member: Bundle,
+    probs: Mapping[str, float],  # finding -> its own probability
+) -> list[str]:
+    """Return the findings that reach the member's own thresholds."""
+    in_order = np.array([[probs[name] for name in member.vocab]])
+    reached = member.found(in_order)[0]
+    return [name for name, is_found in zip(member.vocab, reached) if is_found]
 
 
 # ---- which bundles
@@ -245,15 +256,18 @@ def _misfit(first: Bundle, other: Bundle) -> str:
     """Say why two bundles cannot answer together; empty where they can."""
     if first.task is not other.task:
         return f"the task of one is {first.task}, of the other {other.task}"
-    if set(first.vocab) != set(other.vocab):
-        alone = sorted(set(first.vocab) ^ set(other.vocab))
-        return f"{', '.join(alone)} {'is' if len(alone) == 1 else 'are'} known to one alone"
-    if _negative_of(first) != _negative_of(other):
-        names = [_negative_of(each) or "no class" for each in (first, other)]
-        return f"for one {names[0]} means that nothing was found, for the other {names[1]}"
-    meanings = [_meanings(each) for each in (first, other)]
+    alone = sorted(set(first.vocab) ^ set(other.vocab))
+    if alone:
+        verb = "is" if len(alone) == 1 else "are"
+        return f"{', '.join(alone)} {verb} known to one alone"
+    negatives = [_negative_of(each) or "no class" for each in (first, other)]
+    if negatives[0] != negatives[1]:
+        return f"for one {negatives[0]} means that nothing was found, for the other {negatives[1]}"
+    own, others = _meanings(first), _meanings(other)
+    if not own or not others:
+        return ""
     for name in first.vocab:
-        if all(meanings) and meanings[0].get(name) != meanings[1].get(name):
+        if own.get(name) != others.get(name):
             return f"class {name} stands for other findings in each"
     return ""
 

@@ -35,6 +35,10 @@ class Told:
         """How many members there are."""
         return len(self.of_members)
 
+    def likeliest(self, probs: Mapping[str, float]) -> str:
+        """Return the most probable of some classes; of equal ones the first."""
+        return max(probs, key=probs.__getitem__)
+
     def spread(self, name: str) -> tuple[float, float]:
         """Return the least and greatest probability that a member gives a class."""
         own = [probs[name] for probs in self.of_members]
@@ -47,7 +51,8 @@ class Told:
 
 def _with_spread(mean: float, spread: tuple[float, float]) -> str:
     """Write a mean and the least and greatest of the members."""
-    return f"{mean:.2f} ({spread[0]:.2f} to {spread[1]:.2f})"
+    low, high = spread
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
 def mean_words(

@@ -99,9 +99,10 @@ class Page:
     def counted(self) -> str:
         """How many films there are, and which of them stand here."""
         words = count(self.films, "film")
-        if self.cards and len(self.cards) < self.shown:
-            words += f", {self.cards[0].place:,} to {self.cards[-1].place:,} on this page"
-        return words
+        if len(self.cards) == self.shown:
+            return words
+        first, last = self.cards[0].place, self.cards[-1].place
+        return f"{words}, {first:,} to {last:,} on this page"
 
 
 def page_names(
@@ -119,8 +120,7 @@ def pages_of(
     pictures: Mapping[int, Sequence[Picture]],  # number of a row -> pictures to show on demand
 ) -> dict[str, str]:  # file -> html
     """Write all pages, those who could not be answered first."""
-    order = sorted(range(len(rows)), key=lambda number: reading_key(rows[number], about.names))
-    shown = order[:MAX_SHOWN]
+    shown = _reading_order(rows, about.names)[:MAX_SHOWN]
     numbers = _numbers([card_of(row, 0, about.names) for row in rows])
     files = page_names(len(rows))
     pages = {}
@@ -131,14 +131,31 @@ def pages_of(
         page = Page(
             cards=cards,
             kinds=_kinds(cards, numbers, about.names),
-            ways=[_way(name, j, len(shown), i == j) for j, name in enumerate(files)],
+            ways=_ways(files, i, len(shown)),
             films=len(rows),
             shown=len(shown),
-            pictures={place: _figures(pictures.get(number, ())) for place, number in own.items()},
+            pictures=_pictures_on(own, pictures),
             thumbs={place: thumbs[number] for place, number in own.items() if number in thumbs},
         )
         pages[file] = _html(page, about, is_first=i == 0)
     return pages
+
+
+def _reading_order(rows: Sequence[Row], names: Names) -> list[int]:
+    """Return the numbers of rows in the order in which they are to be read."""
+    keys = [reading_key(row, names) for row in rows]
+    return sorted(range(len(rows)), key=keys.__getitem__)
+
+
+def _pictures_on(
+    own: Mapping[int, int],  # of a page: place -> number of a row
+    pictures: Mapping[int, Sequence[Picture]],  # number of a row -> pictures
+) -> dict[int, list[tuple[str, str]]]:
+    """Return captions and URIs of the pictures of each card."""
+    found = {}
+    for place, number in own.items():
+        found[place] = _figures(pictures.get(number, ()))
+    return found
 
 
 def _html(page: Page, about: About, is_first: bool) -> str:
@@ -167,23 +184,27 @@ def _kinds(
     names: Names,
 ) -> list[Kind]:
     """List the kinds on a page, those without an answer first, then the classes in their order."""
-    here = _numbers(cards)
     words = {UNREAD: UNREAD_WORDS, NO_ANSWER: NO_ANSWER_WORDS}
-    words |= {gate_key(kind): kind.replace("_", " ") for kind in KINDS}
-    words |= {names.key_of(label): names.shown(label) for label in names.labels}
+    for refused in KINDS:
+        words[gate_key(refused)] = refused.replace("_", " ")
+    for label in names.labels:
+        words[names.key_of(label)] = names.shown(label)
+    here = _numbers(cards)
     return [Kind(key, words[key], here[key], numbers[key]) for key in words if here[key]]
 
 
-def _way(
-    file: str,
-    i: int,  # of the page, from 0
+def _ways(
+    files: Sequence[str],  # of all pages
+    here: int,  # number of the page, from 0
     shown: int,  # films on all pages
-    is_here: bool,
-) -> Way:
-    """Describe the way to a page."""
-    first = i * FILMS_A_PAGE + 1
-    last = min(first + FILMS_A_PAGE - 1, shown)
-    return Way(file, f"{first:,} to {last:,}", is_here)
+) -> list[Way]:
+    """Describe the ways from a page to all."""
+    ways = []
+    for i, file in enumerate(files):
+        first = i * FILMS_A_PAGE + 1
+        last = min(first + FILMS_A_PAGE - 1, shown)
+        ways.append(Way(file, f"{first:,} to {last:,}", i == here))
+    return ways
 
 
 def _figures(pictures: Sequence[Picture]) -> list[tuple[str, str]]:

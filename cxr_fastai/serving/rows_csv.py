@@ -78,7 +78,8 @@ def _columns(rows: list[Row]) -> list[str]:
         columns.append("risk")
     columns += [f"prob_{name}" for name in _classes(rows)]
     if any("spread" in row for row in rows):
-        columns += [f"{end}_{name}" for name in _classes(rows) for end in ENDS]
+        for name in _classes(rows):
+            columns += [f"{end}_{name}" for end in ENDS]
     columns.append("notes")
     if any(row["threshold"] is not None for row in rows):
         columns.append("threshold")
