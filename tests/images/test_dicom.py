@@ -112,6 +112,7 @@ def test_nothing_of_pydicom_or_of_the_header_reaches_the_terminal(capfd, caplog)
         film(),
         sop_class=CR,
         StudyDate=SECRET,
+        NumberOfFrames="1.0",  # pydicom warns of it as it is read, and logs it
         BurnedInAnnotation=SECRET.lower(),
         PatientOrientation=[SECRET.lower(), "f" * 99],
     )
