@@ -164,6 +164,12 @@ def _add_decisions(v: ArgumentParser) -> None:
         "--folds); below 300 images a test split says little",
     )
     v.add_argument(
+        "--right",
+        action="store_true",
+        help="turn films that lie on their side or head, and invert negatives, back; without it "
+        "they are only told, in quality.csv",
+    )
+    v.add_argument(
         "--strict",
         action="store_true",
         help="stop where a source cannot be had; exit 1 where an input is broken",

@@ -59,6 +59,9 @@ class Record:
     bytes: str = ""  # size of the source file's image
     jpeg_tables: str = ""  # what is told of a JPEG's quantisation tables; empty: it has none
     study: str = ""  # of DICOM: its study's place among its patient's by date, from 1
+    # how the source's picture lay, as "inverted|turned_90", before it was turned and inverted back
+    # to what stands in the folder; empty: it is shown as the source has it
+    righted: str = ""
 
 
 COLUMNS = tuple(f.name for f in fields(Record))
@@ -120,6 +123,7 @@ PHASH = re.compile(r"[0-9a-f]{16}")
 AGE = re.compile(r"[0-9]{1,3}(\.[0-9]+)?")
 WHOLE = re.compile(r"[1-9][0-9]{0,17}")  # as many digits as always fit into 64 bits
 MAX_AGE = 120  # years
+RIGHTED = re.compile(r"(inverted|turned_(90|180|270))(\|(inverted|turned_(90|180|270)))*")
 
 
 def is_inside(path: str) -> bool:
@@ -167,6 +171,11 @@ def _is_count(cell: str) -> bool:
     return WHOLE.fullmatch(cell) is not None
 
 
+def _is_righted(cell: str) -> bool:
+    """Tell whether a cell says how a picture lay before it was righted."""
+    return RIGHTED.fullmatch(cell) is not None
+
+
 # Column -> (whether a cell that is not empty has its form, what is allowed). A column without a row
 # here is free text, or a name (see _name_fault).
 FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
@@ -184,6 +193,7 @@ FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     "fold": (_is_fold, "a whole number from 0, or empty"),
     "bytes": (_is_count, "a whole number of bytes, at least 1, or empty"),
     "study": (_is_count, "a whole number, at least 1, or empty"),
+    "righted": (_is_righted, "inverted, turned_90, turned_180, turned_270, joined by |, or empty"),
 }
 
 

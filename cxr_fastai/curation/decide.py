@@ -28,6 +28,7 @@ from cxr_fastai.curation.copies.scan import scan
 from cxr_fastai.curation.copies.scan_cache import ScanCache
 from cxr_fastai.curation.engines import Engine
 from cxr_fastai.curation.folder.folds import unscored_paths, with_folds
+from cxr_fastai.curation.folder.looks import look_at
 from cxr_fastai.curation.folder.manifest_rows import quick_subset, records_of
 from cxr_fastai.curation.folder.negatives import Films, choose_negatives
 from cxr_fastai.curation.folder.radiographs import radiographs_of
@@ -38,9 +39,11 @@ from cxr_fastai.curation.folder.run_warnings import (
     failure_warnings,
     findings_of_rule,
     fold_warnings,
+    looks_warnings,
     overlap_warnings,
     why_nothing,
 )
+from cxr_fastai.curation.folder.shown import show
 from cxr_fastai.curation.folder.split import Radiograph, assign_splits
 from cxr_fastai.curation.folder.summary import summarise
 from cxr_fastai.curation.sources.item import Item, Reject
@@ -108,23 +111,31 @@ def decide(
     if not records:
         raise UsageError(why_nothing(rejects, request.recipe, bool(request.own)))
     films = _films(records, copy_sets, radiographs, splits, scanned)
-    unexpected = unexpected_overlap(copy_sets, expects_copies(catalog))
+    expected = expects_copies(catalog)
+    negatives = choose_negatives(rejects, films, expected, engine, request.seed, progress)
+    looks = look_at(records, scanned.fingerprints, negatives, request.seed, progress)
+    shown = show(records, first, looks, request.right, engine)
+    unexpected = unexpected_overlap(copy_sets, expected)
     found = Curation(
         out=out,
         request=request,
-        records=sorted(records, key=lambda row: row.path),
+        records=shown.records,
         copy_sets=[copies for copies in copy_sets if len(copies.members) > 1],
         rejects=rejects,
-        warnings=_warnings(listed, records, unexpected, request, catalog),
+        warnings=[
+            *_warnings(listed, records, unexpected, request, catalog),
+            *looks_warnings(shown.quality, looks.is_told, request.right),
+        ],
         sources=listed.sources,
         failed=listed.failed,
         versions=listed.versions,
-        quality=_quality_rows(records, first),
+        quality=shown.quality,
         related=_related_rows(related, first),
         unexpected=unexpected,
-        brightness={r.path: first[r.pixel_sha256].fingerprint.brightness for r in records},
-        origins=origins,
-        negatives=choose_negatives(rejects, films, engine, request.seed, progress),
+        brightness=shown.brightness,
+        origins={**origins, **shown.origins},
+        negatives=negatives,
+        looked=looks.is_told,
     )
     return replace(found, summary=summarise(found, catalog))
 
@@ -292,8 +303,10 @@ def _films(
         of_patients.update(dict.fromkeys(radiograph.links, home))
         for member in copies.members:
             of_pixels[member.fingerprint.pixel_sha256] = home
-    in_folder = dict.fromkeys(record.pixel_sha256 for record in records)
-    return Films([scanned.fingerprints[sha] for sha in in_folder], of_patients, of_pixels)
+    by_source: dict[str, list[Fingerprint]] = {}
+    for sha, source in {record.pixel_sha256: record.source for record in records}.items():
+        by_source.setdefault(source, []).append(scanned.fingerprints[sha])
+    return Films(by_source, of_patients, of_pixels)
 
 
 def _first_images(
@@ -305,26 +318,6 @@ def _first_images(
         for member in copies.members:
             first.setdefault(member.fingerprint.pixel_sha256, member)
     return first
-
-
-def _quality_rows(
-    records: list[Record],  # of the folder
-    first: dict[str, ScannedImage],  # pixel_sha256 -> image
-) -> list[Row]:
-    """Rows of quality.csv, by path: images whose file had something to note."""
-    rows = []
-    for row in sorted(records, key=lambda row: row.path):
-        notes = first[row.pixel_sha256].fingerprint.notes
-        if notes:
-            rows.append(
-                {
-                    "path": row.path,
-                    "source": row.source,
-                    "original_path": row.original_path,
-                    "notes": "|".join(notes),
-                }
-            )
-    return rows
 
 
 def _related_rows(

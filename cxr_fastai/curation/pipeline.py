@@ -89,6 +89,7 @@ def curate(
     take_as: Mapping[str, str] | None = None,  # class name -> the class to take it as
     label_separator: str = "",  # of labels in one cell of a csv, or none; '': as the cells tell
     salt: StrPath | None = None,  # a file: what patients' ids in DICOM are hashed with; None: usual
+    right: bool = False,  # films that lie on their side or are inverted are turned back; else told
 ) -> Curation:
     """Make class folders and manifest.csv of sources; the same input gives the same bytes.
 
@@ -101,6 +102,7 @@ def curate(
     asked.check({"manifest": manifest, "mirror": mirror, "only": only, "update-pins": update_pins})
     usual = OWN_CLASSES if asked.is_own else "six_class"
     request = _request(recipe or usual, layout, quick, seed, on_conflict, folds)
+    request = replace(request, right=bool(right))
     run = _Run(Path(out), workers, engine, check, wait, progress or SILENT)
     if asked.is_own:
         return _curate_own(asked, request, run)

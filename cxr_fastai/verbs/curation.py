@@ -83,6 +83,7 @@ def _curate(args: Namespace) -> Curation:
             update_pins=args.update_pins,
             on_conflict=args.on_conflict,
             folds=args.folds,
+            right=args.right,
             progress=progress,
             **own_arguments(args),
         )
@@ -116,10 +117,12 @@ def _what_was_written(result: Curation, args: Namespace) -> str:
 def dedupe(args: Namespace) -> int:
     """Find every copy of a radiograph in any folders."""
     from cxr_fastai import progress
-    from cxr_fastai.curation.copies.find import find, write_found
+    from cxr_fastai.curation.copies.find import check_found, find, write_found
 
     if args.all and not args.against:
         raise UsageError("--all tells of copies within an old set: give it with --against.")
+    if args.out:
+        check_found(args.out)
     with redirect_stdout(sys.stderr):  # Ray, as above
         found = find(
             args.folders,

@@ -27,6 +27,7 @@ from cxr_fastai.curation.folder.sentences import (
     conflicts_line,
     copies_line,
     incomplete_line,
+    looks_line,
     negatives_line,
     official_line,
     patients_line,
@@ -369,11 +370,12 @@ def _views(summary: Summary) -> list[str]:
 
 
 def _quality(summary: Summary) -> str:
-    """Tabulate what the files of images had to note, the commonest first; empty for nothing."""
-    if not summary.notes:
-        return ""
-    rows = sorted(summary.notes.items(), key=lambda item: (-item[1], item[0]))
-    return "## Image quality\n\n" + markdown_table(("note", "images"), rows)
+    """Tabulate what the files of images had to note, the commonest first, and how films lie."""
+    parts = ["## Image quality", md(looks_line(summary))]
+    if summary.notes:
+        rows = sorted(summary.notes.items(), key=lambda item: (-item[1], item[0]))
+        parts.append(markdown_table(("note", "images"), rows))
+    return "\n\n".join(parts)
 
 
 def _beware(curation: Curation) -> str:

@@ -119,4 +119,9 @@ MANIFEST_COLUMNS = {
         "unknown.",
         "sc:Integer",
     ),
+    "righted": Column(
+        "How the source's picture lay before it was turned and inverted back; nothing: it is shown "
+        "as it lay.",
+        separator="|",
+    ),
 }

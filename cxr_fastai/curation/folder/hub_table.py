@@ -2,17 +2,19 @@
 
 Records and a layout in, texts by path out. In a folder of classes one table stands at the root; in
 a folder of splits one stands in each split, since the loader passes over one at the root there
-(measured with datasets 5.2). Writes no file.
+(measured with datasets 5.2). Writes no file, and deletes none but tables of an earlier run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from cxr_fastai.core import SPLITS
 from cxr_fastai.csv_cells import to_csv
 from cxr_fastai.manifest import Record
 
-__all__ = ["METADATA", "HUB_COLUMNS", "hub_tables", "is_hub_table"]
+__all__ = ["METADATA", "HUB_COLUMNS", "hub_tables", "drop_hub_tables"]
 
 METADATA = "metadata.csv"
 FILE_NAME = "file_name"  # as the loader calls it: the image, relative to the table
@@ -48,9 +50,15 @@ def hub_tables(
     return {table: to_csv(lines, HUB_COLUMNS) for table, lines in rows.items()}
 
 
-def is_hub_table(
-    path: str,  # in the folder
-) -> bool:
-    """Tell whether a path is one of a table that a run may have written."""
-    folder, _, name = path.rpartition("/")
-    return name == METADATA and "/" not in folder
+def drop_hub_tables(
+    out: Path,
+    kept: Iterable[str],  # paths of those that stand
+) -> None:
+    """Delete the table that an earlier run wrote in a split which has no image any more."""
+    first_line = ",".join(HUB_COLUMNS)
+    for split in SPLITS:
+        file = out / split / METADATA
+        if f"{split}/{METADATA}" in kept or not file.is_file():
+            continue
+        if file.read_text(encoding="utf-8", errors="replace").split("\n")[0].strip() == first_line:
+            file.unlink()

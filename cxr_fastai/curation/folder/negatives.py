@@ -7,13 +7,14 @@ folder is none. It reads images, and writes nothing but these files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from cxr_fastai.core import IntegrityError, sha256_text
+from cxr_fastai.curation.copies.features import Features
 from cxr_fastai.curation.copies.fingerprint import Fingerprint, source_bytes
 from cxr_fastai.curation.copies.links import Link, find_links
 from cxr_fastai.curation.copies.scan import scan
@@ -50,13 +51,14 @@ class KeptNegative:
 
     row: Negative  # without its thumbnail
     item: Item
+    small: np.ndarray = field(compare=False, repr=False)  # (64, 64) uint8, as the scan keeps it
 
 
 @dataclass(frozen=True)
 class Films:
     """What is known of the images that a run has read as films."""
 
-    fingerprints: list[Fingerprint]  # of those in the folder, with sketches
+    by_source: Mapping[str, list[Fingerprint]]  # of those in the folder, with sketches
     of_patients: Mapping[str, Home]  # patient, or declared radiograph -> its group and split
     of_pixels: Mapping[str, Home]  # pixel_sha256 -> its group and split
 
@@ -76,6 +78,7 @@ class _Picture:
 def choose_negatives(
     rejects: Sequence[Reject],  # of all stages
     films: Films,
+    expects_copies: Callable[[str, str], bool],  # between two sources, as the catalogue tells
     engine: Engine,  # whose workers read and compare
     seed: int,  # of the splits
     progress: Progress = SILENT,
@@ -83,7 +86,8 @@ def choose_negatives(
     """Choose the pictures that are kept, each with the group and split of its patient.
 
     One whose patient has no film draws its split as a patient does. One that cannot be read is
-    none, and neither is a copy of a film of the folder.
+    none, and neither is a copy of a film of the folder: of equal pixels wherever it is from, else
+    of a source of which the catalogue lets one expect copies.
     """
     chosen = _chosen(rejects)
     if not chosen:
@@ -91,7 +95,11 @@ def choose_negatives(
     with ScanCache(progress) as cache:
         pictures = _read(chosen, films, engine, cache, progress)
         fresh = {picture.fingerprint.pixel_sha256 for picture in pictures}
-        compared = [*films.fingerprints, *(picture.fingerprint for picture in pictures)]
+        compared = [picture.fingerprint for picture in pictures]
+        sources = {picture.item.source for picture in pictures}
+        for source, some in films.by_source.items():
+            if any(source == one or expects_copies(source, one) for one in sources):
+                compared += some
         links = find_links(compared, engine, cache, fresh, progress) if fresh else []
     copies = _copies_of_films(links, fresh)
     pictures = [p for p in pictures if p.fingerprint.pixel_sha256 not in copies]
@@ -127,7 +135,9 @@ def _read(
     """
     items = [reject.item for reject in rejects if reject.item is not None]
     read: dict[str, list[_Picture]] = {}
-    in_folder = {film.pixel_sha256 for film in films.fingerprints}
+    in_folder: set[str] = set()
+    for some in films.by_source.values():
+        in_folder.update(film.pixel_sha256 for film in some)
     for reject, item, result in zip(rejects, items, scan(items, engine, cache, progress)):
         if isinstance(result, Fingerprint) and result.pixel_sha256 not in in_folder:
             picture = _Picture(reject.shows, item, result)
@@ -168,7 +178,7 @@ def _kept(picture: _Picture, home: Home) -> KeptNegative:
         view=item.view,
         licence=item.rule.licence,
     )
-    return KeptNegative(row, item)
+    return KeptNegative(row, item, Features.unpack(picture.fingerprint.sketch).thumb)
 
 
 # ---- in which group and split

@@ -22,7 +22,13 @@ __all__ = ["check_out"]
 # Keys of a recipe that shape a folder; how it trains does not.
 SHAPING = ("classes", "task", "yields", "exclude", "sources", "filters")
 # What a curation.json of an earlier version meant where it lacks a key.
-EARLIER = {"manifest_version": 1, "on_conflict": "drop", "folds": 0, "split_rule": 1}
+EARLIER = {
+    "manifest_version": 1,
+    "on_conflict": "drop",
+    "folds": 0,
+    "split_rule": 1,
+    "right": False,
+}
 # A catalogue, or a folder of one's own, may grow: what was made of it then follows it.
 NOT_COMPARED = ("catalog_sha256", "own")
 
@@ -42,7 +48,8 @@ def check_out(out: Path, request: Request) -> None:
         )
     before = {**EARLIER, **read_curation(out)}
     _check_salt(out, before, request)
-    for key, was, now in _shaping_values(before, request.to_dict()):
+    asked = {"right": False, **request.to_dict()}
+    for key, was, now in _shaping_values(before, asked):
         if was != now:
             raise UsageError(
                 f"{out} was curated with another {key} ({was}, now {now}). "

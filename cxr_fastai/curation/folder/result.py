@@ -15,6 +15,7 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.cohort.shapes import ClassCounts
 from cxr_fastai.core import SPLITS, CxrError, FolderWarning
 from cxr_fastai.curation.copies.copy_sets import CopySet
+from cxr_fastai.curation.folder.looks import looks_words
 from cxr_fastai.curation.folder.negatives import KeptNegative
 from cxr_fastai.curation.folder.split import RULE
 from cxr_fastai.curation.sources.item import Item, Reject
@@ -43,6 +44,8 @@ SOURCE_FAILED = "source_failed"  # a source is absent: the folder is incomplete
 CLASS_WITHOUT_IMAGES = "class_without_images"
 FOLD_WITHOUT_CLASS = "fold_without_class"  # of a cross-validation
 SMALL_FOLDER = "small_folder"  # its test split says little, and it has no folds
+FILMS_LIE = "films_lie"  # films look turned, inverted or lateral
+NOT_JUDGED = "not_judged"  # films were to be righted, and are too few to tell how they lie
 UNEXPECTED_OVERLAP = "unexpected_overlap"  # copies between sources that the catalogue does not link
 
 Row = dict[str, str]  # of a csv
@@ -58,6 +61,7 @@ class Request:
     seed: int = 0
     on_conflict: str = "drop"  # of copy_sets.ON_CONFLICT
     folds: int = 0  # of cross-validation; 0: none
+    right: bool = False  # films that lie on their side, or are inverted, are turned back
     catalog_sha256: str = ""  # of the catalogue's file
     # what was inferred of a folder or csv of the user's own, and the command that says it in full
     own: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +70,7 @@ class Request:
     def flags(self) -> str:
         """The flags of `cxr curate` that say what is not the default, each after a blank."""
         words = ""
-        for name in ("layout", "quick", "seed", "on_conflict", "folds"):
+        for name in ("layout", "quick", "seed", "on_conflict", "folds", "right"):
             value = getattr(self, name)
             if value != getattr(Request, name):
                 told = "" if value is True else f" {value}"
@@ -76,6 +80,7 @@ class Request:
     def to_dict(self) -> dict[str, Any]:
         """As curation.json holds it, with the versions of format and split rule."""
         own = {"own": self.own} if self.own else {}
+        right = {"right": True} if self.right else {}  # folders of before have no such key
         return {
             "manifest_version": MANIFEST_VERSION,
             "recipe": self.recipe.to_dict(),
@@ -86,6 +91,7 @@ class Request:
             "folds": self.folds,
             "split_rule": RULE,
             "catalog_sha256": self.catalog_sha256,
+            **right,
             **own,
         }
 
@@ -112,6 +118,9 @@ class Summary:
     negatives: dict[tuple[str, str], int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)  # column -> images without a value
     notes: dict[str, int] = field(default_factory=dict)  # of images.NOTES -> images that carry it
+    looks: dict[str, int] = field(default_factory=dict)  # of own_films.LOOKS -> films
+    righted: int = 0  # of these, turned or inverted back
+    looked: bool = False  # whether films were judged at all: a few cannot be
     # source -> images of its official test set that are in the folder
     official_tests: dict[str, int] = field(default_factory=dict)
     official_images: int = 0  # in any official test set
@@ -202,6 +211,7 @@ class Curation:
     origins: dict[str, Item]  # pixel_sha256 -> what these pixels are read from again
     # Laterals and CT slices that are kept as thumbnails
     negatives: list[KeptNegative] = field(default_factory=list)
+    looked: bool = False  # whether the films were judged by each other
     summary: Summary = field(default_factory=Summary)
     changes: Written = field(default_factory=Written)
 
@@ -294,6 +304,8 @@ class Curation:
             "incomplete": {source_id: str(error) for source_id, error in self.failed.items()},
             "versions": self.versions,
             "notes": self.notes,
+            "looks": self.summary.looks,
+            "righted": self.summary.righted,
             "warnings": [str(warning) for warning in self.warnings],
             "foreign": self.foreign,
             "written": self.written,
@@ -320,6 +332,8 @@ class Curation:
         ]
         for (stage, reason), n in sorted(summary.rejects.items()):
             lines.append(f"    {n:6}  {stage}: {reason}")
+        if summary.looks:
+            lines.append(looks_words(summary.looks, summary.righted))
         if summary.negatives:
             kept = negatives_words(summary.negatives_of_kinds())
             lines.append(f"of these kept as thumbnails, for the gate: {kept} -> {TABLE}")

@@ -6,13 +6,18 @@ result.py, their numbers with them. Decides nothing, reads no file.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from cxr_fastai.advice import flag
 from cxr_fastai.catalog import Rule, Source
 from cxr_fastai.cohort.scarcity import small_folder_advice
 from cxr_fastai.core import CxrError, FolderWarning
+from cxr_fastai.curation.folder.looks import looks_words
 from cxr_fastai.curation.folder.result import (
     CLASS_WITHOUT_IMAGES,
+    FILMS_LIE,
     FOLD_WITHOUT_CLASS,
+    NOT_JUDGED,
     SMALL_FOLDER,
     SOURCE_FAILED,
     UNEXPECTED_OVERLAP,
@@ -21,6 +26,8 @@ from cxr_fastai.curation.folder.result import (
 from cxr_fastai.curation.folder.summary import count_overlap
 from cxr_fastai.curation.sources.counts import label_counts
 from cxr_fastai.curation.sources.item import Reject
+from cxr_fastai.gate.kinds import RIGHTED
+from cxr_fastai.gate.own_films import MIN_FILMS, MIN_GROUPS
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import Recipe, present
 from cxr_fastai.reporting.text import count
@@ -29,6 +36,7 @@ __all__ = [
     "failure_warnings",
     "class_warnings",
     "fold_warnings",
+    "looks_warnings",
     "overlap_warnings",
     "findings_of_rule",
     "why_nothing",
@@ -136,6 +144,29 @@ def _fold_warning(
         do="Ask for fewer folds, or add images of the class.",
         numbers={"class": label, "groups": len(groups), "folds": folds, "lacking": lacking},
     )
+
+
+def looks_warnings(
+    quality: list[Row],  # rows of quality.csv
+    is_told: bool,  # whether there were films enough to judge them by each other
+    right: bool,  # whether films were to be righted
+) -> list[FolderWarning]:
+    """Say which films do not lie as the others do, or that a few films cannot tell."""
+    if right and not is_told:
+        too_few = FolderWarning(
+            kind=NOT_JUDGED,
+            says=f"no film was righted: fewer than {MIN_FILMS} films, or {MIN_GROUPS} patients or "
+            "groups of them, cannot tell how a film of the folder should lie",
+            do="Look at them by eye.",
+        )
+        return [too_few]
+    kinds = dict(sorted(Counter(row["looks"] for row in quality if row["looks"]).items()))
+    if not kinds:
+        return []
+    can_be_righted = not right and not set(RIGHTED).isdisjoint(kinds)
+    do = f"look at them; {flag('right')} turns and inverts them back" if can_be_righted else ""
+    says = looks_words(kinds, sum(row["righted"] == "yes" for row in quality))
+    return [FolderWarning(kind=FILMS_LIE, says=says, do=do, numbers={"looks": kinds})]
 
 
 def overlap_warnings(unexpected: list[Row]) -> list[FolderWarning]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import FolderWarning
+from cxr_fastai.curation.folder.looks import looks_words
 from cxr_fastai.curation.folder.result import COPY_KINDS, SOURCE_FAILED, Curation, Summary
+from cxr_fastai.gate.own_films import MIN_FILMS, MIN_GROUPS
 from cxr_fastai.negatives import SIDE, TABLE, THUMBNAILS, negatives_words
 from cxr_fastai.reporting.text import count, share
 
@@ -15,6 +17,7 @@ __all__ = [
     "incomplete_line",
     "share_lines",
     "copies_line",
+    "looks_line",
     "negatives_line",
     "conflicts_line",
     "patients_line",
@@ -78,6 +81,21 @@ def negatives_line(summary: Summary) -> str:
         f"{negatives_words(summary.negatives_of_kinds())} ({named}): what is no frontal film, for "
         f"the gate to learn from. {TABLE} tells patient, split and licence of each; who passes the "
         "folder on without them leaves out both files."
+    )
+
+
+def looks_line(summary: Summary) -> str:
+    """Say which films do not lie as the others do, or that a few films cannot tell."""
+    if summary.looks:
+        return f"{looks_words(summary.looks, summary.righted)}."
+    if summary.looked:
+        return (
+            "Judged by the others of the folder, no film looks inverted, lateral or laid on its "
+            "side or head; a mirrored one cannot be told so."
+        )
+    return (
+        f"Whether films are inverted or lie on their side was not asked: fewer than {MIN_FILMS}, "
+        f"or {MIN_GROUPS} patients or groups, cannot tell."
     )
 
 
@@ -224,4 +242,7 @@ def warning_line(
     warning: FolderWarning,  # of any kind
 ) -> str:
     """Say what was found, and what can be done about it."""
-    return f"{warning.says} {warning.do}".strip()
+    if not warning.do:
+        return warning.says
+    do = warning.do[0].upper() + warning.do[1:]
+    return f"{warning.says.rstrip('.')}. {do.rstrip('.')}."

@@ -50,6 +50,9 @@ def summarise(
         negatives=_count_negatives(curation),
         unknown=_count_unknown(records),
         notes=_count_notes(curation.quality),
+        looks=_count_looks(curation.quality),
+        righted=sum(row["righted"] == "yes" for row in curation.quality),
+        looked=curation.looked,
         official_tests=_count_official(marked, curation.sources),
         official_images=len(marked),
         official_absent=_official_absent(marked, curation.sources, per_source),
@@ -146,7 +149,16 @@ def _count_notes(
     notes: Counter[str] = Counter()
     for row in quality:
         notes.update(row["notes"].split("|"))
+    del notes[""]  # of rows that stand for a look alone
     return dict(sorted(notes.items()))
+
+
+def _count_looks(
+    quality: list[Row],  # rows of quality.csv
+) -> dict[str, int]:
+    """Count the films that do not look like upright frontal ones, by what they look like."""
+    looks = Counter(row["looks"] for row in quality if row["looks"])
+    return dict(sorted(looks.items()))
 
 
 def _count_tied(

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import (
-    SPLITS,
     IntegrityError,
     NotCurated,
     StorageError,
@@ -36,12 +35,14 @@ from cxr_fastai.curation.engines import Engine, Lost, spread
 from cxr_fastai.curation.fetch import LOCK_FILE
 from cxr_fastai.curation.folder.card import dataset_card
 from cxr_fastai.curation.folder.croissant import CROISSANT, croissant
-from cxr_fastai.curation.folder.hub_table import HUB_COLUMNS, METADATA, hub_tables
+from cxr_fastai.curation.folder.hub_table import METADATA, drop_hub_tables, hub_tables
 from cxr_fastai.curation.folder.lock import MARKER
 from cxr_fastai.curation.folder.negatives import negatives_are_whole, write_them
+from cxr_fastai.curation.folder.quality import QUALITY_COLUMNS
 from cxr_fastai.curation.folder.report_page import report_page
 from cxr_fastai.curation.folder.result import Curation, Written
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, PlaceInFile
+from cxr_fastai.gate.own_films import righted
 from cxr_fastai.images import decode, write_png
 from cxr_fastai.junk import is_junk
 from cxr_fastai.manifest import (
@@ -64,7 +65,6 @@ __all__ = ["write_folder", "is_ours"]
 # While a folder is written: every image that this run, or one that was killed, may have put there.
 PLAN = ".images.txt"
 RECIPE = "recipe.toml"  # of images of a user's own: the recipe that nobody wrote
-QUALITY_COLUMNS = ("path", "source", "original_path", "notes")
 TABLES = (
     "rejects.csv",
     "duplicates.csv",
@@ -82,8 +82,8 @@ IMAGE_NAME = re.compile(r"[0-9a-f]{32}(_[0-9]+)?\.png")  # of an image's file
 PNG_SHARE = 0.7
 ROOM_MARGIN = 1.1  # of the bytes that are thought to be needed
 
-# file, place in it, pixel_sha256 that it must have, path to write
-WriteJob = tuple[str, PlaceInFile, str, str]
+# file, place in it, how it is righted, pixel_sha256 that it must have then, path to write
+WriteJob = tuple[str, PlaceInFile, tuple[str, ...], str, str]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class _Image:
     pixel_sha256: str
     width: int  # px
     height: int
+    righted: tuple[str, ...] = ()  # kinds that are righted before it is written
 
 
 def is_ours(
@@ -163,7 +164,8 @@ def _images(
     """
     images = {}
     for row in curation.records:
-        images[row.path] = _Image(row.pixel_sha256, int(row.width), int(row.height))
+        steps = tuple(row.righted.split("|")) if row.righted else ()
+        images[row.path] = _Image(row.pixel_sha256, int(row.width), int(row.height), steps)
     if curation.on_conflict == "keep-both-out":
         for copies in curation.conflicts:
             for member in copies.members:
@@ -306,7 +308,8 @@ def _job(
 ) -> WriteJob:
     """Say what is to be read again, and where its image goes."""
     item = curation.origins[image.pixel_sha256]
-    return item.file, item.array, image.pixel_sha256, str(curation.out / path)
+    place = (item.file, item.array)
+    return *place, image.righted, image.pixel_sha256, str(curation.out / path)
 
 
 def _write_images(
@@ -335,8 +338,8 @@ def write_many(
     jobs: list[WriteJob],  # a chunk of them
 ) -> list[WriteJob]:  # as they were given
     """In a worker: decode each image again and write it; its pixels must be those hashed."""
-    for file, array, sha, path in jobs:
-        pixels = decode(source_bytes(file, array))
+    for file, array, steps, sha, path in jobs:
+        pixels = righted(decode(source_bytes(file, array)), steps)
         if pixel_sha256(pixels) != sha:
             raise IntegrityError(
                 f"{file} changed while it was curated. Run the same command again."
@@ -377,24 +380,10 @@ def _write_tables(
         written.append(write_text(out / RECIPE, recipe_text(curation.recipe)))
     tables = _hub_tables(curation)
     written += [write_text(out / path, text) for path, text in tables.items()]
-    _drop_hub_tables(out, tables.keys())
+    drop_hub_tables(out, tables.keys())
     return sum(written)
 
 
 def _hub_tables(curation: Curation) -> dict[str, str]:
     """Return the tables that stand beside the images, by path."""
     return hub_tables(curation.records, curation.request.layout)
-
-
-def _drop_hub_tables(
-    out: Path,
-    kept: Iterable[str],  # paths of those that stand
-) -> None:
-    """Delete the table that an earlier run wrote in a split which has no image any more."""
-    first_line = ",".join(HUB_COLUMNS)
-    for split in SPLITS:
-        file = out / split / METADATA
-        if f"{split}/{METADATA}" in kept or not file.is_file():
-            continue
-        if file.read_text(encoding="utf-8", errors="replace").split("\n")[0].strip() == first_line:
-            file.unlink()

@@ -128,7 +128,8 @@ def test_sources_that_could_not_be_fetched_are_the_first_line(toy):
 def test_fetched_versions_and_quality_notes_stand_in_the_card_where_there_are_any(toy):
     done = toy(({"norm": names(3)}, {}), ({"tb": names(3)}, {}))
     plain = dataset_card(replace(done, versions={}, summary=replace(done.summary, notes={})))
-    assert "fetched" not in plain and "## Image quality" not in plain
+    assert "fetched" not in plain and "| note |" not in plain
+    assert "lie on their side was not asked: fewer than 100" in plain
     entry = dict(version="3", parts=[dict(name="a.zip", sha256="ab" * 32, size=9)])
     noted = replace(done.summary, notes={"cmyk": 2, "alpha": 7, "bits": 2})
     card = dataset_card(replace(done, versions={"s0": entry, "s1": "v2"}, summary=noted))

@@ -7,7 +7,12 @@ import pytest
 from made_curations import Films, record
 from toy_sources import put, rule, write_catalog
 
-from cxr_fastai.curation.folder.hub_table import HUB_COLUMNS, METADATA, hub_tables, is_hub_table
+from cxr_fastai.curation.folder.hub_table import (
+    HUB_COLUMNS,
+    METADATA,
+    drop_hub_tables,
+    hub_tables,
+)
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import read_manifest
 
@@ -42,17 +47,15 @@ def test_a_folder_of_splits_has_one_in_each_with_paths_below_it(two):
     assert only["file_name"] == "tb/b.png" and only["split"] == "test"
 
 
-@pytest.mark.parametrize(
-    "path, ours",
-    [
-        ("metadata.csv", True),
-        ("valid/metadata.csv", True),
-        ("a/b/metadata.csv", False),
-        ("m.csv", False),
-    ],
-)
-def test_a_table_is_known_by_its_place(path, ours):
-    assert is_hub_table(path) is ours
+def test_a_table_that_a_run_wrote_goes_with_its_split_and_no_other_does(tmp_path):
+    ours = ",".join(HUB_COLUMNS) + "\n"
+    texts = {"train": ours, "valid": ours, "test": "my,own\n", "mine": ours}
+    for folder, text in texts.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / METADATA).write_text(text)
+    drop_hub_tables(tmp_path, {f"train/{METADATA}"})
+    left = sorted(file.parent.name for file in tmp_path.glob(f"*/{METADATA}"))
+    assert left == ["mine", "test", "train"]
 
 
 @pytest.mark.parametrize("layout", ["class", "split"])

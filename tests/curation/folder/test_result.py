@@ -7,6 +7,7 @@ import pytest
 from made_curations import Films, curation, link, record, reject
 
 from cxr_fastai.core import CxrError, FolderWarning
+from cxr_fastai.curation.folder.quality import QUALITY_COLUMNS
 from cxr_fastai.curation.folder.result import Request, Summary, Written
 from cxr_fastai.curation.folder.split import RULE
 from cxr_fastai.manifest import MANIFEST_VERSION
@@ -16,6 +17,11 @@ from cxr_fastai.recipes import load_recipe
 @pytest.fixture
 def films(tmp_path):
     return Films(tmp_path)
+
+
+def quality(**cells):
+    "A row of quality.csv."
+    return {**dict.fromkeys(QUALITY_COLUMNS, ""), "path": "a", "source": "one", **cells}
 
 
 def test_a_request_is_what_curation_json_holds_in_its_order():
@@ -41,6 +47,13 @@ def test_a_request_says_the_flags_that_are_no_default():
     assert plain.flags == ""
     full = replace(plain, seed=3, folds=5, quick=True, layout="split", on_conflict="upstream")
     assert full.flags == " --layout split --quick --seed 3 --on-conflict upstream --folds 5"
+    assert replace(plain, right=True).flags == " --right"
+
+
+def test_that_films_are_righted_stands_in_curation_json_where_it_was_asked_for():
+    plain = Request(recipe=load_recipe("pneumonia"))
+    assert "right" not in plain.to_dict()
+    assert replace(plain, right=True).to_dict()["right"] is True
 
 
 def test_copies_are_counted_by_kind_and_across_sources():
@@ -82,7 +95,7 @@ def test_what_users_read_of_a_curation(films):
         rejects=[reject(stage="scan"), reject(stage="quick"), reject(stage="label")],
         related=[link(torn.kept, torn.members[1], joined="no")],
         warnings=[FolderWarning("odd", "look out")],
-        quality=[dict(path="a", source="one", original_path="b", notes="alpha|bits")],
+        quality=[quality(notes="alpha|bits"), quality(looks="inverted", righted="yes")],
         on_conflict="keep-both-out",
     )
     assert done.recipe.name == "toy" and done.on_conflict == "keep-both-out"
@@ -92,6 +105,9 @@ def test_what_users_read_of_a_curation(films):
     written = replace(done, changes=Written(files=3, removed=1, foreign=("x/y.png",)))
     assert (written.written, written.removed, written.foreign) == (3, 1, ["x/y.png"])
     text = str(done)
+    assert (done.summary.looks, done.summary.righted) == ({"inverted": 1}, 1)
+    says = "1 film looks unlike an upright frontal film (1 inverted; quality.csv names each)"
+    assert f"{says}; 1 was turned or inverted back" in text
     assert "label conflicts laid aside in .conflicts/: 1 radiograph -> conflicts.csv" in text
     assert "by their look: 1 pair, 0 of them tied to one split" in text
     assert "left out or not read: 3 -> rejects.csv\n         1  label: truncated" in text
@@ -119,6 +135,8 @@ def test_as_json_it_keeps_its_keys_and_warnings_are_sentences(films):
         "incomplete",
         "versions",
         "notes",
+        "looks",
+        "righted",
         "warnings",
         "foreign",
         "written",

@@ -169,7 +169,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(films, out, monk
 def test_a_source_file_that_changed_is_refused(films, tmp_path):
     image = films.image(seed=1)
     Image.fromarray(phantom.draw("normal", 2, 64)).save(image.item.file)
-    job = (image.item.file, None, image.fingerprint.pixel_sha256, str(tmp_path / "x.png"))
+    job = (image.item.file, None, (), image.fingerprint.pixel_sha256, str(tmp_path / "x.png"))
     with pytest.raises(IntegrityError, match="changed while it was curated"):
         write_many([job])
     assert not (tmp_path / "x.png").exists()
