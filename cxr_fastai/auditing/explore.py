@@ -38,9 +38,12 @@ from cxr_fastai.core import (
     write_text,
 )
 from cxr_fastai.manifest import Manifest, Record, read_manifest
+from cxr_fastai.outputs import check_outside, check_own_files
 from cxr_fastai.progress import SILENT, Progress
 
 __all__ = ["explore", "Exploration", "Table"]
+
+PAGE, NUMBERS = "eda.html", "eda.json"
 
 
 def explore(
@@ -64,6 +67,8 @@ def explore(
     catalog = load_catalog(manifest)
     cohort = gather(folder.root, folder.rows, folder.recipe, catalog, split)
     if out is not None:
+        check_outside(out, folder.root, flag("out"))
+        check_own_files(out, PAGE, [NUMBERS], flag("out"))
         make_folder(out)  # an --out that cannot be written is told before the long part
     shown = "train" if split == "all" else split
     chosen = {}
@@ -84,8 +89,8 @@ def explore(
         thumbs=thumbs,
     )
     if out is not None:
-        write_text(Path(out) / "eda.html", found.to_html())
-        write_json(Path(out) / "eda.json", found.to_dict())  # last: where it stands, the page does
+        write_text(Path(out) / PAGE, found.to_html())
+        write_json(Path(out) / NUMBERS, found.to_dict())  # last: where it stands, the page does
     return found
 
 

@@ -1,7 +1,7 @@
 """Put a bundle to the test.
 
 Reads a bundle and a curated folder, returns a report and, where a folder is given, writes
-metrics.json, predictions.csv, a picture and report.html there; never trains, never touches an
+report.html, a picture, predictions.csv, CLAIM.md and metrics.json there; never trains, never touches an
 image.
 """
 
@@ -34,12 +34,15 @@ from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.films_shown import FilmsShown, show_classes, show_findings
 from cxr_fastai.evaluation.folder_audit import audit_folder
 from cxr_fastai.evaluation.gate_alarms import Watching
+from cxr_fastai.evaluation.multi_label_report import FindingsReport
 from cxr_fastai.evaluation.pixel_scores import score_pixels
 from cxr_fastai.evaluation.predictions import Row
+from cxr_fastai.evaluation.single_label_report import Report
 from cxr_fastai.evaluation.unseen import ALL_SPLITS, Selection, select_rows
 from cxr_fastai.intervals.bootstrap import RESAMPLES
 from cxr_fastai.manifest import Manifest, read_manifest, write_rows
 from cxr_fastai.manifest_pixels import verified_pixels
+from cxr_fastai.outputs import check_outside, check_own_files
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.text import count
 
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 NOT_ASKED = "it was not asked for"
+PAGE, ANSWERS, METRICS = "report.html", "predictions.csv", "metrics.json"
+# All that may stand beside the page; beside.html is the verb's.
+OTHER_FILES = (METRICS, ANSWERS, CLAIM_FILE, Report.picture, FindingsReport.picture, "beside.html")
 MAX_RESAMPLES = 1_000_000  # a second digit of an interval's end; more would not end, or not fit
 
 
@@ -80,6 +86,8 @@ def evaluate(
     manifest = read_manifest(data)
     rows = _rows_of_split(manifest, split)
     if out is not None:
+        check_outside(out, manifest.root, flag("out"))
+        check_own_files(out, PAGE, OTHER_FILES, flag("out"))
         make_folder(out)  # an --out that cannot be written is told before the long part
     model = _load(bundle)
     promise = _promise(model, coverage, manifest, split)
@@ -103,8 +111,7 @@ def evaluate(
     if promise is not None:
         report = replace(report, coverage=_coverage(promise, report))
     if out is not None:
-        write_text(Path(out) / CLAIM_FILE, claim(model.meta, report.to_dict()))
-        _write(report, Path(out))
+        _write(report, claim(model.meta, report.to_dict()), Path(out))
     return report
 
 
@@ -248,15 +255,21 @@ def _films(
 
 def _write(
     report: AnyReport,  # to write
+    checklist: str,  # of CLAIM
     out: Path,  # folder
 ) -> None:
-    """Write the report's files; metrics.json last, so that where it stands the others do."""
+    """Write the report's files.
+
+    The page first, by which the others are known as ours; metrics.json last, so that where it
+    stands the others do.
+    """
     png = report.to_png()
+    write_text(out / PAGE, report.to_html())
+    write_text(out / CLAIM_FILE, checklist)
     rows, columns = report.prediction_table()
-    write_rows(out / "predictions.csv", rows, columns)
+    write_rows(out / ANSWERS, rows, columns)
     with atomic_path(out / report.picture) as part:
         part.write_bytes(png)
-    write_text(out / "report.html", report.to_html())
     strict = json.dumps(
         report.to_dict(),
         indent=2,
@@ -264,4 +277,4 @@ def _write(
         ensure_ascii=False,
         allow_nan=False,
     )
-    write_text(out / "metrics.json", strict + "\n")
+    write_text(out / METRICS, strict + "\n")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxr_fastai.advice import flag
-from cxr_fastai.auditing.ask_folder import ask_folder, write_audit
-from cxr_fastai.auditing.audited import Audit
+from cxr_fastai.auditing.ask_folder import NUMBERS, PAGE, ask_folder, write_audit
+from cxr_fastai.auditing.audited import SUSPECTS, Audit
 from cxr_fastai.auditing.model_asked import ModelSide
 from cxr_fastai.core import UsageError, make_folder
 from cxr_fastai.manifest import Manifest, Record, read_manifest
 from cxr_fastai.model_audit.networks import Trained, leave_sources_out
+from cxr_fastai.outputs import check_outside, check_own_files
 from cxr_fastai.probes.sources import Unseen
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import Train
@@ -56,6 +57,8 @@ def audit(
     manifest = read_manifest(data)
     progress = progress or SILENT
     if out is not None:
+        check_outside(out, manifest.root, flag("out"))
+        check_own_files(out, PAGE, [NUMBERS, SUSPECTS], flag("out"))
         make_folder(out)  # an --out that cannot be written is told before the long part
     model = None if bundle is None else _loaded(bundle)
     has_test = any(row.split == "test" for row in manifest.rows)

@@ -15,6 +15,7 @@ from typing import Any
 from cxr_fastai.advice import command, flag
 from cxr_fastai.core import StrPath, UsageError, check_writable, usable_path
 from cxr_fastai.inputs import refuse_url
+from cxr_fastai.outputs import check_outside
 
 __all__ = ["Request", "request_of", "check_places", "default_out", "MINUTES"]
 
@@ -170,12 +171,7 @@ def _check_folder(folder: Path, out: Path) -> None:
     if (folder / "curation.json").is_file() and (folder / "manifest.csv").is_file():
         way = command(f"cxr train {shlex.quote(str(folder))}", f'train("{folder}")')
         raise UsageError(f"{folder} is curated already: train on it by {way}.")
-    inside, real = out.resolve(), folder.resolve()
-    if inside == real or real in inside.parents:
-        raise UsageError(
-            f"{flag('out')} {out} lies in {folder}, whose files are read: choose a folder outside "
-            "it."
-        )
+    check_outside(out, folder, flag("out"))
 
 
 def default_out(request: Request) -> Path:

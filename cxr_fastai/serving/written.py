@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cxr_fastai.core import StorageError, StrPath, UsageError, make_folder, printable, write_text
+from cxr_fastai.outputs import check_own_files, is_own_page
 from cxr_fastai.reporting.html import thumbnail
 from cxr_fastai.serving.about import about_of
 from cxr_fastai.serving.answers import Film, Model
@@ -25,7 +26,6 @@ __all__ = ["CSV", "JSON_LINES", "Thumbnails", "check_out", "json_lines", "write_
 
 CSV = "predictions.csv"
 JSON_LINES = "predictions.jsonl"
-OWN_MARK = b'<main class="cxr-report">'  # of reporting/base.html
 FURTHER_PAGE = re.compile(r"predictions-[0-9]+\.html")
 
 
@@ -65,6 +65,7 @@ def check_out(
     folder = Path(out)
     try:
         check_own_csv(folder / CSV, f"{flag}: file")
+        check_own_files(out, PAGE, [JSON_LINES], flag)
     except OSError as e:
         raise StorageError(f"cannot read {printable(folder)}: {e.strerror or e}.") from e
     read = {os.path.realpath(one) for one in inputs}
@@ -117,10 +118,5 @@ def write_answers(
 def _remove_further_pages(folder: Path, keep: Sequence[str]) -> None:
     """Remove the pages of an earlier run that this one does not write."""
     for file in folder.iterdir():
-        if FURTHER_PAGE.fullmatch(file.name) and file.name not in keep and _is_own(file):
+        if FURTHER_PAGE.fullmatch(file.name) and file.name not in keep and is_own_page(file):
             file.unlink()
-
-
-def _is_own(file: Path) -> bool:
-    """Tell whether a file is a page of this house."""
-    return file.is_file() and OWN_MARK in file.read_bytes()

@@ -21,6 +21,7 @@ from cxr_fastai.advice import flag
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.models.architectures import family_of
+from cxr_fastai.outputs import check_outside
 from cxr_fastai.progress import SILENT, say
 from cxr_fastai.recipes import Recipe, Train, check_train, load_recipe
 from cxr_fastai.resumable import bundle_meta, refuse_other_data, refuse_other_than_over
@@ -86,6 +87,7 @@ def train(
     base = load_recipe(recipe) if recipe else manifest.recipe
     track = list(dict.fromkeys(track))
     run = _folder(out, manifest.recipe.name, resume)
+    check_outside(run, manifest.root, flag("out"))
     baselines = list(dict.fromkeys(base.beside if beside is None else beside))
     check_request(manifest, recipe, own, seed, baselines, track, allow_missing_classes)
     for arch in baselines:

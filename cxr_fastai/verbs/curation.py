@@ -123,6 +123,8 @@ def dedupe(args: Namespace) -> int:
         raise UsageError("--all tells of copies within an old set: give it with --against.")
     if args.out:
         check_found(args.out)
+    if args.out:
+        check_found(args.out)
     with redirect_stdout(sys.stderr):  # Ray, as above
         found = find(
             args.folders,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxr_fastai import progress
 from cxr_fastai.flags import ids
+from cxr_fastai.outputs import check_outside
 from cxr_fastai.reporting.text import count
 from cxr_fastai.threads import busy_words
 from cxr_fastai.verbs.output import baselines_of, print_json
@@ -82,6 +83,8 @@ def _asked(args: Namespace) -> Manifest:
         fold_numbers(data)
     elif args.out and not args.resume and is_first:
         refuse_full(Path(args.out))
+    if args.out:
+        check_outside(args.out, data.root)
     if args.out and args.resume and is_first:
         _check_resumed(args, data)
     how = _how(args)

@@ -100,8 +100,9 @@ def test_the_command_writes_what_python_writes_and_leaves_the_folder_alone(tmp_p
 
 
 def test_an_image_that_cannot_be_read_ends_the_run_and_is_named(tmp_path):
-    data = drawn([row(phash=str(i)) for i in range(3)], tmp_path)
-    (tmp_path / data.rows[1].path).write_bytes(b"")
+    (tmp_path / "data").mkdir()
+    data = drawn([row(phash=str(i)) for i in range(3)], tmp_path / "data")
+    (tmp_path / "data" / data.rows[1].path).write_bytes(b"")
     with pytest.raises(IntegrityError, match=f"{data.rows[1].path}.*curate the folder again"):
         explore(data, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
@@ -119,7 +120,7 @@ def test_an_image_that_cannot_be_read_ends_the_run_and_is_named(tmp_path):
 def test_bad_input_is_told_before_any_image_is_read(tmp_path, monkeypatch, kw, error, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    data = folder([row()], tmp_path)  # has no image
+    data = folder([row()], tmp_path / "data")  # has no image
     with pytest.raises(error, match=said):
         explore(**{"data": data, **kw})
 

@@ -41,16 +41,20 @@ from cxr_fastai.images.found import is_image_file
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.junk import is_junk, passed_over
 from cxr_fastai.manifest import MANIFEST, Record, read_manifest, write_rows
+from cxr_fastai.outputs import check_own_files
 from cxr_fastai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["find_duplicates", "find", "write_found", "Found"]
+__all__ = ["find_duplicates", "find", "check_found", "write_found", "Found"]
 
 StrPath = str | os.PathLike[str]
 Paths = StrPath | Iterable[StrPath]
 
+PAGE = "gallery.html"
+# All that may stand beside the page.
+FILES = ("duplicates.csv", "duplicates.json", "new.csv", "related.csv", "rejects.csv")
 RELATED_PAIR_COLUMNS = ("path", "other_path", "score", "inliers")
 
 
@@ -113,13 +117,15 @@ def write_found(
     title: str,  # of the gallery
     note: str,  # a sentence under it
 ) -> None:
-    """Write duplicates.csv, related.csv, rejects.csv, duplicates.json and gallery.html.
+    """Write gallery.html, duplicates.csv, related.csv, rejects.csv and duplicates.json.
 
     And new.csv where images were compared with an old set: those that are safe to add.
     """
     from cxr_fastai.curation.copies.gallery import gallery_page
 
+    check_found(out)
     make_folder(out)
+    write_text(out / PAGE, gallery_page(found.groups, title, note))
     write_rows(out / "duplicates.csv", found.rows, [*DUPLICATE_COLUMNS, "label"])
     if not found.old:
         _remove_old_answer(out / "new.csv")
@@ -129,7 +135,11 @@ def write_found(
     write_rows(out / "related.csv", found.related_rows(), RELATED_PAIR_COLUMNS)
     write_rows(out / "rejects.csv", [reject.row() for reject in found.rejects], REJECT_COLUMNS)
     write_json(out / "duplicates.json", found.to_dict())
-    write_text(out / "gallery.html", gallery_page(found.groups, title, note))
+
+
+def check_found(out: StrPath) -> None:
+    """Raise `UsageError` where `write_found` would write over a file of others."""
+    check_own_files(out, PAGE, FILES, flag("out"))
 
 
 def _remove_old_answer(file: Path) -> None:
