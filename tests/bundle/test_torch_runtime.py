@@ -39,3 +39,13 @@ def test_arrays_that_cannot_be_written_to_are_taken(loaded):
     frozen = batch.copy()
     frozen.setflags(write=False)
     np.testing.assert_array_equal(loaded.runtime.logits(frozen), loaded.runtime.logits(batch))
+
+
+def test_on_a_processor_weights_lie_with_channels_last(loaded, net):
+    last = torch.channels_last
+    kernels = [t for t in loaded.net.state_dict().values() if t.ndim == 4]
+    assert kernels and all(t.is_contiguous(memory_format=last) for t in kernels)
+    batch = batch_of(loaded)
+    with torch.inference_mode():
+        wanted = net.eval()(torch.tensor(batch)).numpy()
+    np.testing.assert_allclose(loaded.runtime.logits(batch), wanted, atol=1e-5)
