@@ -28,7 +28,12 @@ LONG_FORMS = {
     *(b"OB", b"OD", b"OF", b"OL", b"OV", b"OW"),
     *(b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"),
 }
-UNKNOWN = b"UN"  # of undefined length: items without value representations, as DICOM PS3.5 6.2.2
+# of undefined length: items without value representations, by DICOM PS3.5 6.2.2; some have them
+UNKNOWN = b"UN"
+SHORT_FORMS = {
+    *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT"),
+    *(b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Walk:
         if length == UNDEFINED and is_head:
             end = len(self.data)
         elif length == UNDEFINED:
-            states_none = is_implicit or form == UNKNOWN
+            states_none = is_implicit or (form == UNKNOWN and not self._states_forms(value_at))
             end = self._end_of_items(value_at, states_none, depth + 1)
         else:
             end = value_at + length
@@ -109,6 +114,14 @@ class Walk:
             return form, length, place + 12
         (length,) = self._numbers("H", place + 6)
         return form, length, place + 8
+
+    def _states_forms(
+        self,
+        place: int,  # byte at which a sequence's first item begins
+    ) -> bool:
+        """Tell whether the first element of a sequence states its value representation."""
+        form = self.data[place + 12 : place + 14]
+        return form in SHORT_FORMS or form in LONG_FORMS
 
     def _end_of_items(
         self,

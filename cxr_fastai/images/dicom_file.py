@@ -73,7 +73,8 @@ class DicomFile:
 
     def texts(self, keyword: str) -> list[str]:
         """Return all values as `text` does."""
-        return [str(value or "").strip(" \0") for value in self._values(keyword)]
+        values = self._values(keyword)
+        return ["" if value is None else str(value).strip(" \0") for value in values]
 
     def numbers(
         self,

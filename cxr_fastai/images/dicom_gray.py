@@ -35,8 +35,11 @@ FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 # Levels that use this share of their scale or less are not on that scale: 12 bits in a header of
 # 14 or 16 use a quarter or less of it. So `RANGES` reads whole numbers by the fewest bits, too.
 USED_LEAST = 0.25
+GREATEST = 1e12  # number of a header that is reckoned with; levels have 16 bits
+FLATTEST = 1e-12  # slope
 BLOCK = 1 << 20  # pixels that are looked up at a time
 EIGHT_BITS = 255  # of these all are taken as they are, as in any other file
+NARROWEST = 1e-9  # window: a step, for levels that differ by as little as FLATTEST
 STEEPEST = 700.0  # exponent of a sigmoid that float64 still holds
 DIGITS = 6  # of a gray level: what is left of rounding errors, so that halves round alike
 
@@ -93,7 +96,7 @@ def _is_of_its_kind(
     if keyword not in NUMBERS or not file.text(keyword):
         return True
     numbers = file.numbers(keyword)
-    return bool(numbers) and bool(np.isfinite(numbers).all())
+    return bool(numbers) and bool((np.abs(numbers) <= GREATEST).all())  # nor is NaN
 
 
 def _places(
@@ -166,7 +169,7 @@ def _through_modality(
     intercept = file.numbers("RescaleIntercept")
     if not slope and not intercept:
         return plain
-    if len(slope) != 1 or len(intercept) != 1 or slope[0] == 0:
+    if len(slope) != 1 or len(intercept) != 1 or abs(slope[0]) < FLATTEST:
         text = "damaged DICOM: its rescale lacks a slope, an intercept, or is flat"
         raise rejected("damaged", name, text)
     ends = sorted(end * slope[0] + intercept[0] for end in (form.least, form.greatest))
@@ -266,6 +269,7 @@ def _windowed(
     if width <= 0 or (function == "LINEAR" and width < 1):
         text = f"damaged DICOM: a {function} window of width {width:g}"
         raise rejected("damaged", name, text)
+    width = max(width, NARROWEST)
     if function == "SIGMOID":
         steps = np.clip(-4 * (values - center) / width, -STEEPEST, STEEPEST)
         return 1 / (1 + np.exp(steps))

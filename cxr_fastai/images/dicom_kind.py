@@ -47,6 +47,8 @@ KIND_KEYWORDS = (
     "PhotometricInterpretation",
     *WHOLE_NUMBERS,
 )
+TWO_BYTES = 0xFFFF  # what a number of the header can be
+FOUR_BYTES = 0xFFFFFFFF  # ... the number of frames
 LEAST_BITS = 8  # of a level; fewer show no lung
 
 
@@ -141,10 +143,11 @@ def _check_pixel_data(
         raise rejected("format_not_allowed", name, "DICOM of floating point pixels is not read")
     if file.pixels is None and not file.fragments:
         raise rejected("no_pixels", name, "DICOM without pixel data")
-    if "NumberOfFrames" in file.header and file.numbers("NumberOfFrames") != (1.0,):
-        frames = file.numbers("NumberOfFrames")
-        if not frames or frames[0] < 1:
-            raise rejected("damaged", name, "damaged DICOM: its NumberOfFrames is none")
+    frames = file.numbers("NumberOfFrames")
+    is_stated = bool(file.text("NumberOfFrames")) or "NumberOfFrames" in file.broken
+    if is_stated and (len(frames) != 1 or not 1 <= frames[0] <= FOUR_BYTES):
+        raise rejected("damaged", name, "damaged DICOM: its NumberOfFrames is none")
+    if is_stated and frames != (1.0,):
         raise rejected("multi_frame", name, f"DICOM of {frames[0]:,.0f} frames, not one picture")
 
 
@@ -170,7 +173,7 @@ def _whole_number(
 ) -> int:
     """Return a number that every picture of DICOM must state."""
     numbers = file.numbers(keyword)
-    if len(numbers) != 1:
+    if len(numbers) != 1 or not 0 <= numbers[0] <= TWO_BYTES or not numbers[0].is_integer():
         raise rejected("damaged", name, f"damaged DICOM: it does not state its {keyword}")
     return int(numbers[0])
 

@@ -62,6 +62,16 @@ def test_a_sequence_of_undefined_length_is_walked_to_its_end(form):
     assert walked(data) == [(B, items + marker(SEQUENCE_END)), (C, b"\1\2")]
 
 
+def test_unknown_items_are_read_without_representations_or_with_them():
+    """A length may look like a representation: 0x5343 bytes are CS."""
+    long = element(A, b"", b"CR") + element(B, b"", bytes(0x5343))
+    explicit = element(A, b"CS", b"CR") + element(B, b"OB", bytes(0x5343))
+    for inner in (long, explicit):
+        items = marker(ITEM, UNDEFINED) + inner + marker(ITEM_END)
+        data = sequence(B, b"UN", items) + element(C, b"US", b"\1\2")
+        assert [tag for tag, _ in walked(data)] == [B, C]
+
+
 def test_an_element_without_representation_among_others_is_read_as_such():
     data = element(A, b"CS", b"CR") + element(B, b"", b"abcd") + element(C, b"US", b"\1\2")
     assert [tag for tag, _ in walked(data)] == [A, B, C]

@@ -70,6 +70,8 @@ def test_values_are_text_without_blanks():
     assert opened(dicom(film(), ViewPosition=" PA ")).text("ViewPosition") == "PA"
     many = opened(dicom(film(), ViewPosition=["PA", "AP"]))
     assert many.text("ViewPosition") == "PA" and many.texts("ViewPosition") == ["PA", "AP"]
+    nought = opened(dicom(film(), WindowCenter=0))
+    assert nought.text("WindowCenter") == "0.0" and nought.numbers("WindowCenter") == (0.0,)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import io
 import numpy as np
 import pytest
 from pictures import rejection
-from pydicom import dcmread
+from pydicom import DataElement, dcmread
 from pydicom.pixels import apply_modality_lut, apply_presentation_lut, apply_voi_lut
 from toy_dicoms import dicom, film, header, lut, written
 
+from cxr_fastai.core import ImageRejected
 from cxr_fastai.images import decode, read
 
 WINDOW = {"WindowCenter": 2000, "WindowWidth": 2600}
@@ -187,6 +188,34 @@ def test_a_number_that_is_none_is_damaged(keyword, value):
     assert data.count(numbers[keyword].encode()) == 1
     e = rejection(data.replace(numbers[keyword].encode(), value))
     assert e.reason == "damaged" and str(e).endswith(f"its {keyword} cannot be read")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("keyword", ["WindowCenter", "WindowWidth", "RescaleSlope", "PixelPadding"])
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "1e-308", "1e-320", "1e12", "-1e12", "9e9"])
+def test_numbers_beyond_all_reason_give_gray_or_a_rejection(value, keyword, function):
+    elements = {**WINDOW, **RESCALE, "VOILUTFunction": function}
+    if keyword in elements:
+        elements[keyword] = value
+    ds = header(film(), **elements)
+    if keyword not in elements:
+        ds.add_new("PixelPaddingValue", "DS", value)
+    try:
+        found = read(written(ds))
+    except ImageRejected as e:
+        assert e.reason in ("damaged", "constant")
+    else:
+        assert found.pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300", "0.5", "-1e300"])
+@pytest.mark.parametrize("keyword", ["Rows", "BitsStored", "HighBit", "NumberOfFrames"])
+def test_a_whole_number_of_another_kind_is_damaged(keyword, value):
+    """An explicit header may say that a number of two bytes is a text."""
+    ds = header(film())
+    ds[keyword] = DataElement(keyword, "LO", value)
+    assert rejection(written(ds)).reason == "damaged"
 
 
 def test_presentation_other_than_identity_and_inverse_is_not_read():

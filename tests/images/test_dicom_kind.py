@@ -38,8 +38,10 @@ def test_the_scale_of_levels_is_that_of_the_bits_stored(bits, is_signed, least, 
     assert (found.least, found.greatest, found.is_signed) == (least, greatest, is_signed)
 
 
-def test_one_frame_may_be_stated():
-    assert form(film(), NumberOfFrames=1).stored == 12
+@pytest.mark.parametrize("frames", [1, "1.0", "", None])
+def test_one_frame_may_be_stated_or_not(frames):
+    elements = {} if frames is None else {"NumberOfFrames": frames}
+    assert form(film(), **elements).stored == 12
 
 
 def test_no_modality_is_of_both_kinds():
