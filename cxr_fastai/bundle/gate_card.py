@@ -42,8 +42,8 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     if missing:
         those = " and ".join(missing)
         yield (
-            f"The folder kept no {those}, so that they were not learned: they are refused only "
-            "where they happen to look like something else that is."
+            f"There were no {those} of train to learn from: they are refused only where they "
+            "happen to look like something else that is."
         )
     yield BLIND
     yield from _table_of(record)

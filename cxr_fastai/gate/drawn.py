@@ -6,6 +6,7 @@ A number and a random generator in, small pictures out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,8 +18,32 @@ __all__ = ["DRAWINGS", "drawings"]
 PAGE = 256  # px of the page that is drawn on
 PAPERS = ((255, 0), (255, 30), (0, 255), (200, 20))  # gray levels of paper and ink
 LETTERS = list("abcdefghijklmnopqrstuvwxyz    ")
+EMPTY_LINES = 0.15  # share of the lines of a text
 
-Pen = ImageDraw.ImageDraw
+
+@dataclass(frozen=True)
+class Page:
+    """A sheet that is drawn on."""
+
+    pen: ImageDraw.ImageDraw
+    ink: int  # gray level
+    rng: np.random.Generator
+
+    def between(self, least: int, end: int) -> int:
+        """Draw a whole number from `least` to below `end`."""
+        return int(self.rng.integers(least, end))
+
+    def disc(
+        self,
+        x: float,  # of its middle, px
+        y: float,
+        wide: float,  # half its width, px
+        tall: float,  # half its height, px
+        fill: int,  # gray level
+    ) -> None:
+        """Draw a disc or an oval with a line around it."""
+        box = (x - wide, y - tall, x + wide, y + tall)
+        self.pen.ellipse(box, fill=fill, outline=self.ink)
 
 
 def drawings(
@@ -27,73 +52,148 @@ def drawings(
 ) -> tuple[np.ndarray, list[str]]:  # (n, SIDE, SIDE) uint8; what each shows, of DRAWINGS
     """Draw pages, charts, cats and shapes in turn."""
     found = np.empty((n, SIDE, SIDE), np.uint8)
-    kinds = list(DRAWINGS)
-    names = []
-    for i in range(n):
-        name = kinds[i % len(kinds)]
-        paper, ink = PAPERS[rng.integers(len(PAPERS))]
-        page = Image.new("L", (PAGE, PAGE), paper)
-        DRAWINGS[name](ImageDraw.Draw(page), ink, rng)
-        found[i] = thumbnail(np.asarray(page))
-        names.append(name)
+    subjects = list(DRAWINGS)
+    names = [subjects[i % len(subjects)] for i in range(n)]
+    for i, name in enumerate(names):
+        found[i] = _drawn(name, rng)
     return found, names
 
 
-def _text(pen: Pen, ink: int, rng: np.random.Generator) -> None:
+def _drawn(
+    subject: str,  # one of DRAWINGS
+    rng: np.random.Generator,
+) -> np.ndarray:  # (SIDE, SIDE) uint8
+    """Draw one subject on a new page."""
+    paper, ink = PAPERS[rng.integers(len(PAPERS))]
+    sheet = Image.new("L", (PAGE, PAGE), paper)
+    page = Page(ImageDraw.Draw(sheet), ink, rng)
+    DRAWINGS[subject](page)
+    return thumbnail(np.asarray(sheet))
+
+
+# ---- text
+
+
+def _text(page: Page) -> None:
     """Write lines of letters, some of them empty."""
-    size = int(rng.integers(9, 30))
+    size = page.between(9, 30)
     font = ImageFont.load_default(size)
-    for y in range(int(rng.integers(5, 40)), PAGE - size, int(size * 1.4)):
-        if rng.random() < 0.15:
+    first = page.between(5, 40)
+    for y in range(first, PAGE - size, int(size * 1.4)):
+        if page.rng.random() < EMPTY_LINES:
             continue
-        letters = "".join(rng.choice(LETTERS, rng.integers(10, 60)))
-        pen.text((int(rng.integers(0, 30)), y), letters, fill=ink, font=font)
+        place = (page.between(0, 30), y)
+        page.pen.text(place, _letters(page), fill=page.ink, font=font)
 
 
-def _chart(pen: Pen, ink: int, rng: np.random.Generator) -> None:
+def _letters(page: Page) -> str:
+    """Draw letters and blanks, a line of them."""
+    length = page.between(10, 60)
+    return "".join(page.rng.choice(LETTERS, length))
+
+
+# ---- charts
+
+LEFT = 20  # px, of the axis
+BOTTOM = PAGE - 16
+
+
+def _chart(page: Page) -> None:
     """Draw axes with bars or with a line."""
-    left, bottom = 20, PAGE - 16
-    pen.line((left, 10, left, bottom, PAGE - 6, bottom), fill=ink, width=2)
-    heights = rng.integers(20, 220, rng.integers(3, 12)).tolist()
-    step = (PAGE - left - 10) / len(heights)
-    tops = [(int(left + 4 + i * step), int(bottom - h)) for i, h in enumerate(heights)]
-    if rng.random() < 0.5:
-        pen.line(tops, fill=ink, width=3)
-        return
+    axes = (LEFT, 10, LEFT, BOTTOM, PAGE - 6, BOTTOM)
+    page.pen.line(axes, fill=page.ink, width=2)
+    n = page.between(3, 12)
+    step = (PAGE - LEFT - 10) // n
+    tops = []
+    for i in range(n):
+        x = LEFT + 4 + i * step
+        y = BOTTOM - page.between(20, 220)
+        tops.append((x, y))
+    if page.rng.random() < 0.5:
+        page.pen.line(tops, fill=page.ink, width=3)
+    else:
+        _bars(page, tops, step)
+
+
+def _bars(
+    page: Page,
+    tops: list[tuple[int, int]],  # left upper corners, px
+    step: int,  # px from one to the next
+) -> None:
+    """Draw bars, each of its own gray."""
     for x, y in tops:
-        fill = int(rng.integers(256))
-        pen.rectangle((x, y, x + int(step * 0.7), bottom), fill=fill, outline=ink)
+        box = (x, y, x + int(0.7 * step), BOTTOM)
+        fill = page.between(0, 256)
+        page.pen.rectangle(box, fill=fill, outline=page.ink)
 
 
-def _cat(pen: Pen, ink: int, rng: np.random.Generator) -> None:
-    """Draw a cat from the front: body, head, ears, eyes, whiskers."""
-    x, y = rng.integers(90, 166, 2).tolist()
-    r = int(rng.integers(45, 80))
-    coat = int(rng.integers(40, 220))
-    pen.ellipse((x - 1.1 * r, y + 0.6 * r, x + 1.1 * r, y + 2.6 * r), fill=coat, outline=ink)
+# ---- a cat
+
+
+def _cat(page: Page) -> None:
+    """Draw a cat from the front: body, ears, head, eyes, whiskers."""
+    x = page.between(90, 166)
+    y = page.between(90, 166)
+    r = page.between(45, 80)
+    coat = page.between(40, 220)
+    page.disc(x, y + 1.6 * r, 1.1 * r, r, coat)
     for side in (-1, 1):
-        tip = (x + side * 0.9 * r, y - 1.4 * r)
-        ear = [(x + side * r, y), tip, (x + side * 0.2 * r, y - 0.8 * r)]
-        pen.polygon(ear, fill=coat, outline=ink)
-    pen.ellipse((x - r, y - r, x + r, y + r), fill=coat, outline=ink, width=3)
+        _ear(page, x, y, side * r, coat)
+    page.disc(x, y, r, r, coat)
     for side in (-1, 1):
-        eye = x + side * 0.4 * r
-        pen.ellipse((eye - 8, y - 18, eye + 8, y + 2), fill=ink)
-        for lower in (-10, 0, 10):
-            end = (x + side * 1.3 * r, y + 0.35 * r + lower)
-            pen.line([(x + side * 15, y + 0.35 * r), end], fill=ink)
+        page.disc(x + side * 0.4 * r, y - 8, 8, 10, page.ink)
+        _whiskers(page, x, y + 0.35 * r, side * r)
 
 
-def _shapes(pen: Pen, ink: int, rng: np.random.Generator) -> None:
+def _ear(
+    page: Page,
+    x: float,  # of the middle of the head, px
+    y: float,
+    r: float,  # radius of the head; below 0 on the left
+    coat: int,  # gray level
+) -> None:
+    """Draw an ear."""
+    outer = (x + r, y)
+    tip = (x + 0.9 * r, y - 1.4 * abs(r))
+    inner = (x + 0.2 * r, y - 0.8 * abs(r))
+    page.pen.polygon([outer, tip, inner], fill=coat, outline=page.ink)
+
+
+def _whiskers(
+    page: Page,
+    x: float,  # of the middle of the head, px
+    y: float,  # where they begin
+    r: float,  # radius of the head; below 0 on the left
+) -> None:
+    """Draw three whiskers on one side."""
+    for lower in (-10, 0, 10):
+        start = (x + 0.2 * r, y)
+        end = (x + 1.3 * r, y + lower)
+        page.pen.line([start, end], fill=page.ink)
+
+
+# ---- shapes
+
+
+def _shapes(page: Page) -> None:
     """Lay discs and boxes of any gray over one another."""
-    for _ in range(rng.integers(2, 15)):
-        left, right = sorted(rng.integers(0, PAGE, 2).tolist())
-        top, bottom = sorted(rng.integers(0, PAGE, 2).tolist())
-        shape = pen.ellipse if rng.random() < 0.5 else pen.rectangle
-        shape((left, top, right + 1, bottom + 1), fill=int(rng.integers(256)), outline=ink)
+    for _ in range(page.between(2, 15)):
+        left, right = _ends(page)
+        top, bottom = _ends(page)
+        is_round = page.rng.random() < 0.5
+        shape = page.pen.ellipse if is_round else page.pen.rectangle
+        box = (left, top, right, bottom)
+        shape(box, fill=page.between(0, 256), outline=page.ink)
 
 
-DRAWINGS: dict[str, Callable[[Pen, int, np.random.Generator], None]] = {
+def _ends(page: Page) -> tuple[int, int]:
+    """Draw where a shape begins and ends, px."""
+    first = page.between(0, PAGE)
+    second = page.between(0, PAGE)
+    return min(first, second), max(first, second) + 1
+
+
+DRAWINGS: dict[str, Callable[[Page], None]] = {
     "text": _text,
     "chart": _chart,
     "cat": _cat,

@@ -83,27 +83,48 @@ def _gradients(
     A gradient between two directions counts for both; the root weakens few strong edges against
     many weak ones.
     """
-    framed = np.pad(levels, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    across = framed[:, 1:-1, 2:] - framed[:, 1:-1, :-2]
-    down = framed[:, 2:, 1:-1] - framed[:, :-2, 1:-1]
+    across, down = _slopes(levels)
     length = np.sqrt(across * across + down * down)
     direction = np.arctan2(down, across) * np.float32(BINS / (2 * np.pi))
     lower = np.floor(direction)
     share = direction - lower
     first = lower.astype(np.int64) % BINS
     second = (first + 1) % BINS
-    place = _places(len(levels))
-    size = len(levels) * COUNTS
-    counts = np.bincount((place + first).ravel(), (length * (1 - share)).ravel(), size)
-    counts += np.bincount((place + second).ravel(), (length * share).ravel(), size)
-    roots = np.sqrt(counts.reshape(len(levels), COUNTS)).astype(np.float32)
+    counts = _counted(first, length * (1 - share))
+    counts += _counted(second, length * share)
+    roots = np.sqrt(counts).astype(np.float32)
     norm = np.linalg.norm(roots, axis=1, keepdims=True)
     found: np.ndarray = roots / (norm + np.float32(LEAST_LENGTH))
     return found
 
 
+def _slopes(
+    levels: np.ndarray,  # (n, SIDE, SIDE)
+) -> tuple[np.ndarray, np.ndarray]:  # to the right and downward, (n, SIDE, SIDE) each
+    """Return how gray levels rise between the neighbours of each pixel."""
+    framed = np.pad(levels, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = framed[:, 1:-1]
+    columns = framed[:, :, 1:-1]
+    across = rows[:, :, 2:] - rows[:, :, :-2]
+    down = columns[:, 2:] - columns[:, :-2]
+    return across, down
+
+
+def _counted(
+    directions: np.ndarray,  # (n, SIDE, SIDE) int64, 0 to BINS - 1
+    weights: np.ndarray,  # (n, SIDE, SIDE)
+) -> np.ndarray:  # (n, COUNTS) float64
+    """Add up the weights of each direction in each cell of each picture."""
+    n = len(directions)
+    places = _places(n) + directions
+    sums = np.bincount(places.ravel(), weights.ravel(), n * COUNTS)
+    return sums.reshape(n, COUNTS)
+
+
 def _places(n: int) -> np.ndarray:  # (n, SIDE, SIDE) int64
     """Return where the first direction of each pixel's cell stands among all counts."""
     cell = np.arange(SIDE) // CELL
-    in_picture = (cell[:, None] * CELLS + cell) * BINS
-    return np.arange(n)[:, None, None] * COUNTS + in_picture
+    above = cell[:, None] * CELLS
+    in_picture = (above + cell) * BINS
+    pictures = np.arange(n) * COUNTS
+    return pictures[:, None, None] + in_picture

@@ -8,6 +8,7 @@ that says so. scikit-learn is imported here alone; the same films and seed give 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ C = 0.05  # inverse strength of the penalty; .03 and .1 catch the same to half a
 STEPS = 100  # of lbfgs; 60 were enough for six_class
 BALANCE = 0.7  # a kind of n pictures weighs n to the power of 1 less this
 SHRINK = 0.1  # of the covariance of films towards a ball
+LEAST_SPREAD = 1e-9  # of films on an axis: one film alone has none
 NEVER = 1e6  # a limit that nothing passes
 
 
@@ -107,11 +109,12 @@ def _stands_for(
     chosen: np.ndarray,  # (m,) str: of those that are learned from
 ) -> np.ndarray:  # (m,) float64, at least 1
     """Return how many films of its source each chosen one stands for."""
-    names, counts = np.unique(all_sources, return_counts=True)
-    of_all = dict(zip(names.tolist(), counts.tolist()))
-    names, counts = np.unique(chosen, return_counts=True)
-    of_chosen = dict(zip(names.tolist(), counts.tolist()))
-    return np.array([of_all[name] / of_chosen[name] for name in chosen.tolist()])
+    of_all = Counter(all_sources.tolist())
+    of_chosen = Counter(chosen.tolist())
+    found = np.empty(len(chosen))
+    for i, name in enumerate(chosen.tolist()):
+        found[i] = of_all[name] / of_chosen[name]
+    return found
 
 
 def _folds(
@@ -184,13 +187,16 @@ def _axes(
     features: np.ndarray,  # (n, FEATURES)
 ) -> tuple[np.ndarray, np.ndarray]:  # (FEATURES,), (FEATURES, d), float32
     """Find the axes along which pictures differ most, each scaled to deviation 1."""
+    n = len(features)
     middle = features.mean(0)
     centred = features - middle
-    covariance = (centred.T @ centred).astype(np.float64) / len(features)
-    values, vectors = np.linalg.eigh(covariance)
-    most = slice(None, -min(AXES, len(features)) - 1, -1)
-    lengths = np.sqrt(np.maximum(values[most], 0))
-    axes = vectors[:, most] / np.maximum(lengths, lengths[0] * LEAST_LENGTH)
+    products = centred.T @ centred
+    values, vectors = np.linalg.eigh(products.astype(np.float64) / n)
+    kept = min(AXES, n)
+    longest = slice(None, -kept - 1, -1)  # values ascend
+    lengths = np.sqrt(np.maximum(values[longest], 0))
+    least = lengths[0] * LEAST_LENGTH
+    axes = vectors[:, longest] / np.maximum(lengths, least)
     return middle.astype(np.float32), axes.astype(np.float32)
 
 
@@ -223,11 +229,14 @@ def _where_films_lie(
     share = weights / weights.sum()
     middle = share @ places
     centred = places - middle
-    covariance = (centred * share[:, None]).T @ centred
+    weighted = centred * share[:, None]
+    covariance = weighted.T @ centred
     d = len(middle)
     ball = np.eye(d) * np.trace(covariance) / d
-    shrunk = (1 - SHRINK) * covariance + SHRINK * ball + 1e-9 * np.eye(d)
-    scale = np.linalg.cholesky(np.linalg.inv(shrunk.astype(np.float64)))
+    shrunk = (1 - SHRINK) * covariance + SHRINK * ball
+    shrunk += LEAST_SPREAD * np.eye(d)
+    inverse = np.linalg.inv(shrunk.astype(np.float64))
+    scale = np.linalg.cholesky(inverse)
     return middle.astype(np.float32), scale.astype(np.float32)
 
 

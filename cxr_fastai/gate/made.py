@@ -15,6 +15,7 @@ from cxr_fastai.gate.features import SIDE, thumbnail
 
 __all__ = ["cut", "inverted", "noise", "photographs", "turned", "varied"]
 
+BILINEAR = Image.Resampling.BILINEAR
 BLACK = 0
 WHITE = 255
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # of scikit-learn
@@ -75,24 +76,19 @@ def varied(
     return np.stack([_varied(picture, rng) for picture in small])
 
 
-def _varied(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _varied(
+    picture: np.ndarray,  # (SIDE, SIDE) uint8
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Change one film."""
-    large = Image.fromarray(picture).resize((WORKING_SIDE,) * 2, Image.Resampling.BILINEAR)
+    large = Image.fromarray(picture).resize((WORKING_SIDE, WORKING_SIDE), BILINEAR)
     if rng.random() < OFTEN:
-        tilt = float(rng.uniform(-MAX_TILT, MAX_TILT))
-        fill = int(rng.choice([BLACK, int(np.median(picture))]))
-        large = large.rotate(tilt, Image.Resampling.BILINEAR, fillcolor=fill)
+        large = _tilted(large, rng)
     if rng.random() < OFTEN:
-        left, top, right, bottom = rng.uniform(0, MAX_CROP * WORKING_SIDE, 4).astype(int).tolist()
-        large = large.crop((left, top, WORKING_SIDE - right, WORKING_SIDE - bottom))
+        large = _cropped(large, rng)
     if rng.random() < SELDOM:
         large = _framed(large, rng)
-    levels = thumbnail(np.asarray(large)) / WHITE
-    if rng.random() < OFTEN:
-        levels = levels ** rng.uniform(*GAMMAS)
-    if rng.random() < SELDOM:
-        levels = (levels - 0.5) * rng.uniform(*STRETCHES) + 0.5
-    found = (np.clip(levels, 0, 1) * WHITE).astype(np.uint8)
+    found = _windowed(thumbnail(np.asarray(large)), rng)
     if rng.random() < SELDOM:
         step = 256 // LEVELS_LEFT
         found = found // step * step
@@ -101,13 +97,65 @@ def _varied(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-def _framed(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _tilted(
+    picture: Image.Image,
+    rng: np.random.Generator,
+) -> Image.Image:
+    """Turn a film by a few degrees; what comes into sight is black or gray."""
+    tilt = float(rng.uniform(-MAX_TILT, MAX_TILT))
+    middle = int(np.median(np.asarray(picture)))
+    fill = BLACK if rng.random() < 0.5 else middle
+    return picture.rotate(tilt, BILINEAR, fillcolor=fill)
+
+
+def _margins(
+    most: float,  # of each side, as a share
+    rng: np.random.Generator,
+) -> list[int]:  # left, top, right, bottom, px
+    """Draw a margin for each side."""
+    margins = rng.uniform(0, most * WORKING_SIDE, 4)
+    found: list[int] = margins.astype(int).tolist()
+    return found
+
+
+def _cropped(
+    picture: Image.Image,
+    rng: np.random.Generator,
+) -> Image.Image:
+    """Cut a little off each side."""
+    left, top, right, bottom = _margins(MAX_CROP, rng)
+    box = (left, top, picture.width - right, picture.height - bottom)
+    return picture.crop(box)
+
+
+def _framed(
+    picture: Image.Image,
+    rng: np.random.Generator,
+) -> Image.Image:
     """Lay a film on a ground that is black or white, as viewers and light boxes do."""
-    left, top, right, bottom = rng.uniform(0, MAX_FRAME * WORKING_SIDE, 4).astype(int).tolist()
-    size = (picture.width + left + right, picture.height + top + bottom)
-    ground = Image.new("L", size, int(rng.choice([BLACK, WHITE])))
+    left, top, right, bottom = _margins(MAX_FRAME, rng)
+    width = picture.width + left + right
+    height = picture.height + top + bottom
+    gray = BLACK if rng.random() < 0.5 else WHITE
+    ground = Image.new("L", (width, height), gray)
     ground.paste(picture, (left, top))
     return ground
+
+
+def _windowed(
+    picture: np.ndarray,  # (SIDE, SIDE) uint8
+    rng: np.random.Generator,
+) -> np.ndarray:  # uint8
+    """Bend and stretch gray levels, as another exposure and another window do."""
+    levels = picture / WHITE
+    if rng.random() < OFTEN:
+        levels = levels ** rng.uniform(*GAMMAS)
+    if rng.random() < SELDOM:
+        stretch = rng.uniform(*STRETCHES)
+        levels = (levels - 0.5) * stretch + 0.5
+    bounded = np.clip(levels, 0, 1) * WHITE
+    found: np.ndarray = bounded.astype(np.uint8)
+    return found
 
 
 def _mark(
@@ -115,11 +163,12 @@ def _mark(
     rng: np.random.Generator,
 ) -> None:
     """Lay a bright side marker into an upper corner."""
-    width, height = rng.integers(2, 7, 2)
+    width = int(rng.integers(2, 7))
+    height = int(rng.integers(2, 7))
     x = int(rng.integers(2, 10))
-    if rng.random() < 0.5:
-        x = SIDE - x - int(width)
     y = int(rng.integers(2, 14))
+    if rng.random() < 0.5:
+        x = SIDE - x - width
     picture[y : y + height, x : x + width] = WHITE
 
 
@@ -137,34 +186,54 @@ def noise(
     return found
 
 
-def _even_noise(rng: np.random.Generator) -> np.ndarray:
+def _even_noise(
+    rng: np.random.Generator,
+) -> np.ndarray:  # (SIDE, SIDE)
     """Draw each pixel for itself, any gray level."""
     return rng.integers(0, 256, (SIDE, SIDE))
 
 
-def _normal_noise(rng: np.random.Generator) -> np.ndarray:
+def _normal_noise(
+    rng: np.random.Generator,
+) -> np.ndarray:  # (SIDE, SIDE)
     """Draw each pixel for itself, about a middle gray."""
-    levels = rng.normal(rng.uniform(60, 190), rng.uniform(15, 60), (SIDE, SIDE))
-    return np.clip(levels, 0, WHITE)
+    middle = rng.uniform(60, 190)
+    deviation = rng.uniform(15, 60)
+    levels = rng.normal(middle, deviation, (SIDE, SIDE))
+    return np.clip(levels, BLACK, WHITE)
 
 
-def _smooth_noise(rng: np.random.Generator) -> np.ndarray:
+def _smooth_noise(
+    rng: np.random.Generator,
+) -> np.ndarray:  # (SIDE, SIDE)
     """Draw clouds of any size."""
     side = int(2 ** rng.uniform(1, 5.5))
-    coarse = Image.fromarray(rng.integers(0, 256, (side, side), np.uint8))
-    return np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    grains = rng.integers(0, 256, (side, side), np.uint8)
+    return _enlarged(grains)
 
 
-def _gradient(rng: np.random.Generator) -> np.ndarray:
-    """Draw one slope of gray, straight or round."""
+def _gradient(
+    rng: np.random.Generator,
+) -> np.ndarray:  # (SIDE, SIDE)
+    """Draw one slope of gray, straight or round, dark or bright where it begins."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
-    turn = rng.uniform(0, 2 * np.pi)
-    slope = np.cos(turn) * x + np.sin(turn) * y
     if rng.random() < 0.5:
         slope = np.hypot(x - rng.random(), y - rng.random())
-    share = (slope - slope.min()) / np.ptp(slope)
+    else:
+        turn = rng.uniform(0, 2 * np.pi)
+        slope = np.cos(turn) * x + np.sin(turn) * y
+    least = slope.min()
+    share = (slope - least) / (slope.max() - least)
     levels = WHITE * share ** rng.uniform(*GAMMAS)
     return levels if rng.random() < 0.5 else WHITE - levels
+
+
+def _enlarged(
+    coarse: np.ndarray,  # (s, s) uint8
+) -> np.ndarray:  # (SIDE, SIDE) uint8
+    """Enlarge a picture smoothly."""
+    large = Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    return np.asarray(large)
 
 
 NOISES: tuple[Callable[[np.random.Generator], np.ndarray], ...] = (
@@ -202,19 +271,30 @@ def _crop(
     rng: np.random.Generator,
 ) -> np.ndarray:  # (SIDE, SIDE) uint8
     """Cut a piece out of a photograph."""
-    shorter = min(photograph.shape)
-    height, width = (rng.uniform(LEAST_OF_PHOTOGRAPH, 1, 2) * shorter).astype(int)
-    top = rng.integers(photograph.shape[0] - height + 1)
-    left = rng.integers(photograph.shape[1] - width + 1)
-    piece = thumbnail(np.ascontiguousarray(photograph[top : top + height, left : left + width]))
+    piece = thumbnail(_piece(photograph, rng))
     if rng.random() < SELDOM:
         piece = _blurred(piece, rng)
-    piece = np.rot90(piece, int(rng.integers(4)))
+    quarters = int(rng.integers(4))
+    piece = np.rot90(piece, quarters)
     if rng.random() < SELDOM:
         piece = WHITE - piece
     if rng.random() < 0.5:
         piece = piece[:, ::-1]
     return piece
+
+
+def _piece(
+    photograph: np.ndarray,  # (h, w) uint8
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Take a rectangle out of a photograph."""
+    shorter = min(photograph.shape)
+    shares = rng.uniform(LEAST_OF_PHOTOGRAPH, 1, 2)
+    height, width = (shares * shorter).astype(int)
+    top = rng.integers(photograph.shape[0] - height + 1)
+    left = rng.integers(photograph.shape[1] - width + 1)
+    rows = photograph[top : top + height]
+    return np.ascontiguousarray(rows[:, left : left + width])
 
 
 def _blurred(
@@ -223,5 +303,5 @@ def _blurred(
 ) -> np.ndarray:
     """Take the fine part out of a picture."""
     side = int(rng.integers(SIDE // 8, SIDE // 2))
-    coarse = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    coarse = Image.fromarray(picture).resize((side, side), BILINEAR)
+    return _enlarged(np.asarray(coarse))

@@ -102,10 +102,16 @@ def alarms_of(
     refused: Sequence[bool],  # (n,)
 ) -> list[dict[str, Any]]:
     """Count the good films of each source that were refused, the largest source first."""
-    n = Counter(sources)
-    alarms = Counter(source for source, is_refused in zip(sources, refused) if is_refused)
-    order = sorted(n, key=lambda source: (-n[source], source))
-    return [{"source": source, "n": n[source], "refused": alarms[source]} for source in order]
+    films = Counter(sources)
+    alarms: Counter[str] = Counter()
+    for source, is_refused in zip(sources, refused):
+        alarms[source] += bool(is_refused)
+    by_name = sorted(films)
+    order = sorted(by_name, key=films.__getitem__, reverse=True)
+    found = []
+    for source in order:
+        found.append({"source": source, "n": films[source], "refused": alarms[source]})
+    return found
 
 
 def area_under(

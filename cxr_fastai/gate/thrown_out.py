@@ -33,16 +33,27 @@ class Negatives:
     patients: Sequence[str] = ()  # (n,) namespace:id; empty: not known
 
     def __post_init__(self) -> None:
-        if self.small.dtype != np.uint8 or self.small.shape[1:] != (SIDE, SIDE):
-            found = f"{self.small.dtype} of shape {self.small.shape}"
+        """Raise `UsageError` where these are not small pictures of known kinds."""
+        small = self.small
+        if small.dtype != np.uint8 or small.shape[1:] != (SIDE, SIDE):
+            found = f"{small.dtype} of shape {small.shape}"
             raise UsageError(f"negatives: expected uint8 (n, {SIDE}, {SIDE}), received {found}")
-        for name in ("kinds", "sources", "patients"):
-            if len(getattr(self, name)) != len(self.small):
-                given = f"{len(getattr(self, name))} {name} for {len(self.small)} pictures"
-                raise UsageError(f"negatives: {given}; expected as many")
-        unknown = sorted(set(self.kinds) - set(LEARNED))
-        if unknown:
-            raise UsageError(f"negatives: kind {unknown[0]!r}, expected {' or '.join(LEARNED)}")
+        self._check_length("kinds", len(self.kinds))
+        self._check_length("sources", len(self.sources))
+        self._check_length("patients", len(self.patients))
+        for kind in self.kinds:
+            if kind not in LEARNED:
+                raise UsageError(f"negatives: kind {kind!r}, expected {' or '.join(LEARNED)}")
+
+    def _check_length(
+        self,
+        name: str,  # of the field
+        given: int,  # its length
+    ) -> None:
+        """Raise `UsageError` where a field has not one entry a picture."""
+        if given != len(self.small):
+            told = f"{given} {name} for {len(self.small)} pictures"
+            raise UsageError(f"negatives: {told}; expected as many")
 
     def __len__(self) -> int:
         return len(self.small)
