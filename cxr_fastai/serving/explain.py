@@ -164,7 +164,7 @@ def check_pictures(
     folder: StrPath,
     names: Sequence[str],  # that are to be written there
     inputs: Sequence[StrPath],  # files that are read
-    asked: str = "--explain",  # what named the folder
+    asked: str,  # what named the folder, as --explain
 ) -> None:
     """Raise `UsageError` where a picture would be written over what is read, or is of others."""
     read = {os.path.realpath(file) for file in inputs}

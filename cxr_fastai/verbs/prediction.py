@@ -131,7 +131,7 @@ def _check_written(args: Namespace, files: Sequence[Path]) -> None:
 
         for path in args.paths:
             check_outside(args.explain, path, "--explain")  # the next run would answer its pictures
-        check_pictures(args.explain, picture_names(files), files)
+        check_pictures(args.explain, picture_names(files), files, "--explain")
 
 
 # ---- as films pass

@@ -96,11 +96,11 @@ def test_where_no_heat_can_be_had_is_told_before(bundle):
 def test_nothing_of_others_is_written_over(tmp_path):
     (tmp_path / "x.png").write_bytes(b"mine")
     with pytest.raises(UsageError, match="holds x.png, which is no heat"):
-        check_pictures(tmp_path, ["x.png"], [])
+        check_pictures(tmp_path, ["x.png"], [], "--explain")
     (tmp_path / "link.png").symlink_to("nowhere")
     with pytest.raises(UsageError, match="holds link.png"):
-        check_pictures(tmp_path, ["link.png"], [])
-    check_pictures(tmp_path / "new", ["x.png"], [])
+        check_pictures(tmp_path, ["link.png"], [], "--explain")
+    check_pictures(tmp_path / "new", ["x.png"], [], "--explain")
 
 
 def test_what_is_said_of_all_counts_films():
