@@ -147,8 +147,10 @@ def _words(told: Sequence[Subgroup], found: Sequence[Subgroup], model: str) -> s
     if len({tuple(each.classes) for each in told}) > 1:
         asked += ", each beside all films at the classes that it has enough of"
     if not below:
-        lowest = min(told, key=_order)
-        return f"{asked}, none shown to lie below all films. Lowest: {_named(lowest)}."
+        lowest = _named(min(told, key=_order))
+        if len(told) == 1:
+            return f"{asked}, not shown to lie below all films: {lowest}."
+        return f"{asked}, none shown to lie below all films. Lowest: {lowest}."
     below.sort(key=_order)
     named = "; ".join(_named(each) for each in below[:MAX_NAMED])
     more = f"; and {len(below) - MAX_NAMED} more" if len(below) > MAX_NAMED else ""

@@ -18,18 +18,18 @@ from cxr_fastai.probes.by_source import softened, told_by_source
 from cxr_fastai.probes.features import gray
 from cxr_fastai.probes.films import measure_films
 from cxr_fastai.probes.shortcuts import fitting_rows, targets_of
+from cxr_fastai.probes.source_words import grounds_of
 from cxr_fastai.probes.sources import (
-    FEATURES,
     SourceWithinClass,
     Unseen,
     judge_all_unseen,
     source_within_class,
     unseen_sources,
 )
-from cxr_fastai.probes.targets import Targets, told_by
+from cxr_fastai.probes.targets import told_by
 from cxr_fastai.probes.verdict import Verdict, worst
 from cxr_fastai.progress import SILENT, Progress
-from cxr_fastai.reporting.text import count, decimal
+from cxr_fastai.reporting.text import count
 
 __all__ = ["FolderAudit", "audit_folder", "MAX_FILMS"]
 
@@ -98,21 +98,13 @@ def _asked(
     within = source_within_class(films, targets, seed)
     seen = told_by(gray(films, THUMBNAIL), targets)
     unseen = unseen_sources(films, targets, seen)
-    of_unseen = judge_all_unseen(unseen, _any_in_two(rows, targets))
+    of_unseen = judge_all_unseen(unseen, bool(within))
     by_source = told_by_source([row.source for row in rows], targets)
     verdicts = [softened(each.verdict, by_source) for each in within]
     verdicts.append(of_unseen)
     verdict = worst(verdicts)
     says = _says(verdict, within, unseen, of_unseen)
     return FolderAudit(verdict, says, tuple(within), tuple(unseen))
-
-
-def _any_in_two(rows: Sequence[Record], targets: Targets) -> bool:
-    """Tell whether any class stands in two sources."""
-    for has in targets.has.values():
-        if len({row.source for row, yes in zip(rows, has) if yes}) > 1:
-            return True
-    return False
 
 
 def _says(
@@ -122,14 +114,6 @@ def _says(
     of_unseen: Verdict,
 ) -> str:
     """Put the verdict into one line."""
-    grounds = []
-    telling = [each for each in within if each.verdict in (Verdict.FAIL, Verdict.WARN)]
-    for each in telling[:1]:
-        name, auroc = _highest(each)
-        grounds.append(
-            f"within {each.label} alone the {name} tells the source (P8, AUROC {decimal(auroc)})"
-        )
-    grounds += _unseen_grounds(unseen, of_unseen)
     if verdict is Verdict.PASS:
         return f"Audit: PASS on sources (P8, P9): cheap features hold on sources unseen. {ASK}"
     if verdict is Verdict.CANNOT_TELL:
@@ -137,24 +121,5 @@ def _says(
     meaning = "a score over several sources here is no evidence of disease"
     if verdict is Verdict.WARN:
         meaning = "a score over several sources here may not mean disease"
-    return f"Audit: {verdict}: {'; '.join(grounds)}: {meaning}. {ASK}"
-
-
-def _highest(each: SourceWithinClass) -> tuple[str, float]:
-    """Return the feature that tells the source best, and its AUROC."""
-    scores = [(name, each.told[name].auroc or 0.0) for name in FEATURES if name in each.told]
-    return max(scores, key=lambda item: item[1])
-
-
-def _unseen_grounds(unseen: Sequence[Unseen], of_unseen: Verdict) -> list[str]:
-    """Say what is left on an unseen source, of the gravest."""
-    if of_unseen not in (Verdict.FAIL, Verdict.WARN):
-        return []
-    grave = [each for each in unseen if each.verdict is of_unseen and each.unseen is not None]
-    if not grave:
-        return ["no class stands in two sources (P9)"]
-    first = grave[0]
-    return [
-        f"on {first.source} as an unseen source, {THUMBNAIL}x{THUMBNAIL} gray squares rank the "
-        f"classes at AUROC {decimal(first.unseen)} where they had {decimal(first.seen)} (P9)"
-    ]
+    grounds = "; ".join(grounds_of(within, unseen, of_unseen))
+    return f"Audit: {verdict}: {grounds}: {meaning}. {ASK}"

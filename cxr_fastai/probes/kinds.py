@@ -23,6 +23,7 @@ __all__ = [
     "GRAY_8",
     "GRAY_16",
     "HISTOGRAM",
+    "MAGUOLO_AND_NANNI",
     "WITHIN_REMEDY",
 ]
 
@@ -41,28 +42,32 @@ class Kind:
     title: str
     given: str  # what the model sees, in words
     features: Callable[[Films], np.ndarray]
-    model: str  # of classifier
-    is_control: bool  # it has no verdict
-    worst: Verdict  # it can come to: where the disease itself may tell, no FAIL
-    within_source: Verdict  # the worst where the source cannot be what tells
-    is_outside: bool  # it shows what lies beside the lungs
     do: str  # what helps
     source: str  # the study that did it
+    model: str = LINEAR  # of classifier
+    is_control: bool = False  # it has no verdict
+    worst: Verdict = Verdict.FAIL  # it can come to: where the disease itself may tell, no FAIL
+    within_source: Verdict = Verdict.WARN  # the worst where the source cannot be what tells
+    is_outside: bool = False  # it shows what lies beside the lungs
 
 
-def _gray8(films: Films) -> np.ndarray:
+def _gray8(films: Films) -> np.ndarray:  # (n, 64)
+    """Return each film as 8x8 gray squares."""
     return features.gray(films, 8)
 
 
-def _gray16(films: Films) -> np.ndarray:
+def _gray16(films: Films) -> np.ndarray:  # (n, 256)
+    """Return each film as 16x16 gray squares."""
     return features.gray(films, 16)
 
 
 def _facts(films: Films) -> np.ndarray:
+    """Return the facts of each film's file."""
     return features.facts(films.rows)
 
 
 def _facts_but_bytes(films: Films) -> np.ndarray:
+    """Return the facts of each film's file but the bytes that a pixel takes."""
     return features.facts(films.rows, with_bytes=False)
 
 
@@ -74,6 +79,9 @@ WITHIN_REMEDY = (
     "Hold a model against the pixel floor, and its score against films of another hospital: within "
     "one source nothing tells disease from how the films were made."
 )
+FLOOR_REMEDY = "A network is worth its price above this floor (cxr evaluate)."
+DAGAEV = "Dagaev 2023, doi 10.1016/j.patrec.2022.12.010"
+MAGUOLO_AND_NANNI = "Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008"
 PROBES = (
     Kind(
         id="P1",
@@ -81,11 +89,8 @@ PROBES = (
         given="size, shape, pixel format and JPEG tables of the file",
         features=_facts_but_bytes,
         model=TREE,
-        is_control=False,
-        worst=Verdict.FAIL,
         within_source=Verdict.FAIL,
-        is_outside=False,
-        do="No radiograph is ill by its file: " + SOURCES_REMEDY[0].lower() + SOURCES_REMEDY[1:],
+        do=f"No radiograph is ill by its file. {SOURCES_REMEDY}",
         source="Zech 2018, doi 10.1371/journal.pmed.1002683",
     ),
     Kind(
@@ -93,23 +98,15 @@ PROBES = (
         title="Border of the film",
         given="the outer tenth of the film on each side",
         features=features.ring,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.FAIL,
-        within_source=Verdict.WARN,
         is_outside=True,
         do=SOURCES_REMEDY,
-        source="Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008",
+        source=MAGUOLO_AND_NANNI,
     ),
     Kind(
         id="P3",
         title="Corners, where markers stand",
         given="the four corners of the film",
         features=features.corners,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.FAIL,
-        within_source=Verdict.WARN,
         is_outside=True,
         do=SOURCES_REMEDY,
         source="DeGrave 2021, doi 10.1038/s42256-021-00338-7",
@@ -119,50 +116,34 @@ PROBES = (
         title="Middle of the film, a control",
         given="the middle 60 % of each side",
         features=features.centre,
-        model=LINEAR,
         is_control=True,
-        worst=Verdict.FAIL,
-        within_source=Verdict.WARN,
-        is_outside=False,
         do="",
-        source="Maguolo and Nanni 2021, doi 10.1016/j.inffus.2021.04.008",
+        source=MAGUOLO_AND_NANNI,
     ),
     Kind(
         id="P5",
         title="Pixel floor, 8x8",
         given="the film as 64 gray squares",
         features=_gray8,
-        model=LINEAR,
         is_control=True,
-        worst=Verdict.FAIL,
-        within_source=Verdict.WARN,
-        is_outside=False,
-        do="A network is worth its price above this floor (cxr evaluate).",
-        source="Dagaev 2023, doi 10.1016/j.patrec.2022.12.010",
+        do=FLOOR_REMEDY,
+        source=DAGAEV,
     ),
     Kind(
         id="P5b",
         title="Pixel floor, 16x16",
         given="the film as 256 gray squares",
         features=_gray16,
-        model=LINEAR,
         is_control=True,
-        worst=Verdict.FAIL,
-        within_source=Verdict.WARN,
-        is_outside=False,
-        do="A network is worth its price above this floor (cxr evaluate).",
-        source="Dagaev 2023, doi 10.1016/j.patrec.2022.12.010",
+        do=FLOOR_REMEDY,
+        source=DAGAEV,
     ),
     Kind(
         id="P6",
         title="Gray levels without their places",
         given="how often each gray level occurs",
         features=features.histogram,
-        model=LINEAR,
-        is_control=False,
         worst=Verdict.WARN,
-        within_source=Verdict.WARN,
-        is_outside=False,
         do="Train with augmentation of contrast and brightness, and hold the score against this.",
         source="Ong Ly 2024, doi 10.1038/s41746-024-01118-4",
     ),
@@ -171,11 +152,6 @@ PROBES = (
         title="Sharpness and noise",
         given="how much of the film is coarse and how much is fine",
         features=features.spectrum,
-        model=LINEAR,
-        is_control=False,
-        worst=Verdict.FAIL,
-        within_source=Verdict.WARN,
-        is_outside=False,
         do=SOURCES_REMEDY,
         source="doi 10.1038/s41598-023-39855-3",
     ),
@@ -188,6 +164,7 @@ OF_SOURCES = (
         title="File facts, of the sources",
         given="size, shape, pixel format and compression of the file",
         features=_facts,
+        do=SOURCES_REMEDY,
     ),
     replace(PROBES[-1], id="P7s", title="Sharpness and noise, of the sources"),
 )

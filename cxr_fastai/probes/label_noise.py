@@ -88,12 +88,12 @@ class Suspects:
         """What was found, in a sentence or two."""
         if not self.asked:
             return (
-                f"No label was asked of by {self.by}: fewer than two classes have films enough "
+                f"No label was judged by {self.by}: fewer than two classes have films enough "
                 f"({MIN_FILMS} to fit on)."
             )
         verb = "is" if self.confident == 1 else "are"
         words = (
-            f"{count(len(self.listed), 'label')} to look at first, of {self.asked:,} asked of by "
+            f"{count(len(self.listed), 'label')} to look at first, of {self.asked:,}, by "
             f"{self.by}. {self.confident:,} {verb} confidently of another class (confident "
             "learning, Northcutt 2021); how many are wrong only a reader can tell."
         )

@@ -43,6 +43,12 @@ class SourceWithinClass:
     told: dict[str, Told]  # of FEATURES: thumbnail, border, spectrum
     verdict: Verdict
 
+    @property
+    def best(self) -> tuple[str, Told] | None:
+        """The feature that tells the sources best, and what it tells; None where none does."""
+        known = [(name, told) for name, told in self.told.items() if told.auroc is not None]
+        return max(known, key=_auroc_of_feature) if known else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as strict JSON."""
         numbers = {}
@@ -59,6 +65,12 @@ class SourceWithinClass:
             "verdict": str(self.verdict),
             "by": numbers,
         }
+
+
+def _auroc_of_feature(item: tuple[str, Told]) -> float:
+    """Return what orders features: how well each tells."""
+    _, told = item
+    return told.auroc or 0.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,8 @@ class Unseen:
         return {**vars(self), "verdict": str(self.verdict)}
 
 
-def _thumbnail(films: Films) -> np.ndarray:
+def _thumbnail(films: Films) -> np.ndarray:  # (n, 256)
+    """Return each film as 16x16 gray squares."""
     return features.gray(films, 16)
 
 

@@ -78,3 +78,10 @@ def test_nothing_to_compare_cannot_be_told(row):
 )
 def test_age_bands(row, age, band):
     assert age_band(replace(row, age=age)) == band
+
+
+def test_one_subgroup_alone_is_not_called_the_lowest(row):
+    scores = np.random.default_rng(0).normal(0, 1, N) + 3 * HAS
+    says = asked(row, scores, view=lambda i: "AP" if i < 10 else "PA").says
+    assert says.startswith("1 subgroup of") and "Lowest" not in says
+    assert "not shown to lie below all films: view PA" in says

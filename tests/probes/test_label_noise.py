@@ -169,7 +169,7 @@ def test_a_class_that_the_source_has_no_film_of_is_told(row):
 def test_what_was_not_asked_is_no_suspect(row):
     nan = np.full((3, 2), np.nan)
     found = suspects_of_classes(nan, np.array([0, 1, 0]), ["a", "b"], rows_of(row, 3), "a model")
-    assert found.listed == [] and found.says.startswith("No label was asked of")
+    assert found.listed == [] and found.says.startswith("No label was judged by")
     of_none = suspects_of_findings(nan, {}, {}, rows_of(row, 3), "a model")
     assert of_none.asked == 0
 
