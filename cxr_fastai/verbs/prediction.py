@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxr_fastai.bundle.runtime import ONNX
 from cxr_fastai.core import IntegrityError, UsageError
 from cxr_fastai.outputs import check_output_file, check_output_folder, check_outside
 from cxr_fastai.reporting.text import count
@@ -106,16 +107,23 @@ def _check_asked(args: Namespace) -> list[str]:
             raise UsageError("--coverage is promised for films as they are: leave out --tta.")
     if args.right and not args.gate:
         raise UsageError("--right asks the gate what lies askew: leave out --no-gate.")
-    if args.explain is not None:
-        check_output_folder(args.explain, "--explain")
-    elif args.explain_class:
-        raise UsageError("--explain-class needs a folder for the pictures: --explain DIR.")
+    _check_explained(args)
     if args.csv is not None:
         from cxr_fastai.serving.rows_csv import check_own_csv
 
         check_output_file(args.csv, "--csv")
         check_own_csv(args.csv, "--csv")
     return bundles
+
+
+def _check_explained(args: Namespace) -> None:
+    """Raise `UsageError` where no explanation can be had, or nowhere to write it to."""
+    if args.explain is not None:
+        check_output_folder(args.explain, "--explain")
+        if args.runtime == ONNX:
+            raise UsageError("--explain needs the network in torch: ask for --runtime torch.")
+    elif args.explain_class:
+        raise UsageError("--explain-class needs a folder for the pictures: --explain DIR.")
 
 
 def _check_written(args: Namespace, files: Sequence[Path]) -> None:

@@ -154,6 +154,9 @@ def test_the_command_asks_before_it_computes(made, folder, tmp_path, capsys):
     assert "nothing is written over" in capsys.readouterr().err
     assert Image.open(folder / "b.png").size == (30, 40) and not (tmp_path / "o").exists()
     assert main([*asked, "--explain", str(folder / "notes.txt")]) == 5
+    capsys.readouterr()
+    assert main([*asked, "--explain", str(tmp_path / "o"), "--runtime", "onnx"]) == 2
+    assert "--explain needs the network in torch" in capsys.readouterr().err
 
 
 def test_a_page_holds_the_heats_to_be_shown_on_demand(made, folder, tmp_path):
