@@ -11,7 +11,7 @@ items are not claimed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ def _partitions(meta: Record, report: Record) -> str:
     parts = []
     groups = sum((_part(meta, "conformal").get("sources") or {}).values())
     if groups:
-        parts.append(f"valid {groups:,} groups")
+        parts.append(f"valid {count(groups, 'group')}")
     if report:
         parts.append(f"evaluated: {opening_of(report).replace('`', '')}")
     return "; ".join(parts)
@@ -139,8 +139,15 @@ def _initial(meta: Record, report: Record) -> str:
 def _training(meta: Record, report: Record) -> str:
     trained = _part(meta, "trained")
     settings = _part(meta, "recipe").get("train") or {}
-    parts = [f"{name} {value}" for name, value in {**settings, **trained}.items()]
-    return ", ".join(parts)
+    known = {**settings, **trained}
+    return ", ".join(f"{name} {_setting(value)}" for name, value in known.items())
+
+
+def _setting(value: object) -> str:
+    """Return a setting in words; a list by its values, `none` where it is empty."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return str(value)
+    return " ".join(map(str, value)) or "none"
 
 
 def _selection(meta: Record, report: Record) -> str:
@@ -180,8 +187,10 @@ def _robustness(meta: Record, report: Record) -> str:
 def _external(meta: Record, report: Record) -> str:
     about = _part(report, "about")
     judged = about.get("images of manifest (SHA-256)")
-    if not judged or judged == meta.get("manifest_sha256"):
+    if not judged:
         return ""
+    if judged == meta.get("manifest_sha256"):
+        return f"none: the images of split {report.get('split')} are of the folder of training"
     return f"{opening_of(report).replace('`', '')} That is another folder than that of training."
 
 
@@ -197,10 +206,12 @@ def _people(meta: Record, report: Record) -> str:
 
 def _all_partitions(meta: Record, report: Record) -> str:
     valid = _part(meta, "metrics").get("valid") or {}
-    parts = [f"valid {name} {x:.3f}" for name, x in valid.items() if isinstance(x, float)]
-    parts += [
-        f"{report['split']} {number.name} {number.value:.3f}" for number in numbers_of(report)
-    ]
+    parts = []
+    for name, value in valid.items():
+        if isinstance(value, float):
+            parts.append(f"valid {name.replace('_', ' ')} {value:.3f}")
+    for number in numbers_of(report):
+        parts.append(f"{report['split']} {number.name} {number.value:.3f}")
     return ", ".join(parts)
 
 
@@ -219,7 +230,8 @@ def _failures(meta: Record, report: Record) -> str:
 
 def _limitations(meta: Record, report: Record) -> str:
     warned = [str(entry.get("says", "")) for entry in meta.get("warnings") or []]
-    return "; ".join([*warned, *(report.get("notes") or [])]) or YOURS
+    told = [*warned, *(report.get("notes") or [])]
+    return " ".join(f"{words.rstrip('.')}." for words in told if words) or YOURS
 
 
 ITEMS = (

@@ -56,7 +56,9 @@ def test_with_one_the_items_are_filled_by_its_numbers():
     assert found[34] == "images of split test: sex F 7" and found[38] == "A note of this run."
     assert "another folder than that of training" in found[32]
     same = {**REPORT, "about": {"images of manifest (SHA-256)": META["manifest_sha256"]}}
-    assert answers(claim(meta(), same))[32] == UNKNOWN
+    assert answers(claim(meta(), same))[32] == (
+        "none: the images of split test are of the folder of training"
+    )
 
 
 @pytest.mark.parametrize("report", [None, REPORT])
@@ -76,3 +78,13 @@ def test_a_bundle_of_before_that_lacks_nearly_all_is_no_error():
         YOURS,
         "group: patient, radiograph or look",
     }
+
+
+def test_lists_names_and_sentences_are_words():
+    trained = {"resize": [], "crops": [96, 128], "arch": "resnet18"}
+    told = dict(recipe={"train": {}}, trained=trained, metrics={"valid": {"macro_auroc": 0.5}})
+    notes = ["One note.", "Another, without a stop"]
+    found = answers(claim({**meta(), **told}, {**REPORT, "notes": notes}))
+    assert found[25] == "resize none, crops 96 128, arch resnet18"
+    assert found[35].startswith("valid macro auroc 0.500")
+    assert found[38].endswith("One note. Another, without a stop.") and ".;" not in found[38]
