@@ -152,7 +152,11 @@ def looks_words(
     told = f"{says} ({named}; quality.csv names each)"
     if not righted:
         return told
-    return f"{told}; {count(righted, 'was', 'were')} turned or inverted back"
+    were = count(righted, "was", "were")
+    return (
+        f"{told}; {were} turned or inverted back: look at them, since one that had been flipped "
+        "top to bottom is mirrored now"
+    )
 
 
 # ---- righting

@@ -107,7 +107,7 @@ def test_what_users_read_of_a_curation(films):
     text = str(done)
     assert (done.summary.looks, done.summary.righted) == ({"inverted": 1}, 1)
     says = "1 film looks unlike an upright frontal film (1 inverted; quality.csv names each)"
-    assert f"{says}; 1 was turned or inverted back" in text
+    assert f"{says}; 1 was turned or inverted back: look at" in text
     assert "label conflicts laid aside in .conflicts/: 1 radiograph -> conflicts.csv" in text
     assert "by their look: 1 pair, 0 of them tied to one split" in text
     assert "left out or not read: 3 -> rejects.csv\n         1  label: truncated" in text
