@@ -15,7 +15,7 @@ from cxr_fastai.bundle.gate_card import gate_section
 from cxr_fastai.bundle.meta import Decision, Meta
 from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.reporting.front_matter import front_matter
-from cxr_fastai.reporting.text import md, span, with_span
+from cxr_fastai.reporting.text import count, md, span, with_span
 
 __all__ = ["LIMITS", "card", "facts"]
 
@@ -211,9 +211,8 @@ def _decision(
 
 def _training(trained: dict[str, Any]) -> str:
     """Say for how long the network was trained, and from what."""
-    epochs = trained["epochs"]
     weights = trained.get("weights", "not recorded")
-    sentence = f'{epochs} epochs from weights "{weights}"'
+    sentence = f'{count(trained["epochs"], "epoch")} from weights "{weights}"'
     if "seed" in trained:
         sentence += f", seed {trained['seed']}"
     return sentence + "."
