@@ -161,3 +161,16 @@ def test_a_finding_may_be_a_users_own():
     assert find_faults([replace(SOUND, findings="no_finding|own:COVID-19 (pos)")], SIX) == []
     (fault,) = find_faults([replace(SOUND, findings="own:")], SIX)
     assert fault.column == "findings"
+
+
+@pytest.mark.parametrize("cell", ["", "inverted", "turned_90", "inverted|turned_270"])
+def test_how_a_film_lay_before_it_was_righted_is_one_of_a_few_words(cell):
+    assert find_faults([replace(SOUND, righted=cell)], SIX) == []
+
+
+@pytest.mark.parametrize(
+    "cell", ["turned", "turned_45", "inverted|", "|inverted", "lateral", "yes"]
+)
+def test_no_other_word_says_how_a_film_lay(cell):
+    (fault,) = find_faults([replace(SOUND, righted=cell)], SIX)
+    assert fault.column == "righted" and "turned_90" in fault.wrong

@@ -53,6 +53,7 @@ def find_confounds(
     cohort: Cohort,
     brightness: Mapping[str, float] | None = None,  # path -> mean gray, 0-255, of images measured
     told_absent: Collection[str] = (),  # classes that the caller says himself to have no image
+    advises_folds: bool = True,  # False: the caller says himself how a small folder is scored
 ) -> list[FolderWarning]:
     """Return every way in which a folder may teach something else than the disease, gravest first.
 
@@ -65,7 +66,7 @@ def find_confounds(
         *_age_warnings(cohort),
         *_attribute_warnings(cohort, scores),
         *_quantity_warnings(cohort, brightness or {}),
-        *scarcity_warnings(cohort, told_absent),
+        *scarcity_warnings(cohort, told_absent, advises_folds),
     ]
 
 

@@ -83,6 +83,7 @@ def classes_in_splits(
 def scarcity_warnings(
     cohort: Cohort,
     told_absent: Collection[str] = (),  # classes that are not told again
+    advises_folds: bool = True,  # False: they are advised elsewhere
 ) -> list[FolderWarning]:
     """Warn of classes that a split lacks, or has too few of to say anything."""
     labels = [label for label in cohort.names if label not in told_absent]
@@ -94,7 +95,8 @@ def scarcity_warnings(
     scarce = [cell for cell in cells if cell.is_scarce]
     if scarce:
         has_folds = any(row.fold for row in cohort.rows)
-        found.append(_class_scarce(scarce, cohort.names, has_folds))
+        advice = f" {_advise_folds(has_folds)}" if advises_folds else ""
+        found.append(_class_scarce(scarce, cohort.names, advice))
     return found
 
 
@@ -144,7 +146,7 @@ def _class_absent(
 def _class_scarce(
     cells: Sequence[ClassInSplit],
     names: Mapping[str, str],  # class -> name to show
-    has_folds: bool,  # of a cross-validation
+    advice: str,  # how they are scored instead; a blank before it, or nothing
 ) -> FolderWarning:
     """Warn of classes that a split has too few of, with the interval that they can give."""
     sentences = []
@@ -160,7 +162,7 @@ def _class_scarce(
         "class_scarce",
         f"Too few to say anything of a class: {name_some(sentences)}.",
         f"Below {MIN_GROUPS_FOR_VERDICT} groups (patients, or radiographs without one) no score of "
-        f"a class is a verdict: give intervals, and add images. {_advise_folds(has_folds)}",
+        f"a class is a verdict: give intervals, and add images.{advice}",
         numbers,
     )
 

@@ -78,3 +78,13 @@ def test_one_image_of_one_group_is_said_in_the_singular():
 def test_folds_are_advised_below_300_images():
     assert small_folder_advice(some(299, 299), 0).startswith("299 images: a test split of 299 says")
     assert small_folder_advice(some(299, 299), 5) == small_folder_advice(some(300, 300), 0) == ""
+
+
+@pytest.mark.parametrize("advises", [True, False])
+def test_folds_are_advised_unless_the_caller_does_so_himself(advises):
+    data = folder(even(n=20) + some(9, 5, "c"), vocab="abc")
+    (warning,) = [
+        w for w in scarcity_warnings(cohort_of(data), (), advises) if w.kind == "class_scarce"
+    ]
+    assert ("by cross-validation" in warning.do) is advises
+    assert "give intervals" in warning.do

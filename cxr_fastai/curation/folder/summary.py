@@ -13,8 +13,15 @@ from cxr_fastai.catalog import LIST_SPLIT, Rule, Source
 from cxr_fastai.cohort.confounds import find_confounds
 from cxr_fastai.cohort.counts import Cohort, class_counts, gather
 from cxr_fastai.cohort.shapes import ClassCounts
+from cxr_fastai.core import FolderWarning
 from cxr_fastai.curation.copies.copy_sets import CopySet
-from cxr_fastai.curation.folder.result import CLASS_WITHOUT_IMAGES, Curation, Row, Summary
+from cxr_fastai.curation.folder.result import (
+    CLASS_WITHOUT_IMAGES,
+    SMALL_FOLDER,
+    Curation,
+    Row,
+    Summary,
+)
 from cxr_fastai.manifest import Record
 from cxr_fastai.recipes import present
 
@@ -60,7 +67,7 @@ def summarise(
         related=len(curation.related),
         related_joined=len(joined),
         unexpected=count_overlap(curation.unexpected),
-        confounds=tuple(find_confounds(cohort, curation.brightness, _told_absent(curation))),
+        confounds=_confounds(curation, cohort),
     )
 
 
@@ -96,6 +103,13 @@ def _count_classes(
     """Count everything of each class that has images, by name."""
     labels = sorted(label for label, has in cohort.has.items() if has.any())
     return {label: class_counts(cohort, label, brightness) for label in labels}
+
+
+def _confounds(curation: Curation, cohort: Cohort) -> tuple[FolderWarning, ...]:
+    """Find what tells the classes; what the curation's own warnings say is not told again."""
+    advised = any(warning.kind == SMALL_FOLDER for warning in curation.warnings)
+    absent = _told_absent(curation)
+    return tuple(find_confounds(cohort, curation.brightness, absent, not advised))
 
 
 def _told_absent(

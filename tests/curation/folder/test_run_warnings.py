@@ -9,7 +9,9 @@ from cxr_fastai.catalog import Source
 from cxr_fastai.core import SourceUnavailable
 from cxr_fastai.curation.folder.result import (
     CLASS_WITHOUT_IMAGES,
+    FILMS_LIE,
     FOLD_WITHOUT_CLASS,
+    NOT_JUDGED,
     SMALL_FOLDER,
     SOURCE_FAILED,
     UNEXPECTED_OVERLAP,
@@ -19,6 +21,7 @@ from cxr_fastai.curation.folder.run_warnings import (
     failure_warnings,
     findings_of_rule,
     fold_warnings,
+    looks_warnings,
     overlap_warnings,
     why_nothing,
 )
@@ -113,3 +116,25 @@ def test_why_nothing_is_left_of_ones_own_folder_names_no_catalogue_and_each_file
     assert said == (
         "no image is left of the folder: 1 file left out for 'torn' (a.png: truncated)."
     )
+
+
+def lying(**cells):
+    "A row of quality.csv."
+    return {"path": "a.png", "notes": "", "looks": "", "odds": "", "righted": "", **cells}
+
+
+def test_films_that_do_not_lie_as_the_others_are_counted_with_what_can_be_done():
+    rows = [lying(looks="inverted"), lying(looks="lateral"), lying(notes="tinted")]
+    (told,) = looks_warnings(rows, True, False)
+    assert told.kind == FILMS_LIE and told.numbers == {"looks": {"inverted": 1, "lateral": 1}}
+    assert "2 films look" in told.says and "--right" in told.do
+    (laterals,) = looks_warnings(rows[1:], True, False)
+    assert laterals.do == ""  # nothing rights a lateral
+    (righted,) = looks_warnings([lying(looks="inverted", righted="yes")], True, True)
+    assert righted.do == "" and "1 was turned or inverted back" in righted.says
+    assert looks_warnings(rows[2:], True, True) == [] == looks_warnings([], False, False)
+
+
+def test_that_a_few_films_cannot_be_righted_is_said_where_it_was_asked_for():
+    (told,) = looks_warnings([], False, True)
+    assert told.kind == NOT_JUDGED and told.says.startswith("no film was righted: fewer than 100")

@@ -184,3 +184,10 @@ def test_to_beware_of_are_confounds_and_warnings_but_for_failures(done):
     warnings = [FolderWarning(SOURCE_FAILED, "incomplete: x"), FolderWarning("other", "look out")]
     assert beware_lines(replace(done, warnings=warnings)) == ["Found. Do this.", "look out"]
     assert warning_line(FolderWarning("odd", "Found.")) == "Found."
+
+
+def test_a_warning_and_what_to_do_are_two_sentences():
+    assert (
+        warning_line(FolderWarning("odd", "Two lie", do="look at them")) == "Two lie. Look at them."
+    )
+    assert warning_line(FolderWarning("odd", "Two lie.", do="Look.")) == "Two lie. Look."

@@ -32,7 +32,16 @@ def test_ages_in_years(said, want):
 
 
 @pytest.mark.parametrize(
-    "said,want", [("AP erect", "AP"), ("pa", "PA"), ("LL", "L"), ("lordotic", "lordotic"), ("", "")]
+    "said,want",
+    [
+        ("AP erect", "AP"),
+        ("pa", "PA"),
+        ("LL", "L"),
+        ("rl", "L"),
+        ("Left Lateral", "L"),
+        ("lordotic", "lordotic"),
+        ("", ""),
+    ],
 )
 def test_views_in_one_form(said, want):
     assert view_of(said) == want
