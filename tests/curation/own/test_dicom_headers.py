@@ -178,6 +178,7 @@ def test_a_folder_of_dicom_is_curated_like_any_other(tmp_path, salt):
     assert len({row.patient for row in rows.values()}) == 19
     (lateral,) = found.rejects
     assert (lateral.path, lateral.stage, lateral.reason) == ("normal/film_0.dcm", "filter", "view")
+    assert lateral.shows == "lateral", "for the gate"
     (copies,) = found.copy_sets
     assert {member.item.path for member in copies.members} == {
         "tb/film_0.dcm",
