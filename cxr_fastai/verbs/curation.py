@@ -38,9 +38,11 @@ def curate(args: Namespace) -> int:
             raise
         own = f"cxr curate --folder DIR --out {shlex.quote(args.out)}"
         raise SourceUnavailable(f"{e} Images of your own need no source: {own}") from e
+    from cxr_fastai.curation.folder.sentences import warning_line
+
     lacking = [each for each in result.summary.confounds if each.kind in LACKING]
     for warning in result.warnings:
-        progress.say(f"warning: {warning}{f'; {warning.do}' if warning.do else ''}")
+        progress.say(f"warning: {warning_line(warning)}")
     for warning in lacking:
         progress.say(f"warning: {warning}")
     if result.foreign:
@@ -121,8 +123,6 @@ def dedupe(args: Namespace) -> int:
 
     if args.all and not args.against:
         raise UsageError("--all tells of copies within an old set: give it with --against.")
-    if args.out:
-        check_found(args.out)
     if args.out:
         check_found(args.out)
     with redirect_stdout(sys.stderr):  # Ray, as above
