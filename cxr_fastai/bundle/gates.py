@@ -24,6 +24,7 @@ from cxr_fastai.gate.stored import gate_of
 __all__ = [
     "GATE",
     "Screened",
+    "doubt_line",
     "gates_of",
     "no_gate_line",
     "read_gate",
@@ -126,6 +127,16 @@ def no_gate_line(
         f"{path} has no gate (it was made before there were any, or without one): pictures that "
         "are no upright frontal chest film are answered like films. Train again for one."
     )
+
+
+def doubt_line(
+    path: Path,  # of a bundle
+    gate: Gate | None,  # its gate
+) -> str:  # empty where the gate keeps what it should promise
+    """Say what is wanting of a bundle's gate: that there is none, or that it is weak."""
+    if gate is None:
+        return no_gate_line(path)
+    return f"the gate of {path}: {gate.promise}" if gate.is_weak else ""
 
 
 # ---- its file

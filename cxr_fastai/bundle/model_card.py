@@ -136,6 +136,8 @@ def facts(meta: Meta) -> dict[str, str]:
         "answers": " ".join(_answers(meta).split("\n")),
         "training": _training(meta["trained"]),
     }
+    if "gate" in meta:
+        found["gate"] = str(meta["gate"].get("promise", ""))
     for warning in training_warnings(meta):
         found[f"warning: {warning.kind}"] = f"{warning.says} {warning.do}".strip()
     found.update(_numbers(meta))

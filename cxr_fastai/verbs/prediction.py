@@ -52,7 +52,7 @@ def predict(args: Namespace) -> int:
     model = load_ensemble(bundles, runtime=args.runtime)
     promise = model.promise(args.coverage)
     if args.gate:
-        _say_without_gate(model)
+        _say_of_gates(model)
     thumbnails = _thumbnails_for(model) if args.out else None
     looks = _Looks(thumbnails, _explainer_for(args, model, files) if args.explain else None)
     rows = predict_paths(
@@ -75,15 +75,16 @@ def predict(args: Namespace) -> int:
     return _exit_code(listed)
 
 
-def _say_without_gate(model: Model) -> None:
-    """Say which bundles have no gate."""
+def _say_of_gates(model: Model) -> None:
+    """Say which bundles have no gate, or a weak one."""
     from cxr_fastai import progress
-    from cxr_fastai.bundle.gates import no_gate_line
+    from cxr_fastai.bundle.gates import doubt_line
     from cxr_fastai.serving.answers import members_of
 
     for member in members_of(model):
-        if member.gate is None:
-            progress.say(no_gate_line(member.path))
+        line = doubt_line(member.path, member.gate)
+        if line:
+            progress.say(line)
 
 
 # ---- before anything is loaded

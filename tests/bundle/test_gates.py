@@ -10,7 +10,14 @@ from gate_films import DRAWN_AT, small_gate
 from toy_bundles import META
 
 from cxr_fastai.bundle import load_bundle, save_bundle
-from cxr_fastai.bundle.gates import GATE, gates_of, no_gate_line, righted_words, screen
+from cxr_fastai.bundle.gates import (
+    GATE,
+    doubt_line,
+    gates_of,
+    no_gate_line,
+    righted_words,
+    screen,
+)
 from cxr_fastai.core import IntegrityError, UsageError
 from cxr_fastai.gate import gate_bytes
 from cxr_fastai.phantom import draw
@@ -105,6 +112,17 @@ def test_a_bundle_of_before_answers_and_it_is_said(loaded):
     assert loaded.gate is None
     assert loaded.predict(noise()).label is not None
     assert "\n" not in no_gate_line(loaded.path)
+
+
+def test_a_weak_gate_is_said_and_another_is_not(loaded):
+    weak = small_gate()
+    assert doubt_line("runs/a", weak) == f"the gate of runs/a: {weak.promise}"
+    assert doubt_line("runs/a", replace(weak, facts={**weak.facts, "weak": False})) == ""
+    assert doubt_line(loaded.path, None) == no_gate_line(loaded.path)
+
+
+def test_a_notebook_shows_what_is_promised(bundle):
+    assert small_gate().promise in bundle._repr_html_()
 
 
 def test_of_several_gates_each_must_let_a_film_pass():
