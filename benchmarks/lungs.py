@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from cxr_fastai import images
 from cxr_fastai.intervals.bootstrap import Resampling, interval
-from cxr_fastai.lungs.field import SIDE, WEIGHTS, standardised
+from cxr_fastai.lungs.field import SIDE, WEIGHTS, is_stray, standardised
 from cxr_fastai.lungs.network import WIDTHS, logits
 from cxr_fastai.reporting.text import count, span
 
@@ -279,7 +279,11 @@ def train(films: Films, valid: Films, epochs: int) -> dict[str, np.ndarray]:
 
 def found_lungs(films: Films, weights: dict[str, np.ndarray]) -> np.ndarray:
     """Give the lungs that the network finds on each film: (n, SIDE, SIDE) bool."""
-    return np.stack([logits(standardised(square), weights) > 0 for square in films.squares])
+    found = []
+    for square in films.squares:
+        inside = logits(standardised(square), weights) > 0
+        found.append(inside & ~is_stray(inside))
+    return np.stack(found)
 
 
 def dice_of(found: np.ndarray, masks: np.ndarray) -> np.ndarray:

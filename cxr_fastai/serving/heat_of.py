@@ -149,11 +149,11 @@ def _words(
 ) -> str:
     """Say what a heat is of and where it lies."""
     if not is_any:
-        return f"no place of the film raises {shown}: there is no heat"
+        return f"No place of the film raises {shown}: there is no heat"
     if outside is None:
-        return f"heat of {shown}; no lung field was found on this film"
+        return f"Heat of {shown}; no lung field was found on this film"
     compared = f"(a spot at its centre {percent(spot)}, an equal heat {percent(equal)})"
     if outside > MOSTLY:
-        begin = f"most of the heat of {shown} lies outside the lung field"
+        begin = f"Most of the heat of {shown} lies outside the lung field"
         return f"{begin}: {percent(outside)} {compared}"
-    return f"heat of {shown}: {percent(outside)} lies outside the lung field {compared}"
+    return f"Heat of {shown}: {percent(outside)} lies outside the lung field {compared}"

@@ -47,7 +47,7 @@ def overlay_png(
     across = 2 * (width + GAP) + BAR_ROOM
     above = _lines(_title(answer), across)
     below = []
-    for text in (_sentence(heat.says), _legend(heat), f"{CAVEAT} {RESEARCH}"):
+    for text in (f"{heat.says}.", _legend(heat), f"{CAVEAT} {RESEARCH}"):
         below += _lines(text, across)
     top = GAP + LINE * len(above) + GAP // 2
     bottom = GAP // 2 + LINE * len(below) + GAP
@@ -78,19 +78,14 @@ def _title(answer: Prediction) -> str:
     return f"{name}: {words}" if name else words
 
 
-def _sentence(words: str) -> str:
-    """Give words a capital and a full stop."""
-    return f"{words[0].upper()}{words[1:]}."
-
-
 def _legend(heat: Heat) -> str:
     """Say what the lines are; empty where there is none."""
     lines = []
     if heat.grid.any():
-        lines.append("solid line: half of the highest heat")
+        lines.append("Solid line: half of the highest heat.")
     if heat.lungs is not None:
-        lines.append("dotted line: the lung field that was found")
-    return _sentence("; ".join(lines)) if lines else ""
+        lines.append("Dotted line: the lung field that was found.")
+    return " ".join(lines)
 
 
 def _lines(text: str, across: int) -> list[str]:

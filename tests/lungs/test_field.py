@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from cxr_fastai.images import resize
 from cxr_fastai.lungs import LungField, lung_field, share_outside
-from cxr_fastai.lungs.field import SIDE, WEIGHTS, mean_field
+from cxr_fastai.lungs.field import SIDE, WEIGHTS, is_stray, mean_field
 from cxr_fastai.lungs.network import layer_shapes
 from cxr_fastai.phantom import draw
 from cxr_fastai.phantom.chest import anatomy, scene, stance
@@ -80,6 +80,15 @@ def test_a_field_lies_on_the_films_own_pixels():
     sure[:, : SIDE // 2] = 1
     on_film = LungField(sure).on_film(30, 200)
     assert on_film.shape == (30, 200) and on_film[:, :98].all() and not on_film[:, 102:].any()
+
+
+def test_islands_beside_two_lungs_are_taken_off():
+    inside = np.zeros((SIDE, SIDE), bool)
+    inside[10:50, 8:24] = inside[10:50, 40:56] = True
+    lungs = inside.copy()
+    inside[60:62, 2:9] = inside[2, 30] = True
+    assert np.array_equal(inside & ~is_stray(inside), lungs)
+    assert not is_stray(lungs).any() and not is_stray(np.zeros((4, 4), bool)).any()
 
 
 def test_flat_pictures_do_not_break_it():

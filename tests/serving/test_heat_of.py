@@ -106,7 +106,7 @@ def test_what_is_said_holds_the_numbers(bundle):
         assert f"{100 * heat.outside_of_spot:.1f} %" in heat.says
         assert f"{100 * heat.outside_of_equal:.1f} %" in heat.says
         assert heat.outside_of_equal == pytest.approx(1 - heat.lungs.inside.mean())
-        assert heat.says.startswith("most of the heat") == (heat.outside > 0.5)
+        assert heat.says.startswith("Most of the heat") == (heat.outside > 0.5)
     assert "Left square" in heat.says
 
 
@@ -117,7 +117,7 @@ def test_without_any_heat_it_says_so(bundle):
     dead = replace(bundle, runtime=replace(bundle.runtime, net=net.eval()))
     heat = asked(dead, film("left"), VOCAB[0])
     assert heat.outside is None and not heat.grid.any() and not heat.is_mostly_outside
-    assert heat.says == "no place of the film raises Left square: there is no heat"
+    assert heat.says == "No place of the film raises Left square: there is no heat"
 
 
 def test_another_runtime_than_torch_is_refused(bundle):

@@ -14,7 +14,7 @@ from toy_heat import film, hand_made, prepared
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.models.networks import build_network
-from cxr_fastai.serving.sensitivity import LEAST_PLACES, sensitivity
+from cxr_fastai.serving.sensitivity import LEAST_PLACES, _recording, sensitivity
 
 # One of each family of models/architectures.py, as small as it has.
 QUICK = ["cnn", "resnet18"]
@@ -61,6 +61,14 @@ def test_the_heat_is_the_channels_by_their_mean_gradient():
     assert heat.shape == (8, 8) and heat[1:3, 1:3].min() > 0
     heat[1:3, 1:3] = 0
     assert heat.max() == 0
+
+
+def test_where_the_head_takes_the_largest_the_slope_is_spread_over_all_places():
+    net = hand_made()
+    net[1][0] = nn.AdaptiveMaxPool2d(1)  # its slope is 1 at one place, which is not the first
+    x = prepared(film("right"))
+    maps = net.eval()[0](x)
+    assert np.allclose(found(net, x), (maps[0, 0] / 64).detach().numpy(), atol=1e-6)
 
 
 def test_another_class_has_another_heat():
@@ -132,6 +140,17 @@ def test_two_threads_do_not_hear_each_other():
     for thread in threads:
         thread.join()
     assert all(np.allclose(a, b, rtol=1e-4, atol=1e-8) for a, b in zip(alone, together))
+
+
+def test_what_other_threads_compute_is_not_kept():
+    net = hand_made()
+    with _recording(net) as given:
+        other = threading.Thread(target=net, args=(torch.randn(1, 1, 64, 64),))
+        other.start()
+        other.join()
+        assert given == []
+        net(torch.randn(1, 1, 64, 64))
+        assert len(given) > 1
 
 
 class Tokens(nn.Module):
