@@ -78,8 +78,8 @@ def check_outside(
     inside, folder = Path(out).resolve(), Path(read).resolve()
     if inside == folder or folder in inside.parents:
         raise UsageError(
-            f"{flag} {printable(out)} lies in {printable(read)}, whose files are read: choose a folder "
-            "outside it."
+            f"{flag} {printable(out)} lies in {printable(read)}, whose files are read: choose a "
+            "folder outside it."
         )
 
 
@@ -89,9 +89,10 @@ def check_own_files(
     others: Sequence[str] = (),  # names of the files that are written with it
     flag: str = "--out",  # that named `out`
 ) -> None:
-    """Raise `UsageError` where a file of others would be written over, or stand in a curated folder.
+    """Raise `UsageError` where a file of others would be written over.
 
-    `StorageError` for a page that cannot be read. A page says by its mark that a verb wrote it; any other file by the page that it stands beside.
+    Nor may it stand in a curated folder. A page says by its mark that a verb wrote it; any other
+    file by the page that it stands beside. `StorageError` for a page that cannot be read.
     """
     folder = Path(out)
     if os.path.lexists(folder / CURATED_MARK):

@@ -48,7 +48,10 @@ PAGE = "audit.html"
 NUMBERS = "audit.json"
 BALANCED = "This does not count: the source alone tells little of the classes."
 CHEAP = "16x16 gray squares"
+SQUARES = {GRAY_8: "8x8 gray squares", GRAY_16: CHEAP}  # probe -> its rung
 NETWORK = "the network"
+BORDER = "P2"  # the probe of the border of the film
+CHANCE = 0.5  # AUROC
 # Of border to whole film, above chance: six sources have .92, NIH alone .78 (no study set it).
 MIN_TELLING_RATIO = 0.8
 MIN_ABOVE_CHANCE = 0.05  # AUROC of the whole film, below which a ratio of it says nothing
@@ -115,8 +118,10 @@ def _suspects(
     """List the labels most likely wrong: by a cheap model, and of test by the model, if there."""
     found = find_suspects(films, targets, progress)
     lists = [show_suspects(found, manifest.root, films.rows, progress)]
-    by_model = suspects_of_model(model) if model is not None else None
-    if model is not None and by_model is not None:
+    if model is None:
+        return lists
+    by_model = suspects_of_model(model)
+    if by_model is not None:
         lists.append(show_suspects(by_model, manifest.root, model.rows, progress))
     return lists
 
@@ -130,7 +135,10 @@ def write_audit(found: Audit, out: Path) -> None:
     write_json(out / NUMBERS, found.to_dict())
 
 
-def _of_sources(probe: Probe, by_source: Told) -> Asked:
+def _of_sources(
+    probe: Probe,
+    by_source: Told,  # what the source alone tells of the classes
+) -> Asked:
     """Return what tells the sources; it counts where the source tells the class."""
     line = of_probe(probe)
     if probe.verdict is Verdict.FAIL and is_balanced(by_source):
@@ -193,32 +201,55 @@ def _ladder(
     model: ModelSide | None,
 ) -> list[Rung]:
     """Return the ladder from chance to the model; with a model all of it on the test films."""
-    if model is not None and isinstance(model.floor, FloorGain):
-        floor = model.floor
-        sources = told_by_source([row.source for row in model.rows], model.targets)
-        rungs = [Rung("always the same answer", 0.5, None), *_source_rung(sources)]
-        rungs += [Rung(name, auroc, None) for name, auroc in floor.others.items()]
-        rungs.append(Rung(floor.squares, floor.floor, floor.floor_interval))
-        rungs.append(Rung("the model", floor.model, floor.model_interval, is_model=True))
-        return rungs
-    rungs = [Rung("always the same answer", 0.5, None), *_source_rung(by_source)]
-    for probe in probes:
-        if probe.id in (GRAY_8, GRAY_16) and probe.told.auroc is not None:
-            name = "8x8 gray squares" if probe.id == GRAY_8 else "16x16 gray squares"
-            rungs.append(Rung(name, probe.told.auroc, probe.told.interval))
-    if model is not None:
-        own = told_of(model.scores, model.targets)
-        if own.auroc is not None:
-            rungs.append(Rung("the model, on test", own.auroc, own.interval, is_model=True))
+    if model is None:
+        return _folder_ladder(by_source, probes)
+    if isinstance(model.floor, FloorGain):
+        return _test_ladder(model, model.floor)
+    rungs = _folder_ladder(by_source, probes)
+    own = told_of(model.scores, model.targets)
+    if own.auroc is not None:
+        rungs.append(Rung("the model, on test", own.auroc, own.interval, is_model=True))
     return rungs
 
 
-def _source_rung(told: Told) -> list[Rung]:
-    """Return the rung of knowing the source alone, where it could be told."""
-    if told.auroc is None:
-        return []
-    low, high = told.interval or (0.0, 0.0)
-    return [Rung("source only", told.auroc, told.interval if low < high else None)]
+def _folder_ladder(
+    by_source: Told,
+    probes: Sequence[Probe],
+) -> list[Rung]:
+    """Return the rungs of train and valid films."""
+    rungs = _first_rungs(by_source)
+    for probe in probes:
+        told = probe.told
+        if probe.id in SQUARES and told.auroc is not None:
+            rungs.append(Rung(SQUARES[probe.id], told.auroc, told.interval))
+    return rungs
+
+
+def _test_ladder(
+    model: ModelSide,
+    floor: FloorGain,  # of it
+) -> list[Rung]:
+    """Return the rungs of the test films."""
+    sources = [row.source for row in model.rows]
+    rungs = _first_rungs(told_by_source(sources, model.targets))
+    for name, auroc in floor.others.items():
+        rungs.append(Rung(name, auroc, None))
+    rungs.append(Rung(floor.squares, floor.floor, floor.floor_interval))
+    rungs.append(Rung("the model", floor.model, floor.model_interval, is_model=True))
+    return rungs
+
+
+def _first_rungs(
+    by_source: Told,  # what the source alone tells
+) -> list[Rung]:
+    """Return chance, and the rung of knowing the source alone where it could be told."""
+    rungs = [Rung("always the same answer", CHANCE, None)]
+    if by_source.auroc is None:
+        return rungs
+    low, high = by_source.interval or (0.0, 0.0)
+    interval = by_source.interval if low < high else None
+    rungs.append(Rung("source only", by_source.auroc, interval))
+    return rungs
 
 
 def _ladder_of(model: ModelSide | None) -> str:
@@ -230,19 +261,18 @@ def _ladder_of(model: ModelSide | None) -> str:
 
 def _ratio_words(told: Mapping[str, Told]) -> str:
     """Say how much of what the whole film tells lies outside the lungs."""
-    ring, whole = told["P2"].auroc, told[GRAY_8].auroc
-    if ring is None or whole is None or whole - 0.5 < MIN_ABOVE_CHANCE:
+    ring, whole = told[BORDER].auroc, told[GRAY_8].auroc
+    if ring is None or whole is None:
         return ""
-    if ring <= 0.5:
-        return (
-            f"Border against whole film, above chance: nothing ({decimal(ring - 0.5)}) of "
-            f"{decimal(whole - 0.5)}."
-        )
-    ratio = (ring - 0.5) / (whole - 0.5)
-    words = (
-        f"Border against whole film, above chance: {decimal(ring - 0.5)} of "
-        f"{decimal(whole - 0.5)}, a ratio of {decimal(ratio, places=2)}."
-    )
+    beside = ring - CHANCE
+    above = whole - CHANCE
+    if above < MIN_ABOVE_CHANCE:
+        return ""
+    words = "Border against whole film, above chance:"
+    if beside <= 0:
+        return f"{words} nothing ({decimal(beside)}) of {decimal(above)}."
+    ratio = beside / above
+    words += f" {decimal(beside)} of {decimal(above)}, a ratio of {decimal(ratio, places=2)}."
     if ratio >= MIN_TELLING_RATIO:
         words += " What lies outside the lungs tells nearly as much as the whole film."
     return words
@@ -257,8 +287,8 @@ def _group_counts(
     counts = {}
     for label, has in targets.has.items():
         own = has & targets.known[label]
-        of_class = {}
-        for source in sorted(set(sources[own].tolist())):
-            of_class[source] = len(set(targets.groups[own & (sources == source)].tolist()))
-        counts[label] = of_class
+        groups_of: dict[str, set[str]] = {}  # source -> its groups
+        for source, group in zip(sources[own].tolist(), targets.groups[own].tolist()):
+            groups_of.setdefault(source, set()).add(group)
+        counts[label] = {source: len(groups_of[source]) for source in sorted(groups_of)}
     return counts

@@ -40,13 +40,16 @@ class Asked:
     @property
     def verdict_words(self) -> str:
         """The verdict as a page shows it."""
-        return str(self.verdict) if self.verdict else VERDICT_OF_NONE
+        if self.verdict is None:
+            return VERDICT_OF_NONE
+        return str(self.verdict)
 
     @property
     def number_words(self) -> str:
         """The number with its interval: 0.879 (0.872 to 0.887)."""
         shown = percent(self.number) if self.is_share else decimal(self.number)
-        return with_span(shown, span(self.interval, as_share=self.is_share, none=""))
+        interval = span(self.interval, as_share=self.is_share, none="")
+        return with_span(shown, interval)
 
     @property
     def counted_words(self) -> str:
@@ -63,8 +66,9 @@ class Asked:
         return self.counts and self.verdict in verdicts
 
     def overruled(self, why: str) -> Asked:
-        """Return the line as one whose verdict does not count."""
-        return replace(self, counts=False, says=f"{self.says} {why}")
+        """Return the line as one whose verdict does not count, so that nothing need be done."""
+        says = f"{self.says} {why}"
+        return replace(self, counts=False, says=says, do="")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as strict JSON."""

@@ -115,6 +115,7 @@ class Audit:
         )
 
     def __str__(self) -> str:
+        """Return the audit as lines of a terminal."""
         lines = wrap(f"{self.verdict}: {self.sentence}", TERMINAL_COLUMNS, rest="  ")
         lines += ["", self.looked_at]
         for note in self.notes:
@@ -132,7 +133,9 @@ class Audit:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
+        """Return what was looked at, and the verdict."""
         return f"<Audit of {self.looked_at}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
+        """Return the page's body, which a notebook shows."""
         return self.to_html(page=False)

@@ -98,10 +98,7 @@ class Exploration:
     @property
     def names(self) -> dict[str, str]:
         """Class -> name to show."""
-        names = {}
-        for label, counts in self.classes.items():
-            names[label] = counts["name"]
-        return names
+        return {label: counts["name"] for label, counts in self.classes.items()}
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -146,6 +143,7 @@ class Exploration:
         )
 
     def __str__(self) -> str:
+        """Return summary, warnings and tables as lines of a terminal."""
         warnings = _warning_lines(self.warnings)
         parts = [self.summary, *self.notes, "\n".join(warnings) or "No warnings."]
         for table in self.tables().values():
@@ -157,9 +155,11 @@ class Exploration:
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:
+        """Return what was looked at."""
         return f"<Exploration of {self.summary}>"
 
     def _repr_html_(self) -> str:
+        """Return the same lines, which a notebook shows."""
         return f"<pre>{html.escape(str(self))}</pre>"
 
 

@@ -104,7 +104,10 @@ def ask_model(
     ]
 
 
-def _chosen(n: int, seed: int) -> np.ndarray:
+def _chosen(
+    n: int,  # films
+    seed: int,
+) -> np.ndarray:  # indices, in order
     """Return the films that are shown changed: all, or so many drawn."""
     if n <= MAX_CHANGED:
         return np.arange(n)
@@ -159,9 +162,12 @@ def _judge_gain(floor: FloorGain) -> Verdict:
     """FAIL where the interval of the gain holds 0 or lies below, WARN below MIN_GAIN."""
     if floor.gain_interval is None or floor.groups < MIN_GROUPS_FOR_VERDICT:
         return Verdict.CANNOT_TELL
-    if floor.gain_interval[0] <= 0:
+    low, _ = floor.gain_interval
+    if low <= 0:
         return Verdict.FAIL
-    return Verdict.WARN if floor.gain < MIN_GAIN else Verdict.PASS
+    if floor.gain < MIN_GAIN:
+        return Verdict.WARN
+    return Verdict.PASS
 
 
 def _gain_remedy(verdict: Verdict) -> str:
@@ -219,7 +225,11 @@ def _left_line(
 # ---- P12
 
 
-def _spread(scores: Scores, chosen: np.ndarray, n: int) -> dict[str, np.ndarray]:
+def _spread(
+    scores: Scores,  # of the chosen films
+    chosen: np.ndarray,  # their indices
+    n: int,  # all films
+) -> dict[str, np.ndarray]:  # class -> (n,)
     """Return scores of the chosen films among all, nan elsewhere."""
     found = {}
     for name, own in scores.items():
@@ -255,6 +265,7 @@ def _ring_line(model: ModelSide, chosen: np.ndarray, ring: Scores, centre: Score
 
 
 def _ring_remedy(verdict: Verdict) -> str:
+    """Say what helps where the border tells the classes."""
     if verdict not in (Verdict.FAIL, Verdict.WARN):
         return ""
     return "Do not use it: what it answers by lies outside the lungs."
@@ -262,6 +273,7 @@ def _ring_remedy(verdict: Verdict) -> str:
 
 def _flips_line(model: ModelSide, chosen: np.ndarray, answers: Mapping[str, np.ndarray]) -> Asked:
     """Ask how many answers change with corners, a marker, or a cropped border."""
+    resampling = model.targets.resampling
     n = len(model.rows)
     whole = np.zeros(n, bool)
     whole[chosen] = True
@@ -271,11 +283,11 @@ def _flips_line(model: ModelSide, chosen: np.ndarray, answers: Mapping[str, np.n
         flipped = np.zeros(n, bool)
         flipped[chosen] = own != model.answers[chosen]
         shares[name] = float(flipped.sum() / len(chosen))
-        resampling = model.targets.resampling
         draws = resampling.shares(flipped, whole)
         intervals[name] = resampling.share_interval(draws, flipped, whole)
-    most = max(shares, key=lambda name: shares[name])
-    verdict = _judge_flips(shares[most], intervals[most], model.targets.resampling.groups_of(whole))
+    most = max(shares, key=shares.__getitem__)
+    groups = resampling.groups_of(whole)
+    verdict = _judge_flips(shares[most], intervals[most], groups)
     parts = []
     for name, share in shares.items():
         between = span(intervals[name], none="")
@@ -289,7 +301,7 @@ def _flips_line(model: ModelSide, chosen: np.ndarray, answers: Mapping[str, np.n
         interval=intervals[most],
         is_share=True,
         films=len(chosen),
-        groups=model.targets.resampling.groups_of(whole),
+        groups=groups,
         do="Train with these changes as augmentation." if verdict is Verdict.WARN else "",
         source=DEGRAVE,
         numbers={"shares": shares, "intervals": intervals},
@@ -302,7 +314,10 @@ def _judge_flips(share: float, interval: Interval, groups: int) -> Verdict:
         return Verdict.CANNOT_TELL
     if share > MAX_FLIPS:
         return Verdict.WARN
-    return Verdict.PASS if interval[1] <= MAX_FLIPS else Verdict.CANNOT_TELL
+    _, high = interval
+    if high <= MAX_FLIPS:
+        return Verdict.PASS
+    return Verdict.CANNOT_TELL
 
 
 def _decoded_line(model: ModelSide, seed: int) -> Asked:

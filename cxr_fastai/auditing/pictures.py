@@ -38,6 +38,7 @@ MAP_SIDE = 192  # px
 FOR = (0, 114, 178)
 AGAINST = (230, 159, 0)
 MAX_OPACITY = 0.75
+CHANCE = 0.5  # AUROC
 LOWEST = 0.3  # AUROC where a scale begins, unless a number lies below
 
 
@@ -63,12 +64,25 @@ class WeightMap:
 def _begin(numbers: Sequence[float]) -> float:
     """Return where a scale begins: LOWEST, or the tenth below the least number."""
     least = min([LOWEST, *numbers])
-    return max(float(np.floor(least * 10) / 10), 0.0)
+    tenth = float(np.floor(least * 10) / 10)
+    return max(tenth, 0.0)
 
 
-def _at(auroc: float, begin: float) -> str:
+def _at(
+    auroc: float,
+    begin: float,  # of the scale, which ends at 1
+) -> str:
     """Return a place on the scale, percent of its width."""
-    return f"{100 * (auroc - begin) / (1 - begin):.1f}"
+    return _wide(auroc - begin, begin)
+
+
+def _wide(
+    length: float,  # AUROC
+    begin: float,  # of the scale
+) -> str:
+    """Return a length on the scale, percent of its width."""
+    width = 1 - begin
+    return f"{100 * length / width:.1f}"
 
 
 def _reach(interval: Interval, begin: float) -> dict[str, str]:
@@ -76,16 +90,15 @@ def _reach(interval: Interval, begin: float) -> dict[str, str]:
     if interval is None:
         return {}
     low, high = interval
-    return {"left": _at(low, begin), "width": f"{100 * (high - low) / (1 - begin):.1f}"}
+    return {"left": _at(low, begin), "width": _wide(high - low, begin)}
 
 
 def _ticks(begin: float) -> list[dict[str, str]]:
-    """Return the marks of a scale, a fifth apart, chance among them."""
-    ticks = []
-    for tenth in range(round(begin * 10), 11):
-        if tenth in (5, 10) or (tenth == round(begin * 10) and tenth < 5):
-            ticks.append({"at": _at(tenth / 10, begin), "name": f"{tenth / 10:.1f}"})
-    return ticks
+    """Return the marks of a scale: where it begins, chance, and 1."""
+    marked = [CHANCE, 1.0]
+    if begin < CHANCE:
+        marked.insert(0, begin)
+    return [{"at": _at(auroc, begin), "name": f"{auroc:.1f}"} for auroc in marked]
 
 
 def ladder_marks(rungs: Sequence[Rung]) -> dict[str, object]:
@@ -170,7 +183,9 @@ def weight_maps(
 def _on_edge(grid: np.ndarray) -> float:
     """Return the share of the weights' size on the outermost squares."""
     sizes = np.abs(grid)
-    return float(1 - sizes[1:-1, 1:-1].sum() / max(sizes.sum(), 1e-12))
+    whole = max(float(sizes.sum()), 1e-12)
+    inner = float(sizes[1:-1, 1:-1].sum())
+    return 1 - inner / whole
 
 
 def _drawn(

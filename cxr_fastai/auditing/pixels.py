@@ -43,6 +43,7 @@ def map_pixels(
     by_path = {row.path: row for row in rows}
 
     def _measure_file(row: Record) -> T:
+        """Measure the image of a row."""
         return measure(pixels_of(root, row))
 
     with ThreadPoolExecutor(cpu_count()) as pool:
@@ -73,6 +74,7 @@ def choose_shown(
     """Draw at most MAX_SHOWN of a class's images at random, each source in its turn."""
 
     def _lot(row: Record) -> str:
+        """Return what shuffles rows, the same on each run."""
         return sha256_text(f"{seed}|{row.pixel_sha256}")
 
     of_split = [row for row in rows if row.split == split]

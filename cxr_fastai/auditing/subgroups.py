@@ -70,14 +70,7 @@ def ask_subgroups(
     model: str = "the cheap model on 16x16 gray squares",
 ) -> Asked:
     """Return P10 as a line of the audit."""
-    found = []
-    for attribute, value_of in ATTRIBUTES.items():
-        values = np.array([value_of(row) for row in rows])
-        names = [name for name in sorted(set(values.tolist())) if name]
-        if len(names) < 2:
-            continue
-        for name in names:
-            found.append(_subgroup(attribute, name, values == name, scores, targets))
+    found = _subgroups(rows, scores, targets)
     told = [each for each in found if each.auroc is not None]
     verdict = worst([each.verdict for each in told]) if told else Verdict.CANNOT_TELL
     gravest = min(told, key=_order) if told else None
@@ -94,6 +87,24 @@ def ask_subgroups(
         source=SOURCE,
         numbers={"subgroups": [each.to_dict() for each in found]},
     )
+
+
+def _subgroups(
+    rows: Sequence[Record],
+    scores: Mapping[str, np.ndarray],
+    targets: Targets,
+) -> list[Subgroup]:
+    """Score each value of each attribute that has two."""
+    found = []
+    for attribute, value_of in ATTRIBUTES.items():
+        values = np.array([value_of(row) for row in rows])
+        names = sorted(set(values.tolist()) - {""})
+        if len(names) < 2:
+            continue
+        for name in names:
+            here = values == name
+            found.append(_subgroup(attribute, name, here, scores, targets))
+    return found
 
 
 def _subgroup(
@@ -127,7 +138,9 @@ def _judge(interval: Interval, of_all: float | None) -> Verdict:
     low, high = interval
     if high < of_all:
         return Verdict.WARN
-    return Verdict.PASS if high - low <= MAX_WIDTH else Verdict.CANNOT_TELL
+    if high - low <= MAX_WIDTH:
+        return Verdict.PASS
+    return Verdict.CANNOT_TELL
 
 
 def _order(each: Subgroup) -> tuple[int, float]:
@@ -136,7 +149,11 @@ def _order(each: Subgroup) -> tuple[int, float]:
     return ORDER.index(each.verdict), gap
 
 
-def _words(told: Sequence[Subgroup], found: Sequence[Subgroup], model: str) -> str:
+def _words(
+    told: Sequence[Subgroup],  # those that have a score
+    found: Sequence[Subgroup],  # all
+    model: str,  # in words
+) -> str:
     """Say which subgroups lie below all films."""
     if not found:
         return "No source, age, sex or view has two values: there are no subgroups to compare."
@@ -159,5 +176,6 @@ def _words(told: Sequence[Subgroup], found: Sequence[Subgroup], model: str) -> s
 
 def _named(each: Subgroup) -> str:
     """Return a subgroup with its score and that of all films."""
-    number = with_span(decimal(each.auroc), span(each.interval, as_share=False, none=""))
+    interval = span(each.interval, as_share=False, none="")
+    number = with_span(decimal(each.auroc), interval)
     return f"{each.attribute} {each.value} {number} where all films reach {decimal(each.of_all)}"

@@ -62,21 +62,25 @@ class ShownSuspect:
     @property
     def badge(self) -> str:
         """What the model has for likelier."""
+        suggested = self.suspect.suggested
         if self.suspect.finding:
-            return f"rather {self.suspect.suggested}: {self.suspect.finding}"
-        return f"rather {self.suspect.suggested.replace('_', ' ')}?"
+            return f"rather {suggested}: {self.suspect.finding}"
+        name = suggested.replace("_", " ")
+        return f"rather {name}?"
 
     @property
     def transform(self) -> str:
         """How little of the two probabilities is the label's."""
-        return f"the label's share {100 * self.suspect.score:.1f} %"
+        percent = 100 * self.suspect.score
+        return f"the label's share {percent:.1f} %"
 
     @property
     def label(self) -> str:
         """What the label says."""
+        words = f"labelled {self.suspect.label}"
         if self.suspect.finding:
-            return f"labelled {self.suspect.label}: {self.suspect.finding}"
-        return f"labelled {self.suspect.label}"
+            words += f": {self.suspect.finding}"
+        return words
 
     @property
     def source_label(self) -> str:
@@ -126,5 +130,8 @@ def show_suspects(
     wanted = {suspect.path for suspect in first}
     chosen = [row for row in rows if row.path in wanted]
     thumbs = map_pixels(shown_thumbnail, root, chosen, "drawing suspects", progress)
-    shots = [ShownSuspect(suspect, Thumb(*thumbs[suspect.path])) for suspect in first]
+    shots = []
+    for suspect in first:
+        thumb = Thumb(*thumbs[suspect.path])
+        shots.append(ShownSuspect(suspect, thumb))
     return ShownSuspects(found, shots)

@@ -116,7 +116,7 @@ def _advise_folds(
     has_folds: bool = False,
 ) -> str:
     """Say how a small folder is scored."""
-    train = command("cxr train DATA --folds", "train_folds(data)")
+    train = command("cxr train DATA --folds", "train_folds(DATA)")
     if has_folds:
         return f"Score all images over the folds that the folder has: {train}."
     return (

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from cxr_fastai.evaluation.plots import (
     save_titled,
 )
 from cxr_fastai.evaluation.reliability import Calibration, Reliability
+from cxr_fastai.intervals.interval_trees import Interval
 from cxr_fastai.reporting.html import data_uri
 from cxr_fastai.reporting.text import decimal, span, with_span
 
@@ -49,7 +51,8 @@ COLUMNS = 4
 FEW_INCHES, INCHES = 3.4, 2.6  # side of a panel, of one or two and of many
 TITLE_INCHES = 0.5
 MIN_HEIGHT = 0.05  # of net benefit, so that a flat curve is not blown up
-Drawn = TypeVar("Drawn", Curve, Benefit)
+DASHED = (0, (4, 3))  # a line style: what guessing reaches
+Panel = Callable[..., object]  # draws on axes that it is given as `ax`
 
 
 def draw_roc(
@@ -58,12 +61,12 @@ def draw_roc(
 ) -> Axes:
     """Draw a ROC curve, its band, the diagonal of guessing, and a dot where the answers stand."""
     _squared(ax)
-    ax.plot((0, 1), (0, 1), color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+    ax.plot((0, 1), (0, 1), color=FAINT, linewidth=0.8, linestyle=DASHED)
     _draw_line(ax, curve.roc, steps="steps-post")
     if curve.dot:
-        ax.plot(curve.dot[0], curve.dot[1], "o", color=ORANGE, markersize=6, clip_on=False)
-    number = with_span(decimal(curve.auroc), span(curve.auroc_interval, as_share=False, none=""))
-    _titled(ax, curve.name, f"AUROC {number}")
+        one_less_specificity, sensitivity, _ = curve.dot
+        _draw_dot(ax, one_less_specificity, sensitivity)
+    _titled(ax, curve.name, _score("AUROC", curve.auroc, curve.auroc_interval))
     return _labelled(ax, "1 - specificity", "sensitivity")
 
 
@@ -74,12 +77,12 @@ def draw_precision_recall(
     """Draw precision over recall, its band, and the prevalence, which guessing reaches."""
     _squared(ax)
     prevalence = curve.positives / curve.images
-    ax.axhline(prevalence, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+    ax.axhline(prevalence, color=FAINT, linewidth=0.8, linestyle=DASHED)
     _draw_line(ax, curve.precision_recall, steps="steps-pre")
     if curve.dot:
-        ax.plot(curve.dot[1], curve.dot[2], "o", color=ORANGE, markersize=6, clip_on=False)
-    number = with_span(decimal(curve.ap), span(curve.ap_interval, as_share=False, none=""))
-    _titled(ax, curve.name, f"AP {number}")
+        _, recall, precision = curve.dot
+        _draw_dot(ax, recall, precision)
+    _titled(ax, curve.name, _score("AP", curve.ap, curve.ap_interval))
     return _labelled(ax, "recall", "precision")
 
 
@@ -91,7 +94,7 @@ def draw_reliability(
 ) -> Axes:
     """Draw what came true over what was said, a point a bin with its interval."""
     _squared(ax)
-    ax.plot((0, 1), (0, 1), color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+    ax.plot((0, 1), (0, 1), color=FAINT, linewidth=0.8, linestyle=DASHED)
     x = [each.prob for each in calibration.bins]
     y = [each.share for each in calibration.bins]
     ax.plot(x, y, "o-", color=color, markersize=4, linewidth=1.2)
@@ -109,7 +112,7 @@ def draw_benefit(
     """Draw net benefit over the threshold, beside answering yes always and never."""
     _draw_line(ax, benefit.model)
     x = benefit.model.x
-    ax.plot(x, benefit.treat_all, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
+    ax.plot(x, benefit.treat_all, color=SOFT, linewidth=1, linestyle=DASHED)
     ax.axhline(0, color=INK, linewidth=0.8)
     top = max(benefit.prevalence, float(np.nanmax(benefit.model.y)), MIN_HEIGHT)
     ax.set(xlim=(0, 1), ylim=(-0.25 * top, 1.15 * top), xticks=(0, 0.5, 1))
@@ -140,46 +143,43 @@ def pictures_of(
 
 def curves_png(curves: Sequence[Curve]) -> bytes:
     """Draw a ROC curve and a precision-recall curve beside it, a question after the other."""
-    figure, axes = _grid(2 * len(curves))
-    for i, curve in enumerate(curves):
-        draw_roc(curve, axes[2 * i])
-        draw_precision_recall(curve, axes[2 * i + 1])
-    return save_titled(figure, "")
+    panels: list[Panel] = []
+    for curve in curves:
+        panels.append(partial(draw_roc, curve))
+        panels.append(partial(draw_precision_recall, curve))
+    return _panels_png(panels)
 
 
 def precision_recall_png(curves: Sequence[Curve]) -> bytes:
     """Draw a precision-recall curve a question."""
-    return _panels_png(curves, draw_precision_recall)
+    return _panels_png([partial(draw_precision_recall, curve) for curve in curves])
 
 
 def benefits_png(benefits: Sequence[Benefit]) -> bytes:
     """Draw a decision curve a question."""
-    return _panels_png(benefits, draw_benefit)
+    return _panels_png([partial(draw_benefit, benefit) for benefit in benefits])
 
 
 def reliability_png(found: Reliability) -> bytes:
     """Draw calibration before and after temperature, and within each source of enough groups."""
-    panels: list[tuple[Calibration, str, str]] = []
+    panels: list[Panel] = []
     if found.before is not None:
-        panels.append((found.before, "before temperature", SOFT))
-    panels.append((found.after, "after" if panels else "", BLUE))
+        title = "before temperature"
+        panels.append(partial(draw_reliability, found.before, title=title, color=SOFT))
+    panels.append(partial(draw_reliability, found.after, title="after" if panels else ""))
     for each in found.by_source:
         if not each.too_few and len(found.by_source) > 1:
-            panels.append((each.after, each.source, BLUE))
-    figure, axes = _grid(len(panels))
-    for (calibration, title, color), ax in zip(panels, axes):
-        draw_reliability(calibration, ax, title, color)
-    return save_titled(figure, "")
+            panels.append(partial(draw_reliability, each.after, title=each.source))
+    return _panels_png(panels)
 
 
 def _panels_png(
-    drawn: Sequence[Drawn],
-    draw: Callable[[Drawn, Axes], Axes],
+    panels: Sequence[Panel],  # each draws on the axes that it is given
 ) -> bytes:
-    """Draw a panel each."""
-    figure, axes = _grid(len(drawn))
-    for each, ax in zip(drawn, axes):
-        draw(each, ax)
+    """Draw panels beside each other."""
+    figure, axes = _grid(len(panels))
+    for draw, ax in zip(panels, axes):
+        draw(ax=ax)
     return save_titled(figure, "")
 
 
@@ -194,6 +194,25 @@ def _grid(n: int) -> tuple[Any, list[Any]]:  # figure, n axes
 
 
 # ---- parts
+
+
+def _draw_dot(
+    ax: Axes,
+    x: float,
+    y: float,
+) -> None:
+    """Mark where the answers stand."""
+    ax.plot(x, y, "o", color=ORANGE, markersize=6, clip_on=False)
+
+
+def _score(
+    name: str,
+    number: float | None,
+    interval: Interval,
+) -> str:
+    """Return a score with its interval: AUROC 0.879 (0.872 to 0.887)."""
+    between = span(interval, as_share=False, none="")
+    return f"{name} {with_span(decimal(number), between)}"
 
 
 def _draw_line(ax: Axes, line: Line, steps: str = "default") -> None:

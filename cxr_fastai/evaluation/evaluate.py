@@ -1,8 +1,8 @@
 """Put a bundle to the test.
 
 Reads a bundle and a curated folder, returns a report and, where a folder is given, writes
-report.html, a picture, predictions.csv, CLAIM.md and metrics.json there; never trains, never touches an
-image.
+report.html, a picture, predictions.csv, CLAIM.md and metrics.json there; never trains, never
+touches an image.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from cxr_fastai.evaluation.films_shown import FilmsShown, show_classes, show_fin
 from cxr_fastai.evaluation.folder_audit import audit_folder
 from cxr_fastai.evaluation.gate_alarms import Watching
 from cxr_fastai.evaluation.multi_label_report import FindingsReport
-from cxr_fastai.evaluation.pixel_scores import score_pixels
+from cxr_fastai.evaluation.pixel_scores import Passing, PixelScores, score_pixels
 from cxr_fastai.evaluation.predictions import Row
 from cxr_fastai.evaluation.single_label_report import Report
 from cxr_fastai.evaluation.unseen import ALL_SPLITS, Selection, select_rows
@@ -78,26 +78,23 @@ def evaluate(
     promise, `IntegrityError` for an image that is gone, unreadable or not that of its row any more.
     """
     progress = progress or SILENT
-    if seed < 0 or not 1 <= resamples <= MAX_RESAMPLES:
-        raise UsageError(
-            f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 to "
-            f"{MAX_RESAMPLES:,}."
-        )
+    _check_draws(resamples, seed)
     manifest = read_manifest(data)
     rows = _rows_of_split(manifest, split)
     if out is not None:
-        check_outside(out, manifest.root, flag("out"))
-        check_own_files(out, PAGE, OTHER_FILES, flag("out"))
-        make_folder(out)  # an --out that cannot be written is told before the long part
+        _make_out(out, manifest)  # an --out that cannot be written is told before the long part
     model = _load(bundle)
     promise = _promise(model, coverage, manifest, split)
     chosen = select_rows(model, manifest, rows, split)
     _check_answerable(model, chosen, split)
-    watching = Watching(model.gate, _decoder(chosen))
+    passing = Passing(_decoder(chosen), is_asked=pixel_floor)
+    watching = Watching(model.gate, passing.decode)
     probs = _probs(model, chosen, watching.decode, bs, progress)
     root = Path(chosen.data.root)
     alarms = watching.alarms({root / row["path"]: row["source"] for row in chosen.rows})
-    pixels = score_pixels(model, manifest, chosen, split, progress) if pixel_floor else NOT_ASKED
+    pixels: PixelScores | str = NOT_ASKED
+    if pixel_floor:
+        pixels = score_pixels(model, manifest, chosen, split, progress, passing)
     scores = None if isinstance(pixels, str) else pixels
     report = build_report(model, chosen.data, split, chosen.rows, probs, resamples, seed, scores)
     report = replace(
@@ -113,6 +110,28 @@ def evaluate(
     if out is not None:
         _write(report, claim(model.meta, report.to_dict()), Path(out))
     return report
+
+
+def _check_draws(
+    resamples: int,
+    seed: int,
+) -> None:
+    """Raise `UsageError` for draws that cannot be made."""
+    if seed < 0 or not 1 <= resamples <= MAX_RESAMPLES:
+        raise UsageError(
+            f"seed is {seed} and resamples are {resamples}: expected 0 or more, and 1 to "
+            f"{MAX_RESAMPLES:,}."
+        )
+
+
+def _make_out(
+    out: str | Path,
+    data: Manifest,  # that is read
+) -> None:
+    """Make the folder of the report, unless it holds what is of others, or lies in the data."""
+    check_outside(out, data.root, flag("out"))
+    check_own_files(out, PAGE, OTHER_FILES, flag("out"))
+    make_folder(out)
 
 
 def _rows_of_split(

@@ -10,7 +10,7 @@ On 8x8 squares no lesion can be seen: what such a model can do is too good to be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,14 +24,14 @@ from cxr_fastai.evaluation.unseen import ALL_SPLITS, Selection, label_as_bundle
 from cxr_fastai.manifest import Manifest, Record
 from cxr_fastai.probes.classifier import fitted_scores
 from cxr_fastai.probes.features import gray
-from cxr_fastai.probes.films import Films, measure_films
+from cxr_fastai.probes.films import Film, Films, measure_films, measure_pixels
 from cxr_fastai.probes.shortcuts import fitting_rows
 from cxr_fastai.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["PixelScores", "SIDES", "fit_pixels", "score_pixels", "why_no_pixels"]
+__all__ = ["Passing", "PixelScores", "SIDES", "fit_pixels", "score_pixels", "why_no_pixels"]
 
 SIDES = (8, 16)  # px of the squares' grid; 8 where validation cannot choose
 GUESS = 0.0  # score of a class that could not be fitted: it ranks none above another
@@ -68,12 +68,45 @@ def why_no_pixels(
     return ""
 
 
+class Passing:
+    """Measures films as they pass, so that none is decoded for the pixel floor once more."""
+
+    def __init__(
+        self,
+        decode: Callable[[Path], np.ndarray],  # verified pixels, (h, w) uint8
+        is_asked: bool = True,  # False: nothing is measured
+    ) -> None:
+        self.is_asked = is_asked
+        self._decode = decode
+        self._films: dict[Path, Film] = {}
+
+    def decode(self, path: Path) -> np.ndarray:
+        """Return the pixels of a film, and measure it."""
+        pixels = self._decode(path)
+        if self.is_asked:
+            self._films[path] = measure_pixels(pixels)
+        return pixels
+
+    def films(
+        self,
+        root: Path,
+        rows: Sequence[Record],
+    ) -> Films | None:  # None where one of them did not pass
+        """Return what was measured of the films of some rows."""
+        paths = [root / row.path for row in rows]
+        if not paths or not all(path in self._films for path in paths):
+            return None
+        small, histogram, spectrum = zip(*[self._films[path] for path in paths])
+        return Films(rows, np.stack(small), np.stack(histogram), np.stack(spectrum))
+
+
 def score_pixels(
     bundle: Bundle,
     data: Manifest,  # as it was curated
     chosen: Selection,  # the images that are judged
     split: str,  # valid | test
     progress: Progress = SILENT,
+    passing: Passing | None = None,  # that measured the images while a bundle answered to them
 ) -> PixelScores | str:  # why there are none
     """Fit the pixel floor on a folder's train films and score the images that are judged."""
     why = why_no_pixels(data, split)
@@ -84,7 +117,7 @@ def score_pixels(
     targs = finding_targets_of(recipe, labelled, bundle.vocab, bundle.task)
     of_path = {row.path: row for row in data.rows}
     judged = [of_path[row["path"]] for row in chosen.rows]
-    return fit_pixels(data, targs, judged, list(bundle.vocab), progress)
+    return fit_pixels(data, targs, judged, list(bundle.vocab), progress, passing)
 
 
 def fit_pixels(
@@ -93,12 +126,15 @@ def fit_pixels(
     judged: Sequence[Record],  # rows that are scored
     vocab: list[str],  # (c,)
     progress: Progress = SILENT,
+    passing: Passing | None = None,  # that measured them; None: they are decoded
 ) -> PixelScores | str:  # why there are none
     """Fit on train, choose by validation, and score the rows that are judged."""
     root = Path(data.root)
     try:
         films = measure_films(root, fitting_rows(data), progress)
-        asked = measure_films(root, judged, progress)
+        asked = passing.films(root, judged) if passing is not None else None
+        if asked is None:
+            asked = measure_films(root, judged, progress)
     except IntegrityError as e:
         return str(e).rstrip(".")
     return _fit(films, targs, asked, vocab)

@@ -41,15 +41,22 @@ class LastLayer:
         self._kept: list[np.ndarray] = []
         self._handle = linear[-1].register_forward_pre_hook(self._keep) if linear else None
 
-    def _keep(self, layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+    def _keep(
+        self,
+        layer: nn.Module,
+        given: tuple[torch.Tensor, ...],  # (n, ..) of a batch, and what else it takes
+    ) -> None:
         """Keep what the layer is given, film by film."""
-        self._kept.append(given[0].detach().flatten(1).float().cpu().numpy())
+        batch = given[0].detach().flatten(1)
+        self._kept.append(batch.float().cpu().numpy())
 
     def close(self) -> np.ndarray:  # (n, d); (0, 0) of a network without such a layer
         """Look no longer; return what was given, in the order of the films."""
         if self._handle is not None:
             self._handle.remove()
-        return np.concatenate(self._kept) if self._kept else np.zeros((0, 0))
+        if not self._kept:
+            return np.zeros((0, 0))
+        return np.concatenate(self._kept)
 
 
 def scores_of(
@@ -64,7 +71,9 @@ def scores_of(
     def decode(row: Record) -> np.ndarray:
         """Return a film's pixels, changed."""
         pixels = pixels_of(root, row)
-        return change(pixels) if change is not None else pixels
+        if change is None:
+            return pixels
+        return change(pixels)
 
     shown = progress.bar(rows, len(rows), "showing films to the network")
     return bundle.probs(shown, bs=64, decode=decode)
@@ -89,17 +98,19 @@ def model_side(
 
     def ask(change: Change, chosen: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return scores and answers to changed films."""
-        probs = scores_of(bundle, manifest.root, [rows[i] for i in chosen], change)
-        return dict(zip(vocab, probs.T)), _answers(bundle, probs)
+        shown = [rows[i] for i in chosen]
+        changed = scores_of(bundle, manifest.root, shown, change)
+        scores = dict(zip(vocab, changed.T))
+        return scores, _answers(bundle, changed)
 
     has, unknown = _marks(found.targs[once], vocab)
+    labels = [row.label for row in rows]
+    groups = [row.group for row in rows]
     probs = found.probs[once]
     return ModelSide(
         name=bundle.meta["arch"],
         rows=rows,
-        targets=class_targets(
-            [row.label for row in rows], has, unknown, [row.group for row in rows], seed
-        ),
+        targets=class_targets(labels, has, unknown, groups, seed),
         scores=dict(zip(vocab, probs.T)),
         answers=_answers(bundle, probs),
         embeddings=embeddings[once] if len(embeddings) else embeddings,
@@ -117,9 +128,13 @@ def _marks(
     has = {}
     unknown = {}
     for i, name in enumerate(vocab):
-        own = targs == i if targs.ndim == 1 else targs[:, i] == 1
-        has[name] = own
-        unknown[name] = np.zeros(len(targs), bool) if targs.ndim == 1 else np.isnan(targs[:, i])
+        if targs.ndim == 1:
+            has[name] = targs == i
+            unknown[name] = np.zeros(len(targs), bool)
+        else:
+            marks = targs[:, i]
+            has[name] = marks == 1
+            unknown[name] = np.isnan(marks)
     return has, unknown
 
 

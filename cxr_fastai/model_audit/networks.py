@@ -49,7 +49,7 @@ def without_source(
     shared = {row.group for row in manifest.rows if row.source == source}
     rows = []
     for row in manifest.rows:
-        if row.source != source and row.group not in shared and row.split != "test":
+        if row.group not in shared and row.split != "test":  # a source's own groups are shared
             rows.append(row)
     sha256 = sha256_text(f"{manifest.sha256} without {source}")
     return replace(manifest, rows=rows, sha256=sha256)
@@ -57,7 +57,8 @@ def without_source(
 
 def trained_films(manifest: Manifest) -> int:
     """Count the films that a network would learn from."""
-    return sum(row.split == "train" for row in manifest.rows)
+    splits = [row.split for row in manifest.rows]
+    return splits.count("train")
 
 
 def leave_sources_out(
@@ -123,20 +124,30 @@ def _scored(
     rows = [row for row in manifest.rows if row.source == source and not row.repeat_of]
     targets = targets_of(manifest, rows, seed)
     elsewhere = targets_of(manifest, without_source(manifest, source).rows, seed)
-    learnt = [name for name in targets.has if elsewhere.has[name].any()]
+    asked = [name for name in targets.judged if elsewhere.has[name].any()]
     scores = unseen(rows)
-    told = told_of({name: scores[name] for name in targets.judged if name in learnt}, targets)
+    told = told_of({name: scores[name] for name in asked}, targets)
+    seen = told_of(_of_test_films(rows, pooled, list(told.per_class)), targets)
+    common = list(seen.per_class)
+    if common and common != list(told.per_class):  # one mean over the same classes
+        told = told_of({name: scores[name] for name in common}, targets)
+    everywhere = np.ones(len(rows), bool)
+    return unseen_of(source, everywhere, targets, seen, told)
+
+
+def _of_test_films(
+    rows: Sequence[Record],  # of a source
+    pooled: Scorer,  # the network of all sources, which learned from train films
+    names: Sequence[str],  # classes that are told
+) -> dict[str, np.ndarray]:  # class -> (n,) scores; nan where a film is none of test
+    """Score the test films of a source by the network of all."""
     is_test = np.array([row.split == "test" for row in rows])
-    tested = [row for row in rows if row.split == "test"]
-    seen_scores = pooled(tested) if tested else {}
+    if not is_test.any():
+        return {}
+    scores = pooled([row for row in rows if row.split == "test"])
     spread = {}
-    for name in told.per_class:
-        if name in seen_scores:
+    for name in names:
+        if name in scores:
             spread[name] = np.full(len(rows), np.nan)
-            spread[name][is_test] = seen_scores[name]
-    seen = told_of(spread, targets)
-    if list(seen.per_class) != list(told.per_class):
-        common = list(seen.per_class)
-        if common:  # one mean over the same classes
-            told = told_of({name: scores[name] for name in common}, targets)
-    return unseen_of(source, np.ones(len(rows), bool), targets, seen, told)
+            spread[name][is_test] = scores[name]
+    return spread

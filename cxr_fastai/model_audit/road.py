@@ -107,14 +107,15 @@ def _leaving_out(
     progress: Progress,
 ) -> Callable[[Sequence[Unseen]], Sequence[Unseen]]:
     """Return what trains networks without each source, as the bundle was trained."""
-    is_pooled = bundle is not None and bundle.meta["manifest_sha256"] == manifest.sha256
     settings: dict[str, Any] = {}
-    if bundle is not None and is_pooled:
+    pooled = None  # a network of all sources: the bundle, if it was trained on this folder
+    if bundle is not None and bundle.meta["manifest_sha256"] == manifest.sha256:
         settings = dict(bundle.meta["recipe"].get("train", {}))
+        pooled = partial(_score, bundle, manifest.root)
     trained = Trained(
         train=partial(_train, manifest.root, settings, seed, progress),
         minutes=_minutes(manifest, settings),
-        pooled=partial(_score, bundle, manifest.root) if bundle is not None and is_pooled else None,
+        pooled=pooled,
     )
 
     def leave_out(asked: Sequence[Unseen]) -> Sequence[Unseen]:
@@ -156,7 +157,8 @@ def _score(
     """Score films by a network."""
     from cxr_fastai.model_audit.answers import scores_of
 
-    return dict(zip(bundle.vocab, scores_of(bundle, root, rows).T))
+    probs = scores_of(bundle, root, rows)
+    return dict(zip(bundle.vocab, probs.T))
 
 
 def _minutes(
@@ -176,6 +178,7 @@ def _minutes(
         if not seconds:
             step = Candidate(how.arch, how.size, how.bs, "none")
             seconds = time_step(step, len(manifest.vocab))
-        return how.epochs * math.ceil(films / how.bs) * seconds / 60
+        steps = how.epochs * math.ceil(films / how.bs)
+        return steps * seconds / 60
 
     return minutes

@@ -40,7 +40,8 @@ def is_balanced(by_source: Told) -> bool:
     """Tell whether the source tells little of the classes, as the whole interval says."""
     if by_source.interval is None or by_source.groups < MIN_GROUPS_FOR_VERDICT:
         return False
-    return by_source.interval[1] < WARN_FROM
+    _, high = by_source.interval
+    return high < WARN_FROM
 
 
 def softened(

@@ -88,10 +88,8 @@ def fitted_scores(
     sides = np.unique(has[train])
     if len(sides) < 2 or not len(asked):
         return None
-    model = _model(kind)
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that lbfgs stands in where the Hessian is singular
-        model.fit(features[train], has[train])
+    model = _fitted(kind, features[train], has[train])
+    with threadpool_limits(1):
         probabilities: np.ndarray = model.predict_proba(asked)[:, 1]
     return probabilities
 
@@ -104,12 +102,22 @@ def linear_weights(
     """Return what the logistic regression of a class goes by: above 0 speaks for the class."""
     if len(np.unique(has[known])) < 2:
         return None
-    model = _model(LINEAR)
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as above
-        model.fit(features[known], has[known])
+    model = _fitted(LINEAR, features[known], has[known])
     weights: np.ndarray = model[-1].coef_[0]
     return weights
+
+
+def _fitted(  # type: ignore[no-untyped-def] # of scikit-learn, which has no types
+    kind: str,  # LINEAR | TREE
+    features: np.ndarray,  # (n, f)
+    has: np.ndarray,  # (n,) bool, both sides
+):
+    """Return a model that was fitted, by one thread and without a word."""
+    model = _model(kind)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that lbfgs stands in where the Hessian is singular
+        model.fit(features, has)
+    return model
 
 
 def _model(kind: str):  # type: ignore[no-untyped-def] # of scikit-learn, which has no types

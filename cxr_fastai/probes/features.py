@@ -18,6 +18,7 @@ from cxr_fastai.probes.films import SIDE, Films
 
 __all__ = [
     "gray",
+    "squares",
     "ring",
     "corners",
     "centre",
@@ -39,10 +40,19 @@ def gray(
     side: int,  # px; a divisor of SIDE
 ) -> np.ndarray:  # (n, side * side) float64, 0-255
     """Return the films as squares of so many pixels, each the mean of those that it covers."""
+    return squares(films.small, side)
+
+
+def squares(
+    pictures: np.ndarray,  # (n, SIDE, SIDE)
+    side: int,  # a divisor of SIDE
+) -> np.ndarray:  # (n, side * side)
+    """Return the mean of each square of each picture."""
+    n = len(pictures)
     step = SIDE // side
-    blocks = films.small.reshape(len(films), side, step, side, step)
-    means: np.ndarray = blocks.mean((2, 4)).reshape(len(films), side * side)
-    return means
+    blocks = pictures.reshape(n, side, step, side, step)
+    means: np.ndarray = blocks.mean((2, 4))
+    return means.reshape(n, side * side)
 
 
 def ring(films: Films) -> np.ndarray:
@@ -102,20 +112,24 @@ def _number(text: str) -> float:
 
 
 def _ratio(row: Record) -> float:
-    """Return width by height."""
-    return _number(row.width) / _number(row.height) if row.height else -1.0
+    """Return width by height; -1 where the height is unknown."""
+    if not row.height:
+        return -1.0
+    return _number(row.width) / _number(row.height)
 
 
 def _bytes_a_pixel(row: Record) -> float:
     """Return the bytes that a pixel takes in the source file; -1 where that is unknown."""
     if not row.bytes or not row.width or not row.height:
         return -1.0
-    return float(row.bytes) / (float(row.width) * float(row.height))
+    pixels = float(row.width) * float(row.height)
+    return float(row.bytes) / pixels
 
 
 def _jpeg_step(row: Record) -> float:
     """Return the mean step of a JPEG's first table; -1 without any."""
-    return _number(row.jpeg_tables.split(":")[0])
+    step, _, _ = row.jpeg_tables.partition(":")
+    return _number(step)
 
 
 # What compression makes of a film follows its gray levels, and so the disease, too: on the NIH

@@ -124,6 +124,7 @@ def _measured(
     """Decode and measure each film, in threads, because decoding releases the GIL."""
 
     def _one(row: Record) -> Film:
+        """Measure the film of a row."""
         return measure_pixels(pixels_of(root, row))
 
     measure: Callable[[Record], Film] = _one

@@ -163,7 +163,8 @@ def is_single(targets: Targets) -> bool:
     """Tell whether each film has one class."""
     has = np.stack(list(targets.has.values()))
     known = np.stack(list(targets.known.values()))
-    return bool((has.sum(0) == 1).all() and known.all())
+    has_one = has.sum(0) == 1
+    return bool(has_one.all() and known.all())
 
 
 def _enough(targets: Targets) -> list[str]:

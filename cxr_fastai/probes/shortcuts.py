@@ -21,7 +21,7 @@ from cxr_fastai.probes.chance import Chance, asks_chance, by_chance, confirmed
 from cxr_fastai.probes.films import Films, measure_films
 from cxr_fastai.probes.kinds import CENTRE, HISTOGRAM, OF_SOURCES, PROBES, WITHIN_REMEDY, Kind
 from cxr_fastai.probes.targets import Targets, Told, class_targets, told_by, value_targets
-from cxr_fastai.probes.verdict import Verdict, judge
+from cxr_fastai.probes.verdict import MAX_WIDTH, WARN_FROM, Verdict, judge
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.recipes import NONE
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, decimal, span
@@ -201,7 +201,7 @@ def _probe(
     verdict, chance = (None, None) if kind.is_control else _judged(asking, told)
     by_gray = asking.may_be_disease and asking.worst is verdict is Verdict.WARN
     by_gray_words = OF_GRAY if kind.id == HISTOGRAM else BY_GRAY
-    tells = by_gray_words if by_gray else MEANINGS[verdict].format(asking.what)
+    tells = by_gray_words if by_gray else _meaning(verdict, told, asking.what)
     do = WITHIN_REMEDY if by_gray and kind.worst is Verdict.FAIL else kind.do
     is_floor = kind.is_control and told.auroc is not None
     has_remedy = is_floor or verdict in (Verdict.FAIL, Verdict.WARN)
@@ -235,7 +235,26 @@ def _judged(
     return verdict, chance
 
 
-def _says(kind: Kind, told: Told, tells: str, what: str) -> str:
+def _meaning(
+    verdict: Verdict | None,
+    told: Told,
+    what: str,  # is told: classes or sources
+) -> str:
+    """Say what a number means; of what cannot be told, why."""
+    if verdict is not Verdict.CANNOT_TELL or told.interval is None:
+        return MEANINGS[verdict].format(what)
+    low, high = told.interval
+    if low < WARN_FROM <= high and high - low <= MAX_WIDTH:
+        return f", an interval on both sides of {WARN_FROM}, from where on it would be a warning"
+    return MEANINGS[verdict].format(what)
+
+
+def _says(
+    kind: Kind,
+    told: Told,
+    tells: str,  # what the number means
+    what: str,  # is told: classes or sources
+) -> str:
     """Say what was seen and how well it tells."""
     if told.auroc is None:
         return f"By {kind.given}: none of the {what} has {ENOUGH} on both sides."
@@ -258,9 +277,10 @@ def _by_auroc(item: tuple[str, float]) -> tuple[float, str]:
 def number_words(told: Told) -> str:
     """Return an AUROC with its interval: AUROC 0.879 (0.872 to 0.887)."""
     number = f"AUROC {decimal(told.auroc)}"
-    if told.interval is not None:
-        number += f" ({span(told.interval, as_share=False)})"
-    return number
+    if told.interval is None:
+        return number
+    between = span(told.interval, as_share=False)
+    return f"{number} ({between})"
 
 
 def _chance_words(chance: Chance | None, verdict: Verdict | None) -> str:

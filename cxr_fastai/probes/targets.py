@@ -58,7 +58,8 @@ class Targets:
         if len(self.has) != 2:
             return ""
         first, second = self.has
-        return second if np.array_equal(self.has[first], ~self.has[second]) else ""
+        exclude = np.array_equal(self.has[first], ~self.has[second])
+        return second if exclude else ""
 
     @property
     def left_out(self) -> list[str]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cxr_fastai.probes.features import spectrum
-from cxr_fastai.probes.films import SIDE, Films
+from cxr_fastai.probes.features import spectrum, squares
+from cxr_fastai.probes.films import Films
 
 __all__ = ["texture"]
 
@@ -31,26 +31,15 @@ def texture(films: Films) -> np.ndarray:  # (n, f) float32
     level = pixels.mean((1, 2), keepdims=True)
     spread = pixels.std((1, 2), keepdims=True)
     even = (pixels - level) / np.maximum(spread, 1)
-    parts = [_squares(even, GRAY_SIDE)]
+    parts = [squares(even, GRAY_SIDE)]
     for axis in (1, 2):
         edges = np.abs(sobel(even, axis))
-        parts.append(np.log1p(_squares(edges, TEXTURE_SIDE)))
+        parts.append(np.log1p(squares(edges, TEXTURE_SIDE)))
     for fine in WAVELENGTHS:
         coarse = 2 * fine
         sharp = gaussian_filter(even, (0, fine, fine))
         blurred = gaussian_filter(even, (0, coarse, coarse))
         blobs = np.abs(sharp - blurred)
-        parts.append(np.log(_squares(blobs, TEXTURE_SIDE) + LEAST))
+        parts.append(np.log(squares(blobs, TEXTURE_SIDE) + LEAST))
     parts.append(spectrum(films))
     return np.hstack(parts).astype(np.float32)
-
-
-def _squares(
-    pictures: np.ndarray,  # (n, SIDE, SIDE)
-    side: int,  # a divisor of SIDE
-) -> np.ndarray:  # (n, side * side)
-    """Return the mean of each square."""
-    step = SIDE // side
-    n = len(pictures)
-    means: np.ndarray = pictures.reshape(n, side, step, side, step).mean((2, 4))
-    return means.reshape(n, side * side)

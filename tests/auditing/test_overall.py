@@ -1,5 +1,7 @@
 """pytest tests/auditing/test_overall.py: from lines to one sentence"""
 
+from dataclasses import replace
+
 import pytest
 
 from cxr_fastai.auditing.asked import Asked
@@ -38,7 +40,9 @@ def test_the_gravest_rules(verdicts, sources, by_source, verdict, said):
 
 
 def test_a_verdict_that_is_overruled_does_not_count():
-    model = lines(P11=FAIL)[0].overruled("It does not count.")
+    line = replace(lines(P11=FAIL)[0], do="Do this.")
+    model = line.overruled("It does not count.")
+    assert not model.do, "nothing need be done of what does not count"
     found = sum_up([*lines(P2=PASS, P8=PASS, P9=PASS), model], 2, False)
     assert found.verdict is PASS and model.says.endswith("It does not count.")
     assert is_void(lines(P9=FAIL)) and not is_void(lines(P2=FAIL, P8=WARN))

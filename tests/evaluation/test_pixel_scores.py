@@ -9,14 +9,16 @@ from PIL import Image
 from toy_class_reports import ToyBundle, manifest
 from toy_pixels import folder
 
-from cxr_fastai.evaluation.pixel_scores import NO_TRAIN, TRAIN_SCORED, score_pixels
+from cxr_fastai.evaluation.pixel_scores import NO_TRAIN, TRAIN_SCORED, Passing, score_pixels
 from cxr_fastai.evaluation.unseen import select_rows
+from cxr_fastai.images import decode
 
 
-def ask(data, split="test"):
+def ask(data, split="test", passing=None):
     bundle = ToyBundle(vocab=data.vocab)
     rows = [dict(vars(row)) for row in data.rows if split in (row.split, "all")]
-    return score_pixels(bundle, data, select_rows(bundle, data, rows, split), split)
+    chosen = select_rows(bundle, data, rows, split)
+    return score_pixels(bundle, data, chosen, split, passing=passing)
 
 
 def test_squares_that_tell_the_class_are_ranked_by_it(tmp_path):
@@ -71,3 +73,27 @@ def test_a_class_without_train_films_is_named_and_guessed(tmp_path):
 
 def test_a_folder_that_is_all_test_has_none():
     assert ask(manifest()) == NO_TRAIN
+
+
+def test_films_that_passed_are_not_decoded_again_and_score_alike(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_CACHE", str(tmp_path / "cache"))
+    data = folder(tmp_path / "data")
+    decoded = ask(data)
+    tested = [row for row in data.rows if row.split == "test"]
+    passing = Passing(decode)
+    for row in tested[1:]:
+        passing.decode(data.root / row.path)
+    assert passing.films(data.root, tested) is None, "one did not pass"
+    passing.decode(data.root / tested[0].path)
+    for row in tested:
+        (data.root / row.path).unlink()  # nobody looks again
+    passed = ask(data, passing=passing)
+    for side in (8, 16):
+        assert np.array_equal(passed.by_side[side], decoded.by_side[side])
+
+
+def test_nothing_is_measured_where_no_floor_is_asked_for(tmp_path):
+    data = folder(tmp_path)
+    passing = Passing(decode, is_asked=False)
+    assert passing.decode(data.root / data.rows[0].path).shape == (40, 40)
+    assert passing.films(data.root, data.rows[:1]) is None

@@ -10,7 +10,7 @@ from cxr_fastai.manifest import read_manifest
 from cxr_fastai.probes import shortcuts
 from cxr_fastai.probes.films import Films, measure_pixels
 from cxr_fastai.probes.shortcuts import probe_films, probe_shortcuts
-from cxr_fastai.probes.targets import class_targets
+from cxr_fastai.probes.targets import Told, class_targets
 from cxr_fastai.probes.verdict import Verdict
 
 N = 160
@@ -107,3 +107,19 @@ def test_test_films_are_never_looked_at(tmp_path, monkeypatch):
     found = probe_shortcuts(folder)
     assert found and all(p.told.films < len(folder.rows) for p in found)
     assert shortcuts.fitting_rows(folder) == [r for r in folder.rows if r.split != "test"]
+
+
+@pytest.mark.parametrize(
+    "interval, said",
+    [
+        ([0.62, 0.68], ", an interval on both sides of 0.64, from where on it would be a warning"),
+        ([0.50, 0.80], ": too few films to say whether it tells the classes"),
+        (None, ": too few films to say whether it tells the classes"),
+    ],
+)
+def test_why_it_cannot_be_told_is_said_as_it_is(interval, said):
+    told = Told(0.65, interval, 100, 400, {"a": 0.65}, [])
+    assert shortcuts._meaning(Verdict.CANNOT_TELL, told, "classes") == said
+    assert (
+        shortcuts._meaning(Verdict.PASS, told, "classes") == ", which tells little of the classes"
+    )
