@@ -154,7 +154,7 @@ def _exported_alone(
         raise UsageError(f"{file} holds no network for {runtime}: give the bundle's folder")
     meta = read_meta(beside)
     gate = read_gate(file.parent, meta)
-    return Bundle(_in_onnx(file, meta, beside), meta, file.parent, gate)
+    return Bundle(_in_onnx(file, meta, beside), meta, file, gate)
 
 
 def _in_onnx(
