@@ -166,8 +166,8 @@ def _add_decisions(v: ArgumentParser) -> None:
     v.add_argument(
         "--right",
         action="store_true",
-        help="turn films that lie on their side or head, and invert negatives, back; without it "
-        "they are only told, in quality.csv",
+        help="write films upright that lie on their side or head or are inverted; without it they "
+        "are only told, in quality.csv",
     )
     v.add_argument(
         "--strict",
