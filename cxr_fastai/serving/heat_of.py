@@ -76,8 +76,6 @@ def class_of(
         if of not in vocab:
             raise UnknownName(unknown_name("class", of, vocab))
         return of
-    if answer.label is not None and answer.label in vocab:
-        return answer.label
     answered = (answer.label or "").split("|")
     found = [name for name in answered if name in vocab]
     return max(found or vocab, key=answer.probs.__getitem__)
