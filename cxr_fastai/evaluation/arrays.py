@@ -146,4 +146,5 @@ def source_names(
 
 
 def _rows_not_finite(numbers: np.ndarray) -> np.ndarray:
+    """Return the rows that hold a nan or an infinity."""
     return np.flatnonzero(~np.isfinite(numbers).all(1))

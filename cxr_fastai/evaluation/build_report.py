@@ -273,4 +273,5 @@ def _finding_groups(
 
 
 def _names(bundle: Bundle) -> dict[str, str]:
+    """Return class -> name to show."""
     return {slug: bundle.display.get(slug, slug) for slug in bundle.vocab}

@@ -200,6 +200,7 @@ class Comparison:
         return render("evaluation", "beside.html", page=page, b=self, about={})
 
     def _repr_html_(self) -> str:
+        """Return the page's body, which a notebook shows."""
         return self.to_html(page=False)
 
 
@@ -316,6 +317,7 @@ def _check_same_images(
 
 
 def _images(predictions: Predictions) -> list[tuple[str, str, str]]:
+    """Return (path, label, group) of each image: what all reports must share."""
     return [(row["path"], row["label"], row["group"]) for row in predictions.rows]
 
 

@@ -277,4 +277,5 @@ def headline_of(counts: FindingCounts) -> Headline:
 
 
 def _plain(number: float) -> float | None:
+    """Return a number as JSON can hold it; None for nan."""
     return None if np.isnan(number) else float(number)

@@ -362,6 +362,7 @@ class FindingsReport(ReportParts):
         )
 
     def _repr_html_(self) -> str:
+        """Return the page's body, which a notebook shows."""
         return self.to_html(page=False)
 
     def to_png(self) -> bytes:

@@ -156,6 +156,7 @@ class PixelFloor:
 
 
 def _squares(side: int) -> str:
+    """Name a grid of gray squares."""
     return f"{side}x{side} gray squares"
 
 

@@ -327,6 +327,7 @@ class Report(ReportParts):
         return joined_parts(parts)
 
     def _headline_text(self) -> list[str]:
+        """Return the headline numbers beside their floors, as lines."""
         rows = [["", "model", "majority floor", "source-only floor"]]
         if self.pixels:
             rows[0].append("pixel floor")
@@ -335,12 +336,14 @@ class Report(ReportParts):
         return table(rows)
 
     def _decision_text(self) -> list[str]:
+        """Return the numbers at the threshold, as lines; none without one."""
         if not self.decision:
             return []
         yes = f"{self.positive}, from {self.decision['threshold']:.3f} on"
         return table([(yes, "value", "95 % interval", "of n"), *self.decision_rows()])
 
     def _triage_text(self) -> list[str]:
+        """Return what a worklist would do, as lines."""
         lines: list[str] = []
         for _, sentence in self.triage_words():
             lines.extend(wrap(sentence))
@@ -350,6 +353,7 @@ class Report(ReportParts):
         return lines
 
     def _class_text(self) -> list[str]:
+        """Return the numbers of each class, as lines."""
         header = ("class", "n", "prevalence", "precision", "recall", "F1", "AUROC")
         rows = []
         for slug, n, cells in self.class_rows():
@@ -369,6 +373,7 @@ class Report(ReportParts):
         )
 
     def _repr_html_(self) -> str:
+        """Return the page's body, which a notebook shows."""
         return self.to_html(page=False)
 
     def to_png(self) -> bytes:

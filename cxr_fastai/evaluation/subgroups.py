@@ -38,15 +38,18 @@ def age_band(row: Row) -> str:
 
 
 def _source(row: Row) -> str:
+    """Return where a film comes from."""
     return row["source"]
 
 
 def _sex(row: Row) -> str:
+    """Return the sex in words."""
     sex = row.get("sex", "")
     return SEXES.get(sex, sex) or UNKNOWN
 
 
 def _view(row: Row) -> str:
+    """Return the view; a word where it is unknown."""
     return row.get("view", "") or UNKNOWN
 
 
