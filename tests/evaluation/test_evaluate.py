@@ -322,7 +322,8 @@ def test_prediction_sets_are_held_against_the_images_by_class_and_source(tmp_pat
     report = evaluate(bundle, manifest(), coverage=0.9, out=tmp_path)
     told = json.loads((tmp_path / "metrics.json").read_text())["coverage"]
     assert [row["covered"] for row in told["classes"]] == [1, 0.5], "c is of s2 alone"
-    assert {row["name"]: row["is_known"] for row in told["sources"]} == {"s1": True, "s2": False}
+    known = {row["name"]: row["is_known"] for row in told["sources"]}
+    assert known == {"s1": True, "s2": False, "c": False}, "of a new source its classes too"
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for text in (page, str(report)):
         assert "from these sources only, as validation had them: s1 (40 groups)" in text.replace(

@@ -99,7 +99,7 @@ def test_findings_are_ranked_and_not_answered():
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
     root = tmp_path_factory.mktemp("films")
-    data = folder(root)
+    data = folder(root / "data")
     out = root / "report"
     return evaluate(ToyBundle(data.vocab), data, out=out, resamples=100), data, out
 
