@@ -173,6 +173,7 @@ def test_the_exported_learner_holds_no_path_and_no_pixels(run, folder):
 SINGLE_LABEL_GLOBALS = {
     "cxr_fastai.models.networks.AdaptiveConcatPool2d",
     "cxr_fastai.models.networks.param_groups",
+    "cxr_fastai.models.resnets.BasicBlock",
     "cxr_fastai.training.augment.Augment",
     "cxr_fastai.training.data.CachedDL",
     "cxr_fastai.training.data.ReadRadiograph",
