@@ -70,6 +70,8 @@ def test_data_files_travel_in_the_wheel(wheel):
     for want in (
         "data_manifest.csv",
         "recipes/six_class.toml",
+        "lungs/lungs.safetensors",
+        "lungs/NOTICE.md",
         "recipes/pneumonia.toml",
         "recipes/kermany.toml",
         "evaluation/report.html",

@@ -172,10 +172,15 @@ def check_pictures(
         file = Path(folder) / name
         if not os.path.lexists(file):
             continue
-        if os.path.realpath(file) in read or not _is_own(file):
+        why = ""
+        if os.path.realpath(file) in read:
+            why = "one of the files to read"
+        elif not _is_own(file):
+            why = "no heat of `cxr predict`"
+        if why:
             raise UsageError(
-                f"{asked} {printable(folder)} holds {name}, which is no heat of `cxr predict`: "
-                f"nothing is written over. Choose another {asked}, or move that file first."
+                f"{asked} {printable(folder)} holds {name}, which is {why}: nothing is written "
+                f"over. Choose another {asked}, or move that file first."
             )
 
 

@@ -103,6 +103,13 @@ def test_nothing_of_others_is_written_over(tmp_path):
     check_pictures(tmp_path / "new", ["x.png"], [], "--explain")
 
 
+def test_its_own_pictures_are_written_over_but_not_while_they_are_read(bundle, folder, tmp_path):
+    explained(bundle, folder, tmp_path)
+    check_pictures(tmp_path, ["b.png"], [], "--explain")
+    with pytest.raises(UsageError, match="holds b.png, which is one of the files to read"):
+        check_pictures(tmp_path, ["b.png"], [tmp_path / "b.png"], "--explain")
+
+
 def test_what_is_said_of_all_counts_films():
     assert heat_line([]) == ""
     words = heat_line([(0.2, 0.7), (0.6, 0.6), (None, None)])
