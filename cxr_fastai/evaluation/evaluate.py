@@ -90,8 +90,7 @@ def evaluate(
     passing = Passing(_decoder(chosen), is_asked=pixel_floor)
     watching = Watching(model.gate, passing.decode)
     probs = _probs(model, chosen, watching.decode, bs, progress)
-    root = Path(chosen.data.root)
-    alarms = watching.alarms({root / row["path"]: row["source"] for row in chosen.rows})
+    alarms = watching.alarms(_source_of(chosen))
     pixels: PixelScores | str = NOT_ASKED
     if pixel_floor:
         pixels = score_pixels(model, manifest, chosen, split, progress, passing)
@@ -104,9 +103,8 @@ def evaluate(
         why_no_pixels=pixels if isinstance(pixels, str) else "",
         audit=audit_folder(manifest, progress, seed) if pixel_floor else None,
         films=_films(model, report, Path(manifest.root)),
+        coverage=_coverage(promise, report) if promise is not None else None,
     )
-    if promise is not None:
-        report = replace(report, coverage=_coverage(promise, report))
     if out is not None:
         _write(report, claim(model.meta, report.to_dict()), Path(out))
     return report
@@ -132,6 +130,12 @@ def _make_out(
     check_outside(out, data.root, flag("out"))
     check_own_files(out, PAGE, OTHER_FILES, flag("out"))
     make_folder(out)
+
+
+def _source_of(chosen: Selection) -> dict[Path, str]:
+    """Return the source of each film that is judged."""
+    root = Path(chosen.data.root)
+    return {root / row["path"]: row["source"] for row in chosen.rows}
 
 
 def _rows_of_split(

@@ -84,5 +84,5 @@ def test_the_audit_lists_them_on_the_page_in_words_and_as_a_csv(tmp_path):
     assert len(rows) == len(shown.found.listed) > 0
     assert page.count("the label&#39;s share") == min(len(rows), MAX_SHOWN)
     assert 'id="suspects"' in page and "suspects.csv" in page
-    assert f"of {shown.found.asked} asked of" in " ".join(str(audit).split())
+    assert f"of {shown.found.asked}, by" in " ".join(str(audit).split())
     assert audit.to_dict()["suspects"][0]["asked"] == shown.found.asked == 160
