@@ -40,6 +40,10 @@ def test_many_pictures_have_the_features_that_each_has_alone():
     assert np.array_equal(features_of(some)[[0, 299]], features_of(some[[0, 299]]))
 
 
+def test_a_film_smaller_than_the_thumbnail_is_enlarged():
+    assert thumbnail(films(1)[0][::2, ::2].copy()).shape == (64, 64)
+
+
 def test_a_flat_picture_has_no_contrast_and_finite_features():
     flat = np.full((1, 64, 64), 7, np.uint8)
     assert contrast_of(flat)[0] == 0

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,12 @@ def test_too_small_and_blank_are_told_before_anything_is_asked():
     assert gate.judge(draw("normal", 1, 48)).kind == "too_small"
     faint = (films(1)[0] // 64 + 100).astype(np.uint8)
     assert gate.judge(faint).kind == "blank"
+
+
+def test_films_as_small_as_those_of_training_are_not_too_small():
+    tiny = np.asarray(Image.fromarray(films(1, 9000)[0]).resize((28, 28)))
+    assert small_gate().judge(tiny).kind == "too_small"
+    assert replace(small_gate(), least_side=28).judge(tiny).kind != "too_small"
 
 
 def test_what_lies_far_from_training_is_refused_where_no_kind_claims_it():
