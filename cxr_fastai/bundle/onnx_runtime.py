@@ -80,6 +80,8 @@ def session_of(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ONLY_ERRORS
     options.intra_op_num_threads = _threads()
+    # threads that wait give their core away, to those that read films: as `threads` says of torch
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as e:  # the runtime has errors of its own, for newer versions too

@@ -140,3 +140,9 @@ def test_a_bundle_of_three_channels_gives_the_graph_one(tmp_path):
     assert gray.shape == (4, 1, 32, 32) and gray.dtype == np.float32
     np.testing.assert_allclose(gray, np.round(gray), atol=1e-3)
     assert gray.min() >= -1e-3 and gray.max() <= 255.001
+
+
+def test_threads_that_wait_give_their_core_away(exported):
+    session = session_of((exported / "model.onnx").read_bytes(), exported)
+    options = session.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
