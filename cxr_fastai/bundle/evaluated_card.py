@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxr_fastai.bundle.evaluated import check_same_model
-from cxr_fastai.bundle.files import BUNDLE_JSON, MODEL_CARD, find_folder, read_meta
+from cxr_fastai.bundle.files import BUNDLE_JSON, EVALUATION, MODEL_CARD, find_folder, read_meta
 from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.bundle.model_card import card
 from cxr_fastai.core import CxrError, UsageError, write_json, write_text
@@ -21,9 +21,8 @@ from cxr_fastai.strict_json import parse_json
 if TYPE_CHECKING:
     from cxr_fastai.bundle.bundle import Bundle
 
-__all__ = ["EVALUATION", "evaluation_of", "write_card"]
+__all__ = ["evaluation_of", "write_card"]
 
-EVALUATION = "evaluation.json"  # the numbers of the card, beside it
 # What of metrics.json the card and pages tell; the rest stays with the evaluation.
 TOLD = ("split", "n", "groups", "title", "metrics", "floors", "notes", "coverage", "about")
 

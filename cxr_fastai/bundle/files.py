@@ -27,6 +27,7 @@ from cxr_fastai.strict_json import parse_json
 
 __all__ = [
     "BUNDLE_JSON",
+    "EVALUATION",
     "MODEL_CARD",
     "TRAINED_ON",
     "WEIGHTS",
@@ -41,6 +42,7 @@ __all__ = [
 BUNDLE_JSON = "bundle.json"
 WEIGHTS = "model.safetensors"
 MODEL_CARD = "README.md"
+EVALUATION = "evaluation.json"  # the numbers of an evaluation that the model card tells
 TRAINED_ON = "trained_on.txt"  # names of images and patients that training or validation saw
 
 

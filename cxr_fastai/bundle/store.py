@@ -18,6 +18,7 @@ from cxr_fastai.advice import command
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.files import (
     BUNDLE_JSON,
+    EVALUATION,
     MODEL_CARD,
     TRAINED_ON,
     WEIGHTS,
@@ -88,7 +89,8 @@ def save_bundle(
     check_tensors(tensors, checked, folder / WEIGHTS)
     make_folder(folder)
     (folder / BUNDLE_JSON).unlink(missing_ok=True)
-    (folder / MODEL_ONNX).unlink(missing_ok=True)  # of another network
+    for file in (MODEL_ONNX, EVALUATION):
+        (folder / file).unlink(missing_ok=True)  # of another network
     with atomic_path(folder / WEIGHTS) as part:
         part.write_bytes(data)
     if names:

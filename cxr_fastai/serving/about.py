@@ -21,7 +21,7 @@ from cxr_fastai.serving.page import About
 from cxr_fastai.serving.rows import normal_class
 from cxr_fastai.serving.views import VIEWS
 
-__all__ = ["about_of", "how_made", "normal_of"]
+__all__ = ["about_of", "how_made", "mean_notes", "normal_of"]
 
 NOT_EVALUATED = (
     "This bundle carries no evaluation on a test set; what stands above is of its own validation. "
@@ -122,14 +122,24 @@ def how_made(
     gate: bool = True,  # whether the gates were asked
 ) -> list[str]:
     """Say what is particular about these answers: no gate, several bundles, views."""
+    notes = mean_notes(model, tta)
+    gates = [member.gate for member in members_of(model)]
+    if gate and any(each is not None for each in gates):
+        return notes
+    no_gate = (
+        "No gate was asked: pictures that are no upright frontal chest film are answered here "
+        "like films."
+    )
+    return [no_gate, *notes]
+
+
+def mean_notes(
+    model: Model,
+    tta: bool,
+) -> list[str]:  # empty where each number is of one network and the film as it is
+    """Say what each probability is the mean of, and how it is decided then."""
     notes = []
-    members = members_of(model)
-    n = len(members)
-    if not gate or all(member.gate is None for member in members):
-        notes.append(
-            "No gate was asked: pictures that are no upright frontal chest film are answered here "
-            "like films."
-        )
+    n = len(members_of(model))
     if n > 1:
         notes.append(
             f"Each probability is the mean of {count(n, 'bundle')}, and beside it stand their "

@@ -53,6 +53,8 @@ def predict(args: Namespace) -> int:
     promise = model.promise(args.coverage)
     if args.gate:
         _say_of_gates(model)
+    if args.tta or len(bundles) > 1:
+        _say_of_means(model, args.tta)
     thumbnails = _thumbnails_for(model) if args.out else None
     looks = _Looks(thumbnails, _explainer_for(args, model, files) if args.explain else None)
     rows = predict_paths(
@@ -73,6 +75,18 @@ def predict(args: Namespace) -> int:
     _write(args, model, rows, listed, looks)
     _say_of_all(args, listed, promise.says if promise else "", looks)
     return _exit_code(listed)
+
+
+def _say_of_means(
+    model: Model,
+    tta: bool,
+) -> None:
+    """Say what each probability is the mean of."""
+    from cxr_fastai import progress
+    from cxr_fastai.serving.about import mean_notes
+
+    for line in mean_notes(model, tta):
+        progress.say(line)
 
 
 def _say_of_gates(model: Model) -> None:

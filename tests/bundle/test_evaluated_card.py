@@ -6,11 +6,11 @@ The card takes numbers of the same weights, from a record, a file or its folder,
 import json
 
 import pytest
-from toy_bundles import report_of
+from toy_bundles import META, report_of
 
 from cxr_fastai.bundle.evaluated_card import evaluation_of, write_card
 from cxr_fastai.bundle.model_card import card
-from cxr_fastai.bundle.store import load_bundle
+from cxr_fastai.bundle.store import load_bundle, save_bundle
 from cxr_fastai.core import UsageError
 
 
@@ -43,6 +43,13 @@ def test_the_numbers_stand_beside_the_card_for_who_shows_a_bundle(copied):
     assert found["metrics"]["accuracy"] == 0.75 and "rows" not in found
     assert found["intervals"] == {"metrics": {"accuracy": [0.5, 0.9]}}
     assert card(meta, found) == (copied / "README.md").read_text()
+
+
+def test_the_numbers_of_another_network_do_not_outlive_it(net, copied):
+    write_card(copied, report_of(copied))
+    assert (copied / "evaluation.json").is_file()
+    save_bundle(copied, net, META)
+    assert not (copied / "evaluation.json").exists()
 
 
 @pytest.mark.parametrize(

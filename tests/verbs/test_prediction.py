@@ -175,6 +175,7 @@ def test_several_bundles_answer_together_and_their_spread_is_shown(bundle, secon
         low, mean, high = (float(row[f"{key}_normal"]) for key in ("low", "prob", "high"))
         assert low < mean < high and mean == pytest.approx((low + high) / 2, abs=2e-6)
         assert "of 2 bundles the risk reaches their own threshold" in row["decision"]
+    assert "the mean of 2 bundles" in capsys.readouterr().err
     html = (films.parent / "out" / "predictions.html").read_text()
     assert "What 2 bundles together say" in html and "of the bundles</th>" in html
     assert "The bundle 1 (toy)" in html and "The bundle 2 (toy)" in html
@@ -212,7 +213,9 @@ def test_test_time_views_change_the_probabilities_and_the_page_says_so(bundle, f
     answers = []
     for flags in ([], ["--tta"], ["--tta"]):
         assert cli.main(["predict", str(bundle), "films/a.png", "--json", *flags]) == 0
-        answers.append(json.loads(capsys.readouterr().out)[0]["probs"])
+        said = capsys.readouterr()
+        answers.append(json.loads(said.out)[0]["probs"])
+        assert ("Thresholds and scores are of films as they are" in said.err) is bool(flags)
     assert answers[0] != answers[1] == answers[2]
     assert answers[1]["normal"] == pytest.approx(answers[0]["normal"], abs=0.2)
     assert cli.main(["predict", str(bundle), "films", "--tta", "--out", "out"]) == 0
