@@ -16,6 +16,9 @@ MEDIUM = {
     "auditing/test_ask_folder.py",
     "bundle/test_bundle.py",
     "bundle/test_gates.py",
+    "bundle/test_onnx_export.py",
+    "bundle/test_onnx_file.py",
+    "bundle/test_onnx_runtime.py",
     "bundle/test_store.py",
     "curation/copies/test_copies.py",
     "curation/copies/test_find.py",
@@ -54,8 +57,11 @@ MEDIUM = {
     "images/test_hostile_images.py",
     "model_audit/test_road.py",
     "models/test_architectures.py",
+    "models/test_densenets.py",
     "models/test_imagenet.py",
     "models/test_networks.py",
+    "models/test_resnets.py",
+    "models/test_starting.py",
     "models/test_weights.py",
     "phantom/test_film.py",
     "phantom/test_kermany.py",
@@ -79,6 +85,8 @@ MEDIUM = {
     "training/test_network_check.py",
     "training/test_pixel_cache.py",
     "training/test_run.py",
+    "verbs/test_export.py",
+    "verbs/test_pickled.py",
 }
 
 
