@@ -125,7 +125,7 @@ def _write(
 
 def _is_refused(answer: Prediction) -> bool:
     """Tell whether the gate says that a picture is none that the bundle answers for."""
-    return answer.abstained and bool(getattr(answer, "gate", ""))
+    return answer.abstained and bool(answer.gate)
 
 
 def small_picture(

@@ -118,7 +118,9 @@ def _grid(
     return _up_to_one(found)
 
 
-def _up_to_one(heat: np.ndarray) -> np.ndarray:
+def _up_to_one(
+    heat: np.ndarray,  # 0 or more
+) -> np.ndarray:  # 0-1
     """Scale a map so that its highest is 1; one of zeros stays."""
     highest = float(heat.max())
     return heat / highest if highest > 0 else heat

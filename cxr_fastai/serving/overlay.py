@@ -61,7 +61,9 @@ def overlay_png(
     return _png_bytes(sheet)
 
 
-def _fitted(pixels: np.ndarray) -> np.ndarray:
+def _fitted(
+    pixels: np.ndarray,  # (h, w) uint8
+) -> np.ndarray:  # (h, w) uint8, its longer side PANEL
     """Bring the longer side of a film to that of a panel."""
     height, width = pixels.shape
     scale = PANEL / max(height, width)
@@ -71,14 +73,18 @@ def _fitted(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(image.resize((wide, high), Image.Resampling.BILINEAR))
 
 
-def _title(answer: Prediction) -> str:
+def _title(
+    answer: Prediction,
+) -> str:  # the name of the file, without where it lies, and the decision
     """Say what was answered for which film."""
     name = PurePath(answer.source).name
     words = answer.decision or str(answer.label)
     return f"{name}: {words}" if name else words
 
 
-def _legend(heat: Heat) -> str:
+def _legend(
+    heat: Heat,
+) -> str:
     """Say what the lines are; empty where there is none."""
     lines = []
     if heat.grid.any():
@@ -88,7 +94,10 @@ def _legend(heat: Heat) -> str:
     return " ".join(lines)
 
 
-def _lines(text: str, across: int) -> list[str]:
+def _lines(
+    text: str,
+    across: int,  # px
+) -> list[str]:  # without what a terminal or a page would take for commands
     """Break text into lines of so many pixels."""
     columns = max(int(across / MEAN_LETTER), LEAST_COLUMNS)
     return wrap(printable(text), columns)
@@ -107,8 +116,10 @@ def _write(
 ) -> None:
     """Write lines below one another."""
     draw = ImageDraw.Draw(sheet)
+    font = _font()
     for number, line in enumerate(lines):
-        draw.text((GAP, top + LINE * number), line, fill=INK, font=_font())
+        row = top + LINE * number
+        draw.text((GAP, row), line, fill=INK, font=font)
 
 
 def _colour_bar(
@@ -125,10 +136,13 @@ def _colour_bar(
     draw = ImageDraw.Draw(sheet)
     right = left + BAR
     lowest = top + height - 1
-    for words, row in (("1", top), ("0.5", (top + lowest) // 2), ("0", lowest)):
+    middle = (top + lowest) // 2
+    for words, row in (("1", top), ("0.5", middle), ("0", lowest)):
         draw.line((right, row, right + TICK, row), fill=INK)
-        edge = min(max(row - LINE // 2, top), lowest + 1 - LINE)
-        draw.text((right + 2 * TICK, edge), words, fill=INK, font=_font())
+        wanted = row - LINE // 2
+        upper = min(max(wanted, top), lowest + 1 - LINE)
+        place = (right + 2 * TICK, upper)
+        draw.text(place, words, fill=INK, font=_font())
 
 
 def _png_bytes(sheet: Image.Image) -> bytes:

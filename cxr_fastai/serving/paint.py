@@ -75,7 +75,9 @@ def _draw(
     painted[inner] = WHITE
 
 
-def _rim(region: np.ndarray) -> np.ndarray:
+def _rim(
+    region: np.ndarray,  # (h, w) bool
+) -> np.ndarray:  # (h, w) bool
     """Give the points of a region beside which one is not of it; the film's edge is no rim."""
     padded = np.pad(region, 1, mode="edge")
     above = padded[:-2, 1:-1]

@@ -67,8 +67,7 @@ def test_answers_are_those_without_explanation(bundle, folder):
 def test_what_the_gate_refused_is_not_explained(bundle, folder):
     class Refused(Explainer):
         def look(self, film):
-            answer = replace(film.answer, label=None, abstained=True)
-            object.__setattr__(answer, "gate", "lateral")
+            answer = replace(film.answer, label=None, abstained=True, gate="lateral")
             return super().look(replace(film, answer=answer))
 
     files = find_images([folder])[:1]
