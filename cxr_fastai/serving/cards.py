@@ -142,9 +142,7 @@ def _kind(row: Row, names: Names) -> tuple[str, str, tuple[str, ...]]:
     if row["error"]:
         return UNREAD, UNREAD_WORDS, (UNREAD,)
     if row["abstained"]:
-        refused = row.get("gate", "")
-        refusal = (gate_key(refused),) if refused else ()
-        return NO_ANSWER, NO_ANSWER_WORDS, (NO_ANSWER, *refusal)
+        return NO_ANSWER, NO_ANSWER_WORDS, _keys_of_abstention(row)
     labels = names.labels_of(row)
     badge = ", ".join(names.shown(label) for label in labels)
     is_negative = labels in ([names.negative], [NONE])
@@ -152,7 +150,18 @@ def _kind(row: Row, names: Names) -> tuple[str, str, tuple[str, ...]]:
     return kind, badge, tuple(names.key_of(label) for label in labels)
 
 
-def _words(row: Row, badge: str) -> str:
+def _keys_of_abstention(row: Row) -> tuple[str, ...]:
+    """Return the keys of a film without an answer: one more where the gate refused it."""
+    refused = row.get("gate", "")
+    if not refused:
+        return (NO_ANSWER,)
+    return NO_ANSWER, gate_key(refused)
+
+
+def _words(
+    row: Row,
+    badge: str,  # says the answer already
+) -> str:
     """Return the decision without what the badge and the path say already."""
     if row["error"]:
         return row["error"].removeprefix(f"{row['path']}: ")
@@ -163,21 +172,25 @@ def _words(row: Row, badge: str) -> str:
 
 def _risk(row: Row) -> Risk | None:
     """Return the risk of a film that has one."""
-    if row["risk"] is None:
+    risk, threshold = row["risk"], row["threshold"]
+    if risk is None:
         return None
-    threshold = "" if row["threshold"] is None else _percent(row["threshold"])
-    return Risk(f"{row['risk']:.2f}", _percent(row["risk"]), threshold)
+    line = "" if threshold is None else _percent(threshold)
+    return Risk(f"{risk:.2f}", _percent(risk), line)
 
 
-def _percent(value: float) -> str:
+def _percent(
+    value: float,  # 0-1, but for the rounding of sums
+) -> str:
     """Return a place on a scale from 0 to 1."""
-    return f"{100 * min(max(value, 0.0), 1.0):.1f}"
+    on_scale = min(max(value, 0.0), 1.0)
+    return f"{100 * on_scale:.1f}"
 
 
 def _by_probability(row: Row) -> Sequence[str]:
     """Return the classes, the most probable first."""
     probs = row["probs"]
-    return sorted(probs, key=lambda name: -probs[name])
+    return sorted(probs, key=probs.__getitem__, reverse=True)
 
 
 def _line(row: Row, name: str, names: Names) -> Line:

@@ -41,8 +41,11 @@ class Told:
 
     def spread(self, name: str) -> tuple[float, float]:
         """Return the least and greatest probability that a member gives a class."""
-        own = [probs[name] for probs in self.of_members]
-        return min(own), max(own)
+        least, greatest = 1.0, 0.0
+        for probs in self.of_members:
+            least = min(least, probs[name])
+            greatest = max(greatest, probs[name])
+        return least, greatest
 
     def says(self, name: str) -> str:
         """Say the mean probability of a class and the members' spread."""

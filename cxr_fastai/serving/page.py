@@ -101,7 +101,8 @@ class Page:
         words = count(self.films, "film")
         if len(self.cards) == self.shown:
             return words
-        first, last = self.cards[0].place, self.cards[-1].place
+        first = self.cards[0].place
+        last = self.cards[-1].place
         return f"{words}, {first:,} to {last:,} on this page"
 
 
@@ -126,7 +127,8 @@ def pages_of(
     pages = {}
     for i, file in enumerate(files):
         start = i * FILMS_A_PAGE
-        own = dict(enumerate(shown[start : start + FILMS_A_PAGE], start + 1))  # place -> number
+        here = shown[start : start + FILMS_A_PAGE]
+        own = dict(enumerate(here, start + 1))  # place -> number
         cards = [card_of(rows[number], place, about.names) for place, number in own.items()]
         page = Page(
             cards=cards,
@@ -141,10 +143,14 @@ def pages_of(
     return pages
 
 
-def _reading_order(rows: Sequence[Row], names: Names) -> list[int]:
+def _reading_order(
+    rows: Sequence[Row],
+    names: Names,
+) -> list[int]:  # numbers of rows
     """Return the numbers of rows in the order in which they are to be read."""
     keys = [reading_key(row, names) for row in rows]
-    return sorted(range(len(rows)), key=keys.__getitem__)
+    numbers = range(len(rows))
+    return sorted(numbers, key=keys.__getitem__)
 
 
 def _pictures_on(

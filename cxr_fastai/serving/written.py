@@ -36,24 +36,29 @@ class Thumbnails:
     bounds its memory.
     """
 
-    def __init__(self, names: Names):
+    def __init__(
+        self,
+        names: Names,  # of the classes, which the reading order asks
+    ):
         self.names = names
         self.kept: dict[int, Thumb] = {}  # number of a film -> its thumbnail
         self._keys: dict[int, tuple[float, ...]] = {}
 
     def look(self, film: Film) -> None:
         """Keep a film's thumbnail."""
-        self.kept[film.number] = thumbnail(film.shown)
         row = with_risk(row_of(film.answer), self.names.negative)
-        self._keys[film.number] = reading_key(row, self.names)
+        number = film.number
+        self.kept[number] = thumbnail(film.shown)
+        self._keys[number] = reading_key(row, self.names)
         if len(self.kept) > 2 * MAX_SHOWN:
             self._forget()
 
     def _forget(self) -> None:
         """Keep the first MAX_SHOWN in reading order."""
-        first = sorted(self.kept, key=self._keys.__getitem__)[:MAX_SHOWN]
-        self.kept = {number: self.kept[number] for number in first}
-        self._keys = {number: self._keys[number] for number in first}
+        in_order = sorted(self.kept, key=self._keys.__getitem__)
+        for number in in_order[MAX_SHOWN:]:
+            del self.kept[number]
+            del self._keys[number]
 
 
 def check_out(
@@ -115,8 +120,14 @@ def write_answers(
     return folder / PAGE
 
 
-def _remove_further_pages(folder: Path, keep: Sequence[str]) -> None:
+def _remove_further_pages(
+    folder: Path,
+    keep: Sequence[str],  # names of the pages that this run writes
+) -> None:
     """Remove the pages of an earlier run that this one does not write."""
     for file in folder.iterdir():
-        if FURTHER_PAGE.fullmatch(file.name) and file.name not in keep and is_own_page(file):
+        is_further = FURTHER_PAGE.fullmatch(file.name)
+        if not is_further or file.name in keep:
+            continue
+        if is_own_page(file):
             file.unlink()
