@@ -22,6 +22,7 @@ from cxr_fastai.training.pixel_cache import pixel_cache
 
 __all__ = ["fit_folder_gate"]
 
+LATERAL = "L"  # of a manifest's column view
 ENOUGH = 2 * SIDE  # px of a cache that thumbnails are made from; a smaller one has lost edges
 
 
@@ -34,8 +35,8 @@ def fit_folder_gate(
 
     Raises `NotCurated` where what curation kept of laterals and CT slices was changed.
     """
-    train = [row for row in manifest.rows if row.split == "train"]
-    valid = [row for row in manifest.rows if row.split == "valid"]
+    train = _frontal([row for row in manifest.rows if row.split == "train"])
+    valid = _frontal([row for row in manifest.rows if row.split == "valid"])
     kept = read_negatives(manifest)
     gate = fit_gate(
         films=_thumbnails(read, manifest, train),
@@ -52,6 +53,12 @@ def fit_folder_gate(
         "caught": _caught(gate, others),
     }
     return gate, {**gate.facts, "valid": measured}
+
+
+def _frontal(rows: Sequence[Record]) -> list[Record]:
+    """Leave out what its source calls a lateral: it is no good film. All where all are."""
+    others = [row for row in rows if row.view != LATERAL]
+    return others or list(rows)
 
 
 def _thumbnails(

@@ -9,7 +9,7 @@ from cxr_fastai import images
 from cxr_fastai.gate import SIDE
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.training.data import ReadRadiograph
-from cxr_fastai.training.gating import _least_side, _thumbnails, fit_folder_gate
+from cxr_fastai.training.gating import _frontal, _least_side, _thumbnails, fit_folder_gate
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,6 +34,13 @@ def test_a_gate_is_fitted_on_train_and_measured_on_valid(folder):
     assert known["promise"] == gate.promise
     assert known["not_learned"] == ["lateral", "ct"]
     assert known["valid"]["caught"] == []
+
+
+def test_what_its_source_calls_a_lateral_is_no_good_film(folder):
+    rows = read_manifest(folder).rows
+    lateral = replace(rows[0], view="L")
+    assert _frontal([lateral, *rows[1:]]) == list(rows[1:])
+    assert _frontal([lateral]) == [lateral]
 
 
 def test_thumbnails_come_from_the_cache_of_training_where_it_is_large_enough(folder):
