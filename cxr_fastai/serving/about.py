@@ -70,7 +70,9 @@ def _names_of_members(members: Sequence[Bundle]) -> list[str]:
     return names
 
 
-def _together(names: Sequence[str]) -> str:
+def _together(
+    names: Sequence[str],  # of the bundles
+) -> str:
     """Say who says something."""
     if len(names) == 1:
         return f"a bundle for {names[0]} says"

@@ -71,9 +71,13 @@ class _Read:
     screened: Screened | None = None  # what the gates said; None: it could not be read
 
 
-def members_of(model: Model) -> tuple[Bundle, ...]:
+def members_of(
+    model: Model,
+) -> tuple[Bundle, ...]:  # of one bundle itself
     """Return the bundles that answer."""
-    return model.members if isinstance(model, Ensemble) else (model,)
+    if isinstance(model, Ensemble):
+        return model.members
+    return (model,)
 
 
 def answers_of(

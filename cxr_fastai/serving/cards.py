@@ -40,7 +40,10 @@ class Names:
             return "none"
         return f"class-{list(self.display).index(label)}"
 
-    def labels_of(self, row: Row) -> list[str]:
+    def labels_of(
+        self,
+        row: Row,  # that has an answer
+    ) -> list[str]:
         """Return the classes that a row answers; none of them: NONE."""
         label = row["label"] or ""
         return label.split("|") if self.several else [label]
@@ -51,7 +54,10 @@ class Names:
         none = [NONE] if self.several else []
         return [*self.display, *none]
 
-    def shown(self, label: str) -> str:
+    def shown(
+        self,
+        label: str,  # a class, or NONE
+    ) -> str:
         """Return the name of a class for people."""
         return self.display.get(label, "none of the findings" if label == NONE else label)
 
@@ -193,7 +199,11 @@ def _by_probability(row: Row) -> Sequence[str]:
     return sorted(probs, key=probs.__getitem__, reverse=True)
 
 
-def _line(row: Row, name: str, names: Names) -> Line:
+def _line(
+    row: Row,
+    name: str,  # of the class
+    names: Names,
+) -> Line:
     """Describe the probability of a class."""
     least = names.thresholds.get(name)
     own = row["probs"][name]

@@ -53,7 +53,8 @@ class Ensemble:
     @property
     def names(self) -> list[str]:
         """What the members are called: the last folder of each path, or more where two clash."""
-        return short_names([member.path for member in self.members])
+        paths = [member.path for member in self.members]
+        return short_names(paths)
 
     @property
     def vocab(self) -> list[str]:
@@ -102,7 +103,10 @@ class Ensemble:
         words = mean_words(best, agree, told)
         return self._held_back(best, words, told)
 
-    def _told(self, of_members: Sequence[np.ndarray]) -> Told:
+    def _told(
+        self,
+        of_members: Sequence[np.ndarray],  # (classes,) each, in the member's own order
+    ) -> Told:
         """Collect what is said of one film, by class."""
         of_each = []
         for member, probs in zip(self.members, of_members):
@@ -145,7 +149,12 @@ class Ensemble:
             best = told.likeliest(others)
         return self._held_back(best, f"{self.display[best]}: {words}", told)
 
-    def _held_back(self, best: str, words: str, told: Told) -> Prediction:
+    def _held_back(
+        self,
+        best: str,  # the class that is answered, unless it is held back
+        words: str,  # of that answer
+        told: Told,
+    ) -> Prediction:
         """Answer a class, unless at least half of the members hold it below its own threshold."""
         below = 0
         for member, own in zip(self.members, told.of_members):
@@ -252,7 +261,10 @@ def _check_members(members: Sequence[Bundle]) -> None:
         seen[sha256] = member.path
 
 
-def _misfit(first: Bundle, other: Bundle) -> str:
+def _misfit(
+    first: Bundle,
+    other: Bundle,
+) -> str:  # in words, without their names
     """Say why two bundles cannot answer together; empty where they can."""
     if first.task is not other.task:
         return f"the task of one is {first.task}, of the other {other.task}"
@@ -272,7 +284,9 @@ def _misfit(first: Bundle, other: Bundle) -> str:
     return ""
 
 
-def _meanings(member: Bundle) -> Mapping[str, Any]:
+def _meanings(
+    member: Bundle,
+) -> Mapping[str, Any]:  # class -> findings
     """Return the findings that each class stands for; empty where the recipe does not tell."""
     classes = member.meta["recipe"].get("classes")
     return classes if isinstance(classes, Mapping) else {}

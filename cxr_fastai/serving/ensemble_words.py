@@ -35,7 +35,10 @@ class Told:
         """How many members there are."""
         return len(self.of_members)
 
-    def likeliest(self, probs: Mapping[str, float]) -> str:
+    def likeliest(
+        self,
+        probs: Mapping[str, float],  # class -> probability
+    ) -> str:
         """Return the most probable of some classes; of equal ones the first."""
         return max(probs, key=probs.__getitem__)
 
@@ -47,12 +50,18 @@ class Told:
             greatest = max(greatest, probs[name])
         return least, greatest
 
-    def says(self, name: str) -> str:
+    def says(
+        self,
+        name: str,  # of a class
+    ) -> str:
         """Say the mean probability of a class and the members' spread."""
         return _with_spread(self.mean[name], self.spread(name))
 
 
-def _with_spread(mean: float, spread: tuple[float, float]) -> str:
+def _with_spread(
+    mean: float,
+    spread: tuple[float, float],  # least and greatest of the members
+) -> str:
     """Write a mean and the least and greatest of the members."""
     low, high = spread
     return f"{mean:.2f} ({low:.2f} to {high:.2f})"

@@ -164,7 +164,11 @@ def _pictures_on(
     return found
 
 
-def _html(page: Page, about: About, is_first: bool) -> str:
+def _html(
+    page: Page,
+    about: About,
+    is_first: bool,  # and tells what the bundles are
+) -> str:
     """Write one page."""
     return render(
         "serving",
@@ -213,7 +217,9 @@ def _ways(
     return ways
 
 
-def _figures(pictures: Sequence[Picture]) -> list[tuple[str, str]]:
+def _figures(
+    pictures: Sequence[Picture],
+) -> list[tuple[str, str]]:  # caption, URI
     """Return captions and the URIs that hold the pictures."""
     found = []
     for caption, data in pictures:
@@ -222,7 +228,9 @@ def _figures(pictures: Sequence[Picture]) -> list[tuple[str, str]]:
     return found
 
 
-def _rules(kinds: Sequence[Kind]) -> str:
+def _rules(
+    kinds: Sequence[Kind],  # on the page
+) -> str:
     """Write the style rules that narrow a page to one kind, of marks that html does not escape."""
     lines = []
     for kind in kinds:
