@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_fastai.core import FolderWarning
-from cxr_fastai.curation.folder.result import SMALL_FOLDER, Curation
+from cxr_fastai.curation.folder.result import Curation
 from cxr_fastai.evaluation.build_report import AnyReport
 from cxr_fastai.prototyping.asked import Request
 from cxr_fastai.prototyping.counts import counts_of
@@ -26,7 +26,6 @@ __all__ = ["summed_up"]
 
 # Kinds of a bundle's warnings after which its network is not to be used.
 TROUBLE = ("at_chance", "loss_above_constant")
-SCARCE = "class_scarce"  # of cohort: it advises cross-validation too
 
 
 def summed_up(
@@ -77,14 +76,8 @@ def summed_up(
 
 
 def _limits(curation: Curation) -> list[FolderWarning]:
-    """Return what says how far a score reaches, and the folder's warnings.
-
-    That a small folder is scored by cross-validation stands once: with classes that are too few.
-    """
-    limits = limits_of(curation.summary.confounds)
-    is_told = any(warning.kind == SCARCE for warning in limits)
-    others = [one for one in curation.warnings if not (is_told and one.kind == SMALL_FOLDER)]
-    return [*limits, *others]
+    """Return what says how far a score reaches, and the folder's warnings."""
+    return [*limits_of(curation.summary.confounds), *curation.warnings]
 
 
 def _trained(meta: Mapping[str, Any]) -> dict[str, Any]:

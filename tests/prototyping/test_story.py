@@ -66,6 +66,6 @@ def test_without_a_test_split_nothing_is_claimed(told):
 
 def test_cross_validation_is_advised_in_one_box(told):
     kinds = [warning.kind for warning in told().warnings]
-    assert "class_scarce" in kinds and SMALL_FOLDER not in kinds
+    assert "class_scarce" in kinds and SMALL_FOLDER in kinds
     advised = [one for one in told().warnings if "cross-validation" in f"{one.says} {one.do}"]
     assert len(advised) == 1
