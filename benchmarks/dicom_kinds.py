@@ -2,7 +2,7 @@
 
 .venv/bin/python benchmarks/dicom_kinds.py [--films FOLDER] [--side 3000] [--rounds 5]
 
-The files are those that the tests draw (tests/toy_dicoms.py, tests/images/test_hostile_dicom.py),
+The files are those that the tests draw (tests/toy_dicoms.py, tests/hostile_dicoms.py),
 with those that pydicom ships, and those of FOLDER where one is given. Three tables: kinds that are
 read, with the greatest gray level by which they differ from pydicom's apply_modality_lut,
 apply_voi_lut and inversion; kinds that are refused, with their reason; and the time that a film of
@@ -27,9 +27,9 @@ from cxr_fastai.core import ImageRejected
 from cxr_fastai.images import read
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "images")]
+sys.path[:0] = [str(TESTS)]
 
-from test_hostile_dicom import TABLE  # noqa: E402
+from hostile_dicoms import TABLE  # noqa: E402
 from toy_dicoms import CODINGS, coded, dicom, encapsulated, film, jpeg, lut  # noqa: E402
 
 BITS = (8, 10, 12, 14, 16)

@@ -17,7 +17,7 @@ HOUSE = Path(__file__).parents[1]
 BENCHMARKS = sorted((HOUSE / "benchmarks").glob("*.py"))
 FOLDERS = ("benchmarks", "scripts", "docs", "nbs")
 # Peers that a benchmark measures, in environments of their own.
-NOT_INSTALLED = {"imagededup", "torchxrayvision", "ray", "sphinx"}
+NOT_INSTALLED = {"imagededup", "torchxrayvision", "cleanlab", "ray", "sphinx"}
 
 
 def files() -> list[Path]:

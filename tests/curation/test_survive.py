@@ -17,14 +17,14 @@ from cxr_fastai.curation.folder.lock import MARKER
 from cxr_fastai.manifest import read_manifest
 
 
-def start(tmp_path, *args, out="out"):
+def start(tmp_path, *args, out="out", manifest=None):
     cmd = [
         sys.executable,
         "-m",
         "cxr_fastai",
         "curate",
         "--manifest",
-        tmp_path / "c.csv",
+        manifest or tmp_path / "c.csv",
         "--out",
         out,
         "--workers",
@@ -99,7 +99,7 @@ def test_a_read_only_output_ends_with_5_and_a_read_only_input_works(source, disk
     subprocess.run(["mount", "-o", "remount,ro", str(at)], check=True)
     code, _, err = end(start(source, out=at / "out"))
     assert code == 5 and "Read-only" in err or "permission" in err.lower()
-    assert end(start(source, "--manifest", at / "c.csv"))[0] == 0
+    assert end(start(source, manifest=at / "c.csv"))[0] == 0
 
 
 def test_the_second_of_two_runs_names_the_first_or_waits_for_it(source):

@@ -1,4 +1,4 @@
-"""Which DICOM files are plain radiographs (test_hostile_dicom has those that are none).
+"""Which DICOM files are plain radiographs (tests/hostile_dicoms.py has those that are none).
 
 python -m pytest tests/images/test_dicom_kind.py
 """

@@ -1,4 +1,4 @@
-"""What a compressed picture says of itself (test_hostile_dicom has those that lie).
+"""What a compressed picture says of itself (tests/hostile_dicoms.py has those that lie).
 
 python -m pytest tests/images/test_dicom_streams.py
 """
