@@ -244,10 +244,9 @@ def test_predicting_with_a_spoiled_bundle(world, case, data):
         bundle = world.copy("bundle", Path(folder))
         draws.spoil_bundle(data.draw, bundle)
         (Path(folder) / "a.png").write_bytes(png(picture()))
-        check(
-            ["predict", "bundle", "a.png", *data.draw(flags("--json", "--worklist", "--csv="))],
-            Path(folder),
-        )
+        given = data.draw(st.sampled_from(("bundle", "bundle,bundle", "bundle,gone", "bundle,")))
+        more = data.draw(flags("--json", "--worklist", "--tta", "--csv=", "--out="))
+        check(["predict", given, "a.png", *more], Path(folder))
 
 
 @fuzz(40)
@@ -265,15 +264,14 @@ def test_predicting_spoiled_images(world, case, data):
                 max_size=2,
             )
         )
-        check(
-            ["predict", "bundle", *data.draw(flags("--json", "--csv=")), "--", *paths], Path(folder)
-        )
+        more = data.draw(flags("--json", "--csv=", "--out="))
+        check(["predict", "bundle", *more, "--", *paths], Path(folder))
 
 
 # ---- any words
 
 
-VERBS = ("demo", "sources", "curate", "dedupe", "eda", "train", "evaluate", "predict")
+VERBS = ("demo", "sources", "curate", "dedupe", "eda", "train", "evaluate", "predict", "export")
 
 
 @fuzz(30)
