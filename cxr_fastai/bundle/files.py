@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from cxr_fastai import images
-from cxr_fastai.advice import command
+from cxr_fastai.advice import command, flag
 from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
 from cxr_fastai.bundle.onnx_file import record_beside
 from cxr_fastai.core import (
@@ -93,6 +93,9 @@ def check_alone(
         raise UsageError(f"no such file: {file}")
     beside = record_beside(file)
     if not readable_path(beside, "record").is_file():
+        if readable_path(file.with_name(BUNDLE_JSON), "bundle").is_file():
+            way = flag("runtime", "onnx")
+            raise UsageError(f"{file} is part of a bundle: give its folder, and {way}.")
         way = command(
             "cxr export BUNDLE --onnx FILE", "cxr_fastai.bundle.export_onnx(bundle, file)"
         )
@@ -133,9 +136,21 @@ def read_bytes(file: Path) -> bytes:
     try:
         return readable_path(file, "bundle's file").read_bytes()
     except FileNotFoundError as e:
-        raise IntegrityError(f"{file} is missing: the bundle is not whole") from e
+        raise IntegrityError(f"{file} is missing: the bundle is not whole. {_again(file)}.") from e
     except OSError as e:
         raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
+
+
+def _again(
+    file: Path,  # of a bundle, which is missing
+) -> str:
+    """Say how a missing file of a bundle is had again."""
+    if is_onnx(file):
+        way = command(
+            "cxr export BUNDLE --onnx", "cxr_fastai.bundle.export_onnx(load_bundle(BUNDLE))"
+        )
+        return f"Export it again: {way}"
+    return "Copy it again from where it was made"
 
 
 def read_meta(file: Path) -> Meta:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from io import StringIO
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch import nn
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.calibrated import calibrated, offsets_of
-from cxr_fastai.bundle.files import BUNDLE_JSON
+from cxr_fastai.bundle.files import BUNDLE_JSON, read_bytes
 from cxr_fastai.bundle.inputs import prepare
 from cxr_fastai.bundle.meta import check_meta
 from cxr_fastai.bundle.onnx_file import (
@@ -100,7 +101,11 @@ def export_onnx(
     Into the bundle: as model.onnx, with key `onnx` of bundle.json. Raises `UsageError` where the
     extra onnx is missing, `IntegrityError` where the graph answers otherwise than torch.
     """
+    if isinstance(bundle, str | PathLike):
+        raise UsageError(f"export_onnx takes a bundle: export_onnx(load_bundle({str(bundle)!r}))")
     target = bundle.path / MODEL_ONNX if file is None else Path(file)
+    if file is not None:
+        _check_gate(bundle, target.parent)  # before anything is written
     data, record = onnx_of(bundle)
     meta = {**bundle.meta, "onnx": record}
     check_onnx(data, meta, target)
@@ -115,19 +120,29 @@ def export_onnx(
     return target
 
 
-def _take_gate(bundle: Bundle, folder: Path) -> None:
-    """Copy the gate of a bundle beside an exported file. Raises `UsageError` where another lies."""
-    if "gate" not in bundle.meta or folder.resolve() == bundle.path.resolve():
-        return
-    data = (bundle.path / GATE).read_bytes()
+def _takes_gate(bundle: Bundle, folder: Path) -> bool:
+    """Tell whether a gate is to be copied beside an exported file."""
+    return "gate" in bundle.meta and folder.resolve() != bundle.path.resolve()
+
+
+def _check_gate(bundle: Bundle, folder: Path) -> None:
+    """Raise `UsageError` where the gate of another bundle lies in a folder."""
     there = folder / GATE
-    if there.exists() and there.read_bytes() != data:
+    if not _takes_gate(bundle, folder) or not there.exists():
+        return
+    if not there.is_file() or there.read_bytes() != read_bytes(bundle.path / GATE):
         raise UsageError(
             f"{there} is the gate of another bundle, and would be replaced: export to a folder of "
             "its own"
         )
-    with atomic_path(there) as part:
-        part.write_bytes(data)
+
+
+def _take_gate(bundle: Bundle, folder: Path) -> None:
+    """Copy the gate of a bundle beside an exported file."""
+    if not _takes_gate(bundle, folder):
+        return
+    with atomic_path(folder / GATE) as part:
+        part.write_bytes(read_bytes(bundle.path / GATE))
 
 
 def onnx_of(bundle: Bundle) -> tuple[bytes, dict[str, Any]]:

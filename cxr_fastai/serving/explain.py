@@ -17,6 +17,7 @@ from PIL import Image
 
 from cxr_fastai.advice import flag
 from cxr_fastai.bundle.bundle import Bundle
+from cxr_fastai.bundle.files import is_onnx
 from cxr_fastai.core import (
     Prediction,
     StorageError,
@@ -61,6 +62,11 @@ def check_explained(
     the bundles lack.
     """
     for member in members:
+        if is_onnx(member.path):
+            raise UsageError(
+                f"an explanation needs the network in torch, which {member.path} does not hold: "
+                "give the folder of the bundle that it was exported from."
+            )
         if member.runtime.name != "torch":
             raise UsageError(
                 f"an explanation needs the network in torch, and {member.runtime.name} computes "

@@ -114,6 +114,10 @@ def _check_asked(args: Namespace) -> list[str]:
     bundles = bundle_paths(args.bundle)
     if is_pickled(bundles):
         check_pickled(args, bundles)
+    elif args.trust_pickle:
+        raise UsageError(
+            "--trust-pickle is for a learner.pkl: a bundle holds no code. Leave it out."
+        )
     if args.coverage is not None:
         from cxr_fastai.bundle.conformal import check_coverage
 

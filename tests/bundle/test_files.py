@@ -11,7 +11,7 @@ import pytest
 from toy_bundles import meta_of, put, restate
 
 from cxr_fastai import core, images
-from cxr_fastai.bundle.files import find_folder, read_bytes, read_meta
+from cxr_fastai.bundle.files import check_alone, find_folder, read_bytes, read_meta
 from cxr_fastai.bundle.store import load_bundle
 
 
@@ -44,6 +44,21 @@ def test_a_folder_is_found_directly_or_as_a_runs(made):
 def test_a_file_that_is_a_folder_is_a_storage_error(tmp_path):
     with pytest.raises(core.StorageError, match="cannot read"):
         read_bytes(tmp_path)
+
+
+def test_a_missing_file_says_how_it_is_had_again(tmp_path):
+    with pytest.raises(core.IntegrityError, match="not whole. Copy it again from where"):
+        read_bytes(tmp_path / "gate.safetensors")
+    with pytest.raises(core.IntegrityError, match="not whole. Export it again: `cxr export BUNDLE"):
+        read_bytes(tmp_path / "model.onnx")
+
+
+def test_the_graph_inside_a_bundle_is_asked_by_its_folder(copied):
+    put(copied / "model.onnx", b"")
+    with pytest.raises(
+        core.UsageError, match="is part of a bundle: give its folder, and --runtime"
+    ):
+        check_alone(copied / "model.onnx")
 
 
 def test_bundle_json_is_read_without_torch(made):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cxr_fastai.bundle.film_view import FilmView
-from cxr_fastai.core import ImageRejected
+from cxr_fastai.core import ImageRejected, UsageError
 from cxr_fastai.prediction import Prediction
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 30), np.uint8)
@@ -88,6 +88,12 @@ def test_the_film_is_read_when_it_is_shown_or_given(tmp_path):
 def test_an_answer_made_by_hand_has_no_film():
     with pytest.raises(LookupError, match="made by hand"):
         Prediction(label="a", probs={"a": 1.0}).show()
+
+
+def test_an_answer_for_a_file_that_was_not_read_says_why():
+    unread = Prediction(label=None, probs={}, source="a.png", error="a.png: an HTML page")
+    with pytest.raises(UsageError, match="there is no film to show: a.png: an HTML page"):
+        unread.show()
 
 
 def test_no_pyplot_is_imported():

@@ -5,6 +5,7 @@ python -m pytest tests/bundle/test_onnx_export.py
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,9 +76,19 @@ def test_the_gate_of_a_bundle_goes_with_it_and_replaces_no_other(exported_copy, 
     out.mkdir()
     onnx_export._take_gate(gated, out)
     assert (out / "gate.safetensors").read_bytes() == gate
+    onnx_export._check_gate(gated, out)
     (out / "gate.safetensors").write_bytes(b"of another")
+    (out / "mine.onnx").write_bytes(b"of another")
     with pytest.raises(core.UsageError, match="is the gate of another bundle"):
-        onnx_export._take_gate(gated, out)
+        export_onnx(gated, out / "mine.onnx")
+    assert (out / "mine.onnx").read_bytes() == b"of another"
+    assert sorted(p.name for p in out.iterdir()) == ["gate.safetensors", "mine.onnx"]
+
+
+@pytest.mark.parametrize("given", ["runs/a", Path("runs/a")])
+def test_a_path_is_no_bundle(given):
+    with pytest.raises(core.UsageError, match=r"export_onnx\(load_bundle\('runs/a'\)\)"):
+        export_onnx(given)
 
 
 def test_a_graph_that_answers_otherwise_is_not_written(exported_copy, monkeypatch):

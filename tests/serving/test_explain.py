@@ -6,6 +6,7 @@ python -m pytest tests/serving/test_explain.py
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,9 @@ def test_where_no_heat_can_be_had_is_told_before(bundle):
     with pytest.raises(UnknownName, match="Did you mean 'normal'"):
         check_explained([bundle], "norml")
     other = replace(bundle, runtime=replace(bundle.runtime, name="onnx"))
+    exported = replace(other, path=Path("a.onnx"))
+    with pytest.raises(UsageError, match=r"which a\.onnx does not hold: give the folder"):
+        check_explained([exported])
     with pytest.raises(UsageError, match="an explanation needs the network in torch, and onnx"):
         check_explained([other])
     with pytest.raises(UnknownName):

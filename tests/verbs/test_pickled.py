@@ -42,6 +42,12 @@ def test_without_the_flag_a_pickle_is_refused_and_never_run(here, capsys):
     assert not (here / "ran").exists()
 
 
+def test_trust_is_not_asked_of_a_bundle(here, capsys):
+    assert cli.main(["predict", "bundle", "a.png", "--trust-pickle"]) == 2
+    told = capsys.readouterr().err
+    assert "--trust-pickle is for a learner.pkl" in told and told.count("\n") == 1
+
+
 BEYOND = [
     ["--worklist"],
     ["--out", "page"],
