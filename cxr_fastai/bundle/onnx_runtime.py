@@ -83,7 +83,12 @@ def session_of(
     # threads that wait give their core away, to those that read films: as `threads` says of torch
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            data,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it prints to stdout, and tries the same again
+        )
     except Exception as e:  # the runtime has errors of its own, for newer versions too
         raise IntegrityError(
             f"{file} cannot be run by ONNX Runtime {onnxruntime.__version__}: "

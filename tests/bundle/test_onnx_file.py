@@ -141,6 +141,14 @@ def test_a_graph_of_a_newer_onnx_names_what_to_update(exported_copy, change):
     refused(exported_copy, "cannot be run by ONNX Runtime .*pip install -U onnxruntime")
 
 
+def test_a_name_that_is_no_text_is_refused_and_nothing_is_printed(exported_copy, capfd):
+    data = (exported_copy / "model.onnx").read_bytes()
+    name = onnx.load_model_from_string(data).graph.node[0].op_type.encode()
+    forge(exported_copy, data.replace(name, name[:-1] + b"\x98"))
+    refused(exported_copy, "cannot be run by ONNX Runtime|is no ONNX file")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_graph_without_features_is_refused(exported_copy):
     changed(exported_copy, lambda model: model.graph.output.pop())
     refused(exported_copy, "gives no features")
