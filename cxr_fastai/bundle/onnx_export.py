@@ -271,5 +271,12 @@ def _in_batches(
     """Run a graph on images, so many at a time."""
     parts = []
     for start in range(0, len(gray), bs):
-        parts.append(session.run(list(OUTPUTS), {GRAY: gray[start : start + bs]}))
+        batch = gray[start : start + bs]
+        try:
+            parts.append(session.run(list(OUTPUTS), {GRAY: batch}))
+        except Exception as e:  # the runtime has errors of its own, of many lines
+            raise IntegrityError(
+                f"as ONNX the network does not take {len(batch)} images at a time "
+                f"({one_line(e)[:160]}): not written"
+            ) from e
     return {name: np.concatenate(own) for name, own in zip(OUTPUTS, zip(*parts))}

@@ -83,10 +83,25 @@ def read_network(
     weights = folder / WEIGHTS
     tensors = _read_tensors(weights, meta["weights_sha256"])
     check_tensors(tensors, meta, weights)
-    net = _blank_network(meta)
-    net.load_state_dict(tensors, assign=True)
+    net = _filled(meta, tensors)
     where = _device(device)
     return TorchRuntime(_laid_out(net.to(where)).eval(), where)
+
+
+def _filled(meta: Meta, tensors: dict[str, torch.Tensor]) -> torch.nn.Sequential:
+    """Build the network with its weights.
+
+    Without memory for others before, unless it has tensors that no state holds, as the positions of
+    timm's swin: it is built whole then. Touches no random generator.
+    """
+    net = _blank_network(meta)
+    net.load_state_dict(tensors, assign=True)
+    if not any(tensor.is_meta for tensor in (*net.parameters(), *net.buffers())):
+        return net
+    with torch.random.fork_rng(devices=[]):
+        net = build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"])
+    net.load_state_dict(tensors)
+    return net
 
 
 def _laid_out(net: torch.nn.Sequential) -> torch.nn.Sequential:

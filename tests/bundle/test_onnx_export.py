@@ -131,6 +131,19 @@ def test_a_network_of_more_than_a_file_holds_is_refused(exported, monkeypatch):
         export_onnx(load_bundle(exported, "cpu"))
 
 
+def test_a_graph_of_a_fixed_batch_is_one_line(exported):
+    class Fixed:
+        def run(self, names, given):
+            if len(given[GRAY]) != 2:
+                raise ValueError("Got: 1\nExpected: 2")
+            return [np.zeros((2, 3))] * 3
+
+    gray = np.zeros((4, 1, 32, 32), np.float32)
+    onnx_export._in_batches(Fixed(), gray, 2)
+    with pytest.raises(core.IntegrityError, match="does not take 3 images at a time .Got: 1"):
+        onnx_export._in_batches(Fixed(), gray, 3)
+
+
 def test_drawn_images_are_of_every_kind_and_the_same_at_every_call():
     images = varied_images(40)
     assert all(image.shape == (40, 40) and image.dtype == np.uint8 for image in images)

@@ -5,7 +5,12 @@ python -m pytest tests/bundle/test_torch_runtime.py
 
 import numpy as np
 import torch
-from toy_bundles import picture
+from torch import nn
+from toy_bundles import META, VOCAB, picture
+
+from cxr_fastai.bundle import torch_runtime
+from cxr_fastai.bundle.store import load_bundle, save_bundle
+from cxr_fastai.models.networks import build_network
 
 
 def batch_of(loaded, n=3):
@@ -49,3 +54,32 @@ def test_on_a_processor_weights_lie_with_channels_last(loaded, net):
     with torch.inference_mode():
         wanted = net.eval()(torch.tensor(batch)).numpy()
     np.testing.assert_allclose(loaded.runtime.logits(batch), wanted, atol=1e-5)
+
+
+class Shifted(nn.Module):
+    "Holds a tensor that no state has, as timm's swin its positions."
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("shift", torch.arange(3.0), persistent=False)
+
+    def forward(self, x):
+        return x + self.shift
+
+
+def test_a_network_with_tensors_of_no_state_is_built_whole(tmp_path, monkeypatch):
+    def built(arch, n_out, in_channels=1):
+        net = build_network(arch, n_out, in_channels)
+        net[1].append(Shifted())
+        return net
+
+    monkeypatch.setattr(torch_runtime, "build_network", built)
+    net = built("cnn", len(VOCAB))
+    folder = save_bundle(tmp_path / "b", net, {**META, "arch": "cnn"})
+    before = torch.get_rng_state()
+    bundle = load_bundle(folder, "cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+    batch = batch_of(bundle)
+    with torch.inference_mode():
+        wanted = net.eval()(torch.tensor(batch)).numpy()
+    np.testing.assert_allclose(bundle.runtime.logits(batch), wanted, atol=1e-5)
