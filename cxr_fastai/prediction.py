@@ -61,13 +61,8 @@ class Prediction:
     ) -> Any:  # a matplotlib Figure
         """Draw the film, its heat where it was asked for, the probabilities and the decision.
 
-        Raises `UsageError` where the film could not be read, `ImageRejected` where it no longer
-        can.
+        Raises `ImageRejected` where the film could not be read, or no longer can be.
         """
-        if self.error:
-            from cxr_fastai.core import UsageError  # core imports this module
-
-            raise UsageError(f"there is no film to show: {self.error}")
         if self.view is None:
             raise LookupError("this answer was made by hand, from no film: there is none to show")
         return self.view.figure(self, film)

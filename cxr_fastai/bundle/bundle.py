@@ -315,8 +315,8 @@ class Bundle:
             return replace(screened.refusal, notes=radiograph.notes, view=FilmView(source))
         array = prepare(screened.pixels, self.meta)
         answer = screened.marked(self.decide(self.probs_of(array[None])[0], promise))
-        shown = screened.pixels if screened.righted else source
-        return replace(answer, notes=radiograph.notes, view=FilmView(shown))
+        view = FilmView(source, screened.righted)
+        return replace(answer, notes=radiograph.notes, view=view)
 
     def promise(
         self,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxr_fastai.bundle.inputs import decode
+from cxr_fastai.gate.kinds import righted
 from cxr_fastai.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class FilmView:
     """The film that an answer was made for, as it was given."""
 
     source: Any  # as for Bundle.read
+    righted: tuple[str, ...] = ()  # kinds that it was turned and inverted back from, in order
 
     def figure(
         self,
@@ -46,7 +48,7 @@ class FilmView:
         film: Any = None,  # the film itself, as for Bundle.read; None: the source
     ) -> Figure:
         """Draw the film, its heat and the probabilities. Raises `ImageRejected`, `OSError`."""
-        pixels = decode(self.source if film is None else film)
+        pixels = decode(film) if film is not None else righted(decode(self.source), self.righted)
         heat = answer.heat
         widths = [PANEL_WIDE, BARS_WIDE] if heat is None else [PANEL_WIDE, PANEL_WIDE, BARS_WIDE]
         figure = _new_figure((sum(widths), TALL))

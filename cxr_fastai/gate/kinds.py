@@ -5,11 +5,12 @@ A judgement in, righted pixels out. Learns nothing, reads no file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["KINDS", "PASSES", "RIGHTED", "TURNS", "Judgement", "judgement_of", "right"]
+__all__ = ["KINDS", "PASSES", "RIGHTED", "TURNS", "Judgement", "judgement_of", "right", "righted"]
 
 PASSES = ""  # the kind of a picture that is answered
 # What each kind looks like; behind it "not answered".
@@ -75,3 +76,13 @@ def right(
     if judgement.invert:
         turned = 255 - turned
     return np.ascontiguousarray(turned)
+
+
+def righted(
+    pixels: np.ndarray,  # (h, w) uint8
+    steps: Sequence[str],  # kinds, of RIGHTED
+) -> np.ndarray:  # uint8
+    """Turn and invert a film back, step by step."""
+    for kind in steps:
+        pixels = right(pixels, judgement_of(kind, 0.0))
+    return pixels

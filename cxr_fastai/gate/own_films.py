@@ -21,10 +21,10 @@ from cxr_fastai.gate.examples import all_examples, chosen_films
 from cxr_fastai.gate.features import features_of
 from cxr_fastai.gate.fit import fitted
 from cxr_fastai.gate.gate import Model, scores_of
-from cxr_fastai.gate.kinds import PASSES, RIGHTED, judgement_of, right
+from cxr_fastai.gate.kinds import PASSES, RIGHTED, righted
 from cxr_fastai.gate.thrown_out import Negatives
 
-__all__ = ["LOOKS", "MIN_FILMS", "MIN_GROUPS", "Look", "judge_own_films", "righted"]
+__all__ = ["LOOKS", "MIN_FILMS", "MIN_GROUPS", "Look", "judge_own_films"]
 
 LOOKS = (*RIGHTED, "lateral")  # kinds that are told of
 MIN_FILMS = 100  # fewer are too few to tell what a film of the folder looks like
@@ -79,16 +79,6 @@ def judge_own_films(
             if share_of_new <= SUSPECT_SHARE or good.mean() < LEAST_GOOD:
                 break
         return own.looks(models, odds, kinds)
-
-
-def righted(
-    pixels: np.ndarray,  # (h, w) uint8
-    steps: Sequence[str],  # kinds, of RIGHTED
-) -> np.ndarray:  # uint8
-    """Turn and invert a film back, step by step."""
-    for kind in steps:
-        pixels = right(pixels, judgement_of(kind, 0.0))
-    return pixels
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,11 +128,12 @@ def _read(
     except (CxrError, OSError) as e:
         error = one_line(e)
         words = f"not read: {error}"
-        return _Read(Prediction(None, {}, source=name, error=error, decision=words))
+        view = FilmView(source)  # shows why, and the film once it is mended
+        return _Read(Prediction(None, {}, source=name, error=error, decision=words, view=view))
     screened = screen(reading.gates, radiograph.pixels, reading.right)
     pixels = screened.pixels
     before = screened.refusal if screened.refused else Prediction(None, {})
-    view = FilmView(pixels if screened.righted else source)
+    view = FilmView(source, screened.righted)  # keeps no pixels: folders hold thousands
     inputs: tuple[np.ndarray, ...] = ()
     if not screened.refused:
         inputs = tuple(prepare(pixels, member.meta) for member in reading.members)

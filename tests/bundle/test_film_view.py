@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cxr_fastai.bundle.film_view import FilmView
-from cxr_fastai.core import ImageRejected, UsageError
+from cxr_fastai.core import ImageRejected
 from cxr_fastai.prediction import Prediction
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 30), np.uint8)
@@ -90,10 +90,10 @@ def test_an_answer_made_by_hand_has_no_film():
         Prediction(label="a", probs={"a": 1.0}).show()
 
 
-def test_an_answer_for_a_file_that_was_not_read_says_why():
-    unread = Prediction(label=None, probs={}, source="a.png", error="a.png: an HTML page")
-    with pytest.raises(UsageError, match="there is no film to show: a.png: an HTML page"):
-        unread.show()
+def test_a_film_that_was_righted_is_shown_righted_and_kept_as_it_was():
+    view = FilmView(255 - np.rot90(PIXELS, 2), ("inverted", "turned_180"))
+    shown = answer(view=view).show().axes[0].images[0].get_array()
+    assert np.array_equal(shown, PIXELS)
 
 
 def test_no_pyplot_is_imported():

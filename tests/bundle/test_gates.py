@@ -93,7 +93,8 @@ def test_a_righted_film_has_the_answer_of_the_upright_one_and_says_so(bundle, sp
     assert told.probs == upright.probs
     assert told.righted == kinds
     assert told.decision == f"{upright.decision}; {righted_words(kinds)}"
-    assert np.array_equal(told.view.source, film())
+    shown = told.show().axes[0].images[0].get_array()
+    assert np.array_equal(shown, film())
 
 
 def test_what_cannot_be_righted_stays_refused(bundle):

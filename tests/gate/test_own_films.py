@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from cxr_fastai.gate import Negatives, thumbnail
+from cxr_fastai.gate.kinds import righted
 from cxr_fastai.gate.own_films import (
     LIMIT,
     MIN_FILMS,
     MIN_GROUPS,
     Look,
     judge_own_films,
-    righted,
 )
 from cxr_fastai.phantom import draw
 

@@ -45,6 +45,13 @@ def test_who_looks_sees_every_film_that_was_read_with_its_number_and_answer(bund
         assert film.inputs[0].shape == (1, bundle.size, bundle.size)
 
 
+def test_a_file_that_was_not_read_says_why_when_it_is_shown(bundle, folder):
+    unread = answers_of(bundle, list(all_of(folder)))[1]
+    assert unread.error
+    with pytest.raises(core.ImageRejected):
+        unread.show()
+
+
 def test_a_large_film_is_shown_small(bundle):
     seen = Seen()
     answers_of(bundle, [(noise(0, 2000, 1500), "large")], look=seen.look)

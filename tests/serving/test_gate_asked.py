@@ -119,6 +119,9 @@ def test_each_gate_of_several_bundles_is_asked(gated, bare, films):
     assert [answer.gate for answer in told] == ["", "turned_90", "inverted", "not_a_chest_film", ""]
     righted = predict(both, films / "c_inverted.png", right=True)
     assert righted.righted == ("inverted",) and righted.probs == told[0].probs
+    shown = [each.show().axes[0].images[0].get_array() for each in (righted, told[2], told[0])]
+    assert np.array_equal(shown[0], 255 - shown[1]) and np.array_equal(shown[0], shown[2])
+    assert not isinstance(righted.view.source, np.ndarray), "a folder's pixels would stay in memory"
 
 
 def test_one_film_is_refused_as_in_a_list(gated, films):

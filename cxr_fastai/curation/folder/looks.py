@@ -20,7 +20,8 @@ from cxr_fastai.curation.engines import Engine, Lost, spread
 from cxr_fastai.curation.folder.negatives import KeptNegative
 from cxr_fastai.curation.sources.item import LATERAL, Item, PlaceInFile
 from cxr_fastai.gate import SIDE, Negatives
-from cxr_fastai.gate.own_films import judge_own_films, righted
+from cxr_fastai.gate.kinds import righted
+from cxr_fastai.gate.own_films import judge_own_films
 from cxr_fastai.images import decode, pixel_sha256
 from cxr_fastai.manifest import Record
 from cxr_fastai.progress import SILENT, Progress

@@ -42,7 +42,7 @@ from cxr_fastai.curation.folder.quality import QUALITY_COLUMNS
 from cxr_fastai.curation.folder.report_page import report_page
 from cxr_fastai.curation.folder.result import Curation, Written
 from cxr_fastai.curation.sources.item import REJECT_COLUMNS, PlaceInFile
-from cxr_fastai.gate.own_films import righted
+from cxr_fastai.gate.kinds import righted
 from cxr_fastai.images import decode, write_png
 from cxr_fastai.junk import is_junk
 from cxr_fastai.manifest import (

@@ -257,7 +257,7 @@ def _unknown_patients(facts: Mapping[str, DicomFacts]) -> FolderWarning | None:
         f"the patient of {count(len(paths), 'DICOM file')} of {len(facts):,} is not known: the "
         "header cannot be read, or its id names nobody"
     )
-    do = f"manifest.csv has none for them; tell patients with {flag('patient')}"
+    do = f"in manifest.csv their patient is blank; tell patients with {flag('patient')}"
     return own_warning(says, do, {"files": len(facts), "without_patient": len(paths)})
 
 
