@@ -25,9 +25,7 @@ class FreeViT(torchvision.models.VisionTransformer):
     ) -> torch.Tensor:
         """Give the class token of each image: (n, hidden_dim)."""
         patches = self.conv_proj(x)
-        classes = self.class_token.expand(
-            x.shape[0], -1, -1
-        )  # len would fix it in exports
+        classes = self.class_token.expand(x.shape[0], -1, -1)  # len would fix it in exports
         tokens = torch.cat([classes, patches.flatten(2).transpose(1, 2)], 1)
         tokens = tokens + self._positions(patches.shape[-1])
         encoded = self.encoder.layers(self.encoder.dropout(tokens))
