@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cxr_fastai.advice import command, flag
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.evaluated import number_words, numbers_of, opening_of
 from cxr_fastai.bundle.evaluated_card import evaluation_of
@@ -21,12 +22,12 @@ from cxr_fastai.serving.page import About
 from cxr_fastai.serving.rows import normal_class
 from cxr_fastai.serving.views import VIEWS
 
-__all__ = ["about_of", "how_made", "mean_notes", "normal_of"]
+__all__ = ["about_of", "how_made", "mean_notes", "normal_of", "warnings_of"]
 
+EVALUATED_BY = command("cxr evaluate BUNDLE DATA --out DIR", "evaluate(BUNDLE, DATA, out=DIR)")
 NOT_EVALUATED = (
     "This bundle carries no evaluation on a test set; what stands above is of its own validation. "
-    "`cxr evaluate BUNDLE DATA --out DIR` makes one, and write_card(BUNDLE, DIR) puts it beside "
-    "the bundle."
+    f"{EVALUATED_BY} makes one, and write_card(BUNDLE, DIR) puts it beside the bundle."
 )
 
 
@@ -51,7 +52,7 @@ def about_of(
         ),
         facts={name: _facts(member) for name, member in zip(names, members)},
         scores={name: _scores(member) for name, member in zip(names, members)},
-        warnings=_warnings(members),
+        warnings=warnings_of(members),
         limits=" ".join(limits(first.meta).split()),
         notes=how_made(model, tta, gate),
         files=files,
@@ -109,7 +110,7 @@ def _scores(member: Bundle) -> list[str]:
     return lines
 
 
-def _warnings(members: Sequence[Bundle]) -> list[FolderWarning]:
+def warnings_of(members: Sequence[Bundle]) -> list[FolderWarning]:
     """Return what the training of each bundle warned of, each warning once."""
     found: dict[str, FolderWarning] = {}
     for member in members:
@@ -151,8 +152,8 @@ def mean_notes(
         )
     if tta:
         notes.append(
-            f"--tta: each probability is the mean of {len(VIEWS)} views of the film, turned and "
-            "zoomed a little, none mirrored. Thresholds and scores are of films as they are, "
-            "without it."
+            f"{flag('tta', True)}: each probability is the mean of {len(VIEWS)} views of the film, "
+            "turned and zoomed a little, none mirrored. Thresholds and scores are of films as they "
+            "are, without it."
         )
     return notes

@@ -51,6 +51,7 @@ def predict(args: Namespace) -> int:
 
     model = load_ensemble(bundles, runtime=args.runtime)
     promise = model.promise(args.coverage)
+    _say_of_training(model)
     if args.gate:
         _say_of_gates(model)
     if args.tta or len(bundles) > 1:
@@ -87,6 +88,16 @@ def _say_of_means(
 
     for line in mean_notes(model, tta):
         progress.say(line)
+
+
+def _say_of_training(model: Model) -> None:
+    """Say what the training of the bundles warned of: the answers are no better than that."""
+    from cxr_fastai import progress
+    from cxr_fastai.serving.about import warnings_of
+    from cxr_fastai.serving.answers import members_of
+
+    for warning in warnings_of(members_of(model)):
+        progress.say(f"training warned: {warning.says.rstrip('.')}. {warning.do}".rstrip())
 
 
 def _say_of_gates(model: Model) -> None:

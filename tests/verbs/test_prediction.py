@@ -49,6 +49,21 @@ def test_a_csv_of_others_is_refused_before_the_bundle_and_the_way_out_named(
     assert (tmp_path / "labels.csv").read_text() == "file;label\na.png;tb\n"
 
 
+def test_what_training_warned_of_is_said_with_the_answers(bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "a.png", 1)
+    assert cli.main(["predict", str(bundle), "a.png"]) == 0
+    assert "training warned" not in capsys.readouterr().err
+    doubts = [{"kind": "at_chance", "says": "no better than a guess.", "do": "Do not use it."}]
+    meta = {**META, "warnings": doubts}
+    net = build_network("resnet18", len(VOCAB))
+    doubted = save_bundle(tmp_path / "doubted", net, meta)
+    assert cli.main(["predict", str(doubted), "a.png"]) == 0
+    told = capsys.readouterr()
+    assert "training warned: no better than a guess. Do not use it.\n" in told.err
+    assert "training warned" not in told.out
+
+
 def test_text_json_and_csv_carry_the_decision_in_words(bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     put(tmp_path / "a.png", 1)
