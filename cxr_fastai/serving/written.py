@@ -63,7 +63,7 @@ class Thumbnails:
 
 def check_out(
     out: StrPath,
-    flag: str = "--out",  # that named it
+    flag: str,  # that named it
     inputs: Iterable[StrPath] = (),  # files that are read
 ) -> None:
     """Raise `UsageError` where a file of others, or one that is read, would be written over."""

@@ -84,11 +84,11 @@ def test_no_page_of_an_earlier_run_is_left_and_no_file_of_others_touched(
 
 
 def test_a_file_of_others_or_one_that_is_read_is_not_written_over(tmp_path):
-    check_out(tmp_path / "new")
+    check_out(tmp_path / "new", "--out")
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / CSV).write_text("path,source,group,label\n")
     with pytest.raises(UsageError, match="predictions.csv.*did not write"):
-        check_out(tmp_path / "report")
+        check_out(tmp_path / "report", "--out")
     (tmp_path / "films").mkdir()
     film = tmp_path / "films" / JSON_LINES
     film.write_bytes(b"an image by another name")
