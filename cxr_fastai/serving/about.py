@@ -22,7 +22,7 @@ from cxr_fastai.serving.page import About
 from cxr_fastai.serving.rows import normal_class
 from cxr_fastai.serving.views import VIEWS
 
-__all__ = ["about_of", "how_made", "mean_notes", "normal_of", "warnings_of"]
+__all__ = ["about_of", "how_made", "mean_notes", "normal_of"]
 
 EVALUATED_BY = command("cxr evaluate BUNDLE DATA --out DIR", "evaluate(BUNDLE, DATA, out=DIR)")
 NOT_EVALUATED = (
@@ -52,7 +52,7 @@ def about_of(
         ),
         facts={name: _facts(member) for name, member in zip(names, members)},
         scores={name: _scores(member) for name, member in zip(names, members)},
-        warnings=warnings_of(members),
+        warnings=_warnings(members),
         limits=" ".join(limits(first.meta).split()),
         notes=how_made(model, tta, gate),
         files=files,
@@ -110,7 +110,7 @@ def _scores(member: Bundle) -> list[str]:
     return lines
 
 
-def warnings_of(members: Sequence[Bundle]) -> list[FolderWarning]:
+def _warnings(members: Sequence[Bundle]) -> list[FolderWarning]:
     """Return what the training of each bundle warned of, each warning once."""
     found: dict[str, FolderWarning] = {}
     for member in members:

@@ -93,11 +93,15 @@ def _say_of_means(
 def _say_of_training(model: Model) -> None:
     """Say what the training of the bundles warned of: the answers are no better than that."""
     from cxr_fastai import progress
-    from cxr_fastai.serving.about import warnings_of
+    from cxr_fastai.bundle.training_warnings import training_warnings
     from cxr_fastai.serving.answers import members_of
 
-    for warning in warnings_of(members_of(model)):
-        progress.say(f"training warned: {warning.says.rstrip('.')}. {warning.do}".rstrip())
+    members = members_of(model)
+    for member in members:
+        whose = f"training of {member.path}" if len(members) > 1 else "training"
+        for warning in training_warnings(member.meta):
+            told = f"{warning.says.rstrip('.')}. {warning.do}".rstrip()
+            progress.say(f"{whose} warned: {told}")
 
 
 def _say_of_gates(model: Model) -> None:

@@ -62,6 +62,10 @@ def test_what_training_warned_of_is_said_with_the_answers(bundle, tmp_path, monk
     told = capsys.readouterr()
     assert "training warned: no better than a guess. Do not use it.\n" in told.err
     assert "training warned" not in told.out
+    torch.manual_seed(1)
+    other = save_bundle(tmp_path / "other", build_network("resnet18", len(VOCAB)), META)
+    assert cli.main(["predict", f"{other},{doubted}", "a.png"]) == 0
+    assert f"training of {doubted} warned: no better" in capsys.readouterr().err
 
 
 def test_text_json_and_csv_carry_the_decision_in_words(bundle, tmp_path, monkeypatch, capsys):
