@@ -6,11 +6,12 @@ the rows of quality.csv. Reads the films that are righted, writes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cxr_fastai.curation.copies.copy_sets import ScannedImage
 from cxr_fastai.curation.engines import Engine
-from cxr_fastai.curation.folder.looks import Looks, right_films, right_records
+from cxr_fastai.curation.folder.looks import Looks, RightedFilm, right_films, right_records
 from cxr_fastai.curation.folder.quality import quality_rows
 from cxr_fastai.curation.folder.result import Row
 from cxr_fastai.curation.sources.item import Item
@@ -42,14 +43,32 @@ def show(
     films = right_films(looks, origins, in_folder, engine) if right else {}
     rows = right_records(records, films)
     notes = {sha: first[sha].fingerprint.notes for sha in in_folder}
-    brightness = {}
-    for record in records:
-        sha = record.pixel_sha256
-        film = films[sha] if sha in films else first[sha].fingerprint
-        brightness[rows[record.path].path] = film.brightness
     return Shown(
-        records=sorted(rows.values(), key=lambda row: row.path),
+        records=sorted(rows.values(), key=_path_of),
         quality=quality_rows(rows, records, notes, looks.of),
-        brightness=brightness,
+        brightness=_brightness(records, rows, first, films),
         origins={film.pixel_sha256: origins[sha] for sha, film in films.items()},
     )
+
+
+def _path_of(record: Record) -> str:
+    """Order records as the manifest does."""
+    return record.path
+
+
+def _brightness(
+    records: Sequence[Record],  # as the films lie
+    rows: Mapping[str, Record],  # path as it lay -> the row that is written
+    first: Mapping[str, ScannedImage],  # pixel_sha256 -> image
+    films: Mapping[str, RightedFilm],  # pixel_sha256 as it lay -> what is written
+) -> dict[str, float]:  # path that is written -> mean gray, 0-255
+    """Say how bright each film is as it is written."""
+    found = {}
+    for record in records:
+        sha = record.pixel_sha256
+        row = rows[record.path]
+        if sha in films:
+            found[row.path] = films[sha].brightness
+        else:
+            found[row.path] = first[sha].fingerprint.brightness
+    return found
