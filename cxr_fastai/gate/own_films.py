@@ -66,19 +66,24 @@ def judge_own_films(
     """Judge each film by a model that was fitted without its group."""
     if len(films) < MIN_FILMS or len(set(groups)) < MIN_GROUPS:
         return None
-    own = _Own(films, np.asarray(groups), np.asarray(sources), _learnable(negatives), seed)
+    own = _Own(
+        films=films,
+        groups=np.asarray(groups),
+        sources=np.asarray(sources),
+        negatives=_learnable(negatives),
+        seed=seed,
+    )
     with threadpool_limits(1):  # the same sums in the same order on any machine
-        features = features_of(films)
-        good = np.ones(len(films), bool)
-        for _ in range(ROUNDS):
-            models = own.models(good)
-            odds, kinds = own.scores(models, features)
-            suspect = np.isin(kinds, RIGHTED) & (odds > 0)
-            share_of_new = (suspect & good).mean()
-            good = ~suspect
-            if share_of_new <= SUSPECT_SHARE or good.mean() < LEAST_GOOD:
-                break
-        return own.looks(models, odds, kinds)
+        return own.looks(own.last_round())
+
+
+@dataclass(frozen=True, eq=False)
+class _Round:
+    """What the films look like to models that were fitted on those that looked good before."""
+
+    models: Sequence[Model]  # one a fold
+    odds: np.ndarray  # (n,) float64
+    kinds: np.ndarray  # (n,) str: the likeliest that is refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +99,21 @@ class _Own:
     @cached_property
     def folds(self) -> np.ndarray:  # (n,) int
         """Return the fold of each film."""
-        return np.array([_fold(group) for group in self.groups.tolist()])
+        return _folds(self.groups)
+
+    def last_round(self) -> _Round:
+        """Learn from all films, then without those that looked suspect, until few are new."""
+        features = features_of(self.films)
+        good = np.ones(len(self.films), bool)
+        for _ in range(ROUNDS):
+            models = self.models(good)
+            found = self.scored(models, features)
+            suspect = np.isin(found.kinds, RIGHTED) & (found.odds > 0)
+            newly_suspect = suspect & good
+            good = ~suspect
+            if newly_suspect.mean() <= SUSPECT_SHARE or good.mean() < LEAST_GOOD:
+                break
+        return found
 
     def models(
         self,
@@ -102,51 +121,91 @@ class _Own:
     ) -> list[Model]:  # one a fold, fitted without it
         """Fit a model for each fold."""
         rng = np.random.default_rng(self.seed)
-        at = np.flatnonzero(good)
-        at = at[chosen_films(self.sources[at], rng, MAX_FILMS)]
-        groups, sources = self.groups[at].tolist(), self.sources[at].tolist()
-        found = all_examples(self.films[at], groups, sources, self.negatives, rng)
-        features = features_of(found.small)
-        folds = np.array([_fold(unit.split(" ")[-1]) for unit in found.units.tolist()])
-        return [fitted(features, found, folds != fold) for fold in range(FOLDS)]
+        places = np.flatnonzero(good)
+        of_places = chosen_films(self.sources[places], rng, MAX_FILMS)
+        chosen = places[of_places]
+        examples = all_examples(
+            self.films[chosen],
+            self.groups[chosen].tolist(),
+            self.sources[chosen].tolist(),
+            self.negatives,
+            rng,
+        )
+        features = features_of(examples.small)
+        folds = _folds(examples.units)
+        return [fitted(features, examples, folds != fold) for fold in range(FOLDS)]
 
-    def scores(
+    def scored(
         self,
-        models: Sequence[Model],
+        models: Sequence[Model],  # one a fold
         features: np.ndarray,  # (n, FEATURES) of the films
-    ) -> tuple[np.ndarray, np.ndarray]:  # odds (n,) float64, likeliest kind (n,) str
+    ) -> _Round:
         """Score each film by the model of its fold."""
         odds = np.zeros(len(features))
         kinds = np.full(len(features), PASSES, dtype="<U32")
         for fold, model in enumerate(models):
             held = self.folds == fold
             scores = scores_of(model, features[held])
-            odds[held], kinds[held] = scores.odds, scores.kind
-        return odds, kinds
+            odds[held] = scores.odds
+            kinds[held] = scores.kind
+        return _Round(models, odds, kinds)
 
-    def looks(self, models: Sequence[Model], odds: np.ndarray, kinds: np.ndarray) -> list[Look]:
-        """Say what each film looks like; one that righting does not better passes."""
-        found = [Look(odds=float(value)) for value in odds]
-        limits = np.where(kinds == "lateral", LIMIT_OF_LATERALS, LIMIT)
-        for i in np.flatnonzero((odds > limits) & np.isin(kinds, LOOKS)):
-            kind = str(kinds[i])
-            steps = _steps(models[self.folds[i]], self.films[i], kind)
-            if steps or kind not in RIGHTED:
-                found[i] = Look(kind, float(odds[i]), steps)
+    def looks(
+        self,
+        last: _Round,
+    ) -> list[Look]:  # (n,)
+        """Say what each film looks like."""
+        odds = last.odds.tolist()
+        kinds = last.kinds.tolist()
+        found = []
+        for i, film in enumerate(self.films):
+            model = last.models[self.folds[i]]
+            found.append(_look(model, film, kinds[i], odds[i]))
         return found
+
+
+def _look(
+    model: Model,  # that never saw the film
+    film: np.ndarray,  # (SIDE, SIDE) uint8
+    kind: str,  # the likeliest that is refused
+    odds: float,
+) -> Look:
+    """Say what a film looks like; one that righting does not better passes."""
+    passes = Look(odds=odds)
+    limit = LIMIT_OF_LATERALS if kind == "lateral" else LIMIT
+    is_doubtful = odds <= limit
+    if kind not in LOOKS or is_doubtful:
+        return passes
+    if kind not in RIGHTED:
+        return Look(kind, odds)
+    steps = _steps(model, film, kind)
+    return Look(kind, odds, steps) if steps else passes
 
 
 def _learnable(negatives: Negatives) -> Negatives:
     """Return the negatives of kinds of which there are enough."""
     counts = Counter(negatives.kinds)
-    enough = [counts[kind] >= MIN_THROWN_OUT for kind in negatives.kinds]
-    kept: list[int] = np.flatnonzero(enough).tolist()
+    kept = []
+    for i, kind in enumerate(negatives.kinds):
+        if counts[kind] >= MIN_THROWN_OUT:
+            kept.append(i)
     return Negatives(
         small=negatives.small[kept],
         kinds=[negatives.kinds[i] for i in kept],
         sources=[negatives.sources[i] for i in kept],
         patients=[negatives.patients[i] for i in kept],
     )
+
+
+def _folds(
+    units: np.ndarray,  # (n,) str: groups, or units of examples, which end in one
+) -> np.ndarray:  # (n,) int
+    """Return the fold of each group."""
+    folds = []
+    for unit in units.tolist():
+        group = unit.split(" ")[-1]
+        folds.append(_fold(group))
+    return np.array(folds)
 
 
 def _fold(
@@ -165,7 +224,9 @@ def _steps(
     steps: list[str] = []
     while kind in RIGHTED and kind not in steps and len(steps) < MAX_STEPS:
         steps.append(kind)
-        scores = scores_of(model, features_of(righted(film, steps)[None]))
+        upright = righted(film, steps)
+        features = features_of(upright[None])
+        scores = scores_of(model, features)
         if scores.odds[0] < 0:
             return tuple(steps)
         kind = str(scores.kind[0])
