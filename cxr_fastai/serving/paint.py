@@ -20,16 +20,31 @@ HALF = 0.5  # of the highest heat: where the contour is drawn
 DASH = 4  # px, of a dotted line and of its gaps
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
+# of a picture that is framed by one pixel: its neighbours before, itself, its neighbours after
+BEFORE = slice(None, -2)
+ITSELF = slice(1, -1)
+AFTER = slice(2, None)
+NEIGHBOURS = ((BEFORE, ITSELF), (AFTER, ITSELF), (ITSELF, BEFORE), (ITSELF, AFTER))
+
+
+def _steps() -> np.ndarray:  # (17, 3) float64, 0-255
+    """Read the steps."""
+    steps = []
+    for digits in STEPS.split():
+        red_green_blue = bytes.fromhex(digits)
+        steps.append(list(red_green_blue))
+    return np.array(steps, float)
 
 
 def _colour_table() -> np.ndarray:  # (256, 3) uint8
     """Spread the steps over 256 colours."""
-    steps = np.array([list(bytes.fromhex(step)) for step in STEPS.split()], float)
+    steps = _steps()
     places = np.linspace(0, 1, len(steps))
     wanted = np.linspace(0, 1, 256)
     table = np.empty((256, 3), np.uint8)
     for channel in range(3):
-        levels = np.interp(wanted, places, steps[:, channel])
+        of_channel = steps[:, channel]
+        levels = np.interp(wanted, places, of_channel)
         table[:, channel] = np.round(levels)
     return table
 
@@ -44,18 +59,26 @@ def laid_over(
 ) -> np.ndarray:  # (h, w, 3) uint8
     """Lay colours, the contour at half and the lungs' outline over a film."""
     levels = np.clip(levels, 0, 1)
-    numbers = np.round(255 * levels).astype(np.uint8)
-    colours = COLOURS[numbers]
-    share = np.minimum(levels / HALF, 1)
-    cover = MOST_COVER * share[..., None]
-    film = pixels[..., None].astype(np.float32)
-    mixed = film * (1 - cover) + colours * cover
-    painted = np.round(mixed).astype(np.uint8)
+    painted = _coloured(pixels, levels)
     if levels.any():
         _draw(painted, levels >= HALF, dotted=False)
     if lungs is not None:
         _draw(painted, lungs, dotted=True)
     return painted
+
+
+def _coloured(
+    pixels: np.ndarray,  # (h, w) uint8
+    levels: np.ndarray,  # (h, w) float32, 0-1
+) -> np.ndarray:  # (h, w, 3) uint8
+    """Cover a film by the colours of its levels, the more the higher, and from half on alike."""
+    numbers = np.round(255 * levels).astype(np.uint8)
+    colours = COLOURS[numbers]  # (h, w, 3)
+    share = np.minimum(levels / HALF, 1)
+    cover = MOST_COVER * share[..., None]  # (h, w, 1)
+    film = pixels[..., None].astype(np.float32)  # (h, w, 1)
+    mixed = film * (1 - cover) + colours * cover
+    return np.round(mixed).astype(np.uint8)
 
 
 def _draw(
@@ -79,10 +102,8 @@ def _rim(
     region: np.ndarray,  # (h, w) bool
 ) -> np.ndarray:  # (h, w) bool
     """Give the points of a region beside which one is not of it; the film's edge is no rim."""
-    padded = np.pad(region, 1, mode="edge")
-    above = padded[:-2, 1:-1]
-    below = padded[2:, 1:-1]
-    left = padded[1:-1, :-2]
-    right = padded[1:-1, 2:]
-    within = above & below & left & right
+    framed = np.pad(region, 1, mode="edge")  # (h + 2, w + 2)
+    within = region.copy()
+    for rows, columns in NEIGHBOURS:
+        within &= framed[rows, columns]
     return region & ~within
