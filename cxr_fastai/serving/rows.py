@@ -163,23 +163,42 @@ def gate_line(
     rows: list[Row],  # of predict_paths
 ) -> str:  # empty where the gate did nothing
     """Say how many files the gate refused, and how many were righted, by kind."""
-    parts = []
+    parts = (_refused_words(rows), _righted_words(rows))
+    return "; ".join(part for part in parts if part)
+
+
+def _refused_words(
+    rows: list[Row],
+) -> str:  # empty where none is
+    """Say how many files the gate refused."""
     refused = Counter(row["gate"] for row in rows if row.get("gate"))
-    if refused:
-        files = count(len(rows), "file")
-        parts.append(f"the gate refused {refused.total():,} of {files}: {_by_kind(refused)}")
-    righted: Counter[str] = Counter()
+    if not refused:
+        return ""
+    files = count(len(rows), "file")
+    return f"the gate refused {refused.total():,} of {files}: {_by_kind(refused)}"
+
+
+def _righted_words(
+    rows: list[Row],
+) -> str:  # empty where none is
+    """Say how many films were righted; one that was righted twice is of two kinds."""
+    kinds: Counter[str] = Counter()
+    films = 0
     for row in rows:
-        righted.update(row.get("righted", ()))
-    if righted:
-        n = sum(bool(row.get("righted")) for row in rows)
-        parts.append(f"righted {count(n, 'film')} before answering: {_by_kind(righted)}")
-    return "; ".join(parts)
+        righted = row.get("righted", [])
+        kinds.update(righted)
+        films += bool(righted)
+    if not films:
+        return ""
+    return f"righted {count(films, 'film')} before answering: {_by_kind(kinds)}"
 
 
 def _by_kind(counts: Counter[str]) -> str:
     """List kinds with their numbers, the most frequent first."""
-    return ", ".join(f"{kind} {n:,}" for kind, n in counts.most_common())
+    kinds = []
+    for kind, n in counts.most_common():
+        kinds.append(f"{kind} {n:,}")
+    return ", ".join(kinds)
 
 
 def format_rows(
@@ -190,11 +209,18 @@ def format_rows(
     width = max((len(path) for path in paths), default=0)
     lines = []
     for path, row in zip(paths, rows):
-        words = row["decision"]
-        if row["error"]:
-            words = f"not read: {row['error']}"
-        outside = row.get("heat_outside")
-        if outside is not None and outside > MOSTLY:
-            words += f"; most of its heat ({percent(outside)}) lies outside the lung field"
-        lines.append(f"{path.ljust(width)}  {printable(words)}")
+        aligned = path.ljust(width)
+        words = printable(_words(row))
+        lines.append(f"{aligned}  {words}")
     return "\n".join(lines)
+
+
+def _words(row: Row) -> str:
+    """Give the decision, or why there is none; and a warning of heat outside the lungs."""
+    words = row["decision"]
+    if row["error"]:
+        words = f"not read: {row['error']}"
+    outside = row.get("heat_outside")
+    if outside is not None and outside > MOSTLY:
+        words += f"; most of its heat ({percent(outside)}) lies outside the lung field"
+    return words
