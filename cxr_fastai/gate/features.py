@@ -50,8 +50,11 @@ def features_of(
     """Measure small pictures."""
     parts = [np.empty((0, FEATURES), np.float32)]
     for start in range(0, len(small), FILMS_AT_A_TIME):
-        levels = _normalised(small[start : start + FILMS_AT_A_TIME])
-        parts.append(np.concatenate([_squares(levels), _gradients(levels)], axis=1))
+        some = small[start : start + FILMS_AT_A_TIME]
+        levels = _normalised(some)
+        squares = _squares(levels)
+        gradients = _gradients(levels)
+        parts.append(np.concatenate([squares, gradients], axis=1))
     return np.concatenate(parts)
 
 
@@ -71,8 +74,9 @@ def _squares(
     """Return the mean of each gray square."""
     step = SIDE // SQUARES
     blocks = levels.reshape(len(levels), SQUARES, step, SQUARES, step)
-    means = blocks.mean((2, 4)).reshape(len(levels), -1)
-    return means * np.float32(GRAY_WEIGHT)
+    means = blocks.mean((2, 4))  # (n, SQUARES, SQUARES)
+    flat = means.reshape(len(levels), -1)
+    return flat * np.float32(GRAY_WEIGHT)
 
 
 def _gradients(
@@ -83,7 +87,8 @@ def _gradients(
     A gradient between two directions counts for both; the root weakens few strong edges against
     many weak ones.
     """
-    across, down = _slopes(levels)
+    across = _slope(levels, axis=2)
+    down = _slope(levels, axis=1)
     length = np.sqrt(across * across + down * down)
     direction = np.arctan2(down, across) * np.float32(BINS / (2 * np.pi))
     lower = np.floor(direction)
@@ -98,16 +103,15 @@ def _gradients(
     return found
 
 
-def _slopes(
+def _slope(
     levels: np.ndarray,  # (n, SIDE, SIDE)
-) -> tuple[np.ndarray, np.ndarray]:  # to the right and downward, (n, SIDE, SIDE) each
-    """Return how gray levels rise between the neighbours of each pixel."""
-    framed = np.pad(levels, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    rows = framed[:, 1:-1]
-    columns = framed[:, :, 1:-1]
-    across = rows[:, :, 2:] - rows[:, :, :-2]
-    down = columns[:, 2:] - columns[:, :-2]
-    return across, down
+    axis: int,  # 1: downward, 2: to the right
+) -> np.ndarray:  # (n, SIDE, SIDE)
+    """Return how gray levels rise between the neighbours of each pixel; an edge is its own."""
+    pixels = np.arange(SIDE)
+    before = np.maximum(pixels - 1, 0)
+    after = np.minimum(pixels + 1, SIDE - 1)
+    return levels.take(after, axis) - levels.take(before, axis)
 
 
 def _counted(
@@ -125,6 +129,7 @@ def _places(n: int) -> np.ndarray:  # (n, SIDE, SIDE) int64
     """Return where the first direction of each pixel's cell stands among all counts."""
     cell = np.arange(SIDE) // CELL
     above = cell[:, None] * CELLS
-    in_picture = (above + cell) * BINS
+    in_picture = (above + cell) * BINS  # (SIDE, SIDE)
     pictures = np.arange(n) * COUNTS
-    return pictures[:, None, None] + in_picture
+    starts = pictures[:, None, None]
+    return starts + in_picture
