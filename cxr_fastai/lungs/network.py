@@ -23,16 +23,26 @@ def layer_shapes() -> dict[str, tuple[int, int, int]]:  # layer -> outputs, inpu
     shapes: dict[str, tuple[int, int, int]] = {}
     before = 1
     for level, width in enumerate(WIDTHS):
-        shapes[f"down{level}.0"] = (width, before, 3)
-        shapes[f"down{level}.1"] = (width, width, 3)
+        shapes |= _block_shapes(f"down{level}", before, width)
         before = width
     for level in UP:
         width = WIDTHS[level]
-        shapes[f"up{level}.0"] = (width, before + width, 3)
-        shapes[f"up{level}.1"] = (width, width, 3)
+        shapes |= _block_shapes(f"up{level}", before + width, width)
         before = width
     shapes["out"] = (1, before, 1)
     return shapes
+
+
+def _block_shapes(
+    name: str,
+    inputs: int,  # channels
+    outputs: int,
+) -> dict[str, tuple[int, int, int]]:  # layer -> outputs, inputs, side of kernel
+    """Name the two convolutions of a block."""
+    return {
+        f"{name}.0": (outputs, inputs, 3),
+        f"{name}.1": (outputs, outputs, 3),
+    }
 
 
 def logits(
@@ -77,19 +87,23 @@ def _convolve(
     _, height, width = x.shape
     margin = (side // 2, side // 2)
     padded = np.pad(x, ((0, 0), margin, margin))
-    total = np.repeat(bias[:, None], height * width, axis=1)
+    total = np.repeat(bias[:, None], height * width, axis=1)  # (outputs, pixels)
     for dy, dx in np.ndindex(side, side):
         rows = padded[:, dy : dy + height]
         moved = rows[:, :, dx : dx + width]
-        total += kernel[:, :, dy, dx] @ moved.reshape(inputs, -1)
+        pixels = moved.reshape(inputs, -1)
+        factors = kernel[:, :, dy, dx]  # (outputs, inputs)
+        total += factors @ pixels
     return total.reshape(outputs, height, width)
 
 
 def _halved(x: np.ndarray) -> np.ndarray:
     """Keep the largest of each two by two pixels."""
     channels, height, width = x.shape
-    pairs = x.reshape(channels, height // 2, 2, width // 2, 2)
-    return pairs.max(axis=(2, 4))
+    rows = height // 2
+    columns = width // 2
+    blocks = x.reshape(channels, rows, 2, columns, 2)
+    return blocks.max(axis=(2, 4))
 
 
 def _doubled(x: np.ndarray) -> np.ndarray:
