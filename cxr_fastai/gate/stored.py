@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -81,11 +81,12 @@ def _told(arrays: dict[str, np.ndarray], where: str | Path) -> dict[str, Any]:
         told = parse_json(arrays[FACTS].tobytes())
     except ValueError as e:
         raise IntegrityError(f"{where}: its facts are no JSON: {one_line(e)[:120]}") from e
-    if not isinstance(told, dict) or told.get("version") != GATE_VERSION:
-        found = told.get("version") if isinstance(told, dict) else told
+    version = told.get("version") if isinstance(told, dict) else told
+    if not isinstance(told, dict) or version != GATE_VERSION:
+        found = one_line(repr(version))[:40]
         raise IntegrityError(
-            f"{where}: a gate of version {one_line(repr(found))[:40]}, this library reads version "
-            f"{GATE_VERSION}: use the library that trained it, or train again"
+            f"{where}: a gate of version {found}, this library reads version {GATE_VERSION}: "
+            "use the library that trained it, or train again"
         )
     problem = _problem(told)
     if problem:
@@ -102,17 +103,24 @@ def _problem(told: dict[str, Any]) -> str:
         return "it names kinds that are not known here"
     for name in ("odds_limit", "distance_limit"):
         value = told.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not _is_a(value, int, float):
             return f"{name} is no number"
         if not np.isfinite(value):
             return f"{name} is not finite"
     side = told.get("least_side")
-    if isinstance(side, bool) or not isinstance(side, int) or not 0 <= side <= SIDE:
+    if not _is_a(side, int) or not 0 <= side <= SIDE:
         return f"least_side is not 0 to {SIDE}"
     facts = told.get("facts")
     if not isinstance(facts, dict) or not isinstance(facts.get("promise"), str):
         return "it does not tell how it was fitted"
     return ""
+
+
+def _is_a(value: object, *numbers: type) -> TypeGuard[float]:
+    """Tell whether a value of JSON is such a number; true and false are none."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, numbers)
 
 
 def _check_arrays(model: Model, where: str | Path) -> None:
@@ -129,7 +137,8 @@ def _check_arrays(model: Model, where: str | Path) -> None:
     }
     for name, shape in shapes.items():
         array = getattr(model, name)
-        if array.shape != shape or array.dtype != np.float32 or not axes:
+        is_as_expected = array.shape == shape and array.dtype == np.float32
+        if not is_as_expected or not axes:
             found = f"{array.dtype} {array.shape}"
             raise IntegrityError(f"{where}: array {name!r} is {found}, expected float32 {shape}")
         if not np.isfinite(array).all():
