@@ -79,11 +79,14 @@ def _text(page: Page) -> None:
     size = page.between(9, 30)
     font = ImageFont.load_default(size)
     first = page.between(5, 40)
-    for y in range(first, PAGE - size, int(size * 1.4)):
+    last = PAGE - size
+    spacing = int(size * 1.4)
+    for y in range(first, last, spacing):
         if page.rng.random() < EMPTY_LINES:
             continue
-        place = (page.between(0, 30), y)
-        page.pen.text(place, _letters(page), fill=page.ink, font=font)
+        x = page.between(0, 30)
+        letters = _letters(page)
+        page.pen.text((x, y), letters, fill=page.ink, font=font)
 
 
 def _letters(page: Page) -> str:
@@ -137,12 +140,22 @@ def _cat(page: Page) -> None:
     r = page.between(45, 80)
     coat = page.between(40, 220)
     page.disc(x, y + 1.6 * r, 1.1 * r, r, coat)
-    for side in (-1, 1):
-        _ear(page, x, y, side * r, coat)
+    _ear(page, x, y, -r, coat)
+    _ear(page, x, y, r, coat)
     page.disc(x, y, r, r, coat)
-    for side in (-1, 1):
-        page.disc(x + side * 0.4 * r, y - 8, 8, 10, page.ink)
-        _whiskers(page, x, y + 0.35 * r, side * r)
+    _half_face(page, x, y, -r)
+    _half_face(page, x, y, r)
+
+
+def _half_face(
+    page: Page,
+    x: float,  # of the middle of the head, px
+    y: float,
+    r: float,  # radius of the head; below 0 on the left
+) -> None:
+    """Draw an eye and the whiskers below it."""
+    page.disc(x + 0.4 * r, y - 8, 8, 10, page.ink)
+    _whiskers(page, x, y + 0.35 * abs(r), r)
 
 
 def _ear(
@@ -183,14 +196,17 @@ def _shapes(page: Page) -> None:
         is_round = page.rng.random() < 0.5
         shape = page.pen.ellipse if is_round else page.pen.rectangle
         box = (left, top, right, bottom)
-        shape(box, fill=page.between(0, 256), outline=page.ink)
+        fill = page.between(0, 256)
+        shape(box, fill=fill, outline=page.ink)
 
 
-def _ends(page: Page) -> tuple[int, int]:
-    """Draw where a shape begins and ends, px."""
-    first = page.between(0, PAGE)
-    second = page.between(0, PAGE)
-    return min(first, second), max(first, second) + 1
+def _ends(
+    page: Page,
+) -> tuple[int, int]:  # px; the second is the greater
+    """Draw where a shape begins and ends."""
+    ends = [page.between(0, PAGE), page.between(0, PAGE)]
+    first, last = sorted(ends)
+    return first, last + 1
 
 
 DRAWINGS: dict[str, Callable[[Page], None]] = {
