@@ -24,6 +24,7 @@ from cxr_fastai.gate.stored import gate_of
 __all__ = [
     "GATE",
     "Screened",
+    "check_no_gate_file",
     "doubt_line",
     "gates_of",
     "no_gate_line",
@@ -169,3 +170,16 @@ def read_gate(
             "damaged or replaced after training: copy the bundle again from where it was made."
         )
     return gate_of(data, file)
+
+
+def check_no_gate_file(
+    folder: Path,  # of a bundle whose bundle.json names no gate
+) -> None:
+    """Raise `IntegrityError` where a gate lies there all the same: it would be asked nothing."""
+    file = folder / GATE
+    if file.exists():
+        raise IntegrityError(
+            f"{file} is there, and {BUNDLE_JSON} names no gate: one of the two was changed after "
+            "training. Copy the bundle again from where it was made, or remove that file to have "
+            "pictures of any kind answered."
+        )

@@ -27,7 +27,7 @@ from cxr_fastai.bundle.files import (
     is_onnx,
     read_meta,
 )
-from cxr_fastai.bundle.gates import GATE, read_gate, write_gate
+from cxr_fastai.bundle.gates import GATE, check_no_gate_file, read_gate, write_gate
 from cxr_fastai.bundle.meta import Meta, check_meta, complete
 from cxr_fastai.bundle.model_card import card
 from cxr_fastai.bundle.onnx_file import MODEL_ONNX
@@ -128,6 +128,8 @@ def load_bundle(
     folder = find_folder(path)
     meta = read_meta(folder / BUNDLE_JSON)
     gate = read_gate(folder, meta)
+    if gate is None:
+        check_no_gate_file(folder)
     if runtime == ONNX:
         return Bundle(_in_onnx(folder / MODEL_ONNX, meta, folder), meta, folder, gate)
     from cxr_fastai.bundle.torch_runtime import read_network

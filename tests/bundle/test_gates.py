@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -155,4 +156,15 @@ def test_a_bundle_that_is_replaced_by_one_without_a_gate_keeps_none(net, tmp_pat
     kept = load_bundle(folder, "cpu").meta
     save_bundle(folder, net, kept)
     assert not (folder / GATE).exists()
+    assert load_bundle(folder, "cpu").gate is None
+
+
+def test_a_gate_that_bundle_json_does_not_name_is_refused(gated, tmp_path):
+    folder = shutil.copytree(gated, tmp_path / "bundle")
+    record = json.loads((folder / "bundle.json").read_text())
+    del record["gate"]
+    (folder / "bundle.json").write_text(json.dumps(record))
+    with pytest.raises(IntegrityError, match="names no gate"):
+        load_bundle(folder, "cpu")
+    (folder / GATE).unlink()
     assert load_bundle(folder, "cpu").gate is None
