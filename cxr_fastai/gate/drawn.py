@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -52,8 +53,8 @@ def drawings(
 ) -> tuple[np.ndarray, list[str]]:  # (n, SIDE, SIDE) uint8; what each shows, of DRAWINGS
     """Draw pages, charts, cats and shapes in turn."""
     found = np.empty((n, SIDE, SIDE), np.uint8)
-    subjects = list(DRAWINGS)
-    names = [subjects[i % len(subjects)] for i in range(n)]
+    subjects = cycle(DRAWINGS)
+    names = list(islice(subjects, n))
     for i, name in enumerate(names):
         found[i] = _drawn(name, rng)
     return found, names
