@@ -67,15 +67,16 @@ def strings(path):
             yield node.lineno, f"--{name}".replace("_", "-") if name else ""
 
 
+CSS = re.compile(r"var\(--[a-z-]+\)")  # colours of the stylesheet
 MODULES = sorted(HOUSE.rglob("*.py"))
 PAGES = sorted(HOUSE.rglob("*.html"))
 
 
 def texts(path):
     if path.suffix == ".py":
-        return list(strings(path))
+        return [(line, CSS.sub("", text)) for line, text in strings(path)]
     page = path.read_text(encoding="utf-8")
-    page = re.sub(r"(?s)<style.*?</style>|var\(--[a-z-]+\)", "", page)  # colours of the stylesheet
+    page = CSS.sub("", re.sub(r"(?s)<style.*?</style>", "", page))
     return [(0, page)] if path.name != "base.html" else []
 
 

@@ -152,7 +152,7 @@ def test_the_pneumonia_recipe_answers_with_the_probability_of_pneumonia_whatever
     answered(
         capsys, "curate", "--recipe", "pneumonia", "--mirror", mirror, "--out", data, "--workers", 1
     )
-    settings = [*TOY[:-2], "--arch", "resnet18"]
+    settings = ["--arch", "resnet18", *TOY[2:-2]]
     trained = answered(capsys, "train", data, "--out", tmp_path / "run", *settings)
     assert list(trained["beside"]) == ["cnn"] and trained["arch"] == "resnet18"
     report = answered(capsys, "evaluate", tmp_path / "run", data, "--out", tmp_path / "report")

@@ -90,6 +90,7 @@ def test_training_says_where_the_bundle_lies_and_nothing_else_on_stdout(road):
     files = {p.name for p in (at / "runs/six_class/bundle").iterdir()}
     assert files == {
         "model.safetensors",
+        "gate.safetensors",
         "bundle.json",
         "learner.pkl",
         "README.md",

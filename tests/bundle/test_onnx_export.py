@@ -69,8 +69,8 @@ def test_a_file_of_its_own_answers_alone(exported, tmp_path, monkeypatch):
 
 def test_the_gate_of_a_bundle_goes_with_it_and_replaces_no_other(exported_copy, tmp_path):
     gate = b"of this bundle"
-    (exported_copy / "gate.safetensors").write_bytes(gate)
     bundle = load_bundle(exported_copy, "cpu")
+    (exported_copy / "gate.safetensors").write_bytes(gate)
     gated = replace(bundle, meta={**bundle.meta, "gate": {"sha256": "0" * 64}})
     out = tmp_path / "out"
     out.mkdir()
