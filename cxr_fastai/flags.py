@@ -260,6 +260,12 @@ def _predict(v: ArgumentParser) -> None:
         "same classes: the mean of their probabilities, their spread, and a vote by thresholds",
     )
     v.add_argument("paths", metavar="PATH", nargs="+", help="image files, or folders of them")
+    _predict_output(v)
+    _predict_how(v)
+
+
+def _predict_output(v: ArgumentParser) -> None:
+    """Add the flags of `cxr predict` that say what is told of a film, and where it is written."""
     v.add_argument(
         "--worklist",
         action="store_true",
@@ -292,6 +298,10 @@ def _predict(v: ArgumentParser) -> None:
         default="",
         help="the heat of this class instead of that answered",
     )
+
+
+def _predict_how(v: ArgumentParser) -> None:
+    """Add the flags of `cxr predict` that say how a film is answered."""
     v.add_argument(
         "--tta",
         action="store_true",

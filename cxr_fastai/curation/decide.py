@@ -103,11 +103,7 @@ def decide(
         tested = {splits[r.id][0] for r in radiographs if "test" in r.official}
         unscored = unscored_paths(records, tested, origins)
         records = with_folds(records, request.folds, unscored, request.seed)
-    rejects: list[Reject] = []
-    for listing in listed.listings:
-        rejects += listing.rejects
-    rejects += [*silent, *scanned.rejects, *refused]
-    rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
+    rejects = _in_order(listed, [*silent, *scanned.rejects, *refused])
     if not records:
         raise UsageError(why_nothing(rejects, request.recipe, bool(request.own)))
     films = _films(records, copy_sets, radiographs, splits, scanned)
@@ -138,6 +134,16 @@ def decide(
         looked=looks.is_told,
     )
     return replace(found, summary=summarise(found, catalog))
+
+
+def _in_order(listed: Listed, later: list[Reject]) -> list[Reject]:
+    """Put all that is left out, by listing or later, in order: source, path, stage and reason."""
+    rejects: list[Reject] = []
+    for listing in listed.listings:
+        rejects += listing.rejects
+    rejects += later
+    rejects.sort(key=lambda r: (r.source, r.path, r.stage, r.reason))
+    return rejects
 
 
 # ---- reading
