@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -29,10 +28,11 @@ from cxr_fastai.core import CxrError
 from cxr_fastai.gate import SIDE, Gate, Negatives, fit_gate, made, thumbnail
 from cxr_fastai.gate.features import contrast_of, features_of
 from cxr_fastai.gate.gate import scores_of
-from cxr_fastai.gate.table import alarms_of, area_under
+from cxr_fastai.gate.table import alarms_of, area_under, kinds_refused
 from cxr_fastai.manifest import Record, read_manifest
 from cxr_fastai.negatives import read_negatives
 from cxr_fastai.reporting.text import decimal, percent, table
+from cxr_fastai.training.gating import negatives_of
 from cxr_fastai.training.pixel_cache import pixel_cache
 
 PHOTOGRAPHS = (
@@ -75,7 +75,11 @@ def main() -> None:
     films = _films(Path(args.data))
     train = films.of([row.split == "train" for row in films.rows])
     held = films.of([row.split == args.split for row in films.rows])
-    others = _of_ieee8023(Path(args.ieee8023)) if args.ieee8023 else _kept(args.data)
+    others = (
+        _of_ieee8023(Path(args.ieee8023))
+        if args.ieee8023
+        else negatives_of(read_negatives(args.data))
+    )
     start = time.perf_counter(), time.process_time()
     gate = _fit(train, others)
     seconds = time.perf_counter() - start[0]
@@ -103,19 +107,6 @@ def _films(folder: Path) -> Films:
     places, pixels = pixel_cache(manifest, SIDE)
     order = [places[str(manifest.root / row.path)] for row in manifest.rows]
     return Films(manifest.rows, np.asarray(pixels)[order])
-
-
-def _kept(folder: str) -> Negatives:
-    """Return the laterals and CT slices that curation kept."""
-    kept = read_negatives(folder)
-    if not kept:
-        return Negatives()
-    return Negatives(
-        small=np.stack([one.thumbnail for one in kept]),
-        kinds=[one.kind for one in kept],
-        sources=[one.source for one in kept],
-        patients=[one.patient for one in kept],
-    )
 
 
 def _of_ieee8023(folder: Path) -> Negatives:
@@ -284,8 +275,7 @@ def _print_sources(gate: Gate, held: Films, split: str) -> None:
     for row in alarms_of(held.sources, refused):
         rows.append((row["source"], row["n"], row["refused"], percent(row["refused"] / row["n"])))
     print("\n" + "\n".join(table(rows)))
-    kinds = Counter(judgement.kind for judgement in judgements if not judgement.passes)
-    print(f"as: {dict(kinds)}")
+    print(f"as: {kinds_refused(judgements)}")
 
 
 def _print_changed(gate: Gate, held: Films) -> None:

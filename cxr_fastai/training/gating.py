@@ -20,7 +20,7 @@ from cxr_fastai.negatives import Negative, read_negatives
 from cxr_fastai.training.data import ReadRadiograph
 from cxr_fastai.training.pixel_cache import pixel_cache
 
-__all__ = ["fit_folder_gate"]
+__all__ = ["fit_folder_gate", "negatives_of"]
 
 LATERAL = "L"  # of a manifest's column view
 ENOUGH = 2 * SIDE  # px of a cache that thumbnails are made from; a smaller one has lost edges
@@ -42,7 +42,7 @@ def fit_folder_gate(
         films=_thumbnails(read, manifest, train),
         groups=[row.group for row in train],
         sources=[row.source for row in train],
-        negatives=_negatives_of([one for one in kept if one.split == "train"]),
+        negatives=negatives_of([one for one in kept if one.split == "train"]),
         seed=seed,
         least_side=_least_side(train),
     )
@@ -83,7 +83,7 @@ def _least_side(rows: Sequence[Record]) -> int:
     return min([SIDE, *sides])
 
 
-def _negatives_of(kept: Sequence[Negative]) -> Negatives:
+def negatives_of(kept: Sequence[Negative]) -> Negatives:
     """Return what curation kept as arrays."""
     if not kept:
         return Negatives()
