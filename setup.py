@@ -16,6 +16,10 @@ EXTRAS = (
     "mlflow",
     "dicom",
     "onnx",
+    "app",
+    "hub",
+    "wandb",
+    "trackio",
 )
 
 settings = ConfigParser(interpolation=None)

@@ -121,7 +121,7 @@ def test_every_dependency_is_pinned_without_a_host():
     cfg.read(ROOT / "settings.ini")
     for key in ("requirements", "dev_requirements"):
         for line in filter(None, map(str.strip, cfg["DEFAULT"][key].split("\n"))):
-            name = line.split(";")[0].split(">")[0].split("=")[0].strip().lower()
+            name = line.split(";")[0].split(">")[0].split("=")[0].strip().lower().replace("_", "-")
             assert name in pinned, f"{name} is not in constraints.txt: make constraints"
 
 
