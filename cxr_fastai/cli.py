@@ -33,6 +33,7 @@ HOME_OF = {
     "train": "training",
     "evaluate": "evaluation",
     "predict": "prediction",
+    "app": "app",
     "export": "export",
 }
 

@@ -192,7 +192,7 @@ def _train(v: ArgumentParser) -> None:
         "--track",
         action=Joined,
         metavar="NAME,..",
-        help="also record the run in mlflow, tensorboard",
+        help="also record the run in mlflow, tensorboard, wandb, trackio",
     )
     v.add_argument(
         "--json", action="store_true", help="the run as JSON: bundle, scores on validation, seconds"
@@ -347,6 +347,40 @@ def _export(v: ArgumentParser) -> None:
     v.add_argument("--json", action="store_true", help="what was written, as JSON")
 
 
+def _app(v: ArgumentParser) -> None:
+    """Add the flags of `cxr app`."""
+    v.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        help="a bundle, or the run folder that holds it; or several as A,B,C, as for predict",
+    )
+    v.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="to listen at (default: 127.0.0.1, this machine alone)",
+    )
+    v.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="(default: 8000; 0: any that is free)"
+    )
+    v.add_argument(
+        "--right",
+        action="store_true",
+        help="turn and invert back what looks turned or inverted to the bundle's gate, and say so",
+    )
+    v.add_argument(
+        "--no-gate",
+        dest="gate",
+        action="store_false",
+        help="answer also for what is no upright frontal chest film: for those who know theirs are",
+    )
+    v.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        help="what computes the network: torch, or onnx, once cxr export wrote model.onnx",
+    )
+
+
 # verb -> what it does, what adds its flags
 VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
     "prototype": (
@@ -365,5 +399,6 @@ VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
     "train": ("a curated folder to a trained bundle", _train),
     "evaluate": ("score a bundle on one split, beside the floors", _evaluate),
     "predict": ("what a bundle says of image files", _predict),
+    "app": ("a page and an API over a bundle, on this machine", _app),
     "export": ("a bundle's network for other programs, as ONNX", _export),
 }

@@ -19,7 +19,7 @@ FLOORS = [
     {"phantom", "bundle", "cohort", "train_request"},
     {"probes"},
     {"curation", "training", "evaluation", "auditing", "serving", "architectures"},
-    {"demo", "flags", "folds", "prototyping"},
+    {"demo", "flags", "folds", "prototyping", "app"},
     {"model_audit"},
     {"verbs"},
     {"cli"},
@@ -54,6 +54,7 @@ BANNED = {
     "models": {"fastai", "pandas"},
     "bundle": {"fastai", "pandas", "pickle"},
     "serving": {"fastai", "pandas", "pickle"},
+    "app": {"fastai", "pandas", "pickle"},
     "evaluation": {"fastai"},
 }
 
