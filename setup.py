@@ -49,6 +49,7 @@ setup(
     package_data={
         "": ["*.html", "py.typed"],
         "cxr_fastai": ["data_manifest.csv", "recipes/*.toml"],
+        "cxr_fastai.app": ["static/*.css", "static/*.js"],
         "cxr_fastai.lungs": ["*.safetensors", "NOTICE.md"],
     },
     install_requires=lines("requirements"),

@@ -29,6 +29,8 @@ class Route:
 
 ROUTES = (
     Route("GET", "/", page.home),
+    Route("GET", "/card", page.card),
+    Route("GET", "/static/", page.static_file, is_open=True),
     Route("POST", "/predict", api.predict, takes_films=True),
     Route("GET", "/health", api.health, is_open=True),
     Route("GET", "/ready", api.ready, is_open=True),

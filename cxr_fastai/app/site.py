@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cxr_fastai.app.limits import Limits
+from cxr_fastai.app.page_facts import PageFacts, about_page
 from cxr_fastai.app.service import Service
 from cxr_fastai.serving.answers import Model
 
@@ -19,3 +21,13 @@ class Site:
     service: Service
     limits: Limits = field(default_factory=Limits)
     token: str = field(default="", repr=False)  # empty: none is asked for
+
+    @cached_property
+    def facts(self) -> PageFacts:
+        """What the pages say of the bundles."""
+        return about_page(
+            self.model,
+            gate=self.service.gate,
+            token=bool(self.token),
+            max_bytes=self.limits.max_bytes,
+        )

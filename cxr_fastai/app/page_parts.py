@@ -1,0 +1,108 @@
+"""What all pages of the server share: the frame, the line that is always in sight, warnings.
+
+Words in, FastHTML components and html out. Every text is escaped by the components, and marks that
+would turn or hide what stands beside them are spelled out here. No inline script, no inline style,
+no reference to anywhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastcore.xml import to_xml
+from fasthtml import components as ft
+
+from cxr_fastai.app.page_facts import PageFacts
+from cxr_fastai.core import FolderWarning, printable
+
+__all__ = ["ONLY", "frame", "notices", "text_of", "theme_choice"]
+
+ONLY = "Research only, not a medical device."
+NOT_FOR = "Not for diagnosis or any decision about a patient."
+# A command in backticks: what is typed as it stands.
+TYPED = re.compile(r"`([^`]+)`")
+THEMES = (("", "as the system"), ("light", "light"), ("room", "dark room"))
+
+Part = Any  # a FastHTML component, or text
+
+
+def frame(
+    title: str,
+    header: Sequence[Part],  # beside the line that is always in sight
+    body: Sequence[Part],
+    scripts: Sequence[str] = (),  # modules, by name
+) -> str:
+    """Write a page."""
+    head = ft.Head(
+        ft.Meta(charset="utf-8"),
+        ft.Meta(name="viewport", content="width=device-width, initial-scale=1"),
+        ft.Meta(name="color-scheme", content="light dark"),
+        ft.Meta(name="referrer", content="no-referrer"),
+        ft.Title(printable(title)),
+        ft.Link(rel="icon", href="data:,"),
+        ft.Link(rel="stylesheet", href="/static/style.css"),
+        ft.Link(rel="stylesheet", href="/static/viewer.css"),
+        ft.Script(src="/static/theme.js"),  # before anything is drawn: no flash of white
+        *[ft.Script(src=f"/static/{name}", type="module") for name in scripts],
+    )
+    top = ft.Header(
+        ft.P(ft.Strong(ONLY), " ", ft.Span(NOT_FOR, cls="not-for"), cls="only"),
+        ft.Div(*header, cls="bar"),
+        cls="top",
+    )
+    skip = ft.A("Skip to the films" if scripts else "Skip to the text", href="#work", cls="skip")
+    page = ft.Html(head, ft.Body(skip, top, *body), lang="en")
+    return str(to_xml(page, indent=False))
+
+
+def theme_choice() -> Part:
+    """Offer light and dark; shown by the script, as it does nothing without."""
+    options = [ft.Option(words, value=value) for value, words in THEMES]
+    return ft.Label("Colours ", ft.Select(*options, id="theme"), cls="theme", hidden=True)
+
+
+def text_of(
+    text: object,
+) -> list[Part]:
+    """Return a text as components: commands in backticks become code."""
+    parts: list[Part] = []
+    for number, piece in enumerate(TYPED.split(printable(text))):
+        if number % 2:
+            parts.append(ft.Code(piece))
+        elif piece:
+            parts.append(piece)
+    return parts
+
+
+def notices(
+    facts: PageFacts,
+) -> Part:
+    """Say what must be known before any answer; nothing where there is nothing to be said."""
+    found = [*_warned(facts.about.warnings), *_noted(facts)]
+    if not found:
+        return ""
+    return ft.Section(*found, id="notices", cls="notices", aria_label="Before you read an answer")
+
+
+def _warned(warnings: Sequence[FolderWarning]) -> Iterator[Part]:
+    """Show each warning of training: its first sentence always, the rest on demand."""
+    for warning in warnings:
+        first, _, rest = warning.says.partition(". ")
+        more = " ".join(part for part in (rest, warning.do) if part)
+        says = [ft.Strong("Training warned: "), *text_of(first.rstrip(".")), "."]
+        if more:
+            yield ft.Details(ft.Summary(*says), ft.P(*text_of(more)), cls="box warn")
+        else:
+            yield ft.P(*says, cls="box warn")
+
+
+def _noted(facts: PageFacts) -> Iterator[Part]:
+    """Show how the answers are made; that no gate is asked like a warning."""
+    for number, note in enumerate(facts.about.notes):
+        is_no_gate = number == 0 and not facts.has_gate
+        if is_no_gate:
+            yield ft.P(ft.Strong("No gate. "), *text_of(note), cls="box warn")
+        else:
+            yield ft.P(*text_of(note), cls="box")
