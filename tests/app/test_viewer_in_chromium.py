@@ -291,7 +291,9 @@ def test_with_the_window_on_arrows_and_drags_change_it(page):
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowUp")
     assert state(page)["window"] == {"width": 250, "level": 122.5}
+    assert "window on" in readout(page)
     page.keyboard.press("w")
+    assert "window on" not in readout(page)
     page.keyboard.press("ArrowLeft")
     assert state(page)["window"] == {"width": 250, "level": 122.5}
 

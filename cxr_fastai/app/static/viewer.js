@@ -349,11 +349,12 @@ export class Viewer {
     pen.drawImage(this.heat.picture, 0, 0, this.film.width, this.film.height);
     pen.globalAlpha = 1;
     const thin = (LINE_WIDTH * this.ratio) / this.view.zoom;
-    for (const [colour, times] of [["#000", 2.4], ["#fff", 1]]) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = times * thin;
-      pen.stroke(this.heat.line);
-    }
+    pen.strokeStyle = "#000";
+    pen.lineWidth = 2.4 * thin; // a dark rim on both sides of the white line
+    pen.stroke(this.heat.line);
+    pen.strokeStyle = "#fff";
+    pen.lineWidth = thin;
+    pen.stroke(this.heat.line);
   }
 
   // ---- what is said
@@ -365,6 +366,7 @@ export class Viewer {
       zoom: this.view.zoom,
       turns: this.view.turns,
       isInverted: this.isInverted,
+      isWindowing: this.isWindowing,
       window: this.window,
       isWindowed: width !== whole.width || level !== whole.level,
       heat: this.heat ? this.cover : null,

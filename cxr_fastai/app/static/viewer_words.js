@@ -1,6 +1,11 @@
 /* What a viewer says of its view. State in, sentences out. */
 
-const TURNS = ["", "turned a quarter to the right", "turned upside down", "turned a quarter to the left"];
+const TURNS = [
+  "",
+  "turned a quarter to the right",
+  "turned upside down",
+  "turned a quarter to the left",
+];
 
 /** Say what a view is, as a reader hears it: "zoom 150 %, inverted". */
 export function described(state) {
@@ -13,6 +18,9 @@ export function described(state) {
   }
   if (state.isInverted) {
     parts.push("inverted");
+  }
+  if (state.isWindowing) {
+    parts.push("window on");
   }
   if (state.heat !== null) {
     parts.push(`heat ${percent(state.heat)}`);
