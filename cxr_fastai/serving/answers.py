@@ -45,6 +45,8 @@ class Film:
     shown: np.ndarray  # (h, w) uint8, its longer side at most SHOWN_SIDE
     inputs: tuple[np.ndarray, ...]  # a member each, (in_channels, size, size) float32
     members: tuple[Bundle, ...]  # that answered
+    width: int = 0  # px, of the film as it was decoded, before it was turned back; 0: not told
+    height: int = 0
 
 
 Look = Callable[[Film], Prediction]  # returns the answer, with what it has to add
@@ -68,6 +70,8 @@ class _Read:
     # a member each; none: it could not be read, or was refused
     inputs: tuple[np.ndarray, ...] = ()
     shown: np.ndarray | None = None  # None: nobody looks
+    width: int = 0  # px, of the film as it was decoded; 0: it could not be read
+    height: int = 0
     screened: Screened | None = None  # what the gates said; None: it could not be read
 
 
@@ -141,6 +145,8 @@ def _read(
         answer=replace(before, source=name, notes=radiograph.notes, view=view),
         inputs=inputs,
         shown=_small(pixels) if reading.keep else None,
+        width=radiograph.width,
+        height=radiograph.height,
         screened=screened,
     )
 
@@ -222,5 +228,14 @@ def _looked_at(
         if film.shown is None:
             answers.append(answer)
             continue
-        answers.append(look(Film(start + i, answer, film.shown, film.inputs, members_of(model))))
+        seen = Film(
+            number=start + i,
+            answer=answer,
+            shown=film.shown,
+            inputs=film.inputs,
+            members=members_of(model),
+            width=film.width,
+            height=film.height,
+        )
+        answers.append(look(seen))
     return answers

@@ -6,6 +6,7 @@ Rows in, a file out. Needs no torch.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,7 +14,7 @@ from cxr_fastai.core import StorageError, StrPath, UsageError, printable, write_
 from cxr_fastai.csv_cells import to_csv
 from cxr_fastai.serving.rows import Row
 
-__all__ = ["write_csv", "check_own_csv", "spelled_out"]
+__all__ = ["check_own_csv", "columns_of", "csv_text", "spelled_out", "write_csv"]
 
 # Before risk, prob_CLASS and notes. All that `cxr predict` ever wrote begins so.
 COLUMNS = ("path", "label", "abstained", "reason", "error")
@@ -58,12 +59,7 @@ def write_csv(
     explanation was heat_of and heat_outside. Raises `UsageError` where the path holds something
     else than such a csv.
     """
-    columns = _columns(rows)
-    lines = []
-    for row in rows:
-        cells = _cells(row)
-        lines.append({column: cells.get(column, "") for column in columns})
-    text = to_csv(lines, columns)
+    text = csv_text(rows, columns_of(rows))
     if isinstance(file, (str, os.PathLike)):
         check_own_csv(file)
         write_text(file, text)
@@ -71,7 +67,21 @@ def write_csv(
         file.write(text)
 
 
-def _columns(rows: list[Row]) -> list[str]:
+def csv_text(
+    rows: Sequence[Row],
+    columns: Sequence[str],  # of `columns_of`
+) -> str:  # a header line, then a line a row
+    """Write rows under the columns that they are to have; a cell that a row lacks is empty."""
+    lines = []
+    for row in rows:
+        cells = _cells(row)
+        lines.append({column: cells.get(column, "") for column in columns})
+    return to_csv(lines, columns)
+
+
+def columns_of(
+    rows: Sequence[Row],
+) -> list[str]:
     """List the columns of a csv of these rows."""
     columns = list(COLUMNS)
     if any(row["risk"] is not None for row in rows):
@@ -94,7 +104,7 @@ def _columns(rows: list[Row]) -> list[str]:
     return columns
 
 
-def _classes(rows: list[Row]) -> list[str]:
+def _classes(rows: Sequence[Row]) -> list[str]:
     """List the classes of all rows, in the order in which they come first."""
     names: list[str] = []
     for row in rows:
