@@ -14,9 +14,17 @@ from cxr_fastai.app.json_schema import Schema
 from cxr_fastai.app.limits import Limits
 from cxr_fastai.app.refusals import REFUSALS, Refusal, refusal
 
-__all__ = ["ALWAYS", "OF_FILMS", "OF_THE_TOKEN", "refusal_answers", "refused_at"]
+__all__ = [
+    "ALWAYS",
+    "OF_BODIES",
+    "OF_FILMS",
+    "OF_THE_TOKEN",
+    "example_of",
+    "refusal_answers",
+    "refused_at",
+]
 
-TITLES = {
+TITLES = {  # 500, a mistake of the server, is promised never to come
     400: "The request is broken",
     401: "The token is missing or wrong",
     403: "The request comes from another site's page",
@@ -26,15 +34,16 @@ TITLES = {
     411: "The request does not say how long it is",
     413: "The request is too large",
     414: "The address is too long",
-    415: "The content is of a type that is not understood",
+    415: "None of the files is a picture, or the content type is not understood",
     421: "The server does not answer under this name",
-    422: "What was asked for does not fit this model",
+    422: "None of the files can be read",
     429: "Too many requests",
     431: "The headers are too large",
     503: "The server is busy, or not ready",
 }
-ALWAYS = (400, 408, 421, 431, 503)  # statuses that any request may get
-OF_FILMS = (403, 411, 413, 415, 429)  # those beside, of a request with films
+ALWAYS = (400, 408, 414, 421, 431, 503)  # statuses that any request may get
+OF_BODIES = (403, 411, 413, 415)  # those beside, of a request with a body
+OF_FILMS = (*OF_BODIES, 422, 429)  # of a request with films
 OF_THE_TOKEN = (401,)  # where the server asks for a token
 # What an example says where the words of a refusal hold a value of the request.
 SAMPLES = {
@@ -43,6 +52,8 @@ SAMPLES = {
     "method": "PUT",
     "allowed": "POST",
     "type": "text/plain",
+    "name": "content-length",
+    "why": "film.png: damaged: the PNG's data end early",
     "seconds": "5",
 }
 RETRY_AFTER: Schema = {
@@ -66,14 +77,14 @@ def refused_at(
 
 def refusal_answers(limits: Limits) -> dict[str, Schema]:
     """Write the refusals, a component a status."""
-    statuses = sorted({kind.status for kind in REFUSALS.values()})
+    statuses = sorted({kind.status for kind in REFUSALS.values()} & set(TITLES))
     return {f"Refused{status}": _answer(status, limits) for status in statuses}
 
 
 def _answer(status: int, limits: Limits) -> Schema:
     """Write the refusals of one status."""
     codes = [code for code, kind in REFUSALS.items() if kind.status == status]
-    examples = {code: {"value": _example(code, limits).to_dict()} for code in codes}
+    examples = {code: {"value": example_of(code, limits).to_dict()} for code in codes}
     content = {"schema": {"$ref": "#/components/schemas/RefusalAnswer"}, "examples": examples}
     answer: Schema = {
         "description": f"{TITLES[status]}: {', '.join(codes)}",
@@ -84,10 +95,12 @@ def _answer(status: int, limits: Limits) -> Schema:
     return answer
 
 
-def _example(code: str, limits: Limits) -> Refusal:
-    """Make a refusal, with the numbers of this server."""
+def example_of(
+    code: str,  # of REFUSALS
+    limits: Limits,
+) -> Refusal:
+    """Make a refusal as it may be answered, with the numbers of this server."""
     known: dict[str, Any] = {**SAMPLES, **asdict(limits)}
     kind = REFUSALS[code]
     named = [field for _, field, _, _ in Formatter().parse(kind.says + kind.do) if field]
-    values = {name: known.get(name, "..") for name in named}
-    return refusal(code, **values)
+    return refusal(code, **{name: known[name] for name in named})

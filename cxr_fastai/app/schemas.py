@@ -6,7 +6,7 @@ words is an error. Reads nothing, asks no model.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from cxr_fastai.app.json_schema import Said, Schema, schema_of
 from cxr_fastai.app.refusals import REFUSALS
@@ -44,6 +44,7 @@ class RefusalAnswer(TypedDict):
     """The body of every refusal."""
 
     error: RefusalFacts
+    rows: NotRequired[list[Row]]
 
 
 def schemas(
@@ -128,7 +129,10 @@ def _of_what_was_asked(classes: list[str]) -> dict[str, Said]:
 
 def refusal_schema() -> Schema:
     """Write the schema of a refusal's body."""
-    said = {"error": Said("what was refused, and what to do")}
+    said = {
+        "error": Said("what was refused, and what to do"),
+        "rows": Said("a row a file, each with its error; where none of the files could be read"),
+    }
     return schema_of(RefusalAnswer, said, "The body of every refusal.")
 
 
