@@ -49,6 +49,8 @@ def home_page(
         notices(facts),
         _add(facts),
         ft.P(id="progress", cls="progress", role="status"),
+        ft.Progress(id="bar", aria_label="Films done", hidden=True),
+        ft.Div(ft.P(id="held-says"), id="held", cls="box", hidden=True),
         ft.Div(id="alarm", cls="alarm", role="alert"),
         _room(facts),
         _intro(facts),
@@ -72,7 +74,7 @@ def _data(facts: PageFacts) -> dict[str, str]:
     return {
         "data_max_bytes": str(facts.max_bytes),
         "data_csv_header": facts.csv_header,
-        "data_risk_threshold": "" if risk is None else f"{risk:.9g}",
+        "data_risk_threshold": "" if risk is None or facts.several else f"{risk:.9g}",
         "data_has_heat": "yes" if facts.has_heat else "",
         "data_has_similar": "yes" if facts.has_similar else "",
         "data_has_token": "yes" if facts.has_token else "",

@@ -39,7 +39,6 @@ def frame(
         ft.Meta(charset="utf-8"),
         ft.Meta(name="viewport", content="width=device-width, initial-scale=1"),
         ft.Meta(name="color-scheme", content="light dark"),
-        ft.Meta(name="referrer", content="no-referrer"),
         ft.Title(printable(title)),
         ft.Link(rel="icon", href="data:,"),
         ft.Link(rel="stylesheet", href="/static/style.css"),
@@ -47,13 +46,10 @@ def frame(
         ft.Script(src="/static/theme.js"),  # before anything is drawn: no flash of white
         *[ft.Script(src=f"/static/{name}", type="module") for name in scripts],
     )
-    top = ft.Header(
-        ft.P(ft.Strong(ONLY), " ", ft.Span(NOT_FOR, cls="not-for"), cls="only"),
-        ft.Div(*header, cls="bar"),
-        cls="top",
-    )
+    only = ft.P(ft.Strong(ONLY), " ", ft.Span(NOT_FOR, cls="not-for"))
+    always = ft.Aside(only, cls="only", aria_label="What this is for")
     skip = ft.A("Skip to the films" if scripts else "Skip to the text", href="#work", cls="skip")
-    page = ft.Html(head, ft.Body(skip, top, *body), lang="en")
+    page = ft.Html(head, ft.Body(skip, always, ft.Header(*header, cls="bar"), *body), lang="en")
     return str(to_xml(page, indent=False))
 
 

@@ -1,0 +1,260 @@
+// The page as a whole: films come in, are asked for, and are shown. Names, pictures and answers stay
+// in this window's memory, and nowhere else.
+
+import { heldWords, showAnswer } from "./answer.js";
+import { Asking } from "./asking.js";
+import { saveCsv } from "./csv.js";
+import { button, byId, count, fill, make, plainName } from "./dom.js";
+import { listen } from "./gather.js";
+import { HeatPart } from "./heat.js";
+import { listenToKeys } from "./keys.js";
+import { Pictures, thumbnailOf } from "./pictures.js";
+import { signInAgain } from "./sign_in.js";
+import { showSimilar } from "./similar.js";
+import { Viewer } from "./viewer.js";
+import { Worklist } from "./worklist.js";
+
+const SAY_EVERY = 2000; // ms between sentences for a screen reader while films are answered
+
+const facts = byId("work").dataset;
+const pictures = new Pictures();
+const viewer = new Viewer(byId("viewer"));
+const heat = new HeatPart(viewer, Boolean(facts.hasHeat));
+const worklist = new Worklist(byId("list"), choose);
+const asking = new Asking({
+  film: changed,
+  held: showHeld,
+  signIn: signInAgain,
+  maxBytes: Number(facts.maxBytes),
+});
+const page = {
+  riskThreshold: facts.riskThreshold ? Number(facts.riskThreshold) : null,
+  before: (film) => asking.before(film),
+  get held() {
+    return asking.held;
+  },
+};
+
+let number = 0; // of films, ever
+let shownPicture = null; // film whose picture the viewer holds
+let drawing = false; // whether the current film is about to be drawn
+let saidAt = 0;
+let saying = 0; // timer
+let ticking = 0; // timer of a countdown
+
+// ---- films come in
+
+function add(given, hidden) {
+  const films = given.map(({ file, name }) => {
+    number += 1;
+    return { number, file, name, shownName: plainName(name), state: "waiting", look: null, thumb: "", right: false };
+  });
+  byId("alarm").replaceChildren();
+  if (hidden) alarm(`${count(hidden, "hidden file")} left out, as .DS_Store.`);
+  if (!films.length) return;
+  worklist.add(films);
+  const isFirst = !worklist.current;
+  showRoom();
+  if (isFirst) choose(films[0], false);
+  asking.add(films);
+  progress();
+}
+
+function showRoom() {
+  const n = worklist.films.length;
+  document.body.classList.toggle("has-films", n > 0);
+  document.body.classList.toggle("has-many", n > 1);
+  byId("room").hidden = n === 0;
+  byId("intro").hidden = n > 0;
+  byId("steps").hidden = n < 2;
+}
+
+// ---- films are shown
+
+function choose(film, isEntered) {
+  worklist.select(film);
+  asking.prefer(film);
+  draw();
+  if (isEntered) byId("answer-title").focus();
+  else if (document.activeElement?.closest(".list") && !matchMedia("(min-width: 760px)").matches) {
+    byId("answer").scrollIntoView({ block: "start" });
+  }
+}
+
+function step(by) {
+  const film = worklist.next(by);
+  if (film) choose(film, false);
+}
+
+function draw() {
+  const film = worklist.current;
+  if (!film) return;
+  showAnswer(film, page, { again, right });
+  showPicture(film);
+  heat.offer(film);
+  showSimilar(film.look);
+  const [place, n] = [worklist.place, worklist.films.length];
+  byId("place").textContent = `${place} of ${n}`;
+  byId("previous").disabled = place <= 1;
+  byId("next").disabled = place >= n;
+}
+
+/** Draw the current film once, however many things changed. */
+function drawSoon() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw();
+  });
+}
+
+function showPicture(film) {
+  const uri = pictures.of(film.number);
+  const hasNone = film.state === "answered" && film.look.width === 0;
+  byId("viewer").hidden = !uri;
+  byId("no-film").hidden = Boolean(uri);
+  if (uri && shownPicture !== film) {
+    shownPicture = film;
+    const { width, height } = film.look;
+    viewer.show({ film: uri, width, height, name: film.shownName });
+  }
+  if (uri) return;
+  if (shownPicture) viewer.clear();
+  shownPicture = null;
+  byId("no-film").textContent = noPicture(film, hasNone);
+  if (film.state === "answered" && !hasNone && !film.refusal && asking.before(film) < 0) asking.add([film]);
+}
+
+function noPicture(film, hasNone) {
+  if (hasNone) return "No picture: it could not be read.";
+  if (film.refusal) return `No picture: ${film.refusal.says}`;
+  return film.state === "failed" ? "No picture: it was not answered." : "The picture comes with the answer.";
+}
+
+// ---- films are answered
+
+function changed(film) {
+  if (film.state === "answered" && film.look.film) takePicture(film);
+  worklist.update(film);
+  if (film.state === "failed" && film === worklist.current) alarm(`${film.shownName}: ${film.refusal.says}`);
+  byId("save-csv").disabled = !facts.csvHeader || !worklist.films.some((each) => each.look);
+  drawSoon();
+  progress();
+}
+
+/** Keep the picture apart from the answer, so that a thousand answers take little memory. */
+async function takePicture(film) {
+  const uri = film.look.film;
+  film.look.film = "";
+  pictures.keep(film.number, uri);
+  if (film.thumb && !film.right) return;
+  film.thumb = await thumbnailOf(uri);
+  worklist.update(film);
+}
+
+function again(film) {
+  film.state = "waiting";
+  film.refusal = null;
+  worklist.update(film);
+  asking.add([film]);
+  drawSoon();
+}
+
+function right(film) {
+  film.right = true;
+  film.look = null;
+  pictures.forget(film.number);
+  shownPicture = null;
+  again(film);
+}
+
+// ---- what is said of all
+
+function progress() {
+  clearTimeout(saying);
+  const wait = Math.max(saidAt + SAY_EVERY - Date.now(), 0);
+  saying = setTimeout(sayProgress, asking.waiting ? wait : 0);
+}
+
+function sayProgress() {
+  saidAt = Date.now();
+  const films = worklist.films;
+  const answered = films.filter((film) => film.look).length;
+  const bar = byId("bar");
+  bar.hidden = films.length < 2 || !asking.waiting;
+  bar.max = films.length;
+  bar.value = films.filter((film) => film.look || film.state === "failed").length;
+  byId("progress").textContent = progressWords(films, answered);
+}
+
+function progressWords(films, answered) {
+  if (!films.length) return "";
+  if (films.length === 1) return films[0].look ? lineOf(films[0]) : "";
+  const refused = films.filter((film) => film.look?.words.kind === "refused").length;
+  const unread = films.filter((film) => film.look?.words.kind === "unread").length;
+  const failed = films.filter((film) => film.state === "failed").length;
+  const parts = [`${answered.toLocaleString("en")} of ${count(films.length, "film")} done`];
+  if (unread) parts.push(`${unread} not read`);
+  if (refused) parts.push(`${refused} refused by the gate`);
+  if (failed) parts.push(`${failed} not answered`);
+  return `${parts.join(", ")}.`;
+}
+
+function lineOf(film) {
+  const words = film.look.words;
+  return `${words.headline}: ${words.detail}`;
+}
+
+function alarm(words) {
+  fill(byId("alarm"), make("p", { class: "box warn" }, words));
+}
+
+/** Say why all films wait, and count down; aloud at once, but not each second. */
+function showHeld(held) {
+  clearInterval(ticking);
+  const box = byId("held");
+  box.hidden = !held;
+  drawSoon();
+  if (!held) return;
+  box.className = held.why === "busy" ? "box" : "box warn";
+  if (held.why === "busy") box.removeAttribute("role");
+  else box.setAttribute("role", "alert");
+  const say = () => {
+    byId("held-says").textContent = heldWords(held);
+    drawSoon();
+  };
+  say();
+  if (held.why === "busy") ticking = setInterval(say, 1000);
+}
+
+function clearAll() {
+  asking.clear();
+  worklist.clear();
+  pictures.clear();
+  viewer.clear();
+  heat.offer(null);
+  shownPicture = null;
+  byId("alarm").replaceChildren();
+  byId("said").replaceChildren();
+  byId("answer-title").replaceChildren();
+  byId("numbers").replaceChildren();
+  byId("save-csv").disabled = true;
+  showRoom();
+  progress();
+  byId("choose").focus();
+}
+
+listen(add);
+listenToKeys({
+  j: () => step(1),
+  k: () => step(-1),
+  u: () => byId("choose").click(),
+  h: () => heat.toggle(),
+});
+byId("add").hidden = false;
+byId("previous").addEventListener("click", () => step(-1));
+byId("next").addEventListener("click", () => step(1));
+byId("clear-all").addEventListener("click", clearAll);
+byId("save-csv").addEventListener("click", () => saveCsv(facts.csvHeader, worklist.films));
+byId("held").append(button("Try now", () => asking.now()));

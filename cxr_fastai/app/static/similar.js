@@ -1,0 +1,32 @@
+// The training films that are nearest by embedding: pictures where the licence lets the folder be
+// shown, and words in any case.
+
+import { byId, fill, make } from "./dom.js";
+
+/** Show the films that are like one; nothing where it has no answer. */
+export function showSimilar(look) {
+  const part = byId("similar-part");
+  if (!part) return;
+  const films = look?.similar ?? [];
+  const says = look?.words.similar ?? "";
+  part.hidden = !films.length && !says;
+  const list = films.length ? make("ul", { class: "similar" }, ...films.map(figureOf)) : "";
+  fill(byId("similar"), says ? make("p", { class: "soft" }, says) : "", list);
+}
+
+function figureOf(film) {
+  const label = film.display || film.label;
+  const words = film.why_hidden || "no picture";
+  const picture = film.film
+    ? make("img", { src: film.film, alt: `Training film labelled ${label}`, loading: "lazy" })
+    : make("span", { class: "hidden-film" }, words);
+  const distance = typeof film.distance === "number" ? film.distance.toFixed(3) : "";
+  return make(
+    "li",
+    {},
+    make("div", { class: "frame" }, picture),
+    make("strong", {}, label),
+    make("span", { class: "soft" }, film.source ?? ""),
+    distance ? make("span", { class: "soft" }, `distance ${distance}`) : "",
+  );
+}
