@@ -36,6 +36,7 @@ STATIC = {
     "viewer_geometry.js": SCRIPT,
     "viewer_gestures.js": SCRIPT,
     "viewer_pixels.js": SCRIPT,
+    "viewer_said.js": SCRIPT,
     "viewer_words.js": SCRIPT,
     "worklist.js": SCRIPT,
 }

@@ -8,7 +8,8 @@ import { build } from "./viewer_controls.js";
 import * as geometry from "./viewer_geometry.js";
 import { listen } from "./viewer_gestures.js";
 import * as pixels from "./viewer_pixels.js";
-import * as words from "./viewer_words.js";
+import { Said, paintScale } from "./viewer_said.js";
+import { heldWords } from "./viewer_words.js";
 
 const KEY_ZOOM = 1.25; // times
 const TAP_ZOOM = 2.5; // times, of a double tap
@@ -16,7 +17,6 @@ const KEY_STEP = 0.1; // of the stage, for one arrow
 const KEY_LEVELS = 5; // gray levels, for one arrow
 const DRAG_LEVELS = 0.6; // gray levels a pixel of a drag
 const HEAT_COVER = 0.6; // of the film's gray by the highest heat at first, as in serving/paint.py
-const SPEAK_AFTER = 500; // ms without a change, so that a drag is told once
 const LINE_WIDTH = 1.5; // px of the page
 
 export class Viewer {
@@ -24,6 +24,7 @@ export class Viewer {
     this.host = host;
     host.classList.add("viewer");
     this.parts = build(host, this.acts());
+    this.said = new Said(host, this.parts);
     this.canvas = this.parts.canvas;
     this.pen = this.canvas.getContext("2d", { alpha: false });
     this.asked = { films: 0, heats: 0 }; // so that one that comes late is let go
@@ -55,7 +56,7 @@ export class Viewer {
     this.shown = pixels.canvasOf(picture.width, picture.height);
     this.windows = pixels.windowsOf(picture.grays);
     this.canvas.setAttribute("aria-label", name ? `Film ${name}` : "Film");
-    this.parts.held.textContent = words.heldWords(this.film, picture);
+    this.parts.held.textContent = heldWords(this.film, picture);
     this.reset();
   }
 
@@ -289,7 +290,7 @@ export class Viewer {
 
   /** Say and draw the state, once for all that changes before the next picture of the screen. */
   refresh() {
-    this.say();
+    this.said.say(this.state(), this.windows);
     if (this.isWaiting) {
       return;
     }
@@ -370,85 +371,9 @@ export class Viewer {
       window: this.window,
       isWindowed: width !== whole.width || level !== whole.level,
       heat: this.heat ? this.cover : null,
+      heatOf: this.heat ? this.heat.of : "",
+      hasFilm: this.film !== null,
+      isWhole: !this.film || geometry.isFitted(this.view, this.film, this.stage),
     };
-  }
-
-  /** Write the state beside the film, and tell it to who cannot see it. */
-  say() {
-    const { parts } = this;
-    const state = this.state();
-    this.host.classList.toggle("viewer-empty", !this.film);
-    parts.readout.textContent = this.film ? words.described(state) : "";
-    parts.notice.textContent = this.film ? words.notAsGiven(state) : "";
-    parts.windowWords.textContent = words.windowWords(state.window);
-    this.press(state);
-    this.slide(state);
-    this.touch();
-    this.speak(state);
-    const detail = { ...state, notice: parts.notice.textContent };
-    this.host.dispatchEvent(new CustomEvent("viewer:changed", { detail }));
-  }
-
-  press(state) {
-    const { buttons } = this.parts;
-    const pressed = { invert: state.isInverted, drag: this.isWindowing };
-    for (const name of ["whole", "dark", "bright"]) {
-      const own = this.windows[name];
-      const { width, level } = state.window;
-      pressed[name] = Boolean(own) && own.width === width && own.level === level;
-    }
-    for (const [name, is] of Object.entries(pressed)) {
-      buttons[name].setAttribute("aria-pressed", String(is));
-    }
-    for (const button of Object.values(buttons)) {
-      button.disabled = !this.film;
-    }
-  }
-
-  slide(state) {
-    const { sliders, heat } = this.parts;
-    const percents = Math.round(100 * this.cover);
-    setSlider(sliders.width, state.window.width, "");
-    setSlider(sliders.level, state.window.level, "");
-    setSlider(sliders.heat, percents, " %");
-    sliders.width.field.disabled = !this.film;
-    sliders.level.field.disabled = !this.film;
-    heat.hidden = state.heat === null;
-    if (this.heat) {
-      sliders.heat.field.setAttribute("aria-label", `Heat of ${this.heat.of}, how opaque`);
-    }
-  }
-
-  /** Leave the page's own scrolling to a finger where the whole film is seen. */
-  touch() {
-    const isWhole = !this.film || geometry.isFitted(this.view, this.film, this.stage);
-    this.canvas.style.touchAction = isWhole && !this.isWindowing ? "pan-y" : "none";
-    const still = isWhole ? "zoom-in" : "grab";
-    this.canvas.style.cursor = this.isWindowing ? "move" : still;
-  }
-
-  speak(state) {
-    clearTimeout(this.speaking);
-    const text = this.film ? [words.described(state), words.notAsGiven(state)].join(". ") : "";
-    this.speaking = setTimeout(() => {
-      this.parts.spoken.textContent = text;
-    }, SPEAK_AFTER);
-  }
-}
-
-function setSlider({ field, words: output }, value, unit) {
-  const rounded = String(Math.round(value));
-  if (field.value !== rounded) {
-    field.value = rounded;
-  }
-  output.textContent = rounded + unit;
-}
-
-function paintScale(canvas) {
-  const pen = canvas.getContext("2d");
-  const table = pixels.colours();
-  for (let level = 0; level < table.length; level += 1) {
-    pen.fillStyle = `rgb(${table[level].join(" ")})`;
-    pen.fillRect(level, 0, 1, 1);
   }
 }
