@@ -75,6 +75,8 @@ def type_schema(
     each: Mapping[str, Any],  # keywords of what stands innermost
 ) -> Schema:
     """Write the schema of a type."""
+    if hint is Any:
+        return {}
     if hint in PLAIN:
         extra = {} if hint is NoneType else each
         return {"type": PLAIN[hint], **extra}

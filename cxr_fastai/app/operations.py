@@ -10,14 +10,27 @@ from dataclasses import dataclass
 
 from cxr_fastai.app.json_schema import Schema
 from cxr_fastai.app.limits import Limits
-from cxr_fastai.app.refused_answers import ALWAYS, OF_FILMS, OF_THE_TOKEN, refused_at
+from cxr_fastai.app.refused_answers import (
+    ALWAYS,
+    OF_BODIES,
+    OF_FILMS,
+    OF_THE_TOKEN,
+    refused_at,
+)
+from cxr_fastai.app.static_files import STATIC
 from cxr_fastai.serving.rows import Row
 
 __all__ = ["Known", "paths"]
 
-FILM_TYPES = ("application/octet-stream", "application/dicom", "image/png", "image/jpeg")
 JSON = "application/json"
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
+METRICS = "text/plain"
+RIGHT: Schema = {
+    "name": "right",
+    "in": "query",
+    "description": "1: turn and invert back what looks turned or inverted",
+    "schema": {"type": "string", "enum": ["0", "1"]},
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +47,17 @@ def paths(known: Known) -> dict[str, Schema]:
     """Write all addresses with their methods."""
     return {
         "/predict": {"post": predict(known)},
+        "/model": {"get": model(known)},
         "/health": {"get": health(known)},
         "/ready": {"get": ready(known)},
+        "/openapi.json": {"get": openapi(known)},
+        "/metrics": {"get": metrics(known)},
+        "/look": {"post": look(known)},
+        "/heat": {"post": heat(known)},
         "/": {"get": page(known, "home", "The page for people")},
+        "/card": {"get": page(known, "card", "The model card")},
+        "/sign-in": {"post": sign_in(known)},
+        "/static/{name}": {"get": static(known)},
     }
 
 
@@ -59,11 +80,19 @@ def predict(known: Known) -> Schema:
         "predict",
         "Answer one or many radiographs",
         "A row a file, in order, the same as `cxr predict --json` prints. A file that cannot be "
-        "read has its reason in `error`, and the others are answered. Nothing is kept.",
+        "read has its reason in `error`, and the others are answered; where none can be read, the "
+        "rows stand in a refusal. Nothing is kept.",
         answered=answer("A row a file", JSON, content),
         refused=OF_FILMS,
-        body=films_body(known.limits),
+        body=films_body(known.limits, known.limits.max_files),
     )
+
+
+def model(known: Known) -> Schema:
+    """Describe GET /model."""
+    answered = answer("What answers", JSON, {"schema": reference("ModelFacts")})
+    words = "Classes, gate, thresholds, scores with their intervals, what training warned of."
+    return operation(known, "model", "What the server answers with", words, answered)
 
 
 def health(known: Known) -> Schema:
@@ -92,7 +121,58 @@ def ready(known: Known) -> Schema:
     )
 
 
+def openapi(known: Known) -> Schema:
+    """Describe GET /openapi.json."""
+    answered = answer("This document", JSON, {"schema": {"type": "object"}})
+    return operation(known, "openapi", "This document", "Of this very server.", answered)
+
+
+def metrics(known: Known) -> Schema:
+    """Describe GET /metrics."""
+    answered = answer("Counts since the start", METRICS, {"schema": {"type": "string"}})
+    words = "Requests, films and refusals by kind, seconds, memory; nothing of any film or client."
+    return operation(known, "metrics", "Counts, for Prometheus", words, answered, tag="monitoring")
+
+
 # ---- for people
+
+
+def look(known: Known) -> Schema:
+    """Describe POST /look."""
+    return operation(
+        known,
+        "look",
+        "What the page shows of one radiograph",
+        "The row of POST /predict, the film as it was read, and every sentence about it.",
+        answered=answer("What the page shows", JSON, {"schema": reference("Look")}),
+        refused=OF_FILMS,
+        body=films_body(known.limits, 1),
+        parameters=[RIGHT],
+        tag="people",
+    )
+
+
+def heat(known: Known) -> Schema:
+    """Describe POST /heat."""
+    of: Schema = {
+        "name": "of",
+        "in": "query",
+        "description": "the class; without it that answered, or the most probable",
+        "schema": {"type": "string", "enum": known.classes},
+    }
+    return operation(
+        known,
+        "heat",
+        "Where on a radiograph the answer is most sensitive",
+        "A heat shows where the answer is most sensitive (Grad-CAM). It does not show why.",
+        answered=answer(
+            "The heat, or why there is none", JSON, {"schema": reference("HeatAnswer")}
+        ),
+        refused=OF_FILMS,
+        body=films_body(known.limits, 1),
+        parameters=[of, RIGHT],
+        tag="people",
+    )
 
 
 def page(
@@ -102,7 +182,54 @@ def page(
 ) -> Schema:
     """Describe a page."""
     answered = answer("A page", HTML, {"schema": {"type": "string"}})
-    return operation(known, name, title, "HTML, for browsers.", answered=answered, tag="people")
+    return operation(known, name, title, "HTML, for browsers.", answered, tag="people")
+
+
+def static(known: Known) -> Schema:
+    """Describe GET /static/NAME."""
+    name: Schema = {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "description": "of the fixed list",
+        "schema": {"type": "string", "enum": sorted(STATIC)},
+    }
+    content = {media_type: {"schema": {"type": "string"}} for media_type in set(STATIC.values())}
+    return operation(
+        known,
+        "static",
+        "Styles and scripts of the page",
+        "Files of a fixed list, which travel with the package.",
+        answered={"description": "A file", "content": content},
+        refused=(404,),
+        parameters=[name],
+        is_open=True,
+        tag="people",
+    )
+
+
+def sign_in(known: Known) -> Schema:
+    """Describe POST /sign-in."""
+    form: Schema = {"type": "object", "properties": {"token": {"type": "string"}}}
+    body: Schema = {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": form}},
+    }
+    made = operation(
+        known,
+        "sign_in",
+        "Open a session of the page",
+        "For browsers: programs send the token with each request.",
+        answered={},
+        refused=(*OF_BODIES, *OF_THE_TOKEN, 429),
+        body=body,
+        is_open=True,
+        tag="people",
+    )
+    location: Schema = {"description": "the page", "schema": {"type": "string"}}
+    del made["responses"]["200"]
+    made["responses"]["303"] = {"description": "Go on to /", "headers": {"Location": location}}
+    return made
 
 
 # ---- parts
@@ -151,21 +278,27 @@ def answer(
     return {"description": words, "content": {media_type: content}}
 
 
-def films_body(limits: Limits) -> Schema:
+def films_body(
+    limits: Limits,
+    most: int,  # files in a request
+) -> Schema:
     """Write the body of a request with films: a form, or one film as it is."""
     files: Schema = {
         "type": "array",
         "items": film_bytes(),
         "minItems": 1,
-        "maxItems": limits.max_files,
+        "maxItems": most,
         "description": f"image files of any format that cxr predict reads, {limits.max_mb} MB "
         "together at most",
     }
     form: Schema = {"type": "object", "required": ["files"], "properties": {"files": files}}
+    # One film as it is stands in words alone: of two types of body openapi-python-client 0.29.1
+    # makes a client that cannot be imported.
     content: Schema = {"multipart/form-data": {"schema": form}}
-    for media_type in FILM_TYPES:
-        content[media_type] = {"schema": film_bytes()}
-    words = "A form with parts named files, or one film as it is. Formats are told by content."
+    words = (
+        "A form with parts named files, or one film as it is (of type application/octet-stream, "
+        "application/dicom or image/*). Formats are told by content, never by name or type."
+    )
     return {"required": True, "description": words, "content": content}
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 from cxr_fastai.app.json_schema import Said, Schema, schema_of
+from cxr_fastai.app.model_schemas import model_schemas
+from cxr_fastai.app.page_schemas import page_schemas
 from cxr_fastai.app.refusals import REFUSALS
 from cxr_fastai.gate.kinds import KINDS, RIGHTED
 from cxr_fastai.images import NOTES
@@ -57,6 +59,8 @@ def schemas(
         "RefusalAnswer": refusal_schema(),
         "Alive": schema_of(Alive, {"status": Said("always alive")}, "The process runs."),
         "Ready": schema_of(Ready, {"status": Said("always ready")}, "The model is warm."),
+        **model_schemas(),
+        **page_schemas(),
     }
 
 
