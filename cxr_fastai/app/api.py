@@ -6,15 +6,21 @@ A request that passed all checks -> JSON. It opens no file.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
+from cxr_fastai.app.answers_page import answers_page
 from cxr_fastai.app.asked import Asked
-from cxr_fastai.app.refusals import refusal
+from cxr_fastai.app.refusals import Refusal, refusal
+from cxr_fastai.app.service import Answered
 from cxr_fastai.app.site import Site
-from cxr_fastai.app.uploads import uploads_of
 
-__all__ = ["json_answer", "predict", "health", "ready"]
+__all__ = ["json_answer", "unread", "predict", "health", "ready", "model"]
+
+# Reasons of images.REASONS for which the content is no picture that is read here.
+NO_PICTURE = {"empty_file", "not_an_image", "format_not_allowed"}
+WARM_SECONDS = 5  # that a model may still take
 
 
 def json_answer(
@@ -27,11 +33,39 @@ def json_answer(
     return Response(body, status, media_type="application/json")
 
 
+def unread(
+    answered: Sequence[Answered],
+) -> Refusal | None:  # None: one was read, or more
+    """Return how a request is refused of which no file could be read.
+
+    415 where none is a picture by its content, 422 where one is, but damaged or no radiograph.
+    """
+    if not answered or any(not each.row["error"] for each in answered):
+        return None
+    why = answered[0].row["error"]
+    if all(each.rejected in NO_PICTURE for each in answered):
+        return refusal("no_picture", why=why)
+    return refusal("unreadable", why=why)
+
+
 async def predict(site: Site, asked: Asked) -> Response:
-    """Answer films: a list of rows, as `cxr predict --json` prints it."""
-    uploads = uploads_of(asked, site.limits)
-    answered = await site.service.answer(uploads)
-    return json_answer([each.row for each in answered])
+    """Answer films: a list of rows, as `cxr predict --json` prints it.
+
+    Where none could be read, the rows stand beside the refusal. The form of a browser without
+    scripts gets a page.
+    """
+    answered = await site.service.answer(asked.uploads)
+    rows = [each.row for each in answered]
+    site.metrics.count_rows(rows)
+    refused = unread(answered)
+    status = refused.status if refused else 200
+    if refused:
+        site.metrics.count_refusal(refused.code)
+    if asked.wants_page:
+        return HTMLResponse(answers_page(site.facts, rows), status)
+    if refused:
+        return json_answer({**refused.to_dict(), "rows": rows}, status)
+    return json_answer(rows)
 
 
 async def health(site: Site, asked: Asked) -> Response:
@@ -42,5 +76,10 @@ async def health(site: Site, asked: Asked) -> Response:
 async def ready(site: Site, asked: Asked) -> Response:
     """Say whether the model is loaded and warm."""
     if not site.service.ready:
-        raise refusal("starting", {"Retry-After": "5"}, seconds=5)
+        raise refusal("starting", {"Retry-After": str(WARM_SECONDS)}, seconds=WARM_SECONDS)
     return json_answer({"status": "ready"})
+
+
+async def model(site: Site, asked: Asked) -> Response:
+    """Tell what the bundles are."""
+    return json_answer(site.model_facts)

@@ -1,178 +1,310 @@
 """Every request, from its first header to the last byte of its answer.
 
-ASGI in, ASGI out: what is refused is refused here, before the body is read where that can be told;
-what passes reaches its handler whole and in memory. Every answer has the security headers. It never
-answers 500, and logs nothing of a film.
+ASGI in, ASGI out. What is refused is refused here, before the body is read where that can be told;
+what passes reaches its handler whole and in memory. Every answer has the security headers. A
+handler's mistake costs one request. Nothing of a film is logged: neither its name nor its bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl
 
-from fasthtml.core import FastHTML
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
 
-from cxr_fastai.app.api import json_answer
 from cxr_fastai.app.asked import Asked
+from cxr_fastai.app.checks import check_host, check_origin, headers_of, is_https
+from cxr_fastai.app.limits import Limits
 from cxr_fastai.app.refusals import Refusal, refusal
-from cxr_fastai.app.routes import ROUTES, Route, find
+from cxr_fastai.app.refused_page import refused
+from cxr_fastai.app.request_log import log_request, log_unexpected
+from cxr_fastai.app.routes import Route, find
+from cxr_fastai.app.security_headers import secured
 from cxr_fastai.app.site import Site
+from cxr_fastai.app.tokens import bearer_of, is_token, session_of
+from cxr_fastai.app.uploads import check_type, uploads_of
+from cxr_fastai.core import printable
 
-__all__ = ["Front", "make_app"]
+__all__ = ["Front"]
 
-Scope = dict[str, Any]
-log = logging.getLogger("cxr_fastai.app")
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-SECURITY_HEADERS = {
-    "content-security-policy": CSP,
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    "cache-control": "no-store",
-}
+LONGEST_ADDRESS = 2_000  # bytes of path and query; the longest that a page here asks for has 100
+MOST_QUERY_FIELDS = 8
+CLIENT_GONE = 499  # in logs and metrics, as nginx counts them: nobody is there to be answered
+OTHER = "other"  # route of what has none, method of what is none of METHODS
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+ASK_TOKEN = {"WWW-Authenticate": "Bearer"}
+RETRY_SECONDS = 5
+MOST_DIGITS = 15  # of a Content-Length
 
 
-def make_app(site: Site) -> Front:
-    """Build the server's app: the checks, and behind them FastHTML with its routes."""
-    routes = [_starlette_route(site, route) for route in ROUTES]
-    # Without a key FastHTML writes one to .sesskey; without default_hdrs=False its pages load
-    # scripts from elsewhere. Its sessions are not used.
-    app = FastHTML(
-        routes=routes,
-        default_hdrs=False,
-        secret_key=secrets.token_hex(16),
-        sess_cls=None,
-    )
-    return Front(app, site)
+class _ClientGone(Exception):
+    """The client closed its connection before it was answered."""
 
 
-def _starlette_route(site: Site, route: Route) -> StarletteRoute:
-    """Hand a request to its handler; whatever it raises becomes an answer."""
+@dataclass
+class _Story:
+    """What is known of a request so far, for log and metrics."""
 
-    async def endpoint(request: Request) -> Response:
-        asked: Asked = request.scope["asked"]
-        try:
-            return await route.handler(site, asked)
-        except Refusal as e:
-            return refused(e)
+    method: str
+    route: str = OTHER
+    films: int = 0
+    is_read: bool = False  # whether its body, if it has one, was read to the end
+    headers: dict[str, str] = field(default_factory=dict)  # for how a refusal is written
+    began: float = field(default_factory=time.monotonic)
 
-    path = (
-        f"{route.path}{{name:path}}"
-        if route.path.endswith("/") and route.path != "/"
-        else route.path
-    )
-    return StarletteRoute(path, endpoint, methods=[route.method])
+    @property
+    def has_body(self) -> bool:
+        """Whether it announces a body."""
+        headers = self.headers
+        return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
-
-def refused(
-    why: Refusal,
-) -> Response:
-    """Answer what was refused."""
-    answer = json_answer(why.to_dict(), why.status)
-    answer.headers.update(dict(why.headers))
-    if why.close:
-        answer.headers["connection"] = "close"
-    return answer
+    @property
+    def seconds(self) -> float:
+        """How long it takes already."""
+        return time.monotonic() - self.began
 
 
 class Front:
-    """What every request meets first."""
+    """What every request meets."""
 
-    def __init__(
-        self,
-        app: Any,  # ASGI
-        site: Site,
-    ):
-        self.app = app
+    def __init__(self, site: Site):
         self.site = site
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-
-        async def send_secured(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = _secured(message["headers"])
-            await send(message)
-
+        story = _Story(scope["method"])
         try:
-            scope["asked"] = await self._asked(scope, receive)
-        except Refusal as e:
-            await refused(e)(scope, receive, send_secured)
+            response = await self._answer(scope, receive, story)
+        except _ClientGone:
+            self.note(story.route, story.method, CLIENT_GONE, story.seconds, story.films)
             return
-        await self.app(scope, receive, send_secured)
+        https = is_https(story.headers, scope["scheme"])
+        secured(response, https)
+        await response(scope, receive, send)  # type: ignore[arg-type]
+        self.note(story.route, story.method, response.status_code, story.seconds, story.films)
 
-    async def _asked(self, scope: Scope, receive: Any) -> Asked:
-        """Check a request and read it whole. Raises `Refusal`."""
-        headers = _headers_of(scope)
-        routes = find(scope["path"])
-        if not routes:
-            raise refusal("not_found")
-        method = scope["method"]
-        if method not in routes:
-            allowed = ", ".join(routes)
-            raise refusal("method_wrong", {"Allow": allowed}, method=method, allowed=allowed)
-        body = b""
-        if method == "POST":
-            length = self._length_of(headers)
-            body = await self._body(receive, length)
-        return Asked(method, scope["path"], headers, body=body)
+    def note(
+        self,
+        route: str,
+        method: str,
+        status: int,
+        seconds: float,
+        films: int = 0,
+    ) -> None:
+        """Log and count a request."""
+        shown = method if method in METHODS else OTHER
+        self.site.metrics.count(route, shown, status, seconds)
+        log_request(route, shown, status, seconds, films)
 
-    def _length_of(self, headers: Mapping[str, str]) -> int:
-        """Return how long the body is to be. Raises `Refusal`."""
-        text = headers.get("content-length")
-        if text is None or "transfer-encoding" in headers:
-            raise refusal("length_missing", close=True)
-        if not (text.isascii() and text.isdigit()):
-            raise refusal("length_wrong", close=True)
-        if int(text) > self.site.limits.max_bytes:
-            raise refusal("body_large", close=True, max_mb=self.site.limits.max_mb)
-        return int(text)
-
-    async def _body(self, receive: Any, length: int) -> bytes:
-        """Read a body. Raises `Refusal`."""
-        pieces = []
-        n = 0
+    async def _answer(self, scope: Message, receive: Receive, story: _Story) -> Response:
+        """Answer a request, or refuse it. Raises `_ClientGone`."""
         try:
-            async with asyncio.timeout(self.site.limits.seconds_for(length)):
-                while n < length:
-                    message = await receive()
-                    piece = message.get("body", b"")
-                    pieces.append(piece)
-                    n += len(piece)
-                    if message["type"] == "http.disconnect" or not message.get("more_body"):
-                        break
-        except TimeoutError:
-            raise refusal("body_slow", close=True) from None
-        if n != length:
-            raise refusal("body_short", close=True)
-        return b"".join(pieces)
+            return await self._handled(scope, receive, story)
+        except Refusal as e:
+            why = e
+        except _ClientGone:
+            raise
+        except asyncio.CancelledError:  # the time that stopping may take is over
+            why = refusal("stopping")
+        except Exception as e:
+            log_unexpected(e)
+            why = refusal("unexpected")
+        self.site.metrics.count_refusal(why.code)
+        response = refused(why, story.headers)
+        if story.has_body and not story.is_read:
+            response.headers["connection"] = "close"  # what still comes is no request
+        return response
+
+    async def _handled(self, scope: Message, receive: Receive, story: _Story) -> Response:
+        """Check a request, read it and hand it on. Raises `Refusal` and `_ClientGone`."""
+        story.headers = headers_of(scope["headers"])
+        site = self.site
+        check_host(story.headers, scope["server"][0], site.names)
+        route = _route_of(scope, story)
+        if route.method == "POST":
+            check_origin(story.headers, site.names)
+        self._check_token(route, story)
+        query = _query_of(scope, route)
+        client = scope["client"][0] if scope["client"] else ""
+        asked = Asked(
+            method=story.method,
+            path=scope["path"],
+            headers=story.headers,
+            query=query,
+            client=client,
+            https=is_https(story.headers, scope["scheme"]),
+        )
+        length = _length_of(route, story, site.limits)
+        if not route.takes_films:
+            body = await self._body(receive, length)
+            story.is_read = True
+            return await route.handler(site, replace(asked, body=body))
+        site.visits.count(client)
+        content_type = story.headers.get("content-type", "")
+        check_type(content_type)
+        with site.turns.place(length):
+            body = await self._body(receive, length)
+            story.is_read = True
+            uploads = uploads_of(content_type, body, site.limits)
+            del body  # a raw film is its upload; a form's parts are cut out of it
+            story.films = len(uploads)
+            work = self._work(route, replace(asked, uploads=uploads))
+            return await _while_connected(work, receive)
+
+    def _check_token(self, route: Route, story: _Story) -> None:
+        """Raise `Refusal` where a request lacks the server's token."""
+        token = self.site.token
+        if not token or route.is_open:
+            return
+        given = bearer_of(story.headers)
+        if given is not None:
+            if not is_token(given, token):
+                raise refusal("token_wrong", ASK_TOKEN)
+        elif not self.site.sessions.holds(session_of(story.headers)):
+            raise refusal("token_missing", ASK_TOKEN)
+
+    async def _body(
+        self,
+        receive: Receive,
+        length: int,  # that it is to have
+    ) -> bytes:
+        """Read a body. Raises `Refusal`."""
+        seconds = self.site.limits.seconds_for(length)
+        try:
+            body = await asyncio.wait_for(_read(receive, length), seconds)
+        except asyncio.TimeoutError:
+            raise refusal("body_slow") from None
+        if len(body) != length:
+            raise refusal("body_short")
+        return body
+
+    async def _work(self, route: Route, asked: Asked) -> Response:
+        """Wait for one's turn and answer. Raises `Refusal`."""
+        try:
+            return await asyncio.wait_for(self._turn(route, asked), self.site.limits.answer_seconds)
+        except asyncio.TimeoutError:
+            retry = {"Retry-After": str(RETRY_SECONDS)}
+            raise refusal("late", retry, seconds=RETRY_SECONDS) from None
+
+    async def _turn(self, route: Route, asked: Asked) -> Response:
+        """Wait for one's turn, then answer."""
+        async with self.site.turns.work():
+            return await route.handler(self.site, asked)
 
 
-def _headers_of(scope: Scope) -> dict[str, str]:
-    """Return the headers; of one that stands twice the last."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+# ---- what a request says of itself
 
 
-def _secured(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Add the security headers that an answer has not set itself."""
-    present = {name.lower() for name, _ in headers}
-    added = list(headers)
-    for name, value in SECURITY_HEADERS.items():
-        if name.encode() not in present:
-            added.append((name.encode(), value.encode()))
-    return added
+def _route_of(scope: Message, story: _Story) -> Route:
+    """Find who answers. Raises `Refusal`."""
+    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+        raise refusal("address_long")
+    routes = find(scope["path"])
+    if not routes:
+        raise refusal("not_found")
+    story.route = next(iter(routes.values())).shown
+    method = "GET" if story.method == "HEAD" else story.method
+    if method not in routes:
+        allowed = ", ".join(sorted({*routes, *(["HEAD"] if "GET" in routes else [])}))
+        shown = story.method if story.method in METHODS else "This method"
+        raise refusal("method_wrong", {"Allow": allowed}, method=shown, allowed=allowed)
+    return routes[method]
+
+
+def _query_of(scope: Message, route: Route) -> dict[str, str]:
+    """Read what stands behind the ? of an address. Raises `Refusal`."""
+    text = scope["query_string"].decode("latin-1")
+    leave = "Leave it out"
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_QUERY_FIELDS)
+    except ValueError:
+        what = "There is too much behind the ? of the address"
+        raise refusal("query_wrong", what=what, do=leave) from None
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in route.query:
+            known = ", ".join(route.query) or "nothing"
+            what = f"The address has {printable(name[:40])!r} behind its ?; known here: {known}"
+            raise refusal("query_wrong", what=what, do=leave)
+        if name in query:
+            raise refusal("query_wrong", what=f"The address has {name} twice", do="Give it once")
+        query[name] = value
+    return query
+
+
+def _length_of(route: Route, story: _Story, limits: Limits) -> int:
+    """Return how long the body is to be. Raises `Refusal`."""
+    headers = story.headers
+    if route.method != "POST":
+        if story.has_body:
+            raise refusal("body_unwanted")
+        return 0
+    text = headers.get("content-length")
+    if text is None or "transfer-encoding" in headers:
+        raise refusal("length_missing")
+    if not (text.isascii() and text.isdigit()):
+        raise refusal("length_wrong")
+    most = limits.max_bytes if route.takes_films else route.max_bytes
+    if len(text) > MOST_DIGITS or int(text) > most:
+        if route.takes_films:
+            raise refusal("body_large", max_mb=limits.max_mb)
+        raise refusal("form_large", max_bytes=f"{most:,}")
+    if headers.get("content-encoding", "identity") != "identity":
+        raise refusal("encoding_wrong")
+    return int(text)
+
+
+# ---- the connection
+
+
+async def _read(
+    receive: Receive,
+    length: int,  # that the body is to have
+) -> bytes:  # less, where it ends before
+    """Read a body to its end."""
+    pieces = []
+    n = 0
+    while n < length:
+        message = await receive()
+        piece = message.get("body", b"")
+        pieces.append(piece)
+        n += len(piece)
+        if not message.get("more_body"):
+            break
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _while_connected(
+    work: Coroutine[Any, Any, Response],
+    receive: Receive,
+) -> Response:
+    """Do work as long as somebody waits for it. Raises what it raises, and `_ClientGone`."""
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_until_gone(receive))
+    both = (working, watching)
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise _ClientGone
+    finally:
+        for each in both:
+            each.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the client closes its connection."""
+    message = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()

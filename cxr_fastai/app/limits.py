@@ -29,7 +29,14 @@ class Limits:
     slowest_mb: float = 0.25  # MB a second that a body must come in with
     answer_seconds: float = 60  # from the whole body to the answer, waiting included
     keep_alive_seconds: float = 15  # that a connection is kept without a request
+    write_seconds: float = 30  # that a client may take none of its answer
+    linger_seconds: float = 5  # that one who is refused may go on sending, to see why
     stop_seconds: float = 20  # that requests have to end in when the server is stopped
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Bytes of all bodies together, coming in and waiting: four of the largest."""
+        return 4 * self.max_bytes
 
     @property
     def max_bytes(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from cxr_fastai.app import api, page
+from cxr_fastai.app import api, metrics, openapi, page, sign_in
 from cxr_fastai.app.asked import Asked
 from cxr_fastai.app.site import Site
 
@@ -25,6 +25,18 @@ class Route:
     handler: Handler
     is_open: bool = False  # whether it is answered without the token
     takes_films: bool = False  # whether it waits in the queue
+    query: tuple[str, ...] = ()  # names that its address may carry behind ?
+    max_bytes: int = 0  # of its body, where that is no film
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it answers to any one name behind its path."""
+        return self.path.endswith("/") and self.path != "/"
+
+    @property
+    def shown(self) -> str:
+        """How logs and metrics call it, whatever was asked for."""
+        return f"{self.path}NAME" if self.is_folder else self.path
 
 
 ROUTES = (
@@ -32,6 +44,10 @@ ROUTES = (
     Route("GET", "/card", page.card),
     Route("GET", "/static/", page.static_file, is_open=True),
     Route("POST", "/predict", api.predict, takes_films=True),
+    Route("POST", "/sign-in", sign_in.sign_in, is_open=True, max_bytes=4_096),
+    Route("GET", "/model", api.model),
+    Route("GET", "/metrics", metrics.metrics),
+    Route("GET", "/openapi.json", openapi.openapi),
     Route("GET", "/health", api.health, is_open=True),
     Route("GET", "/ready", api.ready, is_open=True),
 )
@@ -42,9 +58,8 @@ def find(
 ) -> dict[str, Route]:  # method -> route; empty: there is nothing
     """Find the routes of an address; a path that ends in / takes any one name behind it."""
     found = {}
+    parent = path[: path.rfind("/") + 1]
     for route in ROUTES:
-        parent = path[: path.rfind("/") + 1]
-        is_folder = route.path.endswith("/") and route.path != "/"
-        if route.path == path or (is_folder and route.path == parent):
+        if route.path == path or (route.is_folder and route.path == parent):
             found[route.method] = route
     return found

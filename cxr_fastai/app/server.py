@@ -10,7 +10,8 @@ import socket
 
 import uvicorn
 
-from cxr_fastai.app.http import make_app
+from cxr_fastai.app.http import Front
+from cxr_fastai.app.protocol import Protocol
 from cxr_fastai.app.site import Site
 from cxr_fastai.core import StorageError
 
@@ -63,12 +64,14 @@ def server_for(site: Site) -> Server:
     """Set up the server."""
     limits = site.limits
     config = uvicorn.Config(
-        make_app(site),
+        Front(site),
+        interface="asgi3",
         loop="asyncio",
-        http="h11",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="critical",  # uvicorn's own lines name addresses; ours stand in request_log.py
         access_log=False,
         server_header=False,
         date_header=False,

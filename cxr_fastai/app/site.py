@@ -6,11 +6,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cxr_fastai.app.limits import Limits
+from cxr_fastai.app.metrics import Metrics
+from cxr_fastai.app.model_facts import ModelFacts, model_facts
 from cxr_fastai.app.page_facts import PageFacts, about_page
 from cxr_fastai.app.service import Service
+from cxr_fastai.app.tokens import Sessions
+from cxr_fastai.app.turns import Turns, Visits
 from cxr_fastai.serving.answers import Model
 
 __all__ = ["Site"]
+
+SIGN_INS_PER_MINUTE = 10  # a client: enough for fingers, too few to guess by
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,30 @@ class Site:
     service: Service
     limits: Limits = field(default_factory=Limits)
     token: str = field(default="", repr=False)  # empty: none is asked for
+    names: tuple[str, ...] = ()  # of --name: it answers under them too
+    metrics: Metrics = field(default_factory=Metrics, repr=False)
+    sessions: Sessions = field(default_factory=Sessions, repr=False)
+
+    @cached_property
+    def turns(self) -> Turns:
+        """The queue of requests with films."""
+        return Turns(self.limits)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """How often each client came with films."""
+        return Visits(self.limits.per_minute)
+
+    @cached_property
+    def sign_ins(self) -> Visits:
+        """How often each client tried to sign in."""
+        return Visits(SIGN_INS_PER_MINUTE)
+
+    @cached_property
+    def model_facts(self) -> ModelFacts:
+        """What the bundles are, for programs."""
+        service = self.service
+        return model_facts(self.model, self.limits, service.gate, service.right)
 
     @cached_property
     def facts(self) -> PageFacts:
