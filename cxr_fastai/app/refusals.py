@@ -35,6 +35,11 @@ REFUSALS: dict[str, Kind] = {
     "no_film": Kind(
         400, "There is no file in the request.", "Send image files in parts named files."
     ),
+    "one_film": Kind(
+        400,
+        "This address takes one film, and the request holds several.",
+        "Send each in a request of its own; POST /predict takes several.",
+    ),
     "length_wrong": Kind(
         400, "Content-Length is no plain number.", "Send the number of bytes of the body."
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from cxr_fastai.app import api, metrics, openapi, page, sign_in
+from cxr_fastai.app import api, metrics, openapi, page, showing, sign_in
 from cxr_fastai.app.asked import Asked
 from cxr_fastai.app.site import Site
 
@@ -44,6 +44,8 @@ ROUTES = (
     Route("GET", "/card", page.card),
     Route("GET", "/static/", page.static_file, is_open=True),
     Route("POST", "/predict", api.predict, takes_films=True),
+    Route("POST", "/look", showing.look, takes_films=True, query=("right",)),
+    Route("POST", "/heat", showing.heat, takes_films=True, query=("of", "right")),
     Route("POST", "/sign-in", sign_in.sign_in, is_open=True, max_bytes=4_096),
     Route("GET", "/model", api.model),
     Route("GET", "/metrics", metrics.metrics),

@@ -91,15 +91,26 @@ class Similar:
     catalog: Mapping[str, Source] = field(repr=False)
     is_alone: bool  # whether the server answers this machine alone
 
+    def describe(
+        self,
+        film: Film | None,  # None: it could not be read
+    ) -> np.ndarray | None:  # (d,) float32; None: the model was not asked about it
+        """Describe a film as those of the index are. Run it where the network runs."""
+        if film is None or not film.inputs:
+            return None
+        inputs = [given[None] for given in film.inputs]
+        vector: np.ndarray = described(film.members, inputs)[0]
+        return vector
+
     def nearest(
         self,
         film: Film | None,  # None: it could not be read
+        vector: np.ndarray | None,  # of `describe`
     ) -> Found:
-        """Find the nearest training films."""
-        if film is None or not film.inputs:
+        """Find the nearest training films, and read them. Needs no network."""
+        if film is None or vector is None:
             return Found(UNANSWERED)
-        asked = described(film.members, [given[None] for given in film.inputs])[0]
-        distances = distances_to(self.index.vectors, asked)
+        distances = distances_to(self.index.vectors, vector)
         order = np.argsort(distances, kind="stable")[:NEAREST]
         compared = images.resize(film.shown, COMPARED_SIDE)
         films = [self._similar(int(i), float(distances[i]), compared) for i in order]
@@ -172,13 +183,13 @@ def similar_of(
 
 def distances_to(
     vectors: np.ndarray,  # (n, d) float16
-    asked: np.ndarray,  # (d,) float32
+    vector: np.ndarray,  # (d,) float32
 ) -> np.ndarray:  # (n,) float32: 1 less the cosine
     """Compute the distance of each film of an index."""
     found = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), ROWS_AT_A_TIME):
         part = vectors[start : start + ROWS_AT_A_TIME].astype(np.float32)
-        found[start : start + len(part)] = 1 - part @ asked
+        found[start : start + len(part)] = 1 - part @ vector
     return found
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cxr_fastai import progress
+from cxr_fastai.app.heats import Heats
 from cxr_fastai.app.limits import Limits
 from cxr_fastai.app.metrics import Metrics
 from cxr_fastai.app.model_facts import ModelFacts, model_facts
 from cxr_fastai.app.page_facts import PageFacts, about_page
 from cxr_fastai.app.service import Service
+from cxr_fastai.app.similar import Similar
 from cxr_fastai.app.tokens import Sessions
+from cxr_fastai.app.told import Told, told_of
 from cxr_fastai.app.turns import Turns, Visits
 from cxr_fastai.serving.answers import Model
 
@@ -28,6 +32,7 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     token: str = field(default="", repr=False)  # empty: none is asked for
     names: tuple[str, ...] = ()  # of --name: it answers under them too
+    similar: Similar | None = field(default=None, repr=False)  # None: started without --films
     metrics: Metrics = field(default_factory=Metrics, repr=False)
     sessions: Sessions = field(default_factory=Sessions, repr=False)
 
@@ -45,6 +50,16 @@ class Site:
     def sign_ins(self) -> Visits:
         """How often each client tried to sign in."""
         return Visits(SIGN_INS_PER_MINUTE)
+
+    @cached_property
+    def told(self) -> Told:
+        """What the page says of every film in the same way."""
+        return told_of(self.model)
+
+    @cached_property
+    def heats(self) -> Heats:
+        """What computes heats."""
+        return Heats(self.model, progress)
 
     @cached_property
     def model_facts(self) -> ModelFacts:
