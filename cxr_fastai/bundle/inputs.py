@@ -30,10 +30,16 @@ def is_tensor(source: Any) -> bool:
 
 
 def radiograph_of(
-    source: Any,  # path, bytes, open file, Pillow image, array or tensor
+    # path, bytes, open file, Pillow image, array or tensor; or what became of one that was read
+    # elsewhere: a Radiograph, or the ImageRejected of one that could not be
+    source: Any,
     name: str | None = None,  # what messages call it; None: taken from the source
 ) -> images.Radiograph:
     """Read a radiograph, by the one rule for ranges. Raises `ImageRejected`."""
+    if isinstance(source, images.Radiograph):
+        return source
+    if isinstance(source, ImageRejected):
+        raise source
     if is_tensor(source):
         return images.read(_array_of(source, name or "tensor"), name or "tensor")
     return images.read(source, name)

@@ -29,7 +29,20 @@ from cxr_fastai.serving.ensemble import Ensemble
 from cxr_fastai.serving.read_ahead import Named, read_ahead
 from cxr_fastai.serving.views import VIEWS, views_of
 
-__all__ = ["Film", "Look", "Model", "Named", "answers_of", "members_of"]
+__all__ = [
+    "Film",
+    "FilmRead",
+    "Look",
+    "Model",
+    "Named",
+    "Reading",
+    "answer_batch",
+    "answers_of",
+    "film_of",
+    "members_of",
+    "read_film",
+    "reading_of",
+]
 
 Model = Bundle | Ensemble
 # px, the longer side of a film as it is shown: more than any page shows, and a bound on memory.
@@ -53,7 +66,7 @@ Look = Callable[[Film], Prediction]  # returns the answer, with what it has to a
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """How radiographs are read."""
 
     members: tuple[Bundle, ...]
@@ -63,7 +76,7 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Read:
+class FilmRead:
     """A radiograph as it was read."""
 
     answer: Prediction  # its name and notes, or its error, or why the gate refused it
@@ -103,17 +116,15 @@ def answers_of(
             "a coverage is promised for films as they are: the scores of validation, by which it "
             "is, were made without test-time augmentation. Ask for one of the two."
         )
-    members = members_of(model)
-    gates = gates_of([own.gate for own in members], [own.path for own in members], gate, right)
-    reading = _Reading(members, tuple(gates), right, keep=look is not None)
+    reading = reading_of(model, gate, right, keep=look is not None)
     starts = range(0, len(named), bs)
     what = f"predicting {count(len(named), 'image')}"
     answers: list[Prediction] = []
-    read = partial(_read, reading)
+    read = partial(read_film, reading)
     with closing(read_ahead(read, named, bs)) as batches:
         for start in (progress or SILENT).bar(starts, len(starts), what):
             films = next(batches)
-            told = _answer_batch(model, films, promise, tta)
+            told = answer_batch(model, films, promise, tta)
             answers += _looked_at(model, films, told, start, look)
     return answers
 
@@ -121,11 +132,23 @@ def answers_of(
 # ---- read
 
 
-def _read(
-    reading: _Reading,
+def reading_of(
+    model: Model,
+    gate: bool = True,  # False: also what is no upright frontal chest film is answered
+    right: bool = False,  # turn and invert back what looks turned or inverted
+    keep: bool = False,  # pixels to be looked at
+) -> Reading:
+    """Tell how films are read for a model. Raises `UsageError` where none could be righted."""
+    members = members_of(model)
+    gates = gates_of([own.gate for own in members], [own.path for own in members], gate, right)
+    return Reading(members, tuple(gates), right, keep)
+
+
+def read_film(
+    reading: Reading,
     source: Any,  # one radiograph
     name: str,  # that messages give it
-) -> _Read:
+) -> FilmRead:
     """Read a radiograph as every member's network is given it, where the gates let it pass."""
     try:
         radiograph = radiograph_of(source)
@@ -133,7 +156,7 @@ def _read(
         error = one_line(e)
         words = f"not read: {error}"
         view = FilmView(source)  # shows why, and the film once it is mended
-        return _Read(Prediction(None, {}, source=name, error=error, decision=words, view=view))
+        return FilmRead(Prediction(None, {}, source=name, error=error, decision=words, view=view))
     screened = screen(reading.gates, radiograph.pixels, reading.right)
     pixels = screened.pixels
     before = screened.refusal if screened.refused else Prediction(None, {})
@@ -141,7 +164,7 @@ def _read(
     inputs: tuple[np.ndarray, ...] = ()
     if not screened.refused:
         inputs = tuple(prepare(pixels, member.meta) for member in reading.members)
-    return _Read(
+    return FilmRead(
         answer=replace(before, source=name, notes=radiograph.notes, view=view),
         inputs=inputs,
         shown=_small(pixels) if reading.keep else None,
@@ -161,12 +184,12 @@ def _small(pixels: np.ndarray) -> np.ndarray:
 # ---- answer
 
 
-def _answer_batch(
+def answer_batch(
     model: Model,
-    films: Sequence[_Read],
-    promise: Promise | None,
-    tta: bool,
-) -> list[Prediction]:
+    films: Sequence[FilmRead],  # of `read_film`
+    promise: Promise | None = None,  # None: no prediction sets
+    tta: bool = False,  # the mean of several views
+) -> list[Prediction]:  # one a film
     """Answer for the films that passed; the others keep the answer that says why they did not."""
     read = [film for film in films if film.inputs]
     if not read:
@@ -206,7 +229,7 @@ def _decide(
     return [model.decide(probs, promise) for probs in of_members[0]]
 
 
-def _named(told: Prediction, film: _Read) -> Prediction:
+def _named(told: Prediction, film: FilmRead) -> Prediction:
     """Return an answer with the name and notes of the film, and whether it was righted."""
     before = film.answer
     marked = film.screened.marked(told) if film.screened else told
@@ -215,7 +238,7 @@ def _named(told: Prediction, film: _Read) -> Prediction:
 
 def _looked_at(
     model: Model,
-    films: Sequence[_Read],
+    films: Sequence[FilmRead],
     told: Sequence[Prediction],
     start: int,  # number of the first film
     look: Look | None,
@@ -225,17 +248,26 @@ def _looked_at(
         return list(told)
     answers = []
     for i, (film, answer) in enumerate(zip(films, told)):
-        if film.shown is None:
-            answers.append(answer)
-            continue
-        seen = Film(
-            number=start + i,
-            answer=answer,
-            shown=film.shown,
-            inputs=film.inputs,
-            members=members_of(model),
-            width=film.width,
-            height=film.height,
-        )
-        answers.append(look(seen))
+        seen = film_of(model, film, answer, start + i)
+        answers.append(answer if seen is None else look(seen))
     return answers
+
+
+def film_of(
+    model: Model,
+    film: FilmRead,
+    answer: Prediction,
+    number: int = 0,  # among all sources, from 0
+) -> Film | None:  # None: it could not be read, or nobody looks
+    """Put together what is shown of a film."""
+    if film.shown is None:
+        return None
+    return Film(
+        number=number,
+        answer=answer,
+        shown=film.shown,
+        inputs=film.inputs,
+        members=members_of(model),
+        width=film.width,
+        height=film.height,
+    )

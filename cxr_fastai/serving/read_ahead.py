@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from cxr_fastai.images import Radiograph
+
 __all__ = ["Named", "read_ahead"]
 
 Named = tuple[Any, str]  # a radiograph, and the name that messages give it
@@ -20,7 +22,7 @@ Read = TypeVar("Read")
 READERS = 2
 # What nobody else has in hand. An open file, or one Pillow image given twice, is read in the
 # caller's thread, one after another.
-APART = (str, os.PathLike, bytes)
+APART = (str, os.PathLike, bytes, Radiograph)
 
 
 def read_ahead(

@@ -17,7 +17,7 @@ from PIL import Image
 
 from cxr_fastai.bundle.inputs import is_tensor
 from cxr_fastai.core import StorageError, StrPath, UsageError, printable, usable_path
-from cxr_fastai.images import is_image_name
+from cxr_fastai.images import Radiograph, is_image_name
 from cxr_fastai.images.found import is_image_file
 from cxr_fastai.inputs import refuse_url
 from cxr_fastai.junk import is_junk, passed_over
@@ -40,7 +40,7 @@ def is_one(source: Any) -> bool:
         return not os.path.isdir(source)
     if isinstance(source, np.ndarray):
         return source.dtype.kind not in "OSU"  # an array of names is a list of them
-    if isinstance(source, (bytes, bytearray, memoryview, Image.Image)):
+    if isinstance(source, (bytes, bytearray, memoryview, Image.Image, Radiograph)):
         return True
     if isinstance(source, io.TextIOBase):
         return False  # a file that was opened for text
