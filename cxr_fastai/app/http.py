@@ -22,7 +22,8 @@ from cxr_fastai.app.limits import Limits
 from cxr_fastai.app.refusals import Refusal, refusal
 from cxr_fastai.app.refused_page import refused
 from cxr_fastai.app.request_log import log_request, log_unexpected
-from cxr_fastai.app.routes import Route, find
+from cxr_fastai.app.router import METHODS, Router
+from cxr_fastai.app.routes import Route
 from cxr_fastai.app.security_headers import secured
 from cxr_fastai.app.site import Site
 from cxr_fastai.app.tokens import bearer_of, is_token, session_of
@@ -39,7 +40,6 @@ LONGEST_ADDRESS = 2_000  # bytes of path and query; the longest that a page here
 MOST_QUERY_FIELDS = 8
 CLIENT_GONE = 499  # in logs and metrics, as nginx counts them: nobody is there to be answered
 OTHER = "other"  # route of what has none, method of what is none of METHODS
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ASK_TOKEN = {"WWW-Authenticate": "Bearer"}
 RETRY_SECONDS = 5
 MOST_DIGITS = 15  # of a Content-Length
@@ -77,6 +77,7 @@ class Front:
 
     def __init__(self, site: Site):
         self.site = site
+        self.router = Router(site)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -130,7 +131,10 @@ class Front:
         story.headers = headers_of(scope["headers"])
         site = self.site
         check_host(story.headers, scope["server"][0], site.names)
-        route = _route_of(scope, story)
+        if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+            raise refusal("address_long")
+        route = self.router.find(scope)
+        story.route = route.path
         if route.method == "POST":
             check_origin(story.headers, site.names)
         self._check_token(route, story)
@@ -148,7 +152,7 @@ class Front:
         if not route.takes_films:
             body = await self._body(receive, length)
             story.is_read = True
-            return await route.handler(site, replace(asked, body=body))
+            return await self.router.answer(scope, replace(asked, body=body))
         site.visits.count(client)
         content_type = story.headers.get("content-type", "")
         check_type(content_type)
@@ -158,7 +162,7 @@ class Front:
             uploads = uploads_of(content_type, body, site.limits)
             del body  # a raw film is its upload; a form's parts are cut out of it
             story.films = len(uploads)
-            work = self._work(route, replace(asked, uploads=uploads))
+            work = self._work(scope, replace(asked, uploads=uploads))
             return await _while_connected(work, receive)
 
     def _check_token(self, route: Route, story: _Story) -> None:
@@ -188,37 +192,21 @@ class Front:
             raise refusal("body_short")
         return body
 
-    async def _work(self, route: Route, asked: Asked) -> Response:
+    async def _work(self, scope: Message, asked: Asked) -> Response:
         """Wait for one's turn and answer. Raises `Refusal`."""
         try:
-            return await asyncio.wait_for(self._turn(route, asked), self.site.limits.answer_seconds)
+            return await asyncio.wait_for(self._turn(scope, asked), self.site.limits.answer_seconds)
         except asyncio.TimeoutError:
             retry = {"Retry-After": str(RETRY_SECONDS)}
             raise refusal("late", retry, seconds=RETRY_SECONDS) from None
 
-    async def _turn(self, route: Route, asked: Asked) -> Response:
+    async def _turn(self, scope: Message, asked: Asked) -> Response:
         """Wait for one's turn, then answer."""
         async with self.site.turns.work():
-            return await route.handler(self.site, asked)
+            return await self.router.answer(scope, asked)
 
 
 # ---- what a request says of itself
-
-
-def _route_of(scope: Message, story: _Story) -> Route:
-    """Find who answers. Raises `Refusal`."""
-    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
-        raise refusal("address_long")
-    routes = find(scope["path"])
-    if not routes:
-        raise refusal("not_found")
-    story.route = next(iter(routes.values())).shown
-    method = "GET" if story.method == "HEAD" else story.method
-    if method not in routes:
-        allowed = ", ".join(sorted({*routes, *(["HEAD"] if "GET" in routes else [])}))
-        shown = story.method if story.method in METHODS else "This method"
-        raise refusal("method_wrong", {"Allow": allowed}, method=shown, allowed=allowed)
-    return routes[method]
 
 
 def _query_of(scope: Message, route: Route) -> dict[str, str]:

@@ -11,7 +11,7 @@ from cxr_fastai.app import api, metrics, openapi, page, showing, sign_in
 from cxr_fastai.app.asked import Asked
 from cxr_fastai.app.site import Site
 
-__all__ = ["Handler", "Route", "ROUTES", "find"]
+__all__ = ["Handler", "Route", "ROUTES"]
 
 Handler = Callable[[Site, Asked], Awaitable[Response]]
 
@@ -21,28 +21,18 @@ class Route:
     """One address and method."""
 
     method: str
-    path: str  # in full, or up to its last / for a fixed list of names
+    path: str  # as Starlette matches it: {name} is one name without /; so logs and metrics call it
     handler: Handler
     is_open: bool = False  # whether it is answered without the token
     takes_films: bool = False  # whether it waits in the queue
     query: tuple[str, ...] = ()  # names that its address may carry behind ?
     max_bytes: int = 0  # of its body, where that is no film
 
-    @property
-    def is_folder(self) -> bool:
-        """Whether it answers to any one name behind its path."""
-        return self.path.endswith("/") and self.path != "/"
-
-    @property
-    def shown(self) -> str:
-        """How logs and metrics call it, whatever was asked for."""
-        return f"{self.path}NAME" if self.is_folder else self.path
-
 
 ROUTES = (
     Route("GET", "/", page.home),
     Route("GET", "/card", page.card),
-    Route("GET", "/static/", page.static_file, is_open=True),
+    Route("GET", "/static/{name}", page.static_file, is_open=True),
     Route("POST", "/predict", api.predict, takes_films=True),
     Route("POST", "/look", showing.look, takes_films=True, query=("right",)),
     Route("POST", "/heat", showing.heat, takes_films=True, query=("of", "right")),
@@ -53,15 +43,3 @@ ROUTES = (
     Route("GET", "/health", api.health, is_open=True),
     Route("GET", "/ready", api.ready, is_open=True),
 )
-
-
-def find(
-    path: str,
-) -> dict[str, Route]:  # method -> route; empty: there is nothing
-    """Find the routes of an address; a path that ends in / takes any one name behind it."""
-    found = {}
-    parent = path[: path.rfind("/") + 1]
-    for route in ROUTES:
-        if route.path == path or (route.is_folder and route.path == parent):
-            found[route.method] = route
-    return found

@@ -15,6 +15,7 @@ from cxr_fastai.app.tokens import is_token, session_cookie
 __all__ = ["sign_in"]
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+MOST_FIELDS = 4
 SEE_OTHER = 303  # ask for the page with GET
 
 
@@ -26,8 +27,7 @@ async def sign_in(site: Site, asked: Asked) -> Response:
     if not site.token:
         return RedirectResponse("/", SEE_OTHER)
     site.sign_ins.count(asked.client)
-    fields = parse_qs(asked.body.decode("latin-1"), max_num_fields=10)
-    given = fields.get("token", [""])[0].strip()
+    given = _token_of(asked.body)
     if not is_token(given, site.token):
         site.metrics.count_refusal("token_wrong")
         page = sign_in_page("This is not the token of this server.")
@@ -35,3 +35,14 @@ async def sign_in(site: Site, asked: Asked) -> Response:
     answer = RedirectResponse("/", SEE_OTHER)
     answer.headers["set-cookie"] = session_cookie(site.sessions.open(), asked.https)
     return answer
+
+
+def _token_of(
+    body: bytes,
+) -> str:  # empty: it has none
+    """Read the token of the form. Raises `Refusal`."""
+    try:
+        fields = parse_qs(body.decode("latin-1"), max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise refusal("form_broken", what="it has more fields than the page's") from None
+    return fields.get("token", [""])[0].strip()
