@@ -324,6 +324,15 @@ def test_inverted_grays_are_said(page):
     assert "inverted; the answer is of the film" in page.locator(".viewer-notice").inner_text()
 
 
+def test_of_a_film_that_was_righted_the_answer_is_not_of_what_was_given(page):
+    show(page, isRighted=True)
+    page.keyboard.press("r")
+    notice = page.locator(".viewer-notice").inner_text()
+    assert notice == (
+        "The view is turned; the answer is of the film as the server turned or inverted it back."
+    )
+
+
 def test_escape_shows_the_film_as_it_was_given(page):
     before = state(page)
     for key in ("i", "r", "+", "d", "w", "ArrowLeft"):
@@ -346,7 +355,7 @@ def test_a_new_film_is_shown_as_it_was_given(page):
 
 def heated(page):
     page.evaluate(
-        "heat => viewer.showHeat({heat, of: 'Abnormal', says: 'most of it in the lungs'})",
+        "heat => viewer.showHeat({heat, of: 'Abnormal'})",
         uri(spot()),
     )
     settle(page)

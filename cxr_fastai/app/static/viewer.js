@@ -42,8 +42,9 @@ export class Viewer {
 
   // ---- films and heats
 
-  /** Show a film as it was given. Rejects where the picture cannot be decoded. */
-  async show({ film, width, height, name }) {
+  /** Show a film: as it was given, or as the server righted it before it answered. Rejects where the
+      picture cannot be decoded. */
+  async show({ film, width, height, name, isRighted }) {
     this.forget();
     const mine = this.asked.films;
     const image = await pixels.decoded(film);
@@ -55,6 +56,7 @@ export class Viewer {
     this.film = { width: width || picture.width, height: height || picture.height };
     this.shown = pixels.canvasOf(picture.width, picture.height);
     this.windows = pixels.windowsOf(picture.grays);
+    this.isRighted = Boolean(isRighted);
     this.canvas.setAttribute("aria-label", name ? `Film ${name}` : "Film");
     this.parts.held.textContent = heldWords(this.film, picture);
     this.reset();
@@ -66,8 +68,8 @@ export class Viewer {
     this.refresh();
   }
 
-  /** Lay a heat over the film. `says` is what the heat tells, in words. */
-  async showHeat({ heat, of, says }) {
+  /** Lay the heat of a class over the film. What it says in words is the page's to show. */
+  async showHeat({ heat, of }) {
     this.asked.heats += 1;
     const mine = this.asked.heats;
     const image = await pixels.decoded(heat);
@@ -77,7 +79,6 @@ export class Viewer {
     const read = pixels.graysOf(image);
     this.heat = { picture: pixels.coloured(read), line: pixels.halfLine(read, this.film), of };
     this.cover = HEAT_COVER;
-    this.parts.says.textContent = says || "";
     this.refresh();
   }
 
@@ -102,6 +103,7 @@ export class Viewer {
     this.isInverted = false;
     this.isWindowing = false;
     this.isPainted = false;
+    this.isRighted = false;
     this.parts.held.textContent = "";
     this.canvas.setAttribute("aria-label", "Film");
   }
@@ -373,6 +375,7 @@ export class Viewer {
       heat: this.heat ? this.cover : null,
       heatOf: this.heat ? this.heat.of : "",
       hasFilm: this.film !== null,
+      isRighted: this.isRighted,
       isWhole: !this.film || geometry.isFitted(this.view, this.film, this.stage),
     };
   }

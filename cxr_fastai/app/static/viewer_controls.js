@@ -62,7 +62,7 @@ function toolbar(parts, acts) {
     ["right", arrow("right"), "Turn to the right", () => acts.turn(1)],
     ["invert", "Invert", "", acts.invert],
     ["drag", "Window", "Window: a drag changes width and level", acts.windowing],
-    ["reset", "Reset", "Reset: as it was given", acts.reset],
+    ["reset", "Reset", "Reset: as at first", acts.reset],
   ];
   const bar = made("div", { class: "viewer-bar", role: "group", "aria-label": "View" });
   for (const [name, face, title, act] of list) {
@@ -128,12 +128,11 @@ function slider(id, parts, name, label, least, most, act) {
 
 function heatRow(id, parts, acts) {
   const row = made("div", { class: "viewer-heat", hidden: "" });
-  parts.says = made("p", { class: "viewer-says" });
   parts.scale = made("canvas", { width: "256", height: "1", "aria-hidden": "true" });
   const legend = made("p", { class: "viewer-legend" });
   legend.append("0 ", parts.scale, " 1, the highest. Line: half of the highest.");
   const opacity = slider(id, parts, "heat", "Heat", 0, 100, (value) => acts.setHeat(value / 100));
-  row.append(opacity, legend, parts.says);
+  row.append(opacity, legend);
   return row;
 }
 

@@ -7,6 +7,9 @@ const TURNS = [
   "turned a quarter to the left",
 ];
 
+const AS_GIVEN = "as it was given";
+const AS_RIGHTED = "as the server turned or inverted it back";
+
 /** Say what a view is, as a reader hears it: "zoom 150 %, inverted". */
 export function described(state) {
   const parts = [`zoom ${percent(state.zoom)}`];
@@ -28,7 +31,7 @@ export function described(state) {
   return parts.join(", ");
 }
 
-/** Say that the answer is not of what is seen; empty where the film stands as it was given. */
+/** Say that the answer is not of what is seen; empty where the film stands as it was shown first. */
 export function notAsGiven(state) {
   const ways = [];
   if (state.turns) {
@@ -40,7 +43,8 @@ export function notAsGiven(state) {
   if (!ways.length) {
     return "";
   }
-  return `The view is ${ways.join(" and ")}; the answer is of the film as it was given.`;
+  const answered = state.isRighted ? AS_RIGHTED : AS_GIVEN;
+  return `The view is ${ways.join(" and ")}; the answer is of the film ${answered}.`;
 }
 
 /** Say a window in numbers. */
@@ -71,5 +75,5 @@ export const KEYS = [
   ["d b f", "window of the dark tones, of the bright tones, full"],
   ["i", "invert"],
   ["r R", "turn to the right, to the left"],
-  ["Esc", "all as it was given"],
+  ["Esc", "all as at first"],
 ];
