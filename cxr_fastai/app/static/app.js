@@ -116,8 +116,9 @@ function showPicture(film) {
   byId("no-film").hidden = Boolean(uri);
   if (uri && shownPicture !== film) {
     shownPicture = film;
-    const { width, height } = film.look;
-    viewer.show({ film: uri, width, height, name: film.shownName });
+    const { width, height, words } = film.look;
+    const isRighted = Boolean(words.righted);
+    viewer.show({ film: uri, width, height, name: film.shownName, isRighted });
   }
   if (uri) return;
   if (shownPicture) viewer.clear();
