@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxr_fastai.bundle.evaluated import check_same_model
 from cxr_fastai.bundle.files import BUNDLE_JSON, EVALUATION, MODEL_CARD, find_folder, read_meta
+from cxr_fastai.bundle.hub_names import check_own
 from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.bundle.model_card import card
 from cxr_fastai.core import CxrError, UsageError, write_json, write_text
@@ -36,6 +37,7 @@ def write_card(
     Raises `UsageError` where they are of other weights, or where there is no metrics.json.
     """
     folder = find_folder(Path(bundle)) if isinstance(bundle, (str, Path)) else bundle.path
+    check_own(folder, "copy the bundle to a folder of your own first")
     meta = read_meta(folder / BUNDLE_JSON)
     numbers = _read_report(report) if isinstance(report, (str, Path)) else report
     check_same_model(meta, numbers)

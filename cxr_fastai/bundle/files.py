@@ -1,6 +1,7 @@
 """The files of a bundle: their names, where they lie, and bundle.json read and checked.
 
-A folder in, a checked record out. Needs no torch, writes nothing, opens no weights but as bytes.
+A folder in, or a name on the Hub, a checked record out. Needs no torch, writes nothing but the copy
+of what is on the Hub, opens no weights but as bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from cxr_fastai import images
 from cxr_fastai.advice import command, flag
+from cxr_fastai.bundle.file_names import BUNDLE_JSON, EVALUATION, MODEL_CARD, TRAINED_ON, WEIGHTS
+from cxr_fastai.bundle.hub_names import hub_name, is_hub
 from cxr_fastai.bundle.meta import Meta, check_meta, upgraded
 from cxr_fastai.bundle.onnx_file import record_beside
 from cxr_fastai.core import (
@@ -39,18 +42,20 @@ __all__ = [
     "read_meta",
 ]
 
-BUNDLE_JSON = "bundle.json"
-WEIGHTS = "model.safetensors"
-MODEL_CARD = "README.md"
-EVALUATION = "evaluation.json"  # the numbers of an evaluation that the model card tells
-TRAINED_ON = "trained_on.txt"  # names of images and patients that training or validation saw
-
 
 def find_folder(
-    path: Path,  # a bundle's folder, or a run's folder that holds `bundle`
+    # a bundle's folder, or a run's folder that holds `bundle`; or hub:OWNER/NAME@REVISION
+    path: Path,
 ) -> Path:
-    """Find the folder that holds bundle.json. Raises `UsageError`."""
+    """Find the folder that holds bundle.json; of the Hub, have it first.
+
+    Raises `UsageError`, and for the Hub what `from_hub.fetch_bundle` raises.
+    """
     readable_path(path, "bundle")
+    if is_hub(path):
+        from cxr_fastai.bundle.from_hub import fetch_bundle
+
+        return fetch_bundle(hub_name(path))
     if path.suffix == ".pkl":
         raise UsageError(
             f"{path} is a pickle: load_bundle never unpickles, as that runs whatever code the file "
@@ -82,7 +87,7 @@ def check_there(path: Path) -> None:
 
 def is_onnx(path: Path) -> bool:
     """Tell whether a path is that of an exported network, not of a folder."""
-    return path.suffix == ".onnx" and not path.is_dir()
+    return path.suffix == ".onnx" and not path.is_dir() and not is_hub(path)
 
 
 def check_alone(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr_fastai.advice import flag
+from cxr_fastai.bundle.file_names import GATE
 from cxr_fastai.bundle.files import BUNDLE_JSON, read_bytes
 from cxr_fastai.bundle.meta import Meta
 from cxr_fastai.core import IntegrityError, Prediction, UsageError, atomic_path
@@ -33,8 +34,6 @@ __all__ = [
     "screen",
     "write_gate",
 ]
-
-GATE = "gate.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from cxr_fastai.advice import command
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.calibrated import calibrated, offsets_of
 from cxr_fastai.bundle.files import BUNDLE_JSON, read_bytes
+from cxr_fastai.bundle.hub_names import check_own
 from cxr_fastai.bundle.inputs import prepare
 from cxr_fastai.bundle.meta import check_meta
 from cxr_fastai.bundle.onnx_file import (
@@ -104,7 +106,10 @@ def export_onnx(
     if isinstance(bundle, str | PathLike):
         raise UsageError(f"export_onnx takes a bundle: export_onnx(load_bundle({str(bundle)!r}))")
     target = bundle.path / MODEL_ONNX if file is None else Path(file)
-    if file is not None:
+    if file is None:
+        way = command("cxr export BUNDLE --onnx FILE", "export_onnx(bundle, file)")
+        check_own(bundle.path, f"export to a file: {way}")
+    else:
         _check_gate(bundle, target.parent)  # before anything is written
     data, record = onnx_of(bundle)
     meta = {**bundle.meta, "onnx": record}

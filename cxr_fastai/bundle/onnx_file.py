@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from cxr_fastai.bundle.file_names import MODEL_ONNX
 from cxr_fastai.core import IntegrityError, UsageError, one_line
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "record_beside",
 ]
 
-MODEL_ONNX = "model.onnx"  # in a bundle's folder
 GRAY = "gray"  # the input: (batch, 1, size, size) float32, gray values 0-255
 PROBABILITIES = "probabilities"  # (batch, classes), calibrated, in the order of vocab
 LOGITS = "logits"  # (batch, classes), before temperature and offsets

@@ -3,8 +3,9 @@
 A network and its meta in, a folder out: `model.safetensors`, `bundle.json`, `README.md` (the model
 card). The folder in, a `Bundle` out. Nothing is loaded that was not checked: keys and types, the
 SHA-256 of the weights, every tensor's shape. Never unpickles, never imports fastai or pandas, never
-fetches. A hash beside a file finds accidents, not forgers: whoever can change the weights can also
-change bundle.json. torch is imported when a network of it is saved or loaded.
+fetches but what is named hub:OWNER/NAME. A hash beside a file finds accidents, not forgers: whoever
+can change the weights can also change bundle.json. torch is imported when a network of it is saved
+or loaded.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def save_bundle(
 
 
 def load_bundle(
-    # a bundle's folder, or a run's folder that holds `bundle`; or NAME.onnx that was exported
+    # a bundle's folder, or a run's folder that holds `bundle`; or NAME.onnx that was exported; or
+    # hub:OWNER/NAME@REVISION, of the Hugging Face Hub
     path: str | Path,
     # "cpu", "cuda", ..; None: a GPU if there is one. Of the runtime torch alone
     device: str | torch.device | None = None,
@@ -119,7 +121,8 @@ def load_bundle(
     """Load a trained model after checking all of it; never unpickles.
 
     Raises `UsageError` where there is no bundle, `IntegrityError` where it is not what it claims to
-    be, `NotTrained` where the network never learned.
+    be, `NotTrained` where the network never learned, `SourceUnavailable` where the Hub cannot be
+    asked and no copy is here.
     """
     _check_asked(device, runtime)
     path = Path(path)
