@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostile_requests import Hostile
+from hostile_requests import Hostile, Maker
 from raw_http import Talk, talk
 
 AT_ONCE = 8  # connections
@@ -121,6 +121,16 @@ def _resident(pid: int) -> int:
 
 
 # ---- many requests, and the table of their answers
+
+
+def hostile(url: str, film: bytes, sections: dict) -> list[Hostile]:
+    "All requests of some sections, name -> maker, for this server."
+    make = Maker(url.removeprefix("http://").encode(), film)
+    found = []
+    for kind, section in sections.items():
+        for what, data, may, *more in section(make):
+            found.append(Hostile(kind, what, data, frozenset(may), **(more[0] if more else {})))
+    return found
 
 
 def send_all(url: str, requests: list[Hostile]) -> list[Talk]:

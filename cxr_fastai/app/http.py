@@ -122,7 +122,8 @@ class Front:
             why = refusal("unexpected")
         self.site.metrics.count_refusal(why.code)
         response = refused(why, story.headers)
-        if story.has_body and not story.is_read:
+        is_unread = story.has_body and not story.is_read
+        if is_unread or why.code == "length_missing":
             response.headers["connection"] = "close"  # what still comes is no request
         return response
 
@@ -130,7 +131,7 @@ class Front:
         """Check a request, read it and hand it on. Raises `Refusal` and `_ClientGone`."""
         story.headers = headers_of(scope["headers"])
         site = self.site
-        check_host(story.headers, scope["server"][0], site.names)
+        check_host(story.headers, _plain(scope["server"][0]), site.names)
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
             raise refusal("address_long")
         route = self.router.find(scope)
@@ -139,7 +140,7 @@ class Front:
             check_origin(story.headers, site.names)
         self._check_token(route, story)
         query = _query_of(scope, route)
-        client = scope["client"][0] if scope["client"] else ""
+        client = _plain(scope["client"][0]) if scope["client"] else ""
         asked = Asked(
             method=story.method,
             path=scope["path"],
@@ -207,6 +208,11 @@ class Front:
 
 
 # ---- what a request says of itself
+
+
+def _plain(address: str) -> str:
+    """Return an IPv4 address that a socket of both kinds writes as IPv6."""
+    return address.removeprefix("::ffff:")
 
 
 def _query_of(scope: Message, route: Route) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cxr_fastai.app.heads import fault_of, head_of
 from cxr_fastai.app.http import OTHER, Front
 from cxr_fastai.app.refusals import Refusal, refusal
 from cxr_fastai.app.security_headers import SECURITY_HEADERS
@@ -115,7 +116,12 @@ class Protocol(H11Protocol):
     # ---- of uvicorn
 
     def handle_events(self) -> None:
-        """Hand on what came in."""
+        """Hand on what came in, unless its head may be read in two ways."""
+        if self.conn.their_state is h11.IDLE:
+            fault = fault_of(head_of(self.conn.trailing_data[0]))
+            if fault:
+                self.refuse(refusal(fault))
+                return
         super().handle_events()
         if not self.lingering.is_ending:
             self.lingering.is_heard_out = self.conn.their_state is not h11.SEND_BODY
