@@ -44,6 +44,7 @@ COPY_GRAY = 6.0
 NOT_ASKED = "No similar films: the server was started without --films."
 UNANSWERED = "No similar films: the model was not asked about this one."
 NEAR_MEANS = "Near for the network, by what its last layer is given; not alike for a radiologist."
+THE_FILM = "This very film."
 IN_TRAINING = (
     "The very film is among them: its answer says nothing of how the model does on others."
 )
@@ -60,7 +61,7 @@ class SimilarFilm(TypedDict):
     distance: float  # 1 less the cosine: 0 is the same
     is_copy: bool  # whether it is the very film that was asked about, maybe saved anew
     why_hidden: str  # empty: it is shown
-    says: str  # what stands below it
+    says: str  # that it is the very film; else empty
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Similar:
         except IntegrityError:
             hidden = "Not shown: its file was changed, or is gone, since the server started."
         is_copy = small is not None and is_one_film(small.compared, compared)
-        shown = SimilarFilm(
+        return SimilarFilm(
             film=small.uri if small is not None and not hidden else "",
             label=row.label,
             display=self._shown(row.label),
@@ -140,10 +141,8 @@ class Similar:
             distance=round(max(distance, 0.0), 4),
             is_copy=is_copy,
             why_hidden=hidden,
-            says="",
+            says=THE_FILM if is_copy else "",
         )
-        shown["says"] = _caption(shown)
-        return shown
 
     def _shown(self, label: str) -> str:
         """Give a label for people."""
@@ -211,12 +210,3 @@ def _small(
     pixels = pixels_of(index.root, row)
     uri, _, _ = thumbnail(pixels, SHOWN_SIDE, SHOWN_QUALITY)
     return _Small(images.resize(pixels, COMPARED_SIDE), uri)
-
-
-def _caption(film: SimilarFilm) -> str:
-    """Say what stands below a film."""
-    first = "This very film; " if film["is_copy"] else ""
-    licence = film["licence"] or "no licence stated"
-    return (
-        f"{first}{film['display']}; {film['source']} ({licence}); distance {film['distance']:.3f}"
-    )
