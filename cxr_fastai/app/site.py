@@ -73,6 +73,9 @@ class Site:
         return about_page(
             self.model,
             gate=self.service.gate,
+            has_heat=not self.heats.why_not,
+            has_similar=self.similar is not None,
             token=bool(self.token),
             max_bytes=self.limits.max_bytes,
+            csv_header=self.told.csv_header,
         )
