@@ -15,6 +15,7 @@ from cxr_fastai.app.refused_answers import (
     OF_BODIES,
     OF_FILMS,
     OF_THE_TOKEN,
+    TITLES,
     refused_at,
 )
 from cxr_fastai.app.static_files import STATIC
@@ -139,7 +140,7 @@ def metrics(known: Known) -> Schema:
 
 def look(known: Known) -> Schema:
     """Describe POST /look."""
-    return operation(
+    made = operation(
         known,
         "look",
         "What the page shows of one radiograph",
@@ -150,6 +151,7 @@ def look(known: Known) -> Schema:
         parameters=[RIGHT],
         tag="people",
     )
+    return with_unread(made, "Look")
 
 
 def heat(known: Known) -> Schema:
@@ -160,7 +162,7 @@ def heat(known: Known) -> Schema:
         "description": "the class; without it that answered, or the most probable",
         "schema": {"type": "string", "enum": known.classes},
     }
-    return operation(
+    made = operation(
         known,
         "heat",
         "Where on a radiograph the answer is most sensitive",
@@ -173,6 +175,7 @@ def heat(known: Known) -> Schema:
         parameters=[of, RIGHT],
         tag="people",
     )
+    return with_unread(made, "HeatAnswer")
 
 
 def page(
@@ -261,6 +264,18 @@ def operation(
         made["requestBody"] = body
     if is_open:
         made["security"] = []
+    return made
+
+
+def with_unread(
+    made: Schema,  # an operation
+    name: str,  # of the schema of its answers
+) -> Schema:
+    """Have an operation answer a film that cannot be read in its own form, or refuse it."""
+    either = {"anyOf": [reference(name), reference("RefusalAnswer")]}
+    for status in ("415", "422"):
+        words = f"{TITLES[int(status)]}; of a film that cannot be read the same as with 200"
+        made["responses"][status] = answer(words, JSON, {"schema": either})
     return made
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "OF_BODIES",
     "OF_FILMS",
     "OF_THE_TOKEN",
+    "TITLES",
     "example_of",
     "refusal_answers",
     "refused_at",
