@@ -67,7 +67,7 @@ def _known(site: Site) -> Known:
         classes=list(classes),
         limits=site.limits,
         has_token=bool(site.token),
-        example=getattr(site.service, "warm_row", None),
+        example=site.service.warm_row,
     )
 
 

@@ -50,7 +50,6 @@ BATCH = 8
 # Films of one request that are decoded or wait for it, so that those of others come in between.
 AHEAD = 4
 NOT_ANSWERED = "not_answered"  # rejected for: the network itself answers nothing finite
-WARM_SIDE = 64  # px, of the picture by which it warms up
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,7 @@ class Service:
         self.gate = gate
         self.right = right
         self.ready = False  # whether all is started and the model warm
+        self.warm_row: Row | None = None  # answer to the drawn film: the example of openapi.json
         self.decoders = decoders or Decoders()
         self._readers = ThreadPoolExecutor(self.decoders.children, "cxr-read")
         self._network = ThreadPoolExecutor(1, "cxr-network")
@@ -112,10 +112,11 @@ class Service:
         """
         await _in(self._readers, self.decoders.start)
         await self.compute(self._warm_up)
-        blank = Upload("warm-up.png", _drawn())
-        answered = await self.answer([blank])
+        drawn = Upload("drawn.png", await _in(self._readers, _drawn))
+        answered = await self.answer([drawn])
         if answered[0].rejected:
             raise IntegrityError(f"the server cannot answer: {answered[0].row['error']}")
+        self.warm_row = answered[0].row
         self.ready = True
 
     async def close(self) -> None:
@@ -260,8 +261,9 @@ def _unanswered(film: FilmRead, why: CxrError) -> Prediction:
 
 
 def _drawn() -> bytes:
-    """Draw the picture that the service warms up by."""
+    """Draw the film that the service warms up by, as a PNG."""
+    from cxr_fastai.phantom import draw
+
     out = io.BytesIO()
-    ramp = np.linspace(0, 255, WARM_SIDE * WARM_SIDE).reshape(WARM_SIDE, WARM_SIDE)
-    Image.fromarray(ramp.astype(np.uint8)).save(out, "PNG")
+    Image.fromarray(draw("normal", seed=0)).save(out, "PNG")
     return out.getvalue()
