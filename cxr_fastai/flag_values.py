@@ -15,7 +15,9 @@ from cxr_fastai.one_line_parser import GivenOnce, Joined, SwitchGivenOnce
 if TYPE_CHECKING:
     from cxr_fastai.recipes import Setting
 
-__all__ = ["above_zero", "ids", "whole", "name_and_class", "form"]
+__all__ = ["above_zero", "ids", "whole", "port", "name_and_class", "form"]
+
+LAST_PORT = 65_535
 
 
 def ids(text: str | None) -> list[str]:
@@ -28,6 +30,15 @@ def whole(text: str) -> int:
     """Read a whole number above 0."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """Read the number of a port; 0 stands for any that is free."""
+    if not (text.isascii() and text.isdigit()) or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to {LAST_PORT}, found {text!r}"
+        )
     return int(text)
 
 

@@ -1,12 +1,16 @@
 """The server itself: one process, one port, uvicorn with h11.
 
-A site and a bound socket in; it runs until it is told to stop. Writes no file.
+A site and a bound socket in; it runs until it is told to stop: SIGTERM and SIGINT let it finish
+what it answers, a second SIGINT does not. Writes no file.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -15,22 +19,32 @@ from cxr_fastai.app.protocol import Protocol
 from cxr_fastai.app.site import Site
 from cxr_fastai.core import StorageError
 
-__all__ = ["bound", "address_of", "Server", "server_for"]
+__all__ = ["bound", "address_of", "Server", "server_for", "ALL_ADDRESSES"]
+
+# What listens at all addresses of a machine -> where that machine itself reaches it
+ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+MOST_HEADER_BYTES = 16_384  # of a request; browsers send 1 to 2 kB
 
 
 def bound(
-    host: str,
+    host: str,  # an address
     port: int,  # 0: any that is free
 ) -> socket.socket:
     """Bind a port. Raises `StorageError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if host == "::":
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # all addresses, of both kinds
     try:
         sock.bind((host, port))
+        sock.listen()  # so that a port of another server is told here
     except OSError as e:
         sock.close()
-        raise StorageError(f"cannot listen at {host}, port {port}: {e.strerror}") from e
+        raise StorageError(
+            f"cannot listen at {host}, port {port}: {e.strerror}. Give another: --port 0 takes "
+            "one that is free."
+        ) from e
     return sock
 
 
@@ -39,6 +53,8 @@ def address_of(
 ) -> str:  # http://127.0.0.1:8000
     """Return the address that a browser is given."""
     host, port = sock.getsockname()[:2]
+    if host in ALL_ADDRESSES:
+        host = ALL_ADDRESSES[host]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}"
 
@@ -51,13 +67,31 @@ class Server(uvicorn.Server):
         self.site = site
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Run until it is told to stop."""
+        """Run until it is told to stop. Raises what the service raises when it starts."""
         warming = asyncio.create_task(self.site.service.start())
+        warming.add_done_callback(self._warmed)
         try:
             await super().serve(sockets)
         finally:
             warming.cancel()
             await self.site.service.close()
+        if warming.done() and not warming.cancelled():
+            warming.result()
+
+    def _warmed(self, warming: asyncio.Task[None]) -> None:
+        """Stop where there is nothing to answer with."""
+        if not warming.cancelled() and warming.exception() is not None:
+            self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        """Take signals. uvicorn raises them once more at the end: SIGTERM was all it should be."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                left = [each for each in self._captured_signals if each != signal.SIGTERM]
+                self._captured_signals[:] = left
 
 
 def server_for(site: Site) -> Server:
@@ -78,6 +112,6 @@ def server_for(site: Site) -> Server:
         proxy_headers=False,
         timeout_keep_alive=int(limits.keep_alive_seconds),
         timeout_graceful_shutdown=int(limits.stop_seconds),
-        h11_max_incomplete_event_size=16_384,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )
     return Server(config, site)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cxr_fastai.core import StorageError, UsageError, printable
+from cxr_fastai.core import StorageError, UsageError, one_line, printable
 
 __all__ = ["read_token", "is_token", "bearer_of", "Sessions", "session_of", "session_cookie"]
 
@@ -37,8 +37,10 @@ def read_token(
         with file.open("rb") as opened:
             text = opened.read(LONGEST_TOKEN + 3)
             mode = file.stat().st_mode
-    except OSError as e:
-        raise StorageError(f"--token-file {printable(path)}: {e.strerror}. {how}") from e
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as e:
+        raise UsageError(f"--token-file {printable(path)}: {e.strerror}. {how}") from e
+    except (OSError, ValueError) as e:
+        raise StorageError(f"--token-file {printable(path)}: {one_line(e)}. {how}") from e
     token = text.strip().decode("ascii", "replace")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError(f"--token-file {printable(path)}: expected one line of ASCII. {how}")

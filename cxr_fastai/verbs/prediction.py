@@ -15,6 +15,7 @@ from cxr_fastai.bundle.runtime import ONNX
 from cxr_fastai.core import IntegrityError, UsageError
 from cxr_fastai.outputs import check_output_file, check_output_folder, check_outside
 from cxr_fastai.reporting.text import count
+from cxr_fastai.verbs.model_words import say_of_gates, say_of_means, say_of_training
 from cxr_fastai.verbs.output import fail, print_json
 from cxr_fastai.verbs.pickled import check_pickled, is_pickled, rows_of_pickled
 
@@ -51,11 +52,11 @@ def predict(args: Namespace) -> int:
 
     model = load_ensemble(bundles, runtime=args.runtime)
     promise = model.promise(args.coverage)
-    _say_of_training(model)
+    say_of_training(model)
     if args.gate:
-        _say_of_gates(model)
+        say_of_gates(model)
     if args.tta or len(bundles) > 1:
-        _say_of_means(model, args.tta)
+        say_of_means(model, args.tta)
     thumbnails = _thumbnails_for(model) if args.out else None
     looks = _Looks(thumbnails, _explainer_for(args, model, files) if args.explain else None)
     rows = predict_paths(
@@ -76,44 +77,6 @@ def predict(args: Namespace) -> int:
     _write(args, model, rows, listed, looks)
     _say_of_all(args, listed, promise.says if promise else "", looks)
     return _exit_code(listed)
-
-
-def _say_of_means(
-    model: Model,
-    tta: bool,
-) -> None:
-    """Say what each probability is the mean of."""
-    from cxr_fastai import progress
-    from cxr_fastai.serving.about import mean_notes
-
-    for line in mean_notes(model, tta):
-        progress.say(line)
-
-
-def _say_of_training(model: Model) -> None:
-    """Say what the training of the bundles warned of: the answers are no better than that."""
-    from cxr_fastai import progress
-    from cxr_fastai.bundle.training_warnings import training_warnings
-    from cxr_fastai.serving.answers import members_of
-
-    members = members_of(model)
-    for member in members:
-        whose = f"training of {member.path}" if len(members) > 1 else "training"
-        for warning in training_warnings(member.meta):
-            told = f"{warning.says.rstrip('.')}. {warning.do}".rstrip()
-            progress.say(f"{whose} warned: {told}")
-
-
-def _say_of_gates(model: Model) -> None:
-    """Say which bundles have no gate, or a weak one."""
-    from cxr_fastai import progress
-    from cxr_fastai.bundle.gates import doubt_line
-    from cxr_fastai.serving.answers import members_of
-
-    for member in members_of(model):
-        line = doubt_line(member.path, member.gate)
-        if line:
-            progress.say(line)
 
 
 # ---- before anything is loaded
