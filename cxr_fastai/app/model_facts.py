@@ -7,9 +7,9 @@ the same weights that lies beside it. No path stands in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any, TypedDict
 
-from cxr_fastai import __version__
 from cxr_fastai.app.limits import Limits
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.evaluated_card import evaluation_of
@@ -118,7 +118,7 @@ def model_facts(
             "max_files": limits.max_files,
             "per_minute": limits.per_minute,
         },
-        version=str(__version__),
+        version=metadata.version("cxr_fastai"),
     )
 
 

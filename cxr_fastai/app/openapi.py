@@ -7,11 +7,11 @@ what the model said when it was warmed up. Every address of routes.py has its pa
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib import metadata
 from typing import Any
 
 from starlette.responses import Response
 
-from cxr_fastai import __version__
 from cxr_fastai.app.api import json_answer
 from cxr_fastai.app.asked import Asked
 from cxr_fastai.app.json_schema import Schema
@@ -75,7 +75,7 @@ def _info(known: Known) -> Schema:
     """Write the document's head, with the server's limits."""
     return {
         "title": "cxr app",
-        "version": __version__,
+        "version": metadata.version("cxr_fastai"),
         "summary": f"Answers for chest radiographs: {', '.join(known.classes)}",
         "description": WORDS,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
