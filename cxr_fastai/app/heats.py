@@ -8,7 +8,9 @@ asked for; where that cannot be, the answer says why. Run it where the network r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
+from threading import Lock
 from typing import TypedDict
 
 import numpy as np
@@ -66,6 +68,7 @@ class Heats:
         self.model = model
         self.progress = progress
         self._in_torch: tuple[Bundle, ...] = ()  # loaded when the first heat is asked for
+        self._loading = Lock()
 
     @property
     def why_not(self) -> str:
@@ -86,6 +89,17 @@ class Heats:
         """Raise `UnknownName` for a class that the model lacks."""
         if of and of not in self.model.vocab:
             raise UnknownName(unknown_name("class", of, self.model.vocab))
+
+    def prepare(self) -> None:
+        """Load what heats need, once; run it anywhere but where the network runs.
+
+        torch takes seconds to be imported, in which no other film would be answered. What goes
+        wrong is told by `answer`.
+        """
+        if self.why_not:
+            return
+        with self._loading, suppress(CxrError):
+            self._members()
 
     def answer(
         self,

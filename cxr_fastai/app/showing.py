@@ -49,6 +49,7 @@ async def heat(site: Site, asked: Asked) -> Response:
             do=f"Ask for one of {', '.join(site.model.vocab)}",
         )
     answered = await _answered(site, asked, _right(site, asked))
+    await asyncio.to_thread(site.heats.prepare)
     told = await site.service.compute(partial(site.heats.answer, answered.film, of))
     return json_answer(told, _status(site, answered))
 

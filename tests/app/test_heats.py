@@ -49,6 +49,10 @@ def exported(tmp_path_factory):
     return folder
 
 
+def load_bundle_in_onnx(folder):
+    return load_bundle(folder, runtime="onnx")
+
+
 def heat_of(model, source=FILM, of="", **options):
     _, shown = asked(model, source)
     told = Heats(model, **options).answer(shown, of)
@@ -87,6 +91,26 @@ def test_an_answer_of_onnx_has_the_heat_of_torch(exported):
     by_torch = heat_of(load_bundle(exported, "cpu"), of="normal")
     near = pixels_of_uri(told["heat"]).astype(int) - pixels_of_uri(by_torch["heat"])
     assert np.abs(near).max() <= 2 and told["says"] == by_torch["says"]
+
+
+def test_the_network_is_loaded_beside_the_one_that_answers_and_once(exported, monkeypatch):
+    heats = Heats(load_bundle(exported, runtime="onnx"))
+    heats.prepare()
+    members = heats._members()
+    monkeypatch.setattr(module, "load_bundle", None)
+    heats.prepare()
+    assert heats._members() is members and members[0].runtime.name == "torch"
+
+
+def test_what_cannot_be_loaded_is_told_with_the_answer(exported, monkeypatch):
+    def refuse(*given, **options):
+        raise UsageError("no such bundle")
+
+    monkeypatch.setattr(module, "load_bundle", refuse)
+    in_onnx = Heats(load_bundle_in_onnx(exported))
+    in_onnx.prepare()
+    _, shown = asked(in_onnx.model, FILM)
+    assert in_onnx.answer(shown)["why"] == CHANGED
 
 
 def test_a_large_film_has_a_small_heat_of_its_shape(exported):
