@@ -164,7 +164,7 @@ def _answer(facts: PageFacts) -> Part:
             aria_label="The film",
         ),
         ft.Div(
-            _part("numbers", "Probabilities" if facts.several else "Calibrated probabilities"),
+            _part("numbers", facts.numbers),
             _part("notes", "Noted of the file"),
             _heat_part(facts),
             *(similar if facts.has_similar else []),

@@ -32,6 +32,7 @@ class PageFacts:
     thresholds: Mapping[str, float]  # class -> least probability to answer it
     risk_threshold: float | None  # that an answer follows from; None: the most probable class
     several: bool  # a film may have any number of findings
+    numbers: str  # what its probabilities are called
     ordered_by_risk: bool  # False: a worklist stands in the order given
     has_gate: bool  # what is no upright frontal chest film is refused
     has_heat: bool  # POST /heat answers
@@ -64,6 +65,7 @@ def about_page(
         thresholds=about.names.thresholds,
         risk_threshold=decision.get("threshold"),
         several=model.task is Task.MULTI_LABEL,
+        numbers=_numbers_words(model),
         ordered_by_risk=model.task is Task.MULTI_LABEL or normal_of(model) != "",
         has_gate=gate and any(member.gate is not None for member in members),
         has_heat=has_heat,
@@ -72,6 +74,16 @@ def about_page(
         max_bytes=max_bytes,
         csv_header=csv_header,
     )
+
+
+def _numbers_words(model: Model) -> str:
+    """Say what the probabilities are: calibrated those alone that one bundle calibrated."""
+    members = members_of(model)
+    if len(members) > 1:
+        return f"Probabilities, the mean of {len(members)} networks"
+    meta = members[0].meta
+    is_calibrated = meta["temperature"] != 1 or any(meta["offsets"].values())
+    return "Calibrated probabilities" if is_calibrated else "Probabilities"
 
 
 def _cards(

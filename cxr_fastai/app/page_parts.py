@@ -56,7 +56,8 @@ def frame(
 def theme_choice() -> Part:
     """Offer light and dark; shown by the script, as it does nothing without."""
     options = [ft.Option(words, value=value) for value, words in THEMES]
-    return ft.Label("Colours ", ft.Select(*options, id="theme"), cls="theme", hidden=True)
+    words = ft.Span("Colours ", cls="theme-word")
+    return ft.Label(words, ft.Select(*options, id="theme"), cls="theme", hidden=True)
 
 
 def text_of(
@@ -83,22 +84,26 @@ def notices(
 
 
 def _warned(warnings: Sequence[FolderWarning]) -> Iterator[Part]:
-    """Show each warning of training: its first sentence always, the rest on demand."""
+    """Show each warning of training."""
     for warning in warnings:
-        first, _, rest = warning.says.partition(". ")
-        more = " ".join(part for part in (rest, warning.do) if part)
-        says = [ft.Strong("Training warned: "), *text_of(first.rstrip(".")), "."]
-        if more:
-            yield ft.Details(ft.Summary(*says), ft.P(*text_of(more)), cls="box warn")
-        else:
-            yield ft.P(*says, cls="box warn")
+        yield _notice("Training warned: ", f"{warning.says} {warning.do}", "box warn")
 
 
 def _noted(facts: PageFacts) -> Iterator[Part]:
     """Show how the answers are made; that no gate is asked like a warning."""
     for number, note in enumerate(facts.about.notes):
         is_no_gate = number == 0 and not facts.has_gate
-        if is_no_gate:
-            yield ft.P(ft.Strong("No gate. "), *text_of(note), cls="box warn")
-        else:
-            yield ft.P(*text_of(note), cls="box")
+        yield _notice("No gate. " if is_no_gate else "", note, "box warn" if is_no_gate else "box")
+
+
+def _notice(
+    opening: str,  # in bold
+    words: str,  # sentences
+    kind: str,
+) -> Part:
+    """Show the first sentence of a notice always, the rest on demand."""
+    first, _, rest = words.strip().partition(". ")
+    says = [ft.Strong(opening) if opening else "", *text_of(first.rstrip(".")), "."]
+    if rest:
+        return ft.Details(ft.Summary(*says), ft.P(*text_of(rest)), cls=kind)
+    return ft.P(*says, cls=kind)

@@ -3,6 +3,9 @@
 
 import { apart, button, byId, count, fill, make } from "./dom.js";
 
+const LONG_HEADLINE = 40; // characters, beyond which it is set smaller: many findings
+const LONG_DETAIL = 200;
+
 /** Show what is known of a film. `does`: again(film), right(film). */
 export function showAnswer(film, page, does) {
   byId("answer-title").replaceChildren(make("bdi", {}, film.shownName));
@@ -11,15 +14,15 @@ export function showAnswer(film, page, does) {
   fill(said, ...wordsOf(film, page, does));
   showNumbers(film.look, page);
   showNotes(film.look);
-  const seconds = film.look?.seconds;
-  byId("seconds").textContent = seconds === undefined ? "" : `Answered in ${seconds.toFixed(2)} s.`;
+  const look = film.look;
+  byId("seconds").textContent = look?.classes.length ? `Answered in ${look.seconds.toFixed(2)} s.` : "";
 }
 
 /** Return what stands first: the state, the answer, or large why there is none. */
 function wordsOf(film, page, does) {
   if (film.state === "answered") return answered(film, does);
   if (film.state === "failed") return failed(film, does);
-  if (page.held) return [headline("Waiting"), detail(heldWords(page.held))];
+  if (page.held) return [headline("Waiting")]; // why, the page says above
   if (film.state === "asking") return [headline("Reading and answering", "busy")];
   const before = page.before(film);
   return [headline("Waiting"), detail(before > 0 ? `${count(before, "film")} before it.` : "It is next.")];
@@ -54,7 +57,8 @@ export function heldWords(held) {
 }
 
 function headline(words, more = "") {
-  return make("p", { class: `headline ${more}`.trim() }, words);
+  const size = words.length > LONG_HEADLINE ? "long" : "";
+  return make("p", { class: `headline ${more} ${size}` }, words);
 }
 
 function reason(words) {
@@ -62,7 +66,7 @@ function reason(words) {
 }
 
 function detail(words) {
-  return make("p", { class: "detail" }, words);
+  return make("p", { class: words.length > LONG_DETAIL ? "detail long" : "detail" }, words);
 }
 
 /** Make a sentence of a decision's words. */
@@ -89,7 +93,7 @@ function showNumbers(look, page) {
   const rows = look.classes.map((one) => line(one, hasThreshold, hasSpread));
   if (showsRisk(look, page)) rows.unshift(riskLine(look.row.risk, page.riskThreshold, hasSpread));
   const table = make("table", { class: "numbers" }, make("thead", {}, head), make("tbody", {}, ...rows));
-  fill(byId("numbers"), table, hasThreshold ? make("p", { class: "soft legend" }, "The upright mark on a bar is the threshold.") : "");
+  fill(byId("numbers"), make("div", { class: "wide" }, table), hasThreshold ? make("p", { class: "soft legend" }, "The upright mark on a bar is the threshold.") : "");
 }
 
 /** Tell whether the answer follows from a risk that is held against a threshold. */

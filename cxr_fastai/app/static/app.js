@@ -129,8 +129,9 @@ function showPicture(film) {
 
 function noPicture(film, hasNone) {
   if (hasNone) return "No picture: it could not be read.";
+  if (film.state === "failed") return "No picture: it was not answered.";
   if (film.refusal) return `No picture: ${film.refusal.says}`;
-  return film.state === "failed" ? "No picture: it was not answered." : "The picture comes with the answer.";
+  return "The picture comes with the answer.";
 }
 
 // ---- films are answered
@@ -138,7 +139,7 @@ function noPicture(film, hasNone) {
 function changed(film) {
   if (film.state === "answered" && film.look.film) takePicture(film);
   worklist.update(film);
-  if (film.state === "failed" && film === worklist.current) alarm(`${film.shownName}: ${film.refusal.says}`);
+  if (film.state === "failed") alarm(`${film.shownName}: ${film.refusal.says}`, "unseen"); // it is seen below
   byId("save-csv").disabled = !facts.csvHeader || !worklist.films.some((each) => each.look);
   drawSoon();
   progress();
@@ -207,8 +208,8 @@ function lineOf(film) {
   return `${words.headline}: ${words.detail}`;
 }
 
-function alarm(words) {
-  fill(byId("alarm"), make("p", { class: "box warn" }, words));
+function alarm(words, kind = "box warn") {
+  fill(byId("alarm"), make("p", { class: kind }, words));
 }
 
 /** Say why all films wait, and count down; aloud at once, but not each second. */

@@ -76,7 +76,9 @@ export class HeatPart {
     }
     this.#isShown = true;
     await this.#viewer.showHeat({ heat: told.heat, of: told.display ?? told.of, says: told.says });
-    this.#say(told.says, told.caveat);
+    byId("film-part").scrollIntoView({ block: "nearest" });
+    this.#say(told.says);
+    if (told.mostly_outside) byId("heat-says").firstElementChild.className = "box warn";
   }
 
   #failed(error) {

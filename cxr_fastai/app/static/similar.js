@@ -16,17 +16,10 @@ export function showSimilar(look) {
 
 function figureOf(film) {
   const label = film.display || film.label;
-  const words = film.why_hidden || "no picture";
   const picture = film.film
-    ? make("img", { src: film.film, alt: `Training film labelled ${label}`, loading: "lazy" })
-    : make("span", { class: "hidden-film" }, words);
-  const distance = typeof film.distance === "number" ? film.distance.toFixed(3) : "";
-  return make(
-    "li",
-    {},
-    make("div", { class: "frame" }, picture),
-    make("strong", {}, label),
-    make("span", { class: "soft" }, film.source ?? ""),
-    distance ? make("span", { class: "soft" }, `distance ${distance}`) : "",
-  );
+    ? make("img", { src: film.film, alt: `Training film labelled ${label}` })
+    : make("span", { class: "hidden-film" }, film.why_hidden);
+  const details = [film.source, `distance ${film.distance.toFixed(3)}`, film.licence, film.says];
+  const lines = details.filter(Boolean).map((words) => make("span", { class: "soft" }, words));
+  return make("li", {}, make("div", { class: "frame" }, picture), make("strong", {}, label), ...lines);
 }

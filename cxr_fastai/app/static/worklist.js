@@ -115,9 +115,12 @@ export class Worklist {
     this.#films.splice(to, 0, film);
     if (to === from) return;
     const hadFocus = document.activeElement === line.button;
+    const current = this.#lines.get(this.#current)?.item;
+    const wasInSight = current && isInSight(this.#list, current);
     const after = this.#films[to + 1];
     this.#list.insertBefore(line.item, after ? this.#lines.get(after).item : null);
     if (hadFocus) line.button.focus({ preventScroll: true });
+    if (wasInSight) reveal(this.#list, current);
   }
 
   #key(event) {
@@ -129,6 +132,11 @@ export class Worklist {
     this.#choose(film, false);
     this.#lines.get(film).button.focus({ preventScroll: true });
   }
+}
+
+function isInSight(list, item) {
+  const top = item.offsetTop - list.offsetTop;
+  return top + item.offsetHeight > list.scrollTop && top < list.scrollTop + list.clientHeight;
 }
 
 /** Scroll a list, and nothing round it, until an item is in sight. */
