@@ -15,6 +15,7 @@ NEEDS = {  # verb -> what it cannot do without
     "train": ["a"],
     "evaluate": ["a", "b"],
     "predict": ["a", "b"],
+    "app": ["a"],
     "export": ["a"],
 }
 

@@ -1,4 +1,4 @@
-"""What programs ask: POST /predict, GET /health, /ready, /model.
+"""What programs ask: POST /predict, GET /health, /ready, /model, /metrics.
 
 A request that passed all checks -> JSON. It opens no file.
 """
@@ -12,11 +12,12 @@ from starlette.responses import HTMLResponse, Response
 
 from cxr_fastai.app.answers_page import answers_page
 from cxr_fastai.app.asked import Asked
+from cxr_fastai.app.metrics import MEDIA_TYPE, memory_bytes
 from cxr_fastai.app.refusals import Refusal, refusal
 from cxr_fastai.app.service import Answered
 from cxr_fastai.app.site import Site
 
-__all__ = ["json_answer", "unread", "predict", "health", "ready", "model"]
+__all__ = ["json_answer", "unread", "predict", "health", "ready", "model", "metrics"]
 
 # Reasons of images.REASONS for which the content is no picture that is read here.
 NO_PICTURE = {"empty_file", "not_an_image", "format_not_allowed"}
@@ -83,3 +84,17 @@ async def ready(site: Site, asked: Asked) -> Response:
 async def model(site: Site, asked: Asked) -> Response:
     """Tell what the bundles are."""
     return json_answer(site.model_facts)
+
+
+async def metrics(site: Site, asked: Asked) -> Response:
+    """Answer GET /metrics."""
+    turns = site.turns
+    gauges: dict[str, tuple[str, float]] = {
+        "cxr_ready": ("Whether the model is loaded and warm.", site.service.ready),
+        "cxr_requests_in_work": ("Requests with films that are answered now.", turns.in_work),
+        "cxr_requests_waiting": ("Requests with films that come in or wait.", turns.waiting),
+        "cxr_bytes_in_flight": ("Bytes of the bodies of these requests.", turns.bytes),
+        "process_resident_memory_bytes": ("Memory of the server's process.", memory_bytes()),
+        "process_start_time_seconds": ("When the server started.", site.metrics.started),
+    }
+    return Response(site.metrics.text(gauges), media_type=MEDIA_TYPE)

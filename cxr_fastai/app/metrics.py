@@ -10,17 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from starlette.responses import Response
-
-from cxr_fastai.app.asked import Asked
 from cxr_fastai.serving.rows import Row
 
-if TYPE_CHECKING:
-    from cxr_fastai.app.site import Site
-
-__all__ = ["Metrics", "metrics", "outcome_of", "memory_bytes"]
+__all__ = ["MEDIA_TYPE", "Metrics", "outcome_of", "memory_bytes"]
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # s; a film takes some 50 ms to 1 s, a request may take a minute
@@ -143,17 +136,3 @@ def memory_bytes() -> int:  # 0 where the system does not tell
     except OSError:
         return 0
     return int(pages) * PAGE_BYTES
-
-
-async def metrics(site: Site, asked: Asked) -> Response:
-    """Answer GET /metrics."""
-    turns = site.turns
-    gauges: dict[str, tuple[str, float]] = {
-        "cxr_ready": ("Whether the model is loaded and warm.", site.service.ready),
-        "cxr_requests_in_work": ("Requests with films that are answered now.", turns.in_work),
-        "cxr_requests_waiting": ("Requests with films that come in or wait.", turns.waiting),
-        "cxr_bytes_in_flight": ("Bytes of the bodies of these requests.", turns.bytes),
-        "process_resident_memory_bytes": ("Memory of the server's process.", memory_bytes()),
-        "process_start_time_seconds": ("When the server started.", site.metrics.started),
-    }
-    return Response(site.metrics.text(gauges), media_type=MEDIA_TYPE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from cxr_fastai.app import api, metrics, openapi, page, showing, sign_in
+from cxr_fastai.app import api, openapi, page, showing, sign_in
 from cxr_fastai.app.asked import Asked
 from cxr_fastai.app.site import Site
 
@@ -38,7 +38,7 @@ ROUTES = (
     Route("POST", "/heat", showing.heat, takes_films=True, query=("of", "right")),
     Route("POST", "/sign-in", sign_in.sign_in, is_open=True, max_bytes=4_096),
     Route("GET", "/model", api.model),
-    Route("GET", "/metrics", metrics.metrics),
+    Route("GET", "/metrics", api.metrics),
     Route("GET", "/openapi.json", openapi.openapi),
     Route("GET", "/health", api.health, is_open=True),
     Route("GET", "/ready", api.ready, is_open=True),
