@@ -43,7 +43,10 @@ COMPARED_SIDE = 64
 COPY_GRAY = 6.0
 NOT_ASKED = "No similar films: the server was started without --films."
 UNANSWERED = "No similar films: the model was not asked about this one."
-NEAR_MEANS = "Near for the network, by what its last layer is given; not alike for a radiologist."
+NEAR_MEANS = (
+    "Near by what the network's last layer is given: they need not look alike to a radiologist, "
+    "nor share the disease."
+)
 THE_FILM = "This very film."
 IN_TRAINING = (
     "The very film is among them: its answer says nothing of how the model does on others."

@@ -109,14 +109,17 @@ def _chosen(
         )
     seen = _seen(members_of(model), manifest, rows)
     if seen is None:
-        return rows, f"of {name}; the bundle does not tell whether it was trained on them"
+        return (
+            rows,
+            f"of the folder {name}; the bundle does not tell whether it was trained on them",
+        )
     chosen = [row for row, was_seen in zip(rows, seen) if was_seen]
     if not chosen:
-        return rows, f"of {name}, which this model was not trained on"
+        return rows, f"of the folder {name}, which this model was not trained on"
     if len(chosen) == len(rows):
-        return chosen, f"of {name} that this model was trained on"
+        return chosen, f"of the folder {name} that this model was trained on"
     return chosen, (
-        f"of {name} that this model was trained on (of {count(len(rows), 'film')} of its split "
+        f"of the folder {name} that this model was trained on (of {count(len(rows), 'film')} of its split "
         f"{TRAIN})"
     )
 

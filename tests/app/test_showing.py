@@ -124,5 +124,5 @@ def test_similar_films_come_with_the_look(toy_bundle, tmp_path, monkeypatch):
         unread = post(url, "/look", ("a.png", b"<html>"))[1]
     assert status == 200 and len(look["similar"]) == 5
     assert all(film["film"].startswith("data:image/jpeg") for film in look["similar"])
-    assert look["words"]["similar"].startswith("The 5 nearest of 22 films of toy;")
+    assert look["words"]["similar"].startswith("The 5 nearest of 22 films of the folder toy;")
     assert unread["similar"] == []

@@ -89,7 +89,9 @@ def test_the_nearest_come_first_and_are_what_embed_says(bundle, data):
     cosines = vectors @ one / np.linalg.norm(vectors, axis=1) / np.linalg.norm(one)
     nearest = np.sort(1 - cosines)[:5]
     assert [film["distance"] for film in told.films] == pytest.approx(nearest, abs=2e-3)
-    assert told.says.startswith("The 5 nearest of 22 films of toy that this model was trained on.")
+    assert told.says.startswith(
+        "The 5 nearest of 22 films of the folder toy that this model was trained on."
+    )
     assert IN_TRAINING not in told.says
 
 

@@ -77,7 +77,7 @@ def test_the_training_films_are_found_and_no_others(tmp_path, data):
     assert list(index.rows) == train and index.vectors.shape[0] == len(train) == 22
     assert index.vectors.dtype == np.float16
     assert np.allclose(np.linalg.norm(index.vectors.astype(float), axis=1), 1, atol=1e-3)
-    assert index.whose == "of toy that this model was trained on"
+    assert index.whose == "of the folder toy that this model was trained on"
 
 
 def test_films_stand_in_the_order_of_their_rows(tmp_path, data):
@@ -89,7 +89,7 @@ def test_films_stand_in_the_order_of_their_rows(tmp_path, data):
 
 def test_of_another_folder_it_says_so(tmp_path, data):
     index = index_of(bundle_of(tmp_path / "b", data, trained_on=["f" * 64]), data)
-    assert index.whose == "of toy, which this model was not trained on"
+    assert index.whose == "of the folder toy, which this model was not trained on"
     assert len(index.rows) == 22
 
 
@@ -98,7 +98,10 @@ def test_of_a_folder_that_was_trained_on_in_part_these_films_alone(tmp_path, dat
     names = [row.pixel_sha256 for row in some]
     index = index_of(bundle_of(tmp_path / "b", data, trained_on=names), data)
     assert list(index.rows) == some
-    assert index.whose == "of toy that this model was trained on (of 22 films of its split train)"
+    assert (
+        index.whose
+        == "of the folder toy that this model was trained on (of 22 films of its split train)"
+    )
 
 
 def test_another_film_of_a_patient_is_not_taken_for_one_that_was_trained_on(tmp_path, data):
@@ -145,7 +148,10 @@ def test_another_network_or_runtime_is_kept_apart(tmp_path, data):
 def test_an_exported_network_alone_knows_its_manifest(tmp_path, data):
     alone = tmp_path / "alone.onnx"
     export_onnx(bundle_of(tmp_path / "b", data), alone)
-    assert index_of(load_bundle(alone), data).whose == "of toy that this model was trained on"
+    assert (
+        index_of(load_bundle(alone), data).whose
+        == "of the folder toy that this model was trained on"
+    )
     copy = curated(tmp_path / "other", {"normal": (3, 1, 1), "tuberculosis": (3, 1, 1)})
     assert "does not tell" in index_of(load_bundle(alone), copy).whose
 
