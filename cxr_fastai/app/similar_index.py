@@ -118,9 +118,9 @@ def _chosen(
         return rows, f"of the folder {name}, which this model was not trained on"
     if len(chosen) == len(rows):
         return chosen, f"of the folder {name} that this model was trained on"
+    of = count(len(rows), "film")
     return chosen, (
-        f"of the folder {name} that this model was trained on (of {count(len(rows), 'film')} of its split "
-        f"{TRAIN})"
+        f"of the folder {name} that this model was trained on (of {of} of its split {TRAIN})"
     )
 
 
