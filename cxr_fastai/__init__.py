@@ -25,6 +25,7 @@ _HOME = {
     "predict": "serving.predict",
     "load_bundle": "bundle.store",
     "save_bundle": "bundle.store",
+    "push": "hub.push",
     "load_recipe": "recipes",
     "read_manifest": "manifest",
     "CxrError": "core",

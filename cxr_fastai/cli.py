@@ -35,6 +35,7 @@ HOME_OF = {
     "predict": "prediction",
     "app": "app",
     "export": "export",
+    "push": "push",
 }
 
 

@@ -14,6 +14,7 @@ from cxr_fastai.bundle.runtime import RUNTIMES
 from cxr_fastai.curation_flags import add_curate, add_dedupe, add_own_labels
 from cxr_fastai.flag_values import above_zero, form, ids, port, whole
 from cxr_fastai.one_line_parser import Joined, OneLineParser
+from cxr_fastai.push_flags import add_push
 
 __all__ = ["parser", "ids", "EXIT_CODES"]
 
@@ -459,4 +460,5 @@ VERBS: dict[str, tuple[str, Callable[[ArgumentParser], None]]] = {
     "predict": ("what a bundle says of image files", _predict),
     "app": ("a page and an API that answer films with a bundle, on this machine", _app),
     "export": ("a bundle's network for other programs, as ONNX", _export),
+    "push": ("a bundle or a curated folder to the Hugging Face Hub", add_push),
 }

@@ -30,6 +30,7 @@ PUBLIC = [  # what people import; a name that goes or comes is a change of the p
     "predict",
     "load_bundle",
     "save_bundle",
+    "push",
     "load_recipe",
     "read_manifest",
     "CxrError",

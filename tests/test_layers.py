@@ -19,7 +19,7 @@ FLOORS = [
     {"phantom", "bundle", "cohort", "train_request"},
     {"probes"},
     {"curation", "training", "evaluation", "auditing", "serving", "architectures"},
-    {"demo", "flags", "folds", "prototyping", "app"},
+    {"demo", "flags", "folds", "prototyping", "app", "hub"},
     {"model_audit"},
     {"verbs"},
     {"cli"},
@@ -55,6 +55,7 @@ BANNED = {
     "bundle": {"fastai", "pandas", "pickle"},
     "serving": {"fastai", "pandas", "pickle"},
     "app": {"fastai", "pandas", "pickle"},
+    "hub": {"torch", "fastai", "pandas", "pickle"},
     "evaluation": {"fastai"},
 }
 
@@ -65,6 +66,7 @@ PARTS = {  # modules beside a room that are part of it
     "docments": "core",
     "bundle_names": "core",
     "curation_flags": "flags",
+    "push_flags": "flags",
     "flag_values": "flags",
     "one_line_parser": "flags",
     "catalog_rule": "catalog",

@@ -17,6 +17,8 @@ from cxr_fastai.manifest import Record
 __all__ = ["METADATA", "HUB_COLUMNS", "hub_tables", "drop_hub_tables"]
 
 METADATA = "metadata.csv"
+UNKNOWN = "unknown"
+LOOKED_AT = 10_000  # rows
 FILE_NAME = "file_name"  # as the loader calls it: the image, relative to the table
 HUB_COLUMNS = (
     FILE_NAME,
@@ -46,8 +48,34 @@ def hub_tables(
         else:
             table, name = METADATA, record.path
         cells = {column: str(getattr(record, column)) for column in HUB_COLUMNS[1:]}
+        cells["age"] = _as_float(cells["age"])
         rows.setdefault(table, []).append({FILE_NAME: name, **cells})
+    for column in HUB_COLUMNS:
+        if column != "age":
+            _say_unknown(list(rows.values()), column)
     return {table: to_csv(lines, HUB_COLUMNS) for table, lines in rows.items()}
+
+
+def _as_float(age: str) -> str:
+    """Write an age with a point, so that a table without unknown ages is no table of integers."""
+    return str(float(age)) if age else ""
+
+
+def _say_unknown(
+    tables: list[list[dict[str, str]]],
+    column: str,  # of text
+) -> None:
+    """Write UNKNOWN for the blanks of a column that is blank in one table and not in another.
+
+    The loader tells a column's type from a table's first LOOKED_AT rows: blanks alone are numbers
+    to it, and it refuses a folder whose splits have other types (measured with datasets 5.2).
+    """
+    is_blank = {not any(row[column] for row in table[:LOOKED_AT]) for table in tables}
+    if len(is_blank) < 2:
+        return
+    for table in tables:
+        for row in table:
+            row[column] = row[column] or UNKNOWN
 
 
 def drop_hub_tables(
