@@ -78,8 +78,8 @@ def _machine(args: argparse.Namespace, load: float) -> str:
 def _tables(args: argparse.Namespace, folder: Path) -> list[str]:
     """Prepare all, and measure."""
     sides = [int(side) for side in args.sides.split(",")]
-    films = {side: _films(folder / str(side), side, args.films) for side in sides}
-    bundle = _bundle(args, folder / "bundle", films[sides[0]])
+    films = {side: drawn_films(folder / str(side), side, args.films) for side in sides}
+    bundle = drawn_bundle(args.arch, args.size, folder / "bundle", films[sides[0]])
     pickle = _learner(args, folder, films[sides[0]])
     cold = _cold(args, bundle, pickle, films[sides[0]][0])
     parts = [_cold_table(cold)]
@@ -91,7 +91,7 @@ def _tables(args: argparse.Namespace, folder: Path) -> list[str]:
 # ---- what is measured on
 
 
-def _films(folder: Path, side: int, n: int) -> list[Path]:
+def drawn_films(folder: Path, side: int, n: int) -> list[Path]:
     """Draw films and write them as JPEG."""
     from PIL import Image
 
@@ -106,7 +106,7 @@ def _films(folder: Path, side: int, n: int) -> list[Path]:
     return made
 
 
-def _bundle(args: argparse.Namespace, folder: Path, films: Sequence[Path]) -> Path:
+def drawn_bundle(arch: str, size: int, folder: Path, films: Sequence[Path]) -> Path:
     """Make a bundle with a gate and model.onnx."""
     import numpy as np
     import torch
@@ -117,9 +117,9 @@ def _bundle(args: argparse.Namespace, folder: Path, films: Sequence[Path]) -> Pa
     from cxr_fastai.models.networks import build_network
 
     meta = {
-        "arch": args.arch,
+        "arch": arch,
         "vocab": VOCAB,
-        "size": args.size,
+        "size": size,
         "mean": 0.5,
         "std": 0.25,
         "recipe": {"name": "drawn"},
@@ -130,7 +130,7 @@ def _bundle(args: argparse.Namespace, folder: Path, films: Sequence[Path]) -> Pa
     small = np.stack([thumbnail(decode(file)) for file in films])
     names = [str(i) for i in range(len(films))]
     gate = fit_gate(small, names, ["drawn"] * len(films))
-    save_bundle(folder, build_network(args.arch, len(VOCAB)), meta, gate=gate)
+    save_bundle(folder, build_network(arch, len(VOCAB)), meta, gate=gate)
     export_onnx(load_bundle(folder, "cpu"))
     return folder
 

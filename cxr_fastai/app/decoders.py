@@ -36,6 +36,7 @@ CHILDREN = 2  # one decodes while the other's film is handed over; films are dec
 # For one film, on the wall clock and of a processor. 9 megapixels of JPEG 2000 take 3 s on one
 # core.
 MAX_SECONDS = 20
+START_SECONDS = 60  # for a child to start in; it takes a quarter of one where nothing else runs
 # Bytes above what a child maps when it starts. The greatest picture that is read, 64 megapixels,
 # needs 1 GB as RGB of 16 bits (curation.worker allows four times that, to no stranger's files).
 MEMORY = 2 << 30
@@ -66,11 +67,13 @@ class Decoders:
         children: int = CHILDREN,
         seconds: float = MAX_SECONDS,  # for one film
         memory: int = MEMORY,  # bytes above what a child maps when it starts
+        script: Path = CHILD,  # that a child runs
     ):
         """Prepare; nothing is started yet."""
         self.children = children
         self.seconds = seconds
         self.memory = memory
+        self.script = script
         self.lost = Lost()
         self._idle: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
         self._all: set[_Child] = set()
@@ -138,7 +141,7 @@ class Decoders:
         with self._lock:
             if self._is_closed:
                 raise OSError(errno.ECANCELED, "the server is being stopped")
-            child = _Child(self.memory, self.seconds)
+            child = _Child(self.script, self.memory, self.seconds)
             self._all.add(child)
         return child
 
@@ -146,7 +149,7 @@ class Decoders:
         """Start a child and wait until it can decode. Raises `StorageError`."""
         try:
             child = self._begun()
-            child.wait_until_ready(self.seconds)
+            child.wait_until_ready()
             return child
         except (OSError, _Ended) as e:
             raise StorageError(f"no process that decodes films can be started: {e}") from e
@@ -168,11 +171,11 @@ class _Ended(Exception):
 class _Child:
     """A process that decodes, with its pipes."""
 
-    def __init__(self, memory: int, seconds: float):
+    def __init__(self, script: Path, memory: int, seconds: float):
         """Start it; it can decode a quarter of a second later. Raises OSError."""
         numbers = [str(memory), str(max(int(seconds), 1)), str(os.getpid())]
         self._process = subprocess.Popen(
-            [sys.executable, str(CHILD), *numbers],
+            [sys.executable, str(script), *numbers],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -189,19 +192,21 @@ class _Child:
         """Whether it runs."""
         return self._process.poll() is None
 
-    def wait_until_ready(self, seconds: float) -> None:
+    def wait_until_ready(self) -> None:
         """Wait until it can decode. Raises `_Ended`."""
-        with _Clock(self, seconds) as clock:
+        if self._is_ready:
+            return
+        with _Clock(self, START_SECONDS) as clock:
             try:
-                self._greet()
-            except (OSError, EOFError):
+                self._is_ready = self._exactly(len(READY)) == READY
+            except EOFError:
                 raise self._how_it_ended(clock) from None
 
     def read(self, data: bytes, name: str, seconds: float) -> Radiograph:
         """Decode one film. Raises `ImageRejected`; `_Ended` where this is the child's end."""
+        self.wait_until_ready()
         with _Clock(self, seconds) as clock:
             try:
-                self._greet()
                 self._send(data, name)
                 return self._answer()
             except (OSError, EOFError):
@@ -230,11 +235,6 @@ class _Child:
             os.killpg(self.pid, signal.SIGKILL)
         except (AttributeError, OSError):  # on Windows; gone
             self._process.kill()
-
-    def _greet(self) -> None:
-        """Wait until it has started."""
-        if not self._is_ready:
-            self._is_ready = self._exactly(len(READY)) == READY
 
     def _send(self, data: bytes, name: str) -> None:
         """Hand a film over."""
@@ -332,7 +332,7 @@ def _facts_of(text: bytes) -> Mapping[str, Any]:
 def _rejection_of(facts: Mapping[str, Any]) -> ImageRejected:
     """Make the rejection that a child tells of. Raises `_Nonsense`."""
     reason, message = facts.get("reason"), facts.get("message")
-    if reason not in REASONS or not isinstance(message, str):
+    if not isinstance(reason, str) or reason not in REASONS or not isinstance(message, str):
         raise _Nonsense
     return ImageRejected(reason, printable(message))
 
