@@ -9,6 +9,7 @@ import http.client
 import threading
 import time
 import urllib.parse
+from pathlib import Path
 
 from cxr_fastai.app.limits import Limits
 from cxr_fastai.app.server import address_of, bound, server_for
@@ -20,23 +21,37 @@ LIMITS = {field.name for field in dataclasses.fields(Limits)}
 
 
 @contextlib.contextmanager
-def served(bundle, *, gate=True, right=False, service=None, runtime=None, **options):
-    "Serve a bundle (a folder or what load_bundle gives) in a thread; yields http://127.0.0.1:PORT. Options: fields of Limits, then of Site."
+def served(bundle, **options):
+    "Serve a bundle (a folder, or what load_bundle gives) in a thread; yields http://127.0.0.1:PORT. Options: as for running."
+    with running(bundle, **options) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def running(
+    bundle,
+    *,
+    gate=True,
+    right=False,
+    service=None,
+    runtime=None,
+    waits=True,
+    host="127.0.0.1",
+    **options,
+):
+    "The same; yields the address and the server's Site. Options: fields of Limits, then of Site; waits: until the model is warm."
     limits = Limits(**{name: options.pop(name) for name in list(options) if name in LIMITS})
-    model = (
-        load_ensemble([bundle], runtime=runtime)
-        if isinstance(bundle, (str, bytes)) or hasattr(bundle, "joinpath")
-        else bundle
-    )
+    is_path = isinstance(bundle, (str, Path))
+    model = load_ensemble([bundle], runtime=runtime) if is_path else bundle
     service = service or Service(model, limits, gate, right)
-    sock = bound("127.0.0.1", 0)
-    server = server_for(Site(model, service, limits, **options))
+    site = Site(model, service, limits, **options)
+    sock = bound(host, 0)
+    server = server_for(site)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
-    url = address_of(sock)
     try:
-        wait_until(lambda: server.started and service.ready)
-        yield url
+        wait_until(lambda: server.started and (service.ready or not waits))
+        yield address_of(sock), site
     finally:
         server.should_exit = True
         thread.join(30)

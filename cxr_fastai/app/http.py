@@ -112,7 +112,7 @@ class Front:
         try:
             return await self._handled(scope, receive, story)
         except Refusal as e:
-            why = e
+            why = replace(e)  # without the frames, and bodies, that the traceback holds
         except _ClientGone:
             raise
         except asyncio.CancelledError:  # the time that stopping may take is over
@@ -184,9 +184,8 @@ class Front:
         length: int,  # that it is to have
     ) -> bytes:
         """Read a body. Raises `Refusal`."""
-        seconds = self.site.limits.seconds_for(length)
         try:
-            body = await asyncio.wait_for(_read(receive, length), seconds)
+            body = await _read(receive, length, self.site.limits)
         except asyncio.TimeoutError:
             raise refusal("body_slow") from None
         if len(body) != length:
@@ -264,12 +263,15 @@ def _length_of(route: Route, story: _Story, limits: Limits) -> int:
 async def _read(
     receive: Receive,
     length: int,  # that the body is to have
+    limits: Limits,
 ) -> bytes:  # less, where it ends before
-    """Read a body to its end."""
+    """Read a body to its end. Raises `TimeoutError` of asyncio where it comes in too slowly."""
+    began = time.monotonic()
     pieces = []
     n = 0
     while n < length:
-        message = await receive()
+        left = began + limits.seconds_for(n) - time.monotonic()
+        message = await asyncio.wait_for(receive(), max(left, 0.0))
         piece = message.get("body", b"")
         pieces.append(piece)
         n += len(piece)

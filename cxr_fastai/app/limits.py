@@ -25,8 +25,8 @@ class Limits:
     per_minute: int = 0  # requests with films that one client may make; 0: as many as it likes
     connections: int = 256  # open at the same time
     header_seconds: float = 10  # for all headers of a request
-    body_seconds: float = 30  # for a body, beside what its bytes take at `slowest_mb`
-    slowest_mb: float = 0.25  # MB a second that a body must come in with
+    body_seconds: float = 15  # for a body, beside what its bytes take at `slowest_mb`
+    slowest_mb: float = 0.25  # MB a second that a body must come in with: of a poor mobile network
     answer_seconds: float = 60  # from the whole body to the answer, waiting included
     keep_alive_seconds: float = 15  # that a connection is kept without a request
     write_seconds: float = 30  # that a client may take none of its answer
@@ -45,7 +45,7 @@ class Limits:
 
     def seconds_for(
         self,
-        n: int,  # bytes of a body
+        n: int,  # bytes of a body that have come in
     ) -> float:
-        """How long a body may take to come in."""
+        """How long so much of a body may take to come in: who sends nothing is not waited for."""
         return self.body_seconds + n / (self.slowest_mb * MB)

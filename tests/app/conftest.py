@@ -4,7 +4,7 @@ import pytest
 import torch
 from toy_rows import META, VOCAB
 
-from cxr_fastai.bundle import save_bundle
+from cxr_fastai.bundle import load_bundle, save_bundle
 from cxr_fastai.models.networks import build_network
 
 
@@ -14,3 +14,9 @@ def toy_bundle(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("app") / "bundle"
     return save_bundle(folder, build_network("cnn", len(VOCAB)), {**META, "arch": "cnn"})
+
+
+@pytest.fixture(scope="session")
+def toy_model(toy_bundle):
+    "The same, loaded."
+    return load_bundle(toy_bundle)
