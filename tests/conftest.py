@@ -13,6 +13,7 @@ os.environ.pop(
 # Files of tests that take seconds: left out of `make fast`. By the times of `make test`
 # (pytest --durations=0); a new long file is added here.
 MEDIUM = {
+    "app/test_access_in_chromium.py",
     "app/test_page_in_chromium.py",
     "app/test_viewer_in_chromium.py",
     "auditing/test_ask_folder.py",
