@@ -14,6 +14,7 @@ from cxr_fastai.app.page_facts import PageFacts
 from cxr_fastai.app.page_parts import Part, frame, notices, text_of, theme_choice
 from cxr_fastai.core import printable
 from cxr_fastai.reporting.text import count
+from cxr_fastai.serving.heat import CAVEAT
 
 __all__ = ["home_page"]
 
@@ -198,7 +199,7 @@ def _heat_part(facts: PageFacts) -> Part:
         options.append(ft.Option(printable(words), value=name))
     return ft.Section(
         ft.H3("Where the answer is most sensitive", id="heat-title"),
-        ft.P("A heat does not show why, nor that the network looks at disease.", cls="soft"),
+        ft.P(CAVEAT, cls="soft"),
         ft.Div(
             ft.Label("of ", ft.Select(*options, id="heat-of"), cls="heat-label"),
             ft.Button("Show heat", type="button", id="heat-button", aria_pressed="false"),

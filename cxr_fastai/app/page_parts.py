@@ -23,6 +23,7 @@ ONLY = "Research only, not a medical device."
 NOT_FOR = "Not for diagnosis or any decision about a patient."
 # A command in backticks: what is typed as it stands.
 TYPED = re.compile(r"`([^`]+)`")
+NO_BREAK_PERCENT = "\N{NO-BREAK SPACE}%"
 THEMES = (("", "as the system"), ("light", "light"), ("room", "dark room"))
 
 Part = Any  # a FastHTML component, or text
@@ -63,13 +64,13 @@ def theme_choice() -> Part:
 def text_of(
     text: object,
 ) -> list[Part]:
-    """Return a text as components: commands in backticks become code."""
+    """Return a text as components: commands in backticks become code, 50 % stays on one line."""
     parts: list[Part] = []
     for number, piece in enumerate(TYPED.split(printable(text))):
         if number % 2:
             parts.append(ft.Code(piece))
         elif piece:
-            parts.append(piece)
+            parts.append(piece.replace(" %", NO_BREAK_PERCENT))
     return parts
 
 

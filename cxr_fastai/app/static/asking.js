@@ -7,6 +7,7 @@ import { Gone, Refused, askLook, isAlive } from "./server.js";
 const AT_ONCE = 2;
 const MOST_TRIES = 3; // of a film whose sending breaks while the server is there
 const MOST_WAITS = 40; // of a film that the server is too busy for
+const FORM_BYTES = 2000; // at most, of what stands round a film when it is sent
 const LOOK_EVERY = [1, 2, 4, 8, 15]; // seconds between looks for a server that is gone
 
 /** Asks for films, one after the other. */
@@ -73,7 +74,7 @@ export class Asking {
   }
 
   async #ask(film) {
-    if (film.file.size > this.on.maxBytes) {
+    if (film.file.size + FORM_BYTES > this.on.maxBytes) {
       this.#fail(film, tooLarge(film, this.on.maxBytes));
       return;
     }
