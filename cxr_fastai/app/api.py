@@ -17,7 +17,7 @@ from cxr_fastai.app.refusals import Refusal, refusal
 from cxr_fastai.app.service import Answered
 from cxr_fastai.app.site import Site
 
-__all__ = ["json_answer", "unread", "predict", "health", "ready", "model", "metrics"]
+__all__ = ["check_warm", "json_answer", "unread", "predict", "health", "ready", "model", "metrics"]
 
 # Reasons of images.REASONS for which the content is no picture that is read here.
 NO_PICTURE = {"empty_file", "not_an_image", "format_not_allowed"}
@@ -76,9 +76,14 @@ async def health(site: Site, asked: Asked) -> Response:
 
 async def ready(site: Site, asked: Asked) -> Response:
     """Say whether the model is loaded and warm."""
+    check_warm(site)
+    return json_answer({"status": "ready"})
+
+
+def check_warm(site: Site) -> None:
+    """Raise `Refusal` as long as the model is not loaded and warm."""
     if not site.service.ready:
         raise refusal("starting", {"Retry-After": str(WARM_SECONDS)}, seconds=WARM_SECONDS)
-    return json_answer({"status": "ready"})
 
 
 async def model(site: Site, asked: Asked) -> Response:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
+from cxr_fastai.app.api import check_warm
 from cxr_fastai.app.asked import Asked
 from cxr_fastai.app.checks import check_host, check_origin, headers_of, is_https
 from cxr_fastai.app.limits import Limits
@@ -154,6 +155,7 @@ class Front:
             body = await self._body(receive, length)
             story.is_read = True
             return await self.router.answer(scope, replace(asked, body=body))
+        check_warm(site)
         site.visits.count(client)
         content_type = story.headers.get("content-type", "")
         check_type(content_type)
