@@ -97,7 +97,9 @@ def test_a_body_that_ends_too_soon_is_told_so(url):
 
 def test_more_than_the_length_is_another_request(url):
     body, headers = FILM
-    head = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: " + headers["Content-Type"].encode()
+    head = (
+        b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: " + headers["Content-Type"].encode()
+    )
     head += b"\r\nContent-Length: %d\r\n\r\n" % len(body)
     got = talk(url, head + body + b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n", expects=2)
     assert [answer.status for answer in got.answers] == [200, 200]
@@ -120,7 +122,12 @@ def test_films_are_answered_in_order_with_their_names(url):
 
 @pytest.mark.parametrize(
     "method,path,body",
-    [("GET", "/", None), ("GET", "/nothing", None), ("POST", "/predict", b"x"), ("GET", "/static/style.css", None)],
+    [
+        ("GET", "/", None),
+        ("GET", "/nothing", None),
+        ("POST", "/predict", b"x"),
+        ("GET", "/static/style.css", None),
+    ],
 )
 def test_every_answer_has_the_security_headers_and_names_no_program(url, method, path, body):
     _, headers, _ = ask(url, method, path, body)
@@ -149,10 +156,16 @@ def test_a_browser_is_refused_by_a_page(url):
 
 def test_a_slow_body_is_408_and_one_that_trickles_too(toy_model):
     service = ToyService()
-    head = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: image/png\r\nContent-Length: 100000\r\n\r\n"
+    head = (
+        b"POST /predict HTTP/1.1\r\n"
+        + HOST
+        + b"Content-Type: image/png\r\nContent-Length: 100000\r\n\r\n"
+    )
     with served(toy_model, service=service, body_seconds=0.3) as url:
         stalled = talk(url, head, b"x").answers[0]
-        trickles = talk(url, head, *[piece for _ in range(20) for piece in (b"x" * 100, 0.05)]).answers[0]
+        trickles = talk(
+            url, head, *[piece for _ in range(20) for piece in (b"x" * 100, 0.05)]
+        ).answers[0]
     assert [answer.json()["error"]["code"] for answer in (stalled, trickles)] == ["body_slow"] * 2
     assert stalled.status == 408 and stalled.headers["connection"] == "close" and service.asked == 0
 
@@ -197,7 +210,9 @@ def test_a_full_house_is_503_at_once_and_those_who_wait_are_answered(toy_model):
 def test_who_goes_away_frees_the_place(toy_model, caplog):
     service = ToyService(held=True)
     body, headers = FILM
-    head = b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: " + headers["Content-Type"].encode()
+    head = (
+        b"POST /predict HTTP/1.1\r\n" + HOST + b"Content-Type: " + headers["Content-Type"].encode()
+    )
     head += b"\r\nContent-Length: %d\r\n\r\n" % len(body)
     with running(toy_model, service=service, at_once=1, waiting=0) as (url, site):
         with caplog.at_level(logging.INFO, "cxr_fastai.app"):
@@ -245,7 +260,11 @@ def test_no_name_no_byte_and_no_word_of_a_client_is_logged(url, caplog):
     ask(url, "POST", "/predict", FILM[0][:-9], FILM[1])
     talk(url, b"SECRET / HTTP/1.1\r\n" + HOST + b"\r\n")
     lines = [record.getMessage() for record in caplog.records if record.name == "cxr_fastai.app"]
-    assert len(lines) == 5 and lines[0].startswith("POST /predict 200 ") and lines[0].endswith("1 film")
+    assert (
+        len(lines) == 5
+        and lines[0].startswith("POST /predict 200 ")
+        and lines[0].endswith("1 film")
+    )
     assert "SECRET" not in caplog.text
 
 
