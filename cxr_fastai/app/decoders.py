@@ -40,6 +40,10 @@ START_SECONDS = 60  # for a child to start in; it takes a quarter of one where n
 # Bytes above what a child maps when it starts. The greatest picture that is read, 64 megapixels,
 # needs 1 GB as RGB of 16 bits (curation.worker allows four times that, to no stranger's files).
 MEMORY = 2 << 30
+# What the C library (glibc) is told: to keep what a film took for the next one, up to so many
+# bytes, instead of having the system give and clear it anew. Of a JPEG of 1,024 px that is 1.8 of
+# 5.0 ms, of 1,600 px 4.5 of 11.8.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{32 << 20}", "MALLOC_TRIM_THRESHOLD_": f"{256 << 20}"}
 PIPE_BYTES = 1 << 20  # as many as Linux gives to everybody; by itself it gives 64 kB
 MOST_FACTS = 1 << 16  # bytes of JSON in an answer
 NOTE_NAMES = tuple(NOTES)
@@ -368,7 +372,7 @@ def _film_of(facts: Mapping[str, Any], pixels: bytes) -> Radiograph:
 def _environment() -> dict[str, str]:
     """Return the environment of a child: one thread, and no compiled files left behind."""
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    return {**os.environ, **threads, "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **threads, **KEEP_MEMORY, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _widen(process: subprocess.Popen[bytes]) -> None:
