@@ -5,7 +5,9 @@ with attacked(bundle, folder, "--max-files", "3") as server:
 """
 
 import contextlib
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,8 +19,15 @@ from pathlib import Path
 from hostile_requests import Hostile, Maker
 from raw_http import Talk, talk
 
-AT_ONCE = 8  # connections
-CODE = "import sys; from cxr_fastai.cli import main; sys.exit(main(sys.argv[1:]))"
+AT_ONCE = 16  # connections; more than the server answers at once
+CODE = """
+import json, sys
+from functools import partial
+from cxr_fastai.app import limits
+limits.Limits = partial(limits.Limits, **json.loads(sys.argv[1]))  # those that have no flag
+from cxr_fastai.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 @dataclass
@@ -51,14 +60,15 @@ class Attacked:
 
 
 @contextlib.contextmanager
-def attacked(bundle, folder: Path, *options: str):
-    "Start `cxr app BUNDLE OPTIONS` in a folder of its own."
+def attacked(bundle, folder: Path, *options: str, **limits: float):
+    "Start `cxr app BUNDLE OPTIONS` in a folder of its own, with limits of seconds."
     home = folder / "home"
     for name in ("tmp", "cache", "work"):
         (home / name).mkdir(parents=True)
     own = {"HOME": home, "TMPDIR": home / "tmp", "CXR_CACHE": home / "cache", "OMP_NUM_THREADS": 1}
     environment = {**os.environ, **{name: str(value) for name, value in own.items()}}
-    command = [sys.executable, "-c", CODE, "app", str(bundle), "--port", "0", *options]
+    verb = ["app", str(bundle), "--port", "0", *options]
+    command = [sys.executable, "-c", CODE, json.dumps(limits), *verb]
     stderr = folder / "stderr.txt"
     with open(stderr, "wb") as out:
         process = subprocess.Popen(
@@ -79,10 +89,9 @@ def _address(server: Attacked) -> str:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         assert server.is_alive(), server.said()
-        words = server.said().split()
-        urls = [word for word in words if word.startswith("http://127.0.0.1:")]
-        if urls:
-            return urls[0].rstrip("/").rstrip(".,")
+        found = re.search(r"http://127\.0\.0\.1:\d+(?=\D)", server.said())
+        if found:
+            return found[0]
         time.sleep(0.05)
     raise AssertionError(f"it never listened: {server.said()}")
 
@@ -130,6 +139,16 @@ def hostile(url: str, film: bytes, sections: dict) -> list[Hostile]:
     for kind, section in sections.items():
         for what, data, may, *more in section(make):
             found.append(Hostile(kind, what, data, frozenset(may), **(more[0] if more else {})))
+    return found
+
+
+def decoders(server: Attacked) -> list[int]:
+    "Process ids of the children that decode films."
+    found = []
+    for pid in _family(server.process.pid)[1:]:
+        with contextlib.suppress(OSError):
+            if b"decoder_child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
     return found
 
 

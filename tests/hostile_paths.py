@@ -32,6 +32,9 @@ HOSTS = (
     b"user:pass@127.0.0.1", b"'", b"<script>", b"127.0.0.1:80:80", b"127.0.0.1:8 0",
 )  # fmt: skip
 
+# Whatever the port: no name server has a say in these.
+OF_THIS_MACHINE = (b"127.0.0.1:1", b"127.0.0.1:", b"localhost.", b"::1", b"127.0.0.1:99999")
+
 ORIGINS = (
     b"http://evil.example", b"https://evil.example", b"null", b"", b"http://127.0.0.1.evil.example", b"file://", b"http://127.0.0.1:1",
     b"http://localhost:1", b"http://[::1", b"http://", b"x", b"chrome-extension://abc", b"http://127.0.0.1@evil.example", b"\xff",
@@ -97,7 +100,7 @@ def hosts(make: Maker):
     "DNS rebinding and its kin: the page of another host that was made to point here."
     for host in HOSTS:
         head = b"GET /model HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
-        allowed = {200} if host in (b"127.0.0.1:1", b"127.0.0.1:", b"localhost.", b" ") else set()
+        allowed = {200} if host in OF_THIS_MACHINE else set()
         yield f"Host {host[:30]!r}", head, statuses(400, 403, 421) | allowed
     two = make.get(b"/model", b"Host: evil.example")
     yield "two hosts", two, statuses(400, 403, 421)
@@ -153,7 +156,7 @@ def tokens(make: Maker):
             yield (
                 f"sign-in of {body[:20]!r} as {kind.decode()[:20]}",
                 sent,
-                statuses(400, 401, 404, 411, 413, 415, 422, 429),
+                statuses(303, 400, 401, 413, 415, 429),
             )
 
 
@@ -175,7 +178,7 @@ def types(make: Maker):
         b"application/json;q=2",
         b"a," * 9_000,
     ):
-        yield f"Accept {accept[:20]!r}", make.post(b"Accept: " + accept), statuses(200, 400, 406)
+        yield f"Accept {accept[:20]!r}", make.post(b"Accept: " + accept), statuses(200, 431)
 
 
 SECTIONS = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 HOST = "127.0.0.1"
 NEVER = 20.0  # seconds: a server that has said nothing by then hangs
-QUIET = 0.25  # seconds of silence after a whole answer, on a connection that stays open
+QUIET = 0.15  # seconds of silence after a whole answer, on a connection that stays open
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,10 @@ class Service:
         except ImageRejected as e:
             source, rejected = e, e.reason
         film = read_film(reading, source, upload.name)
+        if rejected:
+            # The traceback leads to this frame, and so to the film's bytes, in a circle: they would
+            # stay until Python looks for circles, which may be hundreds of films later.
+            source.__traceback__ = None
         return _Read(_without_source(film), rejected)
 
     # ---- the network
