@@ -57,6 +57,7 @@ MEDIUM = {
     "gate/test_fit.py",
     "gate/test_gate.py",
     "gate/test_own_films.py",
+    "hub/test_data_files.py",
     "images/test_hostile_images.py",
     "model_audit/test_road.py",
     "models/test_architectures.py",
@@ -88,8 +89,11 @@ MEDIUM = {
     "training/test_network_check.py",
     "training/test_pixel_cache.py",
     "training/test_run.py",
+    "training/test_trackio_run.py",
+    "training/test_wandb_run.py",
     "verbs/test_export.py",
     "verbs/test_pickled.py",
+    "verbs/test_push.py",
 }
 
 

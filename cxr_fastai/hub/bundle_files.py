@@ -47,7 +47,9 @@ NO_FILE_OF_A_BUNDLE = "it is none of a bundle's files"
 STALE = f"{BUNDLE_JSON} does not name it: it is of another network"
 # The beginning of a path that tells of a person or a machine: a home folder, a drive, a share.
 PLACE = re.compile(
-    r"(?:/(?:home|Users|root|mnt|media|srv|tmp|data|content)/|[A-Za-z]:[\\/]|\\\\)\S+"
+    r"(?:(?<![\w.])/(?:home|Users|root|mnt|media|srv|tmp|data|content)/"
+    r"|(?<![A-Za-z])[A-Za-z]:[\\/](?!/)"
+    r"|\\\\[A-Za-z])[^\s\"']+"
 )
 SHOWN_PLACES = 3
 

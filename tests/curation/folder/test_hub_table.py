@@ -47,6 +47,29 @@ def test_a_folder_of_splits_has_one_in_each_with_paths_below_it(two):
     assert only["file_name"] == "tb/b.png" and only["split"] == "test"
 
 
+def of_splits(two, **cells):
+    "The records below their splits, with other cells: a value for each."
+    changed = []
+    for i, row in enumerate(two):
+        own = {column: values[i] for column, values in cells.items()}
+        changed.append(type(row)(**{**vars(row), **own, "path": f"{row.split}/{row.path}"}))
+    return changed
+
+
+def test_a_column_that_is_blank_in_one_split_alone_says_so_in_words(two):
+    """Blanks alone are numbers to the loader, which refuses splits of other types."""
+    tables = hub_tables(of_splits(two, patient=("s:2", ""), view=("", ""), sex=("F", "M")), "split")
+    [test], [train] = rows_of(tables["test/metadata.csv"]), rows_of(tables["train/metadata.csv"])
+    assert (test["patient"], train["patient"]) == ("s:2", "unknown")
+    assert (test["view"], train["view"]) == ("", "") and (test["sex"], train["sex"]) == ("F", "M")
+
+
+def test_an_age_has_a_point_so_that_whole_years_and_unknown_ones_are_of_one_type(two):
+    tables = hub_tables(of_splits(two, age=("65", "")), "split")
+    [test], [train] = rows_of(tables["test/metadata.csv"]), rows_of(tables["train/metadata.csv"])
+    assert (test["age"], train["age"]) == ("65.0", "")
+
+
 def test_a_table_that_a_run_wrote_goes_with_its_split_and_no_other_does(tmp_path):
     ours = ",".join(HUB_COLUMNS) + "\n"
     texts = {"train": ours, "valid": ours, "test": "my,own\n", "mine": ours}
