@@ -44,6 +44,8 @@ for (const e of document.querySelectorAll("img")) if (!e.hasAttribute("alt")) wr
 const mains = [...document.querySelectorAll("main")].filter(isSeen);
 if (mains.length !== 1) wrong.push(`${mains.length} main parts`);
 if ([...document.querySelectorAll("h1")].filter(isSeen).length !== 1) wrong.push("not one h1");
+const marks = [...document.querySelectorAll("nav, [role=region], section[aria-labelledby], section[aria-label], aside")].filter(isSeen).map(e => e.tagName + " " + nameOf(e));
+for (const mark of new Set(marks.filter((mark, i) => marks.indexOf(mark) !== i))) wrong.push(`two parts of the page have the name ${mark}`);
 let last = 0;
 for (const e of [...document.querySelectorAll("h1, h2, h3, h4")].filter(isSeen)) {
   const level = Number(e.tagName[1]);

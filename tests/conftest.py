@@ -15,6 +15,7 @@ os.environ.pop(
 MEDIUM = {
     "app/test_access_in_chromium.py",
     "app/test_page_in_chromium.py",
+    "app/test_trouble_in_chromium.py",
     "app/test_viewer_in_chromium.py",
     "auditing/test_ask_folder.py",
     "bundle/test_bundle.py",

@@ -37,6 +37,7 @@ def running(
     runtime=None,
     waits=True,
     host="127.0.0.1",
+    port=0,
     **options,
 ):
     "The same; yields the address and the server's Site. Options: fields of Limits, then of Site; waits: until the model is warm."
@@ -45,7 +46,7 @@ def running(
     model = load_ensemble([bundle], runtime=runtime) if is_path else bundle
     service = service or Service(model, limits, gate, right)
     site = Site(model, service, limits, **options)
-    sock = bound(host, 0)
+    sock = bound(host, port)
     server = server_for(site)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()

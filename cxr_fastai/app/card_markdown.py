@@ -95,7 +95,8 @@ def _table(lines: Sequence[str]) -> Part:
         cells = [ft.Td(*_inline(cell)) for cell in others]
         body.append(ft.Tr(ft.Th(*_inline(first), scope="row"), *cells))
     table = ft.Table(ft.Thead(head), ft.Tbody(*body))
-    return ft.Div(table, cls="wide", tabindex="0", role="region", aria_label="A table of the card")
+    words = f"Table: {', '.join(_plain(cell) for cell in rows[0] if cell.strip())}"
+    return ft.Div(table, cls="wide", tabindex="0", role="group", aria_label=words)
 
 
 def _cells(line: str) -> list[str]:
