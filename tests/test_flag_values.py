@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from cxr_fastai.flag_values import above_zero, ids, name_and_class, whole
+from cxr_fastai.flag_values import above_zero, ids, name_and_class, port, whole
 
 
 def test_lists_are_read_without_blanks_and_empty_parts():
@@ -16,6 +16,13 @@ def test_a_whole_number_is_above_0():
     for text in ("0", "-1", "1.5", "two", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="whole number above 0"):
             whole(text)
+
+
+def test_a_port_is_one_that_there_is_or_0():
+    assert [port("0"), port("8000"), port("65535")] == [0, 8000, 65535]
+    for text in ("-1", "65536", "1.5", "http", "", "\u0661"):
+        with pytest.raises(argparse.ArgumentTypeError, match="0 to 65535"):
+            port(text)
 
 
 def test_a_number_is_above_0():

@@ -15,7 +15,7 @@ class ToyService:
     "Answers `normal` for every film but those of no bytes."
 
     def __init__(self, fails=None, held=False, starts=True):
-        self.gate, self.right, self.ready, self.counts = False, False, False, {}
+        self.gate, self.right, self.ready, self.warm_row = False, False, False, None
         self.fails = fails  # what answering raises
         self.may_go = threading.Event()  # what answering waits for
         if not held:

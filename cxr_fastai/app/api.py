@@ -57,7 +57,7 @@ async def predict(site: Site, asked: Asked) -> Response:
     """
     answered = await site.service.answer(asked.uploads)
     rows = [each.row for each in answered]
-    site.metrics.count_rows(rows)
+    site.metrics.count_films(rows, [each.rejected for each in answered])
     refused = unread(answered)
     status = refused.status if refused else 200
     if refused:

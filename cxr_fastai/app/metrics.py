@@ -47,6 +47,7 @@ class Metrics:
         self.requests: Counter[tuple[str, str, int]] = Counter()  # route, method, status
         self.refusals: Counter[str] = Counter()  # code
         self.films: Counter[str] = Counter()  # outcome
+        self.unread: Counter[str] = Counter()  # reason, of images.REASONS and decoders'
         self.seconds: dict[str, _Histogram] = {}  # route -> of its answers
 
     def count(
@@ -64,16 +65,22 @@ class Metrics:
         """Count a refusal."""
         self.refusals[code] += 1
 
-    def count_rows(self, rows: Sequence[Row]) -> None:
+    def count_films(
+        self,
+        rows: Sequence[Row],
+        rejected: Sequence[str],  # why each could not be read; empty: it was
+    ) -> None:
         """Count films by what was said of them."""
         self.films.update(outcome_of(row) for row in rows)
+        self.unread.update(reason for reason in rejected if reason)
 
     def text(
         self,
         gauges: Mapping[str, tuple[str, float]],  # name -> what it is, value
     ) -> str:
         """Write everything."""
-        lines = [*self._requests(), *self._refusals(), *self._films(), *self._seconds()]
+        lines = [*self._requests(), *self._refusals(), *self._films(), *self._unread()]
+        lines += self._seconds()
         for name, (words, value) in gauges.items():
             lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge", f"{name} {value:.15g}"]
         return "\n".join(lines) + "\n"
@@ -96,6 +103,12 @@ class Metrics:
         yield from _head("cxr_films_total", "Films, by what was said of them.", "counter")
         for outcome, n in sorted(self.films.items()):
             yield f'cxr_films_total{{outcome="{outcome}"}} {n}'
+
+    def _unread(self) -> Iterator[str]:
+        """Write the films that could not be read."""
+        yield from _head("cxr_unread_total", "Films that could not be read, by reason.", "counter")
+        for reason, n in sorted(self.unread.items()):
+            yield f'cxr_unread_total{{reason="{reason}"}} {n}'
 
     def _seconds(self) -> Iterator[str]:
         """Write the times."""

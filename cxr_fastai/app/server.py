@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -62,9 +62,10 @@ def address_of(
 class Server(uvicorn.Server):
     """A server that warms its service up while it already answers /health."""
 
-    def __init__(self, config: uvicorn.Config, site: Site):
+    def __init__(self, config: uvicorn.Config, site: Site, when_warm: Callable[[], None]):
         super().__init__(config)
         self.site = site
+        self.when_warm = when_warm
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Run until it is told to stop. Raises what the service raises when it starts."""
@@ -79,9 +80,13 @@ class Server(uvicorn.Server):
             warming.result()
 
     def _warmed(self, warming: asyncio.Task[None]) -> None:
-        """Stop where there is nothing to answer with."""
-        if not warming.cancelled() and warming.exception() is not None:
+        """Tell that films are answered now, or stop where there is nothing to answer with."""
+        if warming.cancelled():
+            return
+        if warming.exception() is not None:
             self.should_exit = True
+            return
+        self.when_warm()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
@@ -94,7 +99,14 @@ class Server(uvicorn.Server):
                 self._captured_signals[:] = left
 
 
-def server_for(site: Site) -> Server:
+def _silent() -> None:
+    """Tell nobody."""
+
+
+def server_for(
+    site: Site,
+    when_warm: Callable[[], None] = _silent,  # is called once films are answered
+) -> Server:
     """Set up the server."""
     limits = site.limits
     config = uvicorn.Config(
@@ -114,4 +126,4 @@ def server_for(site: Site) -> Server:
         timeout_graceful_shutdown=int(limits.stop_seconds),
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )
-    return Server(config, site)
+    return Server(config, site, when_warm)

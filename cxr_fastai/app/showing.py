@@ -36,7 +36,7 @@ async def look(site: Site, asked: Asked) -> Response:
     shown = await asyncio.to_thread(
         look_of, site.told, answered.row, answered.film, seconds, right, found, no_heat
     )
-    return json_answer(shown, _status(site, answered))
+    return _answer(site, answered, shown)
 
 
 async def heat(site: Site, asked: Asked) -> Response:
@@ -51,7 +51,18 @@ async def heat(site: Site, asked: Asked) -> Response:
     answered = await _answered(site, asked, _right(site, asked))
     await asyncio.to_thread(site.heats.prepare)
     told = await site.service.compute(partial(site.heats.answer, answered.film, of))
-    return json_answer(told, _status(site, answered))
+    return _answer(site, answered, told)
+
+
+def _answer(
+    site: Site,
+    answered: Answered,
+    content: object,  # plain JSON
+) -> Response:
+    """Answer the page, and say which model did: the page may have been made for another."""
+    response = json_answer(content, _status(site, answered))
+    response.headers["Cxr-Model"] = site.facts.model
+    return response
 
 
 def _right(site: Site, asked: Asked) -> bool:
@@ -91,7 +102,7 @@ async def _similar(site: Site, answered: Answered) -> Found:
 
 def _status(site: Site, answered: Answered) -> int:
     """Return the status of what is told of a film, as POST /predict has it, and count it."""
-    site.metrics.count_rows([answered.row])
+    site.metrics.count_films([answered.row], [answered.rejected])
     refused = unread([answered])
     if refused is None:
         return 200

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from argparse import Namespace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from cxr_fastai.verbs.model_words import say_of_gates, say_of_means, say_of_trai
 if TYPE_CHECKING:
     from cxr_fastai.app.limits import Limits
     from cxr_fastai.app.similar import Similar
+    from cxr_fastai.manifest import Manifest
     from cxr_fastai.serving.answers import Model
 
 __all__ = ["app"]
@@ -43,6 +45,7 @@ def app(args: Namespace) -> int:
     for path in bundles:
         check_there(Path(path))
     token = _token_of(args)
+    films = _films_of(args)
     from cxr_fastai.app.request_log import log_to_stderr
     from cxr_fastai.app.server import ALL_ADDRESSES, address_of, bound, server_for
     from cxr_fastai.app.service import Service
@@ -54,13 +57,12 @@ def app(args: Namespace) -> int:
         _say_of(model, args.gate)
         limits = _limits_of(args)
         service = Service(model, limits, args.gate, args.right)
-        similar = _similar_to(model, args, is_alone=_is_loopback(host) and not names)
+        similar = _similar_to(model, films, is_alone=_is_loopback(host) and not names)
         site = Site(model, service, limits, token, names, similar=similar)
-        server = server_for(site)
         log_to_stderr()
         everywhere = ", and at all addresses of this machine" if host in ALL_ADDRESSES else ""
-        progress.say(f"answers at {address_of(sock)}{everywhere}; Ctrl-C stops it")
-        server.run(sockets=[sock])
+        words = f"answers at {address_of(sock)}{everywhere}; Ctrl-C stops it"
+        server_for(site, when_warm=partial(progress.say, words)).run(sockets=[sock])
     return 0
 
 
@@ -131,6 +133,15 @@ def _token_of(
     return read_token(args.token_file, progress.say)
 
 
+def _films_of(
+    args: Namespace,
+) -> Manifest | None:  # None: no films were given
+    """Read what lies in the folder of similar films. Raises `CxrError`."""
+    from cxr_fastai.manifest import read_manifest
+
+    return None if args.films is None else read_manifest(args.films)
+
+
 def _limits_of(args: Namespace) -> Limits:
     """Return what a request may use."""
     from cxr_fastai.app.limits import Limits
@@ -160,13 +171,13 @@ def _say_of(model: Model, gate: bool) -> None:
 
 def _similar_to(
     model: Model,
-    args: Namespace,
+    films: Manifest | None,
     is_alone: bool,  # whether only this machine asks
 ) -> Similar | None:  # None: no films were given
     """Prepare to find similar films."""
-    if args.films is None:
+    if films is None:
         return None
     from cxr_fastai import progress
     from cxr_fastai.app.similar import similar_of
 
-    return similar_of(model, args.films, is_alone, progress)
+    return similar_of(model, films, is_alone, progress)

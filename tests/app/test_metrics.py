@@ -40,7 +40,7 @@ def test_counts_are_lines_with_labels():
     metrics.count("/predict", "POST", 200, 120.0)
     metrics.count("/", "GET", 404, 0.001)
     metrics.count_refusal("busy")
-    metrics.count_rows([row_of(ANSWERED), row_of(UNREAD), row_of(ANSWERED)])
+    metrics.count_films([row_of(ANSWERED), row_of(UNREAD), row_of(ANSWERED)], ["", "damaged", ""])
     lines = lines_of(metrics, cxr_ready=("Whether it is ready.", True))
     for line in (
         'cxr_requests_total{route="/predict",method="POST",status="200"} 2',
@@ -48,6 +48,7 @@ def test_counts_are_lines_with_labels():
         'cxr_refusals_total{code="busy"} 1',
         'cxr_films_total{outcome="answered"} 2',
         'cxr_films_total{outcome="unreadable"} 1',
+        'cxr_unread_total{reason="damaged"} 1',
         "cxr_ready 1",
     ):
         assert line in lines
