@@ -61,11 +61,13 @@ predict_paths(model, films)
 for line in sys.stdin:
     n = 0
     begun = time.perf_counter()
+    busy = time.process_time()
     while time.perf_counter() < begun + float(line):
         rows = predict_paths(model, films)
         assert not any(row["error"] for row in rows)
         n += len(rows)
-    print(n / (time.perf_counter() - begun), flush=True)
+    busy = time.process_time() - busy
+    print(n / (time.perf_counter() - begun), busy / n, flush=True)
 """
 
 
@@ -267,7 +269,8 @@ def _load_table(args: argparse.Namespace, arch: str, bundle: Path, films: Sequen
             "films a second",
             "predict",
             "ratio",
-            "cores: server",
+            "processor ms a film",
+            "predict",
             "clients",
         )
     ]
@@ -277,17 +280,24 @@ def _load_table(args: argparse.Namespace, arch: str, bundle: Path, films: Sequen
             for clients in (int(n) for n in args.clients.split(",")):
                 load = _loaded(server, films, clients, args.seconds)
                 after = predicts.rate(args.seconds / 3)
-                rows.append(_load_row(f"{runtime}, {clients}", load, (before + after) / 2))
+                rows.append(_load_row(f"{runtime}, {clients}", load, before, after))
                 before = after
     return "\n".join(table(rows))
 
 
-def _load_row(name: str, load: _Load, predicted: float) -> tuple[object, ...]:
+def _load_row(
+    name: str,
+    load: _Load,
+    before: tuple[float, float],  # of `_Predicts.rate`, before the load and after it
+    after: tuple[float, float],
+) -> tuple[object, ...]:
     """Write a row."""
-    rate = len(load.taken) / load.seconds
+    n = len(load.taken)
+    rate = n / load.seconds
+    predicted, predict_cpu = ((one + other) / 2 for one, other in zip(before, after))
     return (
         name,
-        len(load.taken),
+        n,
         f"{1000 * median(load.taken):.0f}",
         f"{1000 * _p95(load.taken):.0f}",
         load.errors,
@@ -296,8 +306,9 @@ def _load_row(name: str, load: _Load, predicted: float) -> tuple[object, ...]:
         f"{rate:.1f}",
         f"{predicted:.1f}",
         f"{rate / predicted:.2f}",
-        f"{load.server_cpu / load.seconds:.2f}",
-        f"{load.client_cpu / load.seconds:.2f}",
+        f"{1000 * load.server_cpu / n:.1f}",
+        f"{1000 * predict_cpu:.1f}",
+        f"{1000 * load.client_cpu / n:.1f}",
     )
 
 
@@ -371,12 +382,16 @@ class _Predicts:
 
     process: subprocess.Popen[str]
 
-    def rate(self, seconds: float) -> float:
-        """Have it predict for so long; return films a second."""
+    def rate(
+        self,
+        seconds: float,  # to predict for
+    ) -> tuple[float, float]:  # films a second; processor seconds a film
+        """Have it predict."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        rate, busy = self.process.stdout.readline().split()
+        return float(rate), float(busy)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ python -m pytest tests/bundle/test_inputs.py
 import numpy as np
 import pytest
 import torch
-from toy_bundles import picture
+from toy_bundles import picture, png
 
 from cxr_fastai.bundle.inputs import decode, normalise, prepare, radiograph_of
 from cxr_fastai.core import ImageRejected
+from cxr_fastai.images import read
 
 
 def test_prepare_normalises_with_the_bundles_constants(loaded):
@@ -39,6 +40,15 @@ def test_a_crop_takes_the_rim_away():
     meta = {"size": 16, "crop": 0.25, "in_channels": 1, "mean": 0.0, "std": 1.0}
     assert prepare(pixels, meta).max() == 0
     assert prepare(pixels, {**meta, "crop": 0.0}).max() == 1
+
+
+def test_what_was_read_elsewhere_is_taken_as_it_is():
+    film = read(png(picture()), "a.png")
+    assert radiograph_of(film) is film and decode(film) is film.pixels
+    why = ImageRejected("damaged", "a.png: damaged")
+    with pytest.raises(ImageRejected) as e:
+        radiograph_of(why)
+    assert e.value is why
 
 
 # ---- tensors

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from toy_bundles import png
 from toy_rows import VOCAB
 
-from cxr_fastai import core
+from cxr_fastai import core, images
 from cxr_fastai.serving.answers import SHOWN_SIDE, answers_of, members_of
 from cxr_fastai.serving.sources import all_of
 from cxr_fastai.serving.views import views_of
@@ -50,6 +51,14 @@ def test_a_file_that_was_not_read_says_why_when_it_is_shown(bundle, folder):
     assert unread.error
     with pytest.raises(core.ImageRejected):
         unread.show()
+
+
+def test_films_that_were_read_elsewhere_are_answered_like_their_bytes(bundle):
+    data = png(noise(0))
+    why = core.ImageRejected("damaged", "b.png: damaged")
+    answers = answers_of(bundle, [(images.read(data), "a.png"), (why, "b.png")])
+    assert answers[0] == answers_of(bundle, [(data, "a.png")])[0]
+    assert answers[1].error == "b.png: damaged" and answers[1].label is None
 
 
 def test_a_large_film_is_shown_small(bundle):

@@ -6,8 +6,10 @@ python -m pytest tests/serving/test_read_ahead.py
 import io
 import threading
 
+import numpy as np
 import pytest
 
+from cxr_fastai import images
 from cxr_fastai.serving import read_ahead as module
 from cxr_fastai.serving.read_ahead import read_ahead
 
@@ -44,10 +46,12 @@ def test_what_is_in_hand_is_read_in_the_callers_thread():
         threads[name] = threading.current_thread()
 
     sources = [("a.png", "path"), (b"data", "bytes"), (io.BytesIO(), "file"), (object(), "other")]
-    list(read_ahead(read, sources, 4))
+    sources.append((images.read(np.eye(40, dtype=np.uint8)), "read before"))
+    list(read_ahead(read, sources, 5))
     here = threading.current_thread()
     assert threads["file"] is here and threads["other"] is here
-    assert threads["path"] is not here and threads["bytes"] is not here
+    for name in ("path", "bytes", "read before"):
+        assert threads[name] is not here
 
 
 @pytest.mark.parametrize("source", ["path.png", io.BytesIO()])

@@ -15,6 +15,7 @@ from PIL import Image
 from recording_progress import RecordingProgress
 
 from cxr_fastai import core
+from cxr_fastai.images import read
 from cxr_fastai.serving.sources import all_of, find_images, is_one, name_of
 
 
@@ -120,6 +121,7 @@ PIXELS = np.zeros((40, 30), np.uint8)
         PIXELS,
         torch.tensor(PIXELS),
         Image.fromarray(PIXELS),
+        read(np.eye(40, dtype=np.uint8)),
         "a.png",
         Path("a.png"),
     ],
