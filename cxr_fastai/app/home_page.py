@@ -50,6 +50,7 @@ def home_page(
         notices(facts),
         _add(facts),
         ft.P(id="progress", cls="progress", role="status"),
+        ft.P(id="spoken", cls="unseen", role="status"),
         ft.Progress(id="bar", aria_label="Films done", hidden=True),
         ft.Div(ft.P(id="held-says"), id="held", cls="box", hidden=True),
         ft.Div(id="alarm", cls="alarm", role="alert"),
@@ -73,6 +74,7 @@ def _data(facts: PageFacts) -> dict[str, str]:
     """Return what the script needs to know, as attributes."""
     risk = facts.risk_threshold
     return {
+        "data_model": facts.model,
         "data_max_bytes": str(facts.max_bytes),
         "data_csv_header": facts.csv_header,
         "data_risk_threshold": "" if risk is None or facts.several else f"{risk:.9g}",
@@ -219,6 +221,8 @@ def _intro(facts: PageFacts) -> Part:
     what = "any number of" if facts.several else "one of"
     who = "A network answers" if facts.bundles == 1 else f"{facts.bundles} networks answer"
     gate = "What looks like no upright frontal chest film is refused, with the reason."
+    if facts.rights:
+        gate += " What looks turned or inverted is turned back first, and the answer says so."
     items = [
         ft.Li(*text_of(f"{who} {what} {count(len(facts.classes), 'class', 'classes')}: {names}.")),
         ft.Li(_decided(facts)),

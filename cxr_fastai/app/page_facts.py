@@ -5,6 +5,8 @@ A bundle or an ensemble in, a PageFacts out. Reads no film, computes no network,
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ from cxr_fastai.serving.page import About
 
 __all__ = ["PageFacts", "about_page"]
 
+NAME_LENGTH = 16  # hexadecimal digits, 64 bits
 MAX_BYTES = 64 * 2**20  # of one film, as the browser is told, unless told otherwise
 
 
@@ -38,6 +41,8 @@ class PageFacts:
     has_heat: bool  # POST /heat answers
     has_similar: bool  # films of training are compared
     has_token: bool  # people sign in
+    rights: bool  # what looks turned or inverted is turned back without being asked
+    model: str  # tells what answers here from any other model, and from other settings
     max_bytes: int  # of one film
     csv_header: str  # of the lines that POST /look gives; empty: no csv is offered
 
@@ -45,6 +50,7 @@ class PageFacts:
 def about_page(
     model: Model,
     gate: bool = True,  # whether the gates are asked
+    right: bool = False,  # whether what looks turned or inverted is turned back
     has_heat: bool = True,
     has_similar: bool = False,
     token: bool = False,  # whether people sign in
@@ -71,9 +77,18 @@ def about_page(
         has_heat=has_heat,
         has_similar=has_similar,
         has_token=token,
+        rights=right,
+        model=_name_of(model, gate, right),
         max_bytes=max_bytes,
         csv_header=csv_header,
     )
+
+
+def _name_of(model: Model, gate: bool, right: bool) -> str:
+    """Name a model and its settings, so that a page knows whether it was made for them."""
+    metas = [member.meta for member in members_of(model)]
+    record = json.dumps([metas, gate, right], sort_keys=True, default=str)
+    return hashlib.sha256(record.encode("utf-8", "backslashreplace")).hexdigest()[:NAME_LENGTH]
 
 
 def _numbers_words(model: Model) -> str:

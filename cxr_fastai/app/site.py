@@ -73,6 +73,7 @@ class Site:
         return about_page(
             self.model,
             gate=self.service.gate,
+            right=self.service.right,
             has_heat=not self.heats.why_not,
             has_similar=self.similar is not None,
             token=bool(self.token),

@@ -5,17 +5,29 @@ import { apart, button, byId, count, fill, make } from "./dom.js";
 
 const LONG_HEADLINE = 40; // characters, beyond which it is set smaller: many findings
 const LONG_DETAIL = 200;
+const OTHER_MODEL =
+  "The server runs another model now than this page was made for: nothing more is asked. Save the csv if you need it, then load the page anew; the films have to be given again.";
 
 /** Show what is known of a film. `does`: again(film), right(film). */
 export function showAnswer(film, page, does) {
   byId("answer-title").replaceChildren(make("bdi", {}, film.shownName));
   const said = byId("said");
+  const hadFocus = said.contains(document.activeElement);
   said.className = `said ${film.look?.words.kind ?? film.state}`;
   fill(said, ...wordsOf(film, page, does));
+  if (hadFocus) (said.querySelector("button") ?? byId("answer-title")).focus();
   showNumbers(film.look, page);
   showNotes(film.look);
   const look = film.look;
   byId("seconds").textContent = look?.classes.length ? `Answered in ${look.seconds.toFixed(2)} s.` : "";
+}
+
+/** Say a film's state in a line, for those who do not see it. */
+export function spokenOf(film) {
+  if (film.state === "failed") return `Not answered. ${film.refusal.says}`;
+  if (film.state !== "answered") return "No answer yet.";
+  const words = film.look.words;
+  return `${words.headline}: ${words.detail}`;
 }
 
 /** Return what stands first: the state, the answer, or large why there is none. */
@@ -50,6 +62,7 @@ function failed(film, does) {
 
 /** Say why all films wait. */
 export function heldWords(held) {
+  if (held.why === "other-model") return OTHER_MODEL;
   if (held.why === "gone") return "The server does not answer. Your films wait here.";
   if (held.why === "signed-out") return "The session has ended: sign in again. Your films wait here.";
   const seconds = Math.max(Math.ceil((held.until - Date.now()) / 1000), 1);

@@ -1,7 +1,7 @@
 // The page as a whole: films come in, are asked for, and are shown. Names, pictures and answers stay
 // in this window's memory, and nowhere else.
 
-import { heldWords, showAnswer } from "./answer.js";
+import { heldWords, showAnswer, spokenOf } from "./answer.js";
 import { Asking } from "./asking.js";
 import { saveCsv } from "./csv.js";
 import { button, byId, count, fill, make, plainName } from "./dom.js";
@@ -50,7 +50,7 @@ function add(given, hidden) {
     return { number, file, name, shownName: plainName(name), state: "waiting", look: null, thumb: "", right: false };
   });
   byId("alarm").replaceChildren();
-  if (hidden) alarm(`${count(hidden, "hidden file")} left out, as .DS_Store.`);
+  if (hidden) alarm(`${count(hidden, "hidden file")} left out (such as .DS_Store).`);
   if (!films.length) return;
   worklist.add(films);
   const isFirst = !worklist.current;
@@ -83,7 +83,9 @@ function choose(film, isEntered) {
 
 function step(by) {
   const film = worklist.next(by);
-  if (film) choose(film, false);
+  if (!film) return;
+  choose(film, false);
+  speak(film);
 }
 
 function draw() {
@@ -139,9 +141,12 @@ function noPicture(film, hasNone) {
 function changed(film) {
   if (film.state === "answered" && film.look.film) takePicture(film);
   worklist.update(film);
-  if (film.state === "failed") alarm(`${film.shownName}: ${film.refusal.says}`, "unseen"); // it is seen below
+  const isCurrent = film === worklist.current;
+  if (isCurrent && film.state === "answered") speak(film);
+  if (isCurrent && film.state === "failed") alarm(`${film.shownName}: ${film.refusal.says}`, "unseen"); // it is seen below
   byId("save-csv").disabled = !facts.csvHeader || !worklist.films.some((each) => each.look);
-  drawSoon();
+  if (isCurrent) draw();
+  else if (worklist.current?.state === "waiting") drawSoon();
   progress();
 }
 
@@ -151,7 +156,11 @@ async function takePicture(film) {
   film.look.film = "";
   pictures.keep(film.number, uri);
   if (film.thumb && !film.right) return;
-  film.thumb = await thumbnailOf(uri);
+  try {
+    film.thumb = await thumbnailOf(uri);
+  } catch {
+    return; // the viewer says what is wrong with the picture
+  }
   worklist.update(film);
 }
 
@@ -192,7 +201,7 @@ function sayProgress() {
 
 function progressWords(films, answered) {
   if (!films.length) return "";
-  if (films.length === 1) return films[0].look ? lineOf(films[0]) : "";
+  if (films.length === 1) return "";
   const refused = films.filter((film) => film.look?.words.kind === "refused").length;
   const unread = films.filter((film) => film.look?.words.kind === "unread").length;
   const failed = films.filter((film) => film.state === "failed").length;
@@ -203,9 +212,11 @@ function progressWords(films, answered) {
   return `${parts.join(", ")}.`;
 }
 
-function lineOf(film) {
-  const words = film.look.words;
-  return `${words.headline}: ${words.detail}`;
+/** Say the current film's state to those who do not see it. */
+function speak(film) {
+  const n = worklist.films.length;
+  const place = n > 1 ? `, ${worklist.place} of ${n}` : "";
+  byId("spoken").textContent = `${film.shownName}${place}. ${spokenOf(film)}`;
 }
 
 function alarm(words, kind = "box warn") {
@@ -224,6 +235,7 @@ function showHeld(held) {
   else box.setAttribute("role", "alert");
   const say = () => {
     byId("held-says").textContent = heldWords(held);
+    byId("held-button").textContent = held.why === "other-model" ? "Load the page anew" : "Try now";
     drawSoon();
   };
   say();
@@ -238,6 +250,7 @@ function clearAll() {
   heat.offer(null);
   shownPicture = null;
   byId("alarm").replaceChildren();
+  byId("spoken").textContent = "";
   byId("said").replaceChildren();
   byId("answer-title").replaceChildren();
   byId("numbers").replaceChildren();
@@ -259,4 +272,4 @@ byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
 byId("clear-all").addEventListener("click", clearAll);
 byId("save-csv").addEventListener("click", () => saveCsv(facts.csvHeader, worklist.films));
-byId("held").append(button("Try now", () => asking.now()));
+byId("held").append(button("Try now", () => asking.now(), { id: "held-button" }));

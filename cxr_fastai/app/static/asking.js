@@ -2,11 +2,12 @@
 // busy it waits as long as it is told, where it is gone it looks for it, where the session has
 // ended it asks for the token; a film is given up only for what is wrong with the film.
 
-import { Gone, Refused, askLook, isAlive } from "./server.js";
+import { Gone, OtherModel, Refused, askLook, isAlive } from "./server.js";
 
 const AT_ONCE = 2;
 const MOST_TRIES = 3; // of a film whose sending breaks while the server is there
 const MOST_WAITS = 40; // of a film that the server is too busy for
+const MOST_LATE = 1; // of a film that takes the server too long
 const FORM_BYTES = 2000; // at most, of what stands round a film when it is sent
 const LOOK_EVERY = [1, 2, 4, 8, 15]; // seconds between looks for a server that is gone
 
@@ -15,7 +16,7 @@ export class Asking {
   #queue = []; // films that wait, in the order given
   #running = new Map(); // film -> AbortController
   #first = null; // film that goes before all others
-  #held = null; // {why: "busy" | "gone" | "signed-out", until, says, timer}
+  #held = null; // {why: "busy" | "gone" | "signed-out" | "other-model", until, says, timer}
   #missed = 0; // looks for a server that is gone
 
   /** `on`: film(film), held(held or null), signIn() -> Promise, maxBytes. */
@@ -61,7 +62,8 @@ export class Asking {
   /** Try again at once. */
   now() {
     this.#missed = 0;
-    if (this.#held?.why === "gone") this.#seek();
+    if (this.#held?.why === "other-model") location.reload();
+    else if (this.#held?.why === "gone") this.#seek();
     else this.#release();
   }
 
@@ -102,9 +104,10 @@ export class Asking {
   async #failed(film, error) {
     this.#running.delete(film);
     if (error instanceof Gone) await this.#broke(film);
+    else if (error instanceof OtherModel) this.#stop(film);
     else if (!(error instanceof Refused)) throw error;
     else if (error.status === 401) this.#signIn(film);
-    else if (error.seconds !== null && film.waits < MOST_WAITS) this.#wait(film, error);
+    else if (error.seconds !== null && film.waits < mostWaits(error)) this.#wait(film, error);
     else this.#fail(film, error);
   }
 
@@ -142,6 +145,12 @@ export class Asking {
     if (this.#held && this.#held.why !== "busy") return;
     this.#hold({ why: "busy", says: refused.says, until });
     this.#later(refused.seconds, () => this.#release());
+  }
+
+  /** Ask for nothing more: what this page says of the model is no longer true. */
+  #stop(film) {
+    this.#back(film);
+    this.#hold({ why: "other-model" });
   }
 
   async #signIn(film) {
@@ -182,6 +191,11 @@ export class Asking {
     this.on.held(null);
     this.#go();
   }
+}
+
+/** Say how often to wait: a film that takes too long by itself will not get faster. */
+function mostWaits(refused) {
+  return refused.code === "late" ? MOST_LATE : MOST_WAITS;
 }
 
 const BROKE = {

@@ -2,7 +2,7 @@
 // has kept nothing of it. The viewer lays the heat on the film and dims it.
 
 import { byId, fill, make } from "./dom.js";
-import { Gone, Refused, askHeat } from "./server.js";
+import { Gone, OtherModel, Refused, askHeat } from "./server.js";
 
 export class HeatPart {
   #viewer;
@@ -84,6 +84,7 @@ export class HeatPart {
   #failed(error) {
     this.#hide();
     if (error instanceof Refused) this.#say(`${error.says} ${error.does}`.trim());
+    else if (error instanceof OtherModel) this.#say("The server runs another model now: load the page anew.");
     else if (error instanceof Gone) this.#say("The server does not answer: no heat. Try again later.");
     else throw error;
   }

@@ -12,6 +12,9 @@ export class Refused extends Error {
   }
 }
 
+/** The server runs another model now than this page was made for. */
+export class OtherModel extends Error {}
+
 /** No answer came: the server is gone, the network is down, or the file can no longer be read. */
 export class Gone extends Error {}
 
@@ -55,8 +58,16 @@ async function post(path, film, signal, query) {
   const headers = { Accept: "application/json" };
   const answer = await sent(address, { method: "POST", body: form, headers, signal });
   const told = await jsonOf(answer);
+  checkModel(answer);
   if (told?.words || (answer.ok && told)) return told; // a film that could not be read has its words
   throw refusalFrom(answer, told);
+}
+
+/** Throw `OtherModel` where what answers is not what the page was made for. */
+function checkModel(answer) {
+  const own = document.getElementById("work").dataset.model;
+  const name = answer.headers.get("Cxr-Model");
+  if (name && name !== own) throw new OtherModel();
 }
 
 /** Ask; whatever keeps an answer from coming is `Gone`, but for being called off. */
