@@ -5,11 +5,12 @@ What the pages say of files, modules, verbs and each other is there.
 
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from cxr_fastai.flags import VERBS
+from cxr_fastai.flags import VERBS, parser
 
 ROOT = Path(__file__).parent.parent
 TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
@@ -123,6 +124,29 @@ def test_every_verb_is_named_in_a_page():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert len(VERBS) >= 8
     assert [verb for verb in VERBS if f"cxr {verb}" not in text] == []
+
+
+TYPED = re.compile(r"^ {4}(?:\$ )?(cxr .+?)(?: {2,}#.*)?$", re.MULTILINE)
+
+
+def commands(page):
+    """The commands of a page that stand as they are typed."""
+    return [shlex.split(line) for line in TYPED.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("name", ["app.md", "tour.md"])
+def test_every_command_of_the_app_and_the_tour_is_understood(name):
+    typed = commands(ROOT / "docs" / name)
+    assert len(typed) >= 4
+    for words in typed:
+        args = parser(dict.fromkeys(VERBS, print)).parse_args(words[1:])
+        assert args.verb == words[1]
+
+
+def test_commands_are_found_with_and_without_what_stands_behind(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("    cxr app a --films b   # c\n    $ cxr demo\ntext cxr x\n    cxrx\n")
+    assert commands(page) == [["cxr", "app", "a", "--films", "b"], ["cxr", "demo"]]
 
 
 def test_the_glossary_is_sorted():
