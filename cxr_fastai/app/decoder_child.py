@@ -2,8 +2,8 @@
 
 Requests on standard input, answers on standard output, until the input ends. A film that somebody
 sends may crash a decoder, keep it busy or fill its memory: all of that ends with this process, and
-costs one film. It can write no file and opens none that a client names: it is given bytes. It
-imports `images` and what that needs, never torch.
+costs one film. It can write no file (`landlock`) and opens none that a client names: it is given
+bytes. It imports `images` and what that needs, never torch.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ if __name__ == "__main__":
 if TYPE_CHECKING:
     from cxr_fastai.images import Radiograph
 
-__all__ = ["ANSWER", "READY", "REQUEST", "main"]
+__all__ = ["ANSWER", "CONFINED", "READY", "REQUEST", "main"]
 
 REQUEST = struct.Struct("<IQ")  # bytes of the name, of the film; both follow
 # 1: a film, 0: a rejection; 1: this process ends now; bytes of JSON, of pixels; both follow
 ANSWER = struct.Struct("<BBIQ")
-READY = b"+"  # comes once, before any request is read
+# One of these comes once, before any request is read: confined by the system, or not, as it cannot.
+CONFINED, READY = b"+", b"-"
 FACTS = ("format", "mode", "bits", "width", "height", "notes", "jpeg_tables")  # of a Radiograph
 # Bytes held at the peak, beyond which a process ends after its answer, as the C library keeps some
 # of what one great film took. A film of 3,000 x 3,000 px takes 150 MB in all.
@@ -45,11 +46,12 @@ def main(
     """Answer requests."""
     requests, answers = _own_pipes()
     from cxr_fastai import images
+    from cxr_fastai.app.landlock import confine
 
     _import_dicom()
     _limit(memory)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    answers.write(READY)
+    answers.write(CONFINED if confine() else READY)
     answers.flush()
     while True:
         head = requests.read(REQUEST.size)

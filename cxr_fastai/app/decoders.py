@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from cxr_fastai.app.decoder_child import ANSWER, READY, REQUEST
+from cxr_fastai.app.decoder_child import ANSWER, CONFINED, READY, REQUEST
 from cxr_fastai.core import ImageRejected, StorageError, printable
 from cxr_fastai.images import FORMATS, MAX_PIXELS, NOTES, REASONS, Radiograph
 from cxr_fastai.images.radiograph import rejected
@@ -79,6 +79,7 @@ class Decoders:
         self.memory = memory
         self.script = script
         self.lost = Lost()
+        self.is_confined = False  # whether the system lets children write no file: of the first
         self._idle: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
         self._all: set[_Child] = set()
         self._is_closed = False
@@ -154,6 +155,7 @@ class Decoders:
         try:
             child = self._begun()
             child.wait_until_ready()
+            self.is_confined = child.is_confined
             return child
         except (OSError, _Ended) as e:
             raise StorageError(f"no process that decodes films can be started: {e}") from e
@@ -189,6 +191,7 @@ class _Child:
         _widen(self._process)
         self.pid = self._process.pid
         self.is_fit = True  # for another film
+        self.is_confined = False  # whether the system keeps it from files and other processes
         self._is_ready = False
 
     @property
@@ -202,7 +205,8 @@ class _Child:
             return
         with _Clock(self, START_SECONDS) as clock:
             try:
-                self._is_ready = self._exactly(len(READY)) == READY
+                self.is_confined = self._exactly(len(READY)) == CONFINED
+                self._is_ready = True
             except EOFError:
                 raise self._how_it_ended(clock) from None
 

@@ -21,7 +21,7 @@ from hostile import hostile_files
 from toy_bundles import picture, png
 
 from cxr_fastai import images
-from cxr_fastai.app import decoders
+from cxr_fastai.app import decoders, landlock
 from cxr_fastai.app.decoders import LOST_REASONS, Decoders
 from cxr_fastai.core import ImageRejected, StorageError
 
@@ -66,6 +66,11 @@ def is_alive(pid):
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+def is_asleep(pid):
+    "Whether a child is at a film that sleeps."
+    return Path(f"/proc/{pid}/comm").read_text() == "asleep\n"
 
 
 def wait_until(is_so, seconds=60):
@@ -148,12 +153,11 @@ def test_a_film_that_ends_its_process_costs_itself_alone(bad, data, how):
 
 
 @POSIX
-def test_a_child_that_is_killed_over_a_film_costs_that_film(bad, tmp_path):
+def test_a_child_that_is_killed_over_a_film_costs_that_film(bad):
     (pid,) = bad.pids
-    begun = tmp_path / "begun"
     with ThreadPoolExecutor(1) as pool:
-        told = pool.submit(rejection, bad, b"sleep " + str(begun).encode())
-        wait_until(begun.exists)
+        told = pool.submit(rejection, bad, b"sleep")
+        wait_until(lambda: is_asleep(pid))
         os.kill(pid, signal.SIGKILL)
         e = told.result()
     assert e.reason == "crashed" and str(e).endswith("ended: SIGKILL")
@@ -169,10 +173,10 @@ def test_a_child_that_is_killed_while_it_waits_costs_no_film(bad):
     assert bad.pids != [pid] and bad.lost == decoders.Lost()
 
 
-def test_a_film_that_takes_too_long_is_given_up(tmp_path):
+def test_a_film_that_takes_too_long_is_given_up():
     with started(children=1, script=BAD, seconds=0.5) as pool:
         (pid,) = pool.pids
-        e = rejection(pool, b"sleep " + str(tmp_path / "begun").encode())
+        e = rejection(pool, b"sleep")
         assert e.reason == "timed_out"
         assert str(e) == "a.png: decoding it took more than 0.5 seconds"
         assert not is_alive(pid) and pool.lost == decoders.Lost(timed_out=1)
@@ -204,11 +208,16 @@ def test_a_picture_that_needs_more_memory_than_a_child_has_is_too_large():
 
 
 @POSIX
-def test_what_a_child_started_ends_with_it(bad, tmp_path):
-    rejection(bad, b"grandchild " + str(tmp_path).encode())
-    (file,) = tmp_path.iterdir()
-    wait_until(lambda: not is_alive(int(file.name)))
-    assert not is_alive(int(file.name))
+def test_what_a_child_started_ends_with_it(bad):
+    (pid,) = bad.pids
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(rejection, bad, b"grandchild")
+        wait_until(lambda: is_asleep(pid))
+        (grandchild,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(pid, signal.SIGKILL)
+        assert told.result().reason == "crashed"
+    wait_until(lambda: not is_alive(int(grandchild)))
+    assert not is_alive(int(grandchild))
 
 
 def test_an_answer_that_is_none_is_not_believed(bad):
@@ -263,6 +272,10 @@ def test_what_a_rejection_says_is_printable():
 # ---- children come and go
 
 
+def test_it_tells_whether_the_system_confines_children(good):
+    assert good.is_confined == (landlock.version() > 0)
+
+
 def test_a_child_that_held_much_memory_is_replaced_after_its_answer(bad):
     (pid,) = bad.pids
     assert bad.read(b"great", "a.png").width == 50
@@ -285,11 +298,12 @@ def test_closed_it_ends_all_and_rejects():
     assert e.reason == "crashed" and "the server is being stopped" in str(e)
 
 
-def test_closed_over_a_film_it_gives_that_up(tmp_path):
-    begun = tmp_path / "begun"
+@POSIX
+def test_closed_over_a_film_it_gives_that_up():
     with started(children=1, script=BAD) as pool, ThreadPoolExecutor(1) as threads:
-        told = threads.submit(rejection, pool, b"sleep " + str(begun).encode())
-        wait_until(begun.exists)
+        (pid,) = pool.pids
+        told = threads.submit(rejection, pool, b"sleep")
+        wait_until(lambda: is_asleep(pid))
         pool.close()
         assert told.result().reason == "crashed"
 
