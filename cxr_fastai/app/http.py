@@ -139,7 +139,7 @@ class Front:
         story.route = route.path
         if route.method == "POST":
             check_origin(story.headers, site.names)
-        self._check_token(route, story)
+        await self._check_token(route, story)
         query = _query_of(scope, route)
         client = _plain(scope["client"][0]) if scope["client"] else ""
         asked = Asked(
@@ -168,7 +168,7 @@ class Front:
             work = self._work(scope, replace(asked, uploads=uploads))
             return await _while_connected(work, receive)
 
-    def _check_token(self, route: Route, story: _Story) -> None:
+    async def _check_token(self, route: Route, story: _Story) -> None:
         """Raise `Refusal` where a request lacks the server's token."""
         token = self.site.token
         if not token or route.is_open:
@@ -176,6 +176,7 @@ class Front:
         given = bearer_of(story.headers)
         if given is not None:
             if not is_token(given, token):
+                await asyncio.sleep(self.site.limits.wrong_token_seconds)
                 raise refusal("token_wrong", ASK_TOKEN)
         elif not self.site.sessions.holds(session_of(story.headers)):
             raise refusal("token_missing", ASK_TOKEN)

@@ -31,6 +31,9 @@ class Limits:
     keep_alive_seconds: float = 15  # that a connection is kept without a request
     write_seconds: float = 30  # that a client may take none of its answer
     linger_seconds: float = 5  # that one who is refused may go on sending, to see why
+    # Before a wrong token is told so: by all connections 500 tries a second, of 2e19 tokens. Nobody
+    # is locked out, as all who come by a proxy have one address.
+    wrong_token_seconds: float = 0.5
     stop_seconds: float = 20  # that requests have to end in when the server is stopped
 
     @property

@@ -66,6 +66,7 @@ class Router:
         sent: list[Message] = []
 
         async def send(message: Message) -> None:
+            """Keep what is sent: http.py sends it, with what every answer has."""
             sent.append(message)
 
         await self.app({**scope, "asked": asked}, _nothing, send)
@@ -80,6 +81,7 @@ def _starlette_route(site: Site, route: Route) -> StarletteRoute:
     handler: Callable[[Site, Asked], Awaitable[Response]] = route.handler
 
     async def endpoint(request: Request) -> Response:
+        """Answer what was asked."""
         asked: Asked = request.scope["asked"]
         return await handler(site, asked)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -26,9 +27,9 @@ async def sign_in(site: Site, asked: Asked) -> Response:
         raise refusal("form_wrong", type=FORM_TYPE)
     if not site.token:
         return RedirectResponse("/", SEE_OTHER)
-    site.sign_ins.count(asked.client)
     given = _token_of(asked.body)
     if not is_token(given, site.token):
+        await asyncio.sleep(site.limits.wrong_token_seconds)
         site.metrics.count_refusal("token_wrong")
         page = sign_in_page("This is not the token of this server.")
         return HTMLResponse(page, 401, {"WWW-Authenticate": "Bearer"})

@@ -20,8 +20,6 @@ from cxr_fastai.serving.answers import Model
 
 __all__ = ["Site"]
 
-SIGN_INS_PER_MINUTE = 10  # a client: enough for fingers, too few to guess by
-
 
 @dataclass(frozen=True)
 class Site:
@@ -45,11 +43,6 @@ class Site:
     def visits(self) -> Visits:
         """How often each client came with films."""
         return Visits(self.limits.per_minute)
-
-    @cached_property
-    def sign_ins(self) -> Visits:
-        """How often each client tried to sign in."""
-        return Visits(SIGN_INS_PER_MINUTE)
 
     @cached_property
     def told(self) -> Told:

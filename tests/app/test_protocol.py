@@ -92,6 +92,7 @@ def test_too_many_connections_are_503(toy_model):
                 held.enter_context(socket.create_connection((HOST, port_of(url))))
             wait_until(lambda: refused_once(url, site))
         wait_until(lambda: talk(url, GET).status == 200)
+        assert site.metrics.requests["/health", "GET", 200] == 1
 
 
 def refused_once(url, site):

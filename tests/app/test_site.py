@@ -6,15 +6,14 @@ python -m pytest tests/app/test_site.py
 from toy_service import ToyService
 
 from cxr_fastai.app.limits import Limits
-from cxr_fastai.app.site import SIGN_INS_PER_MINUTE, Site
+from cxr_fastai.app.site import Site
 
 
 def test_a_site_makes_its_own_things_once(toy_model):
     site = Site(toy_model, ToyService(), Limits(per_minute=3, at_once=2))
-    for name in ("turns", "visits", "sign_ins", "model_facts", "facts", "told", "heats"):
+    for name in ("turns", "visits", "model_facts", "facts", "told", "heats"):
         assert getattr(site, name) is getattr(site, name)
     assert site.turns.limits.at_once == 2 and site.visits.per_minute == 3
-    assert site.sign_ins.per_minute == SIGN_INS_PER_MINUTE
 
 
 def test_what_is_shown_of_it_has_no_token(toy_model):
