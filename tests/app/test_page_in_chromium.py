@@ -365,6 +365,8 @@ def test_a_phone_shows_all_without_scrolling_sideways(room, films, width):
         for summary in seen.page.locator("summary:visible").all():
             summary.click()
         assert seen.is_wide() <= 0
+        says = seen.page.locator("#heat-says").inner_text()
+        assert seen.page.locator(".viewer-says").inner_text() == says  # within sight of the film
         box = seen.page.locator("#viewer canvas").first.bounding_box()
         assert box["width"] >= width - 40
         seen.check_clean(statuses=(415, 422))

@@ -68,8 +68,9 @@ export class Viewer {
     this.refresh();
   }
 
-  /** Lay the heat of a class over the film. What it says in words is the page's to show. */
-  async showHeat({ heat, of }) {
+  /** Lay the heat of a class over the film. What it says stands beside the page's button; on a
+      narrow window, where that is far away, below the film too. */
+  async showHeat({ heat, of, says }) {
     this.asked.heats += 1;
     const mine = this.asked.heats;
     const image = await pixels.decoded(heat);
@@ -79,6 +80,7 @@ export class Viewer {
     const read = pixels.graysOf(image);
     this.heat = { picture: pixels.coloured(read), line: pixels.halfLine(read, this.film), of };
     this.cover = HEAT_COVER;
+    this.parts.says.textContent = says || "";
     this.refresh();
   }
 

@@ -132,7 +132,8 @@ function heatRow(id, parts, acts) {
   const legend = made("p", { class: "viewer-legend" });
   legend.append("0 ", parts.scale, " 1, the highest. Line: half of the highest.");
   const opacity = slider(id, parts, "heat", "Heat", 0, 100, (value) => acts.setHeat(value / 100));
-  row.append(opacity, legend);
+  parts.says = made("p", { class: "viewer-says" });
+  row.append(opacity, legend, parts.says);
   return row;
 }
 
@@ -146,9 +147,10 @@ function help(id) {
   const hands = made(
     "p",
     {},
+    "The keys act while the film has the focus. ",
     "Mouse: wheel zooms, drag moves, right button windows, double click zooms in and back. ",
     "Fingers: two zoom, one moves what is zoomed in, tap twice to zoom in and back.",
   );
-  box.append(made("summary", {}, "Keys while the film has the focus"), list, hands);
+  box.append(made("summary", {}, "Keys, mouse, fingers"), list, hands);
   return box;
 }
