@@ -22,6 +22,9 @@ __all__ = [
     "HISTORY",
     "MLFLOW_RUN",
     "PICTURE",
+    "TRACKIO_RUN",
+    "TRACKS",
+    "WANDB_RUN",
     "default_out",
     "epochs_over",
     "is_free",
@@ -37,6 +40,10 @@ BEST = "best.safetensors"
 PICTURE = "history.png"
 CHECKPOINT = "checkpoint.pt"
 MLFLOW_RUN = "mlflow.json"  # which MLflow run it is, and where
+WANDB_RUN = "wandb.json"  # likewise
+TRACKIO_RUN = "trackio.json"
+# what trackers leave in a run's folder: which run it is, and folders of their own
+TRACKS = frozenset({MLFLOW_RUN, WANDB_RUN, TRACKIO_RUN, "wandb", "tensorboard"})
 BUNDLE = "bundle"  # folder of the run's bundle
 BASELINES = "beside"  # folder of the runs of further architectures
 RUNS = Path("runs")  # where runs without a named folder lie
@@ -72,11 +79,11 @@ def _last_written(run: Path) -> int:
 def is_free(folder: Path) -> bool:
     """Tell whether a run may be written there: absent or empty.
 
-    A run that failed before its first epoch leaves MLFLOW_RUN, and nothing else.
+    A run that failed before its first epoch leaves what trackers write, and nothing else.
     """
     if not folder.exists():
         return True
-    return folder.is_dir() and all(file.name == MLFLOW_RUN for file in folder.iterdir())
+    return folder.is_dir() and all(file.name in TRACKS for file in folder.iterdir())
 
 
 def is_over(run: Path) -> bool:

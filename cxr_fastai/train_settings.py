@@ -48,7 +48,8 @@ UNFREEZE = ("progressive", "at_once")
 AUGMENT = ("none", "mild", "strong", "acquisition", "randaugment")
 MIX = ("none", "mixup", "cutmix")
 PRECISION = ("auto", "bf16", "fp16", "fp32")
-TRACKERS = ("mlflow", "tensorboard")  # where a run can be recorded too: training/trackers.py
+# where a run can be recorded too: training/trackers.py
+TRACKERS = ("mlflow", "tensorboard", "wandb", "trackio")
 
 
 @dataclass(frozen=True)

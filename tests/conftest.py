@@ -13,6 +13,11 @@ os.environ.pop(
 # Files of tests that take seconds: left out of `make fast`. By the times of `make test`
 # (pytest --durations=0); a new long file is added here.
 MEDIUM = {
+    "app/test_openapi.py",
+    "app/test_hostile_requests.py",
+    "app/test_hostile_films.py",
+    "app/test_generated_client.py",
+    "app/test_contract.py",
     "app/test_access_in_chromium.py",
     "app/test_page_in_chromium.py",
     "app/test_trouble_in_chromium.py",

@@ -66,7 +66,7 @@ def train(
     workers: int | None = None,  # threads that decode; None: one a core
     resume: bool = False,  # go on with the run in `out`; None: with the latest of the recipe
     allow_missing_classes: bool = False,  # take a train split that lacks a class
-    track: Iterable[str] = (),  # mlflow, tensorboard
+    track: Iterable[str] = (),  # mlflow, tensorboard, wandb, trackio
     quiet: bool = False,  # no bar, no lines; warnings still
     beside: Iterable[str]
     | None = None,  # architectures to train for comparison; None: the recipe's

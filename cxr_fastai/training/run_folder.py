@@ -11,10 +11,9 @@ from pathlib import Path
 from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
 from cxr_fastai.progress import say
-from cxr_fastai.run_files import BEST, HISTORY, MLFLOW_RUN, PICTURE
+from cxr_fastai.run_files import BEST, HISTORY, PICTURE, TRACKS
 from cxr_fastai.training.checkpoint import State, read_state
 from cxr_fastai.training.history import Row
-from cxr_fastai.training.tensorboard_run import FOLDER
 
 __all__ = ["earlier_epochs", "state_to_resume"]
 
@@ -44,6 +43,6 @@ def _strange_files(run: Path) -> list[str]:
     """Name what no run that was begun leaves."""
     if not run.is_dir():
         return []
-    known = {HISTORY, BEST, PICTURE, MLFLOW_RUN, FOLDER}
+    known = {HISTORY, BEST, PICTURE, *TRACKS}
     names = sorted(path.name for path in run.iterdir())
     return [name for name in names if name not in known and not name.endswith(".part")]

@@ -1,12 +1,14 @@
-"""Where a run is recorded beside its own folder: MLflow or TensorBoard, both optional.
+"""Where a run is recorded beside its own folder: MLflow, TensorBoard, wandb, trackio; all optional.
 
 A run's settings, each epoch's row and the finished bundle go in; nothing comes back. One that
 cannot be had at the start is refused before anything is decoded; one that is lost on the way costs
-the run nothing. Import of either library waits until it is asked for.
+the run nothing. Import of each library waits until it is asked for. No film, and no name or folder
+of one, goes to any.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -16,16 +18,21 @@ from cxr_fastai.core import UsageError, make_folder, one_line, unknown_name
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.progress import say
 from cxr_fastai.recipes import Train
-from cxr_fastai.run_files import MLFLOW_RUN
+from cxr_fastai.run_files import TRACKS
 from cxr_fastai.training.history import Row, Tracker
 from cxr_fastai.training.mlflow_run import MLflow
 from cxr_fastai.training.tensorboard_run import TensorBoard
+from cxr_fastai.training.trackio_run import Trackio
+from cxr_fastai.training.wandb_run import WandB
 
 __all__ = ["Record", "recorded", "open_trackers", "Patient", "TRACKERS"]
 
-TRACKERS: dict[str, type[MLflow] | type[TensorBoard]] = {
+Kept = MLflow | TensorBoard | WandB | Trackio
+TRACKERS: dict[str, type[MLflow] | type[TensorBoard] | type[WandB] | type[Trackio]] = {
     "mlflow": MLflow,
     "tensorboard": TensorBoard,
+    "wandb": WandB,
+    "trackio": Trackio,
 }
 MAX_REASON = 160  # characters of a library's own words
 
@@ -56,16 +63,26 @@ def recorded(
     try:
         record = Record(open_trackers(names, run, settings, manifest, seed, earlier))
     except BaseException:
-        with suppress(OSError):  # it holds something
-            if is_new:
-                (run / MLFLOW_RUN).unlink(missing_ok=True)
-                run.rmdir()
+        if is_new:
+            _remove_tracks(run)
         raise
     try:
         yield record
     finally:
         for tracker in record.trackers:
             tracker.close(record.bundle)
+
+
+def _remove_tracks(
+    run: Path,  # a folder that was made for trackers that could not begin
+) -> None:
+    """Remove what they left there, and the folder with it."""
+    for name in TRACKS:
+        with suppress(OSError):
+            (run / name).unlink(missing_ok=True)
+        shutil.rmtree(run / name, ignore_errors=True)
+    with suppress(OSError):  # it holds something
+        run.rmdir()
 
 
 def open_trackers(
@@ -109,7 +126,7 @@ class Patient:
 
     def __init__(
         self,
-        tracker: MLflow | TensorBoard,
+        tracker: Kept,
         run: Path,  # the run's folder, which holds all that a tracker may miss
     ) -> None:
         self.tracker = tracker
