@@ -16,7 +16,7 @@ import numpy as np
 
 from cxr_fastai import images
 from cxr_fastai.app.may_show import why_hidden
-from cxr_fastai.app.similar_index import Index, described, index_of
+from cxr_fastai.app.similar_index import NEAREST, Index, described, index_of
 from cxr_fastai.catalog import Source, load_catalog
 from cxr_fastai.core import IntegrityError, StrPath
 from cxr_fastai.labels import NONE, present
@@ -29,7 +29,6 @@ from cxr_fastai.serving.answers import Film, Model
 
 __all__ = ["NO_FILMS", "NOT_ASKED", "Found", "Similar", "SimilarFilm", "similar_of"]
 
-NEAREST = 5
 # px, the longer side of a training film as it is shown, and the quality of its JPEG: 10 to 20 kB
 SHOWN_SIDE = 320
 SHOWN_QUALITY = 80
@@ -43,10 +42,8 @@ COMPARED_SIDE = 64
 COPY_GRAY = 6.0
 NOT_ASKED = "No similar films: the server was started without --films."
 UNANSWERED = "No similar films: the model was not asked about this one."
-NEAR_MEANS = (
-    "Near by what the network's last layer is given: they need not look alike to a radiologist, "
-    "nor share the disease."
-)
+NEAR = "Near by what the network's last layer is given"
+NOT_ALIKE = "they need not look alike to a radiologist, nor share the disease"
 THE_FILM = "This very film."
 IN_TRAINING = (
     "The very film is among them: its answer says nothing of how the model does on others."
@@ -158,7 +155,9 @@ class Similar:
     def _says(self, films: Sequence[SimilarFilm]) -> str:
         """Say which films these are."""
         of = f"{count(len(self.index.rows), 'film')} {self.index.whose}"
-        words = f"The {len(films)} nearest of {of}. {NEAR_MEANS}"
+        agreement = self.index.agreement
+        shared = NOT_ALIKE if agreement is None else agreement.says
+        words = f"The {len(films)} nearest of {of}. {NEAR}: {shared}."
         if any(film["is_copy"] for film in films):
             words += f" {IN_TRAINING}"
         return words

@@ -17,6 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from cxr_fastai import images
+from cxr_fastai.app.similar_share import Agreement, agreement_of
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.files import is_onnx
 from cxr_fastai.bundle.inputs import prepare
@@ -28,10 +29,13 @@ from cxr_fastai.reporting.text import count
 from cxr_fastai.serving.answers import Model, members_of
 from cxr_fastai.serving.read_ahead import read_ahead
 
-__all__ = ["Index", "described", "index_of"]
+__all__ = ["NEAREST", "Index", "described", "index_of"]
 
 VERSION = 1  # raise when what is kept changes
 TRAIN = "train"  # the split whose films are found
+VALID = "valid"  # whose films ask what near ones share
+TEST = "test"
+NEAREST = 5  # films that are found
 FILMS_AT_A_TIME = 32  # bounds memory, does not change results
 # Of the length of a vector of 1 that is kept as float16
 LENGTH_ERROR = 0.01
@@ -45,6 +49,8 @@ class Index:
     rows: Sequence[Record]  # of the films
     vectors: np.ndarray  # (n, d) float16, each of length 1, or 0
     whose: str  # which films these are, in words that follow a number
+    # what near ones share, as films of validation tell; None: too few do
+    agreement: Agreement | None = None
 
 
 def index_of(
@@ -59,13 +65,19 @@ def index_of(
     """
     progress = progress or SILENT
     manifest = read_manifest(data)
-    rows, whose = _chosen(model, manifest)
-    file = cache_dir() / "similar" / f"{_key(model, manifest, rows)}.npz"
-    vectors = _kept(file, len(rows))
+    members = members_of(model)
+    seen = _seen(members, manifest)
+    rows, whose = _chosen(manifest, seen)
+    asking = _asking(members, manifest, seen)
+    films = [*rows, *asking]
+    file = cache_dir() / "similar" / f"{_key(model, manifest, films)}.npz"
+    vectors = _kept(file, len(films))
     if vectors is None:
-        vectors = _vectors(model, manifest.root, rows, progress)
+        vectors = _vectors(model, manifest.root, films, progress)
         _keep(file, vectors)
-    return Index(manifest.root, rows, vectors, whose)
+    n = len(rows)
+    agreement = agreement_of(rows, vectors[:n], asking, vectors[n:], NEAREST)
+    return Index(manifest.root, rows, vectors[:n], whose, agreement)
 
 
 def described(
@@ -97,8 +109,8 @@ def _unit(
 
 
 def _chosen(
-    model: Model,
     manifest: Manifest,
+    seen: Sequence[bool] | None,  # of `_seen`
 ) -> tuple[list[Record], str]:  # films; which they are, in words
     """Choose the films that the model was trained on, or say that it was on none of these."""
     name = printable(manifest.root.resolve().name)
@@ -107,13 +119,11 @@ def _chosen(
         raise UsageError(
             f"{printable(manifest.root)} has no film in split {TRAIN}: there is none to find."
         )
-    seen = _seen(members_of(model), manifest, rows)
     if seen is None:
-        return (
-            rows,
-            f"of the folder {name}; the bundle does not tell whether it was trained on them",
+        return rows, (
+            f"of the folder {name}; the bundle does not tell whether it was trained on them"
         )
-    chosen = [row for row, was_seen in zip(rows, seen) if was_seen]
+    chosen = [row for row, own in zip(manifest.rows, seen) if own and row.split == TRAIN]
     if not chosen:
         return rows, f"of the folder {name}, which this model was not trained on"
     if len(chosen) == len(rows):
@@ -124,21 +134,44 @@ def _chosen(
     )
 
 
+def _asking(
+    members: Sequence[Bundle],
+    manifest: Manifest,
+    seen: Sequence[bool] | None,  # of `_seen`
+) -> list[Record]:  # empty: there is none, or nobody can tell
+    """Choose films of validation that no network was fitted to.
+
+    A bundle's list has films of training and of validation. In its own folder, where it saw all of
+    training, those are its validation; in any other, and of a fold, only what it never saw is
+    trusted.
+    """
+    if seen is None or any(is_onnx(member.path) for member in members):
+        return []
+    is_own = all(manifest.sha256 == member.meta["manifest_sha256"] for member in members)
+    of_train = [own for row, own in zip(manifest.rows, seen) if row.split == TRAIN]
+    is_whole = is_own and all(of_train)
+    chosen = []
+    for row, was_seen in zip(manifest.rows, seen):
+        if row.split == VALID and (is_whole or not was_seen):
+            chosen.append(row)
+    return chosen
+
+
 def _seen(
     members: Sequence[Bundle],
     manifest: Manifest,
-    rows: Sequence[Record],
-) -> list[bool] | None:  # None: no member tells
-    """Tell which films any of the bundles was trained on: these pixels, not those of a patient."""
-    pixels = [{"pixel_sha256": row.pixel_sha256, "patient": ""} for row in rows]
+) -> list[bool] | None:  # a film of the manifest each; None: no member tells
+    """Tell which films any of the bundles saw: these pixels, not those of a patient."""
+    pixels = [{"pixel_sha256": row.pixel_sha256, "patient": ""} for row in manifest.rows]
     told = []
     for member in members:
-        if manifest.sha256 == member.meta["manifest_sha256"] and is_onnx(member.path):
-            told.append([True] * len(rows))  # an exported file has no list, but names the manifest
-        elif not is_onnx(member.path):
+        if not is_onnx(member.path):
             own = member.saw(pixels)
             if own is not None:
                 told.append(own)
+        elif manifest.sha256 == member.meta["manifest_sha256"]:
+            # an exported file has no list, and names the manifest
+            told.append([row.split != TEST for row in manifest.rows])
     if not told:
         return None
     return [any(of_each) for of_each in zip(*told)]
@@ -163,7 +196,7 @@ def _vectors(
 
     named = [(str(root / row.path), row.pixel_sha256) for row in rows]
     starts = range(0, len(rows), FILMS_AT_A_TIME)
-    what = f"describing {count(len(rows), 'training film')}"
+    what = f"describing {count(len(rows), 'film')} of training and validation"
     found = []
     with closing(read_ahead(read, named, FILMS_AT_A_TIME)) as batches:
         for _ in progress.bar(starts, len(starts), what):

@@ -80,6 +80,38 @@ def test_the_training_films_are_found_and_no_others(tmp_path, data):
     assert index.whose == "of the folder toy that this model was trained on"
 
 
+MANY = {"tuberculosis": (6, 12, 1), "normal": (6, 12, 1)}
+
+
+def test_what_near_films_share_is_asked_of_validation(tmp_path):
+    many = curated(tmp_path / "toy", MANY)
+    agreement = index_of(bundle_of(tmp_path / "b", many), many).agreement
+    assert agreement.films == 24 and agreement.label_of_any == 0.5
+    assert agreement.label > 0.9  # of stripes so unlike
+    assert agreement.source == agreement.source_of_any == 1
+
+
+def test_too_few_films_tell_nothing(tmp_path, data):
+    assert index_of(bundle_of(tmp_path / "b", data), data).agreement is None
+
+
+def names_of(data, *splits):
+    return [row.pixel_sha256 for row in read_manifest(data).rows if row.split in splits]
+
+
+def test_of_a_fold_the_films_of_validation_may_have_been_learned(tmp_path):
+    many = curated(tmp_path / "toy", MANY)
+    some = names_of(many, "train")[1:] + names_of(many, "valid")
+    index = index_of(bundle_of(tmp_path / "b", many, trained_on=some), many)
+    assert len(index.rows) == 11 and index.agreement is None
+
+
+def test_of_another_folder_those_it_never_saw_are_asked(tmp_path):
+    many = curated(tmp_path / "toy", MANY)
+    other = bundle_of(tmp_path / "b", many, trained_on=names_of(many, "valid")[:2] + ["f" * 64])
+    assert index_of(other, many).agreement.films == 22
+
+
 def test_films_stand_in_the_order_of_their_rows(tmp_path, data):
     bundle = bundle_of(tmp_path / "b", data)
     index = index_of(bundle, data)
@@ -131,7 +163,7 @@ def test_the_second_start_reads_no_film(tmp_path, data):
 def test_the_first_start_shows_how_far_it_is(tmp_path, data):
     said = Bars()
     index_of(bundle_of(tmp_path / "b", data), data, said)
-    assert any("describing 22 training films" in what for what in said.bars)
+    assert said.bars == ["describing 29 films of training and validation"]
 
 
 def test_another_network_or_runtime_is_kept_apart(tmp_path, data):
@@ -169,19 +201,20 @@ def test_several_bundles_are_one_beside_the_other(tmp_path, data):
 @pytest.mark.parametrize("spoilt", [b"", b"PK\x03\x04", "half", "longer", "other", "pickle"])
 def test_what_was_spoilt_in_the_cache_is_made_anew(tmp_path, data, spoilt):
     bundle = bundle_of(tmp_path / "b", data)
-    good = index_of(bundle, data).vectors
+    vectors = index_of(bundle, data).vectors
     (file,) = kept()
+    good = np.load(file)["vectors"]
     if isinstance(spoilt, bytes):
         file.write_bytes(spoilt)
     elif spoilt == "half":
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     elif spoilt == "pickle":
-        np.savez(file, vectors=np.array([{"a": 1}] * 22, dtype=object))
+        np.savez(file, vectors=np.array([{"a": 1}] * 29, dtype=object))
     else:
         changed = good * 3 if spoilt == "longer" else good[:-1]
         np.savez(file, vectors=changed)
-    assert np.array_equal(index_of(bundle, data).vectors, good)
-    assert np.array_equal(np.load(file)["vectors"], good)
+    assert np.array_equal(index_of(bundle, data).vectors, vectors)
+    assert np.array_equal(np.load(file)["vectors"], good) and len(good) == 29
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, data, monkeypatch):
