@@ -38,7 +38,7 @@ def answers_page(
     in_order = f"{films}: those without an answer come first, then {facts.about.order}."
     main = ft.Main(
         notices(facts),
-        ft.P(in_order),
+        ft.P(*text_of(in_order)),
         *articles,
         id="work",
         tabindex="-1",

@@ -122,7 +122,7 @@ def _worklist(facts: PageFacts) -> Part:
     """Write the worklist, empty."""
     return ft.Section(
         ft.H2("Worklist", id="list-title"),
-        ft.P(_order_words(facts), cls="soft", id="list-order"),
+        ft.P(*text_of(_order_words(facts)), cls="soft", id="list-order"),
         ft.Ol(id="list", cls="list", aria_labelledby="list-title"),
         ft.Div(
             ft.Button("Save csv", type="button", id="save-csv", disabled=True),
