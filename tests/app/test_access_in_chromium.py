@@ -140,8 +140,8 @@ def test_an_answer_is_told_to_who_cannot_see_it(room):
     with opened(browser, url + "/") as seen:
         seen.page.set_input_files("#choose", str(films["b_turned.png"]))
         seen.until(ANSWERED % 1)
-        seen.until("document.getElementById('progress').textContent.includes('looks turned')")
-        assert seen.page.locator("#progress").get_attribute("role") == "status"
+        seen.until("document.getElementById('spoken').textContent.includes('looks turned')")
+        assert seen.page.locator("#spoken").get_attribute("role") == "status"
 
 
 @pytest.mark.parametrize("choice, page", [("light", 250), ("room", 12)])
