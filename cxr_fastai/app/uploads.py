@@ -59,8 +59,7 @@ def uploads_of(
     if check_type(content_type) != FORM:
         uploads = [Upload("film", body)] if body else []
     else:
-        boundary = _options(content_type)[1].get("boundary", "").encode("latin-1")
-        uploads = _of_form(boundary, body, limits.max_files)
+        uploads = _of_form(_boundary_of(content_type), body, limits.max_files)
     if not uploads:
         raise refusal("no_film")
     return tuple(uploads)
@@ -82,6 +81,15 @@ def clean_name(
 
 
 # ---- a form
+
+
+def _boundary_of(
+    content_type: str,
+) -> bytes:  # empty: it names none, or two, of which a proxy may take the other
+    """Return the boundary of a form."""
+    if content_type.lower().count("boundary=") > 1:
+        return b""
+    return _options(content_type)[1].get("boundary", "").encode("latin-1", "replace")
 
 
 def _of_form(

@@ -88,6 +88,17 @@ def test_who_takes_too_long_when_it_stops_is_told_so(toy_model):
     assert answers[0][0] == 503 and b"being stopped" in answers[0][2]
 
 
+def test_what_serves_is_light():
+    code = (
+        "import sys, cxr_fastai.app.server, cxr_fastai.verbs.app, cxr_fastai.serving.ensemble; "
+        "print({'torch', 'fastai', 'pandas', 'pydicom', 'matplotlib', 'sklearn'} & set(sys.modules))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        == "set()\n"
+    )
+
+
 @contextlib.contextmanager
 def started(bundle, *options):
     "`cxr app` as a process, once it answers; and its address."

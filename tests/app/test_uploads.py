@@ -67,6 +67,12 @@ def test_an_empty_field_of_a_browser_is_no_film():
     [
         (b"", B, "does not begin with its boundary"),
         (HEAD + b"1\r\n--xx--", "multipart/form-data", "names no boundary"),
+        (HEAD + b"1\r\n--xx--", f"{B}; boundary=xx", "names no boundary"),
+        (
+            HEAD + b"1\r\n--xx--",
+            "multipart/form-data; boundary=\u80a5",
+            "does not begin with its boundary",
+        ),
         (HEAD + b"1\r\n--xx--", "multipart/form-data; boundary=" + "x" * 71, "names no boundary"),
         (HEAD + b"1\r\n--xx--", 'multipart/form-data; boundary="x\ty"', "names no boundary"),
         (HEAD + b"1", B, "last boundary is missing"),
