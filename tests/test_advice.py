@@ -23,6 +23,7 @@ OF_THE_COMMAND_LINE = {
     "cli.py",
     "demo.py",
     "curation_flags.py",
+    "push_flags.py",
     "flags.py",
     "one_line_parser.py",
     "outputs.py",

@@ -400,9 +400,10 @@ def test_a_body_that_is_shorter_than_it_says_is_one_line(web, files, monkeypatch
 
 
 def test_a_download_that_breaks_goes_on_where_it_broke(web, files, monkeypatch):
-    from huggingface_hub import file_download
+    from huggingface_hub import constants, file_download
 
     monkeypatch.setattr(file_download.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)
     name, head = "model.safetensors", web.repos["model", NAME].head
     data = files[name]
     web.routes[resolve(web, name)] = [
