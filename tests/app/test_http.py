@@ -3,6 +3,7 @@
 python -m pytest tests/app/test_http.py
 """
 
+import asyncio
 import json
 import logging
 import threading
@@ -12,7 +13,8 @@ from raw_http import talk
 from toy_app import ask, form, running, served, wait_until
 from toy_service import ToyService
 
-from cxr_fastai.app.limits import MB
+from cxr_fastai.app.http import _read
+from cxr_fastai.app.limits import MB, Limits
 from cxr_fastai.app.security_headers import SECURITY_HEADERS
 
 FILM = form(("study/SECRET name.png", b"SECRET bytes"))
@@ -168,6 +170,19 @@ def test_a_slow_body_is_408_and_one_that_trickles_too(toy_model):
         ).answers[0]
     assert [answer.json()["error"]["code"] for answer in (stalled, trickles)] == ["body_slow"] * 2
     assert stalled.status == 408 and stalled.headers["connection"] == "close" and service.asked == 0
+
+
+def test_a_body_that_never_stops_trickling_is_cut_off_while_it_trickles():
+    taken = []
+
+    async def receive():
+        await asyncio.sleep(0.01)
+        taken.append(1)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(_read(receive, 1000, Limits(body_seconds=0.2)))
+    assert 1 <= len(taken) < 200
 
 
 def test_an_answer_that_takes_too_long_is_given_up(toy_model):
