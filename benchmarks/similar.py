@@ -6,7 +6,8 @@ validation, which no network was fitted to; and how far a film lies from its own
 Prints, for each bundle, the mean share of the 5 nearest training films that have the class (of
 several findings: a finding in common, or none as well), each class weighing the same, beside what
 5 films drawn by chance have; then the distances of copies that were saved anew as JPEG of quality
-75 or at half the side, and of the nearest other film.
+75 or at half the side, and of the nearest other film; then how far copies and other films differ in
+gray levels, squashed to the side at which `cxr app` compares them.
 """
 
 import io
@@ -15,6 +16,8 @@ import sys
 import numpy as np
 from PIL import Image
 
+from cxr_fastai import images
+from cxr_fastai.app.similar import COMPARED_SIDE
 from cxr_fastai.bundle import load_bundle
 from cxr_fastai.labels import present
 from cxr_fastai.manifest import read_manifest
@@ -22,6 +25,7 @@ from cxr_fastai.manifest_pixels import pixels_of
 
 NEAREST = 5
 COPIES = 150  # films that are saved anew
+OTHERS = 1000  # films that a film is held against
 MOST_TRAIN = 4000  # films of the train split, drawn by a seed
 MOST_VALID = 800
 
@@ -107,19 +111,26 @@ def embedded(bundle, manifest, rows):
 
 
 def saved_anew(pixels, how):
+    """Copy a film: as it is, as a JPEG, smaller, or with other gray levels."""
     image = Image.fromarray(pixels)
-    if how == "half":
-        return np.asarray(image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX))
+    if how == "the same pixels":
+        return pixels
+    if how == "gamma 1.1":
+        return (255 * (pixels / 255) ** 1.1).astype(np.uint8)
+    kind, _, number = how.rpartition(" ")
+    if kind == "side 1 /":
+        size = (max(image.width // int(number), 8), max(image.height // int(number), 8))
+        return np.asarray(image.resize(size, Image.Resampling.BOX))
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=75)
+    image.save(out, "JPEG", quality=int(number))
     return np.asarray(Image.open(out))
 
 
 def copies(bundle, manifest, rows, vectors):
     some = drawn(list(range(len(rows))), COPIES)
     films = [pixels_of(manifest.root, rows[i]) for i in some]
-    for how in ("the same pixels", "JPEG 75", "half"):
-        made = films if how == "the same pixels" else [saved_anew(film, how) for film in films]
+    for how in ("the same pixels", "JPEG 75", "side 1 / 2"):
+        made = [saved_anew(film, how) for film in films]
         asked = bundle.embed(made, decode=np.asarray)
         far = cosine(vectors.astype(np.float16).astype(np.float32), asked)
         own = far[np.arange(len(some)), some]
@@ -132,6 +143,23 @@ def copies(bundle, manifest, rows, vectors):
             f"most {quantiles[2]:.2e}; nearest other: least {others.min():.2e}, 5 % "
             f"{np.quantile(others.min(1), 0.05):.2e}; own is first {100 * first:.0f} %"
         )
+
+
+def squashed(pixels):
+    return images.resize(np.ascontiguousarray(pixels), COMPARED_SIDE).astype(np.float32).ravel()
+
+
+def gray_levels(manifest, rows, asked):
+    """How far copies and other films differ, squashed, in gray levels on average."""
+    films = [pixels_of(manifest.root, row) for row in drawn(rows, COPIES)]
+    whole = np.stack([squashed(film) for film in films])
+    for how in ("JPEG 75", "JPEG 50", "side 1 / 2", "side 1 / 3", "gamma 1.1"):
+        made = np.stack([squashed(saved_anew(film, how)) for film in films])
+        print(f"  gray levels, {how}: most {np.abs(whole - made).mean(1).max():.2f}")
+    others = np.stack([squashed(pixels_of(manifest.root, row)) for row in drawn(rows, OTHERS)])
+    ask = [squashed(pixels_of(manifest.root, row)) for row in drawn(asked, COPIES)]
+    nearest = [np.abs(others - film).mean(1).min() for film in ask]
+    print(f"  gray levels, {len(ask)} films to {len(others)} others: least {min(nearest):.2f}")
 
 
 def main(arguments):
@@ -156,6 +184,7 @@ def main(arguments):
                 f"source {100 * same_source(near, train, asked):.1f} %"
             )
         copies(bundle, manifest, train, vectors)
+        gray_levels(manifest, train, asked)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ SHOWN_SIDE = 320
 SHOWN_QUALITY = 80
 KEPT_FILMS = 256  # read films, small, in memory
 ROWS_AT_A_TIME = 8192  # of the index, whose halves are made whole: bounds memory
-# Two films squashed to this side whose gray levels differ by less on average are one radiograph.
-# Of 450 copies saved as JPEG of quality 50, at half and a third of the side, the farthest lay 3.5
-# apart; the nearest of 376 films to one of 1,000 others 11.7 (benchmarks/similar.py has the rest:
-# no distance of embeddings tells them).
+# Two films squashed to this side whose gray levels differ by less on average are one radiograph. Of
+# 3,600 copies saved as JPEG of quality 75 and 50, at half and a third of the side, the farthest lay
+# 4.7 apart; the nearest of 366 films to one of up to 1,000 others 11.7. Distances of embeddings do
+# not tell them (benchmarks/results/similar.md).
 COMPARED_SIDE = 64
 COPY_GRAY = 6.0
 NOT_ASKED = "No similar films: the server was started without --films."
