@@ -62,11 +62,12 @@ def document(site: Site) -> dict[str, Any]:
 
 def _known(site: Site) -> Known:
     """Collect what the document says of this server."""
-    classes = members_of(site.model)[0].vocab
+    members = members_of(site.model)
     return Known(
-        classes=list(classes),
+        classes=list(members[0].vocab),
         limits=site.limits,
         has_token=bool(site.token),
+        can_right=site.service.gate and any(each.gate for each in members),
         example=site.service.warm_row,
     )
 

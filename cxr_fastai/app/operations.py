@@ -26,12 +26,7 @@ __all__ = ["Known", "paths"]
 JSON = "application/json"
 HTML = "text/html"
 METRICS = "text/plain"
-RIGHT: Schema = {
-    "name": "right",
-    "in": "query",
-    "description": "1: turn and invert back what looks turned or inverted",
-    "schema": {"type": "string", "enum": ["0", "1"]},
-}
+TEXT: Schema = {"schema": {"type": "string"}}
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,7 @@ class Known:
     classes: list[str]
     limits: Limits
     has_token: bool
+    can_right: bool  # whether a gate tells what looks turned or inverted
     example: Row | None = None  # a real answer of this model; None: it has given none yet
 
 
@@ -130,7 +126,7 @@ def openapi(known: Known) -> Schema:
 
 def metrics(known: Known) -> Schema:
     """Describe GET /metrics."""
-    answered = answer("Counts since the start", METRICS, {"schema": {"type": "string"}})
+    answered = answer("Counts since the start", METRICS, TEXT)
     words = "Requests, films and refusals by kind, seconds, memory; nothing of any film or client."
     return operation(known, "metrics", "Counts, for Prometheus", words, answered, tag="monitoring")
 
@@ -148,7 +144,7 @@ def look(known: Known) -> Schema:
         answered=answer("What the page shows", JSON, {"schema": reference("Look")}),
         refused=OF_FILMS,
         body=films_body(known.limits, 1),
-        parameters=[RIGHT],
+        parameters=[right(known)],
         tag="people",
     )
     return with_unread(made, "Look")
@@ -160,7 +156,7 @@ def heat(known: Known) -> Schema:
         "name": "of",
         "in": "query",
         "description": "the class; without it that answered, or the most probable",
-        "schema": {"type": "string", "enum": known.classes},
+        "schema": {"type": "string", "enum": [*known.classes, ""]},
     }
     made = operation(
         known,
@@ -172,10 +168,21 @@ def heat(known: Known) -> Schema:
         ),
         refused=OF_FILMS,
         body=films_body(known.limits, 1),
-        parameters=[of, RIGHT],
+        parameters=[of, right(known)],
         tag="people",
     )
     return with_unread(made, "HeatAnswer")
+
+
+def right(known: Known) -> Schema:
+    """Describe the query's right."""
+    words = "1: turn and invert back what looks turned or inverted"
+    return {
+        "name": "right",
+        "in": "query",
+        "description": words if known.can_right else f"{words}; not here, as no gate is asked",
+        "schema": {"type": "string", "enum": ["0", "1", ""] if known.can_right else ["0", ""]},
+    }
 
 
 def page(
@@ -184,7 +191,7 @@ def page(
     title: str,
 ) -> Schema:
     """Describe a page."""
-    answered = answer("A page", HTML, {"schema": {"type": "string"}})
+    answered = answer("A page", HTML, TEXT)
     return operation(known, name, title, "HTML, for browsers.", answered, tag="people")
 
 
@@ -197,7 +204,7 @@ def static(known: Known) -> Schema:
         "description": "of the fixed list",
         "schema": {"type": "string", "enum": sorted(STATIC)},
     }
-    content = {media_type: {"schema": {"type": "string"}} for media_type in set(STATIC.values())}
+    content = {media_type: TEXT for media_type in set(STATIC.values())}
     return operation(
         known,
         "static",
@@ -213,7 +220,7 @@ def static(known: Known) -> Schema:
 
 def sign_in(known: Known) -> Schema:
     """Describe POST /sign-in."""
-    form: Schema = {"type": "object", "properties": {"token": {"type": "string"}}}
+    form = form_of({"token": {"type": "string", "description": "the content of the token file"}})
     body: Schema = {
         "required": True,
         "content": {"application/x-www-form-urlencoded": {"schema": form}},
@@ -231,6 +238,8 @@ def sign_in(known: Known) -> Schema:
     )
     location: Schema = {"description": "the page", "schema": {"type": "string"}}
     del made["responses"]["200"]
+    again = answer("The token is wrong: the page to sign in again", HTML, TEXT)
+    made["responses"]["401"] = again
     made["responses"]["303"] = {"description": "Go on to /", "headers": {"Location": location}}
     return made
 
@@ -306,7 +315,7 @@ def films_body(
         "description": f"image files of any format that cxr predict reads, {limits.max_mb} MB "
         "together at most",
     }
-    form: Schema = {"type": "object", "required": ["files"], "properties": {"files": files}}
+    form = form_of({"files": files})
     # One film as it is stands in words alone: of two types of body openapi-python-client 0.29.1
     # makes a client that cannot be imported.
     content: Schema = {"multipart/form-data": {"schema": form}}
@@ -317,6 +326,16 @@ def films_body(
     return {"required": True, "description": words, "content": content}
 
 
+def form_of(fields: Schema) -> Schema:
+    """Write the schema of a form that has these fields, and no others."""
+    return {
+        "type": "object",
+        "required": list(fields),
+        "properties": fields,
+        "additionalProperties": False,
+    }
+
+
 def film_bytes() -> Schema:
     """Write the schema of a file's bytes."""
-    return {"type": "string", "format": "binary", "minLength": 1}
+    return {"type": "string", "format": "binary"}

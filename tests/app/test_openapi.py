@@ -33,7 +33,7 @@ def test_the_document_is_valid(contract):
 
 
 def test_every_address_of_the_server_stands_in_it_and_no_other():
-    known = Known(["a"], Limits(), has_token=False)
+    known = Known(["a"], Limits(), has_token=False, can_right=True)
     told = {(method.upper(), path) for path, each in paths(known).items() for method in each}
     there = {(route.method, route.path) for route in ROUTES}
     assert told == there
@@ -61,6 +61,13 @@ def test_the_example_is_what_the_model_itself_said(contract):
     contract.validate({"$ref": "#/components/schemas/Row"}, example)
 
 
+def test_what_needs_a_gate_is_promised_where_there_is_one():
+    for can_right, allowed in ((True, ["0", "1", ""]), (False, ["0", ""])):
+        known = Known(["a"], Limits(), has_token=False, can_right=can_right)
+        (right,) = paths(known)["/look"]["post"]["parameters"]
+        assert right["schema"]["enum"] == allowed
+
+
 def test_no_reference_leads_nowhere(contract):
     text = json.dumps(contract.document)
     for reference in set(text.split('"$ref": "')[1:]):
@@ -82,7 +89,8 @@ ASKED = {
     "a look at a text": ("POST", "/look", form(("b.txt", b"hello")), 415),
     "a look at half a film": ("POST", "/look", form(("a.png", FILM[:200])), 422),
     "a look at two": ("POST", "/look", form(*[("a.png", FILM)] * 2), 400),
-    "a look turned": ("POST", "/look?right=x", form(("a.png", FILM)), 400),
+    "a look turned without a gate": ("POST", "/look?right=1", form(("a.png", FILM)), 400),
+    "a look turned by no number": ("POST", "/look?right=x", form(("a.png", FILM)), 400),
     "a heat": ("POST", "/heat", form(("a.png", FILM)), 200),
     "a heat of a class": ("POST", "/heat?of=normal", form(("a.png", FILM)), 200),
     "a heat of no class": ("POST", "/heat?of=cat", form(("a.png", FILM)), 400),
