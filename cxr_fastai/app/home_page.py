@@ -61,7 +61,13 @@ def home_page(
         tabindex="-1",
         **_data(facts),
     )
-    body = [main, _footer(), _keys(), _sign_in(), ft.Div("Drop the films", id="drop", hidden=True)]
+    body = [
+        main,
+        _footer(),
+        _keys(),
+        _sign_in(),
+        ft.Div("Drop the films", id="drop", aria_hidden="true", hidden=True),
+    ]
     return frame(f"{facts.recipe}: films and answers", header, body, ["app.js"])
 
 
