@@ -7,8 +7,6 @@ asked for; where that cannot be, the answer says why. Run it where the network r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from threading import Lock
 from typing import TypedDict
@@ -21,7 +19,7 @@ from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.files import is_onnx
 from cxr_fastai.bundle.runtime import TORCH
 from cxr_fastai.bundle.store import load_bundle
-from cxr_fastai.core import CxrError, UnknownName, unknown_name
+from cxr_fastai.core import CxrError, UnknownName, one_line, unknown_name
 from cxr_fastai.progress import SILENT, Progress
 from cxr_fastai.reporting.html import data_uri
 from cxr_fastai.serving.answers import Film, Model, members_of
@@ -32,6 +30,7 @@ __all__ = ["HeatAnswer", "Heats"]
 
 HEAT_SIDE = 256  # px, the longer side: maps of networks have 2 to 64 places a side
 NO_TORCH = "The heat needs torch, which is not installed where this server runs: pip install torch."
+BROKEN_TORCH = "The heat needs torch, which cannot be imported where this server runs."
 NO_WEIGHTS = (
     "The heat needs the network in torch, and the server was started on an exported one alone: "
     "start it on the folder of the bundle."
@@ -68,6 +67,7 @@ class Heats:
         self.model = model
         self.progress = progress
         self._in_torch: tuple[Bundle, ...] = ()  # loaded when the first heat is asked for
+        self._failed = ""  # why they could not be loaded; they are not tried again
         self._loading = Lock()
 
     @property
@@ -96,10 +96,17 @@ class Heats:
         torch takes seconds to be imported, in which no other film would be answered. What goes
         wrong is told by `answer`.
         """
-        if self.why_not:
-            return
-        with self._loading, suppress(CxrError):
-            self._members()
+        with self._loading:
+            if self._in_torch or self._failed or self.why_not:
+                return
+            try:
+                self._in_torch = tuple(_in_torch(member) for member in members_of(self.model))
+            except CxrError as e:
+                self.progress.say(f"no heat: {e}")
+                self._failed = CHANGED
+            except (ImportError, OSError) as e:  # as an installation without its libraries
+                self.progress.say(f"no heat: torch cannot be imported: {one_line(e)}")
+                self._failed = BROKEN_TORCH
 
     def answer(
         self,
@@ -108,28 +115,18 @@ class Heats:
     ) -> HeatAnswer:
         """Compute the heat of a film that was answered. Raises `UnknownName`."""
         self.check(of)
-        why = self.why_not
+        self.prepare()
+        why = self.why_not or self._failed
         if why:
             return _none(why)
         if film is None or not film.inputs:
             return _none(NO_HEAT)
         try:
-            members = self._members()
-        except CxrError as e:
-            self.progress.say(f"no heat: {e}")
-            return _none(CHANGED)
-        try:
-            heat = heat_of(members, film.inputs, film.shown, film.answer, of)
-        except CxrError as e:
-            self.progress.say(f"no heat: {e}")
+            heat = heat_of(self._in_torch, film.inputs, film.shown, film.answer, of)
+        except (CxrError, RuntimeError) as e:  # torch's own errors are RuntimeErrors
+            self.progress.say(f"no heat: {one_line(e)}")
             return _none(NOT_OF_THIS)
         return self._told(film, heat)
-
-    def _members(self) -> Sequence[Bundle]:
-        """Return the bundles in torch, loaded once. Raises `CxrError`."""
-        if not self._in_torch:
-            self._in_torch = tuple(_in_torch(member) for member in members_of(self.model))
-        return self._in_torch
 
     def _told(self, film: Film, heat: Heat) -> HeatAnswer:
         """Put a heat together with its words."""

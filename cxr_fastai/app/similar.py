@@ -41,7 +41,7 @@ ROWS_AT_A_TIME = 8192  # of the index, whose halves are made whole: bounds memor
 COMPARED_SIDE = 64
 COPY_GRAY = 6.0
 NOT_ASKED = "No similar films: the server was started without --films."
-UNANSWERED = "No similar films: the model was not asked about this one."
+UNANSWERED = "No similar films: the model has no description of this one."
 NEAR = "Near by what the network's last layer is given"
 NOT_ALIKE = "they need not look alike to a radiologist, nor share the disease"
 THE_FILM = "This very film."
@@ -95,12 +95,15 @@ class Similar:
     def describe(
         self,
         film: Film | None,  # None: it could not be read
-    ) -> np.ndarray | None:  # (d,) float32; None: the model was not asked about it
+    ) -> np.ndarray | None:  # (d,) float32; None: the model has none
         """Describe a film as those of the index are. Run it where the network runs."""
         if film is None or not film.inputs:
             return None
         inputs = [given[None] for given in film.inputs]
-        vector: np.ndarray = described(film.members, inputs)[0]
+        try:
+            vector: np.ndarray = described(film.members, inputs)[0]
+        except IntegrityError:  # no finite numbers
+            return None
         return vector
 
     def nearest(

@@ -15,7 +15,15 @@ from toy_looks import asked, pixels_of_uri
 from toy_rows import META, VOCAB
 
 from cxr_fastai.app import heats as module
-from cxr_fastai.app.heats import CHANGED, NO_HEAT, NO_TORCH, NO_WEIGHTS, NOT_OF_THIS, Heats
+from cxr_fastai.app.heats import (
+    BROKEN_TORCH,
+    CHANGED,
+    NO_HEAT,
+    NO_TORCH,
+    NO_WEIGHTS,
+    NOT_OF_THIS,
+    Heats,
+)
 from cxr_fastai.bundle import export_onnx, load_bundle, save_bundle
 from cxr_fastai.core import UnknownName, UsageError
 from cxr_fastai.models.networks import build_network
@@ -96,10 +104,10 @@ def test_an_answer_of_onnx_has_the_heat_of_torch(exported):
 def test_the_network_is_loaded_beside_the_one_that_answers_and_once(exported, monkeypatch):
     heats = Heats(load_bundle(exported, runtime="onnx"))
     heats.prepare()
-    members = heats._members()
+    members = heats._in_torch
     monkeypatch.setattr(module, "load_bundle", None)
     heats.prepare()
-    assert heats._members() is members and members[0].runtime.name == "torch"
+    assert heats._in_torch is members and members[0].runtime.name == "torch"
 
 
 def test_what_cannot_be_loaded_is_told_with_the_answer(exported, monkeypatch):
@@ -107,10 +115,12 @@ def test_what_cannot_be_loaded_is_told_with_the_answer(exported, monkeypatch):
         raise UsageError("no such bundle")
 
     monkeypatch.setattr(module, "load_bundle", refuse)
-    in_onnx = Heats(load_bundle_in_onnx(exported))
+    heard = Heard()
+    in_onnx = Heats(load_bundle_in_onnx(exported), heard)
     in_onnx.prepare()
     _, shown = asked(in_onnx.model, FILM)
-    assert in_onnx.answer(shown)["why"] == CHANGED
+    assert in_onnx.answer(shown)["why"] == CHANGED == in_onnx.answer(shown)["why"]
+    assert heard.lines == ["no heat: no such bundle"]  # it is tried once
 
 
 def test_a_large_film_has_a_small_heat_of_its_shape(exported):
@@ -164,9 +174,23 @@ def test_a_bundle_that_was_changed_meanwhile_is_not_explained(tmp_path):
     assert str(tmp_path) not in json.dumps(told)
 
 
-def test_a_network_that_has_no_heat_says_so_without_a_path(exported, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [ImportError("no libtorch.so"), OSError("libgomp.so.1: cannot open")]
+)
+def test_a_torch_that_cannot_be_imported_is_told(exported, monkeypatch, error):
+    def refuse(*given, **options):
+        raise error
+
+    monkeypatch.setattr(module, "load_bundle", refuse)
+    heard = Heard()
+    assert heat_of(load_bundle_in_onnx(exported), progress=heard)["why"] == BROKEN_TORCH
+    assert str(error) in heard.lines[0]
+
+
+@pytest.mark.parametrize("error", [UsageError, RuntimeError])
+def test_a_network_that_has_no_heat_says_so_without_a_path(exported, monkeypatch, error):
     def refuse(*given):
-        raise UsageError("/home/me/b: its network is not made of body and head")
+        raise error("/home/me/b: its network is not made of body and head")
 
     monkeypatch.setattr(module, "heat_of", refuse)
     heard = Heard()

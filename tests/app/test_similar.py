@@ -6,6 +6,7 @@ The nearest training films: which, in which order, what is shown of them, copies
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,14 @@ def test_a_film_that_was_not_answered_has_none(bundle, data):
     similar = similar_of(bundle, data, is_alone=True)
     told = found(bundle, similar, b"<html>")
     assert told.films == () and told.says == UNANSWERED
+
+
+def test_a_film_without_a_finite_description_has_none(bundle, data):
+    similar = similar_of(bundle, data, is_alone=True)
+    _, film = asked(bundle, data / film_of(data, "test").path)
+    spoilt = replace(film, inputs=(np.full_like(film.inputs[0], np.nan),))
+    assert similar.describe(spoilt) is None
+    assert similar.nearest(spoilt, None).says == UNANSWERED
 
 
 def test_several_bundles_find_together(tmp_path, bundle, data):
