@@ -86,6 +86,20 @@ def test_it_leaves_nothing_where_it_runs_and_takes_no_module_from_there(tmp_path
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_its_own_folder_is_no_place_for_modules():
+    """`http.py` and others of that folder have names that the standard library has too."""
+    code = (
+        "import sys; from pathlib import Path; child = sys.argv[1]; sys.argv = sys.argv[1:]; "
+        "sys.path.insert(0, str(Path(child).parent)); "
+        "exec(compile(Path(child).read_text(), child, 'exec'), "
+        "{'__name__': '__main__', '__file__': child}); "
+        "sys.exit(str(Path(child).parent) in sys.path)"
+    )
+    command = [sys.executable, "-c", code, str(CHILD), "1000000000", "60", str(os.getpid())]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.medium
 def test_a_film_that_uses_up_its_seconds_ends_it():
     told = run(asked(b"spin"), script=BAD, seconds=1, code=-signal.SIGXCPU)

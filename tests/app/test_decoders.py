@@ -309,14 +309,17 @@ def test_closed_over_a_film_it_gives_that_up():
 
 
 @POSIX
-def test_children_end_with_a_server_that_is_killed():
+def test_children_end_with_a_server_that_is_killed_whatever_they_are_at():
     code = (
-        "from cxr_fastai.app.decoders import Decoders; import time; pool = Decoders(); "
-        "pool.start(); print(*pool.pids, flush=True); time.sleep(1000)"
+        "from cxr_fastai.app.decoders import Decoders; from pathlib import Path; import sys; "
+        "pool = Decoders(script=Path(sys.argv[1])); pool.start(); print(*pool.pids, flush=True); "
+        "pool.read(b'sleep', 'a.png')"
     )
-    server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code, str(BAD)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     pids = [int(pid) for pid in server.stdout.readline().split()]
-    assert len(pids) == 2 and all(is_alive(pid) for pid in pids)
+    assert len(pids) == 2
+    wait_until(lambda: any(is_asleep(pid) for pid in pids))
     server.kill()
     server.wait()
     server.stdout.close()
