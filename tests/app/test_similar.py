@@ -6,6 +6,8 @@ The nearest training films: which, in which order, what is shown of them, copies
 import io
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +18,7 @@ from toy import curated, curated_findings
 from toy_looks import asked, pixels_of_uri
 
 from cxr_fastai.app import similar as module
+from cxr_fastai.app.heats import NO_TORCH
 from cxr_fastai.app.similar import (
     IN_TRAINING,
     THE_FILM,
@@ -24,7 +27,7 @@ from cxr_fastai.app.similar import (
     is_one_film,
     similar_of,
 )
-from cxr_fastai.bundle import load_bundle, save_bundle
+from cxr_fastai.bundle import export_onnx, load_bundle, save_bundle
 from cxr_fastai.images import resize
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.models.networks import build_network
@@ -183,6 +186,27 @@ def test_several_bundles_find_together(tmp_path, bundle, data):
     row = film_of(data, "train", 2)
     told = found(model, similar_of(model, data, is_alone=True), data / row.path)
     assert told.films[0]["is_copy"] and told.films[0]["distance"] < 1e-3
+
+
+ALONE = """
+import sys
+for name in ("torch", "torchvision", "fastai", "pandas", "scipy", "sklearn", "matplotlib", "cv2"):
+    sys.modules[name] = None  # as where it is not installed
+from cxr_fastai.app.heats import Heats
+from cxr_fastai.app.similar import similar_of
+from cxr_fastai.bundle import export_onnx, load_bundle
+bundle = load_bundle(sys.argv[1], runtime="onnx")
+print(len(similar_of(bundle, sys.argv[2], is_alone=True).index.rows), Heats(bundle).why_not)
+"""
+
+
+def test_where_onnx_alone_is_installed_films_are_found_and_heats_say_what_is_missing(
+    tmp_path, data
+):
+    export_onnx(bundle_of(tmp_path / "b", data))
+    asked_for = [sys.executable, "-c", ALONE, tmp_path / "b", data]
+    done = subprocess.run(asked_for, capture_output=True, text=True)
+    assert done.stdout.strip() == f"22 {NO_TORCH}", done.stderr
 
 
 def test_several_findings_are_told_by_name(tmp_path):
