@@ -194,7 +194,7 @@ for name in ("torch", "torchvision", "fastai", "pandas", "scipy", "sklearn", "ma
     sys.modules[name] = None  # as where it is not installed
 from cxr_fastai.app.heats import Heats
 from cxr_fastai.app.similar import similar_of
-from cxr_fastai.bundle import export_onnx, load_bundle
+from cxr_fastai.bundle import load_bundle
 bundle = load_bundle(sys.argv[1], runtime="onnx")
 print(len(similar_of(bundle, sys.argv[2], is_alone=True).index.rows), Heats(bundle).why_not)
 """
