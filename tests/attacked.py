@@ -178,6 +178,8 @@ def complaints(request: Hostile, got: Talk) -> list[str]:
             wrong.append(f"a refusal in other words: {answer.body[:200]!r}")
         if "content-security-policy" not in answer.headers:
             wrong.append(f"a {answer.status} without the security headers")
+        if "html" in answer.headers.get("content-type", "") and _runs(answer.body):
+            wrong.append("a page that runs what was sent")
         if b"root:" in answer.body:
             wrong.append("a file of this machine")
     if got.rest:
@@ -185,11 +187,19 @@ def complaints(request: Hostile, got: Talk) -> list[str]:
     return wrong
 
 
+def _runs(page: bytes) -> bool:
+    "Whether a page holds markup that a request held."
+    return b"<script>alert" in page or b"<img src=x" in page
+
+
 def _is_refusal(answer, sent: bytes) -> bool:
     if sent.lstrip()[:5] == b"HEAD " or "text/html" in answer.headers.get("content-type", ""):
         return True
     try:
-        told = answer.json()["error"]
+        whole = answer.json()
+        if {"row", "heat"} & set(whole):  # a film that could not be read, as the page is told
+            return bool(whole.get("why") or whole["row"]["error"])
+        told = whole["error"]
     except (ValueError, KeyError, TypeError):
         return False
     return told["status"] == answer.status and bool(told["code"] and told["says"] and told["do"])

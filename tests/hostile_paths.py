@@ -1,5 +1,6 @@
 """Paths, queries, hosts, origins, cookies and types that lie, each made here: (what, request, statuses)."""
 
+import hostile_multiparts as multipart
 from hostile_requests import BAD, REFUSED, Maker, statuses
 
 CLIMBS = (
@@ -181,6 +182,41 @@ def types(make: Maker):
         yield f"Accept {accept[:20]!r}", make.post(b"Accept: " + accept), statuses(200, 431)
 
 
+def shown(make: Maker):
+    "What a browser is shown of a refusal: none of it runs."
+    mark = b"<script>alert(1)</script>"
+    html = b"Accept: text/html,*/*"
+    for path in (b"/" + mark, b"/static/" + mark, b"/model?" + mark, b"/?a=" + mark):
+        yield f"a page for {path[:40]!r}", make.get(path, html), REFUSED
+    for header in (
+        b"Content-Type: " + mark,
+        b"Content-Type: text/" + mark,
+        b"Content-Encoding: " + mark,
+    ):
+        yield f"a page for {header[:40]!r}", make.post(header, html), REFUSED
+    for path in (
+        b"/predict?" + mark,
+        b"/heat?of=" + mark,
+        b"/heat?of=%3Cscript%3Ealert(1)%3C/script%3E",
+        b"/look?right=" + mark,
+    ):
+        yield f"a page for {path[:40]!r}", make.post(html, path=path), REFUSED
+    for host in (mark, b"<img src=x onerror=alert(1)>"):
+        head = b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n" + html + b"\r\n\r\n"
+        yield f"a page for Host {host!r}", head, REFUSED
+    yield "a page for a method", make.get(b"/predict", html, method=b"BREW"), REFUSED
+    for name in (mark, b"a.png" + mark, b"<img src=x onerror=alert(1)>.png"):
+        for film in (make.film, b"hello", b""):
+            form = multipart.body(multipart.named(name, film))
+            sent = make.post(html, b"Content-Type: " + multipart.FORM, body=form)
+            yield f"a page for {len(film)} bytes called {name[:30]!r}", sent, REFUSED | {200}
+            yield (
+                f"the same for a look, {len(film)} bytes called {name[:30]!r}",
+                make.post(html, b"Content-Type: " + multipart.FORM, body=form, path=b"/look"),
+                REFUSED | {200},
+            )
+
+
 SECTIONS = {
     "paths": paths,
     "queries": queries,
@@ -189,4 +225,5 @@ SECTIONS = {
     "cookies": cookies,
     "tokens": tokens,
     "types": types,
+    "shown": shown,
 }

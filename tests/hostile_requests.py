@@ -4,6 +4,7 @@ Each says what may come of it. None is answered twice, but where it says so: wha
 same bytes is no request. Sections yield (what, bytes, statuses), and what else a `Hostile` has.
 """
 
+import random
 from dataclasses import dataclass
 
 from hostile_multiparts import multiparts, sound
@@ -241,3 +242,19 @@ def uploads(make: Maker):
     "Multipart as no browser sends it; as a film it must be answered or refused, never 500."
     for what, kind, body in multiparts(make.film):
         yield what, make.post(b"Content-Type: " + kind, body=body), REFUSED | {200}
+
+
+def bent(make: Maker):
+    "Good requests with a few bytes changed at random."
+    rng = random.Random(19)
+    good = (make.get(b"/"), make.get(b"/model"), make.post(), make.post(path=b"/look"))
+    whatever = REFUSED | {0, 200, 401, 403, 408}
+    for number in range(300):
+        data = bytearray(rng.choice(good))
+        head = data.index(b"\r\n\r\n") + 4 if rng.random() < 0.8 else len(data)
+        for _ in range(rng.randint(1, 6)):
+            data[rng.randrange(head)] = rng.randrange(256)
+        if rng.random() < 0.2:
+            del data[rng.randrange(len(data)) :]
+        extra = {"half_close": True, "most": 9}  # a line that breaks in two may make requests of it
+        yield f"bent, number {number}", bytes(data), whatever, extra

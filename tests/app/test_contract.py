@@ -51,13 +51,13 @@ def server(toy_bundle, tmp_path_factory):
 
 def check_unharmed(server):
     assert server.is_alive() and server.files() == {}
-    assert "Traceback" not in server.said() and "mistake" not in server.said()
+    assert "Traceback" not in server.said() and "unexpected" not in server.said()
 
 
 def test_the_server_keeps_its_contract(server, tmp_path):
-    code, said, n = judged(server, tmp_path, "--max-examples", "8")
+    code, said, n = judged(server, tmp_path, "--max-examples", "8", "--phases", "fuzzing")
     assert code == 0, said[-8_000:]
-    assert n > 100
+    assert n > 50
     check_unharmed(server)
 
 

@@ -57,7 +57,7 @@ def answer_to(server, data):
 def check_unharmed(server, make, before):
     assert answer_to(server, make.post()) == [before]
     assert server.is_alive() and server.files() == {}
-    assert "Traceback" not in server.said() and "mistake" not in server.said()
+    assert "Traceback" not in server.said() and "unexpected" not in server.said()
 
 
 def check_unread(row):

@@ -4,6 +4,9 @@ Some 900 requests that no browser sends, to the real server in a process of its 
 or refused in plain words, once; none is a 500, a traceback or a file; a good film is answered after.
 """
 
+import re
+import socket
+
 import hostile_paths
 import hostile_requests
 import pytest
@@ -11,7 +14,8 @@ from attacked import attacked, complaints, counted, hostile, send_all
 from hostile_films import film
 from hostile_multiparts import sound
 from hostile_requests import Maker
-from raw_http import talk
+from raw_http import HOST, port_of, talk
+from toy_app import served
 
 FILM = film()
 SECONDS = {"header_seconds": 1, "body_seconds": 1, "keep_alive_seconds": 2, "linger_seconds": 1}
@@ -19,14 +23,15 @@ SECTIONS = {
     **hostile_requests.SECTIONS,
     **hostile_paths.SECTIONS,
     "multipart": hostile_requests.uploads,
+    "bent": hostile_requests.bent,
 }
 WITH_A_TOKEN = ("cookies", "tokens", "paths")
 TOKEN = "a-token-of-the-test-that-is-long"
 
 
-def answer_to_a_good_film(server, *headers: bytes):
-    make = Maker(server.url.removeprefix("http://").encode(), FILM)
-    (answer,) = talk(server.url, make.post(*headers)).answers
+def answer_to_a_good_film(url, *headers: bytes):
+    make = Maker(url.removeprefix("http://").encode(), FILM)
+    (answer,) = talk(url, make.post(*headers)).answers
     assert answer.status == 200, answer
     return answer.body
 
@@ -49,7 +54,7 @@ def closed(toy_bundle, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def before(server):
-    return answer_to_a_good_film(server)
+    return answer_to_a_good_film(server.url)
 
 
 def wrongs(server, section, may_also=()):
@@ -68,7 +73,7 @@ def wrongs(server, section, may_also=()):
 
 def check_unharmed(server):
     assert server.is_alive()
-    assert "Traceback" not in server.said() and "mistake" not in server.said()
+    assert "Traceback" not in server.said() and "unexpected" not in server.said()
     assert server.files() == {}, "it wrote a file"
 
 
@@ -77,7 +82,7 @@ def test_each_is_answered_or_refused_once_and_in_plain_words(server, before, sec
     found, counts = wrongs(server, section)
     assert not found
     assert sum(counts[section].values()) > 20 and counts[section][500] == 0
-    assert answer_to_a_good_film(server) == before
+    assert answer_to_a_good_film(server.url) == before
     check_unharmed(server)
 
 
@@ -88,13 +93,25 @@ def test_none_gets_past_a_token(closed, section):
     open_to_all = 1 if section == "paths" else 0  # GET /health?
     assert counts[section][200] == open_to_all
     check_unharmed(closed)
-    assert answer_to_a_good_film(closed, b"Authorization: Bearer " + TOKEN.encode())
+    assert answer_to_a_good_film(closed.url, b"Authorization: Bearer " + TOKEN.encode())
+
+
+# When, what was asked for (an address of the server's own list), the status, how long, how many films.
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ [A-Za-z]+ (/[a-zN.-]*(/NAME)?|/static/\{name\}|other)"
+    r" \d{3} [\d,.]+ m?s(, \d+ films?)?"
+)
 
 
 def test_nothing_of_a_request_is_said(server):
     said = server.said()
     for secret in ("etc/passwd", "evil", "alert(1)", "a.png", "film.png", "Bearer", "boundary"):
         assert secret not in said, secret
+    lines = said.splitlines()
+    begun = next(n for n, line in enumerate(lines) if "answers at http" in line)
+    odd = [line for line in lines[begun + 1 :] if not LINE.fullmatch(line)]
+    assert not odd
+    assert len(lines) > 500
 
 
 # ---- connections
@@ -104,6 +121,33 @@ def test_two_good_requests_in_one_segment_get_two_answers_in_order(server):
     make = Maker(server.url.removeprefix("http://").encode(), FILM)
     got = talk(server.url, make.get(b"/health") + make.get(b"/none"), expects=2)
     assert [answer.status for answer in got.answers] == [200, 404]
+
+
+def test_two_hundred_requests_in_one_segment_are_answered(server):
+    make = Maker(server.url.removeprefix("http://").encode(), FILM)
+    got = talk(server.url, make.get(b"/health") * 200, expects=200)
+    assert [answer.status for answer in got.answers] == [200] * 200
+
+
+def test_a_client_that_takes_no_answer_is_left(toy_bundle):
+    with served(toy_bundle, write_seconds=0.5) as url:
+        make = Maker(url.removeprefix("http://").encode(), FILM)
+        many = make.get(b"/static/style.css") * 2_000
+        got = talk(url, many, 2.0, expects=2_000)
+        assert got.closed and len(got.answers) < 2_000
+        assert answer_to_a_good_film(url)
+
+
+def test_more_connections_than_there_may_be_are_told_so(toy_bundle):
+    with served(toy_bundle, connections=12) as url:
+        wires = [socket.create_connection((HOST, port_of(url))) for _ in range(12)]
+        make = Maker(url.removeprefix("http://").encode(), FILM)
+        got = talk(url, make.get())
+        assert got.status == 503 and got.answers[0].json()["error"]["code"] == "connections"
+        assert int(got.answers[0].headers["retry-after"]) > 0
+        for wire in wires:
+            wire.close()
+        assert answer_to_a_good_film(url)
 
 
 def test_a_film_in_pieces_of_any_size_is_answered(server, before):
@@ -137,7 +181,7 @@ def test_a_slow_body_is_given_its_time_and_no_more(server, before):
     got = talk(server.url, head + b"\r\n\r\n", *slowly, wait=10)
     assert got.status == 408 and got.closed
     assert got.answers[0].json()["error"]["code"] == "body_slow"
-    assert answer_to_a_good_film(server) == before
+    assert answer_to_a_good_film(server.url) == before
 
 
 HALF = {
@@ -153,7 +197,7 @@ def test_a_client_that_ends_its_side_early_is_told(server, before, at, may):
     make = Maker(server.url.removeprefix("http://").encode(), FILM)
     got = talk(server.url, make.post()[:at], half_close=True)
     assert got.status in may and got.closed
-    assert answer_to_a_good_film(server) == before
+    assert answer_to_a_good_film(server.url) == before
 
 
 def test_clients_that_go_away_cost_nothing(server, before):
@@ -162,7 +206,7 @@ def test_clients_that_go_away_cost_nothing(server, before):
     for at in range(1, len(data), 97):
         got = talk(server.url, data[:at], wait=0.001, quiet=0.001)
         assert not got.answers or got.status in (200, 400)
-    assert answer_to_a_good_film(server) == before
+    assert answer_to_a_good_film(server.url) == before
     check_unharmed(server)
 
 
