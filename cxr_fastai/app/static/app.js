@@ -114,19 +114,20 @@ function drawSoon() {
 function showPicture(film) {
   const uri = pictures.of(film.number);
   const hasNone = film.state === "answered" && film.look.width === 0;
-  byId("viewer").hidden = !uri;
-  byId("no-film").hidden = Boolean(uri);
+  const isThere = Boolean(uri) || shownPicture === film; // the viewer keeps what it shows
+  byId("viewer").hidden = !isThere;
+  byId("no-film").hidden = isThere;
   if (uri && shownPicture !== film) {
     shownPicture = film;
     const { width, height, words } = film.look;
     const isRighted = Boolean(words.righted);
     viewer.show({ film: uri, width, height, name: film.shownName, isRighted });
   }
-  if (uri) return;
+  if (isThere) return;
   if (shownPicture) viewer.clear();
   shownPicture = null;
   byId("no-film").textContent = noPicture(film, hasNone);
-  if (film.state === "answered" && !hasNone && !film.refusal && asking.before(film) < 0) asking.add([film]);
+  if (film.state === "answered" && !hasNone && !film.refusal && !asking.has(film)) asking.add([film]);
 }
 
 function noPicture(film, hasNone) {

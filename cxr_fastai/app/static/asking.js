@@ -36,7 +36,7 @@ export class Asking {
     for (const film of films) {
       film.tries = 0;
       film.waits = 0;
-      if (!this.#running.has(film) && !this.#queue.includes(film)) this.#queue.push(film);
+      if (!this.has(film)) this.#queue.push(film);
     }
     this.#go();
   }
@@ -46,7 +46,12 @@ export class Asking {
     this.#first = film;
   }
 
-  /** Say how many films are asked for before one; -1: it does not wait. */
+  /** Tell whether a film waits or is being asked for. */
+  has(film) {
+    return this.#running.has(film) || this.#queue.includes(film);
+  }
+
+  /** Say how many films are asked for before one that waits. */
   before(film) {
     return film === this.#first ? 0 : this.#queue.indexOf(film);
   }
