@@ -13,9 +13,10 @@ from raw_http import talk
 from toy_app import ask, form, running, served, wait_until
 from toy_service import ToyService
 
-from cxr_fastai.app.http import _read
+from cxr_fastai.app.http import Front, _read
 from cxr_fastai.app.limits import MB, Limits
 from cxr_fastai.app.security_headers import SECURITY_HEADERS
+from cxr_fastai.app.site import Site
 
 FILM = form(("study/SECRET name.png", b"SECRET bytes"))
 HOST = b"Host: localhost\r\n"
@@ -178,11 +179,42 @@ def test_a_body_that_never_stops_trickling_is_cut_off_while_it_trickles():
     async def receive():
         await asyncio.sleep(0.01)
         taken.append(1)
-        return {"type": "http.request", "body": b"x", "more_body": True}
+        return {"type": "http.request", "body": b"x", "more_body": len(taken) < 300}
 
+    limits = Limits(body_seconds=0.2, slowest_mb=0.001)  # 100 s for the whole body, had it come
     with pytest.raises(asyncio.TimeoutError):
-        asyncio.run(_read(receive, 1000, Limits(body_seconds=0.2)))
-    assert 1 <= len(taken) < 200
+        asyncio.run(_read(receive, 100_000, limits))
+    assert 1 <= len(taken) < 300
+
+
+@pytest.mark.parametrize(
+    "own,host,status",
+    [
+        ("10.0.0.5", "10.0.0.5:8000", 200),
+        ("::ffff:10.0.0.5", "10.0.0.5:8000", 200),  # of a socket for both kinds of address
+        ("10.0.0.5", "10.0.0.6:8000", 421),
+    ],
+)
+def test_a_server_is_asked_by_the_address_of_the_connection(toy_model, own, host, status):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/health",
+        "raw_path": b"/health",
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "http",
+        "server": (own, 8000),
+        "client": ("::ffff:10.0.0.9", 1),
+        "headers": [(b"host", host.encode())],
+    }
+    asyncio.run(Front(Site(toy_model, ToyService()))(scope, None, send))
+    assert sent[0]["status"] == status
 
 
 def test_an_answer_that_takes_too_long_is_given_up(toy_model):

@@ -104,7 +104,14 @@ def started(bundle, *options):
     "`cxr app` as a process, once it answers; and its address."
     code = "import sys; from cxr_fastai.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "app", str(bundle), "--port", "0", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored in the background
+    )
     try:
         said = [process.stderr.readline()]
         while "answers at" not in said[-1]:
