@@ -15,9 +15,7 @@ from cxr_fastai.manifest import Record
 
 __all__ = ["why_hidden"]
 
-SHARED_ON = "yes"  # of redistribute: as what the card calls free
-SILENT = "the catalogue does not know whether its films may be shared on"
-FORBIDDEN = "its films may not be shared on"
+SHARED_ON, FORBIDDEN = "yes", "no"  # of redistribute; all else is silence
 
 
 def why_hidden(
@@ -30,19 +28,17 @@ def why_hidden(
     if source is None:
         return "" if is_alone else _own(row)
     if source.licence != row.licence:
-        return (
-            f"Not shown: {row.source} has another licence in this folder than in the catalogue, so "
-            "that nobody can tell whether its films may be shared on."
-        )
+        return f"Not shown: {row.source} has another licence here than in the catalogue."
     if source.redistribute == SHARED_ON:
         return ""
-    because = FORBIDDEN if source.redistribute == "no" else SILENT
-    return f"Not shown: of {row.source}, {because} (licence: {row.licence or 'none stated'})."
+    if source.redistribute == FORBIDDEN:
+        return f"Not shown: films of {row.source} may not be shared on."
+    return f"Not shown: whether films of {row.source} may be shared on is not known."
 
 
 def _own(row: Record) -> str:
     """Say why a film of a folder of one's own is hidden from the network."""
     return (
-        f"Not shown: {row.source} stands in no catalogue, so that nobody can tell whether its "
-        "films may be shared on. They are shown where the server answers its own machine alone."
+        f"Not shown: {row.source} stands in no catalogue. Its films are shown where the server "
+        "answers its own machine alone."
     )
