@@ -124,6 +124,15 @@ def test_by_itself_it_listens_to_this_machine_without_a_token(bundle, sites, cap
     assert "has no gate" in said and "all addresses" not in said
 
 
+def test_several_bundles_answer_together(bundle, sites, capsys, tmp_path):
+    other = build_network("cnn", len(VOCAB))
+    save_bundle(tmp_path / "other", other, {**META, "arch": "cnn"})
+    assert cli.main(["app", "bundle,other", "--port", "0"]) == 0
+    ((site, _),) = sites
+    assert len(site.model.members) == 2 and len(site.model_facts["bundles"]) == 2
+    assert "mean of 2 bundles" in capsys.readouterr().err
+
+
 def test_localhost_is_an_address_here():
     args = argparse.Namespace(host="localhost", open=False, token_file=None)
     assert verb._host_of(args) == "127.0.0.1"
