@@ -123,8 +123,10 @@ class Front:
             why = refusal("unexpected")
         self.site.metrics.count_refusal(why.code)
         response = refused(why, story.headers)
-        is_unread = story.has_body and not story.is_read
-        if is_unread or why.code == "length_missing":
+        # A POST without a length has no body by the letter, and what follows is the next request:
+        # to be sure, nothing is read behind it.
+        may_have_body = story.has_body or story.method == "POST"
+        if may_have_body and not story.is_read:
             response.headers["connection"] = "close"  # what still comes is no request
         return response
 
