@@ -44,9 +44,10 @@ __all__ = ["Answered", "Service", "NOT_ANSWERED"]
 
 T = TypeVar("T")
 
-# Films that the network is given at once. 4 to 32 take the same time a film (resnet18 and 34 at
-# 224 px); fewer keep a single film waiting less, and less memory.
-BATCH = 8
+# How many films the network is given at once: the most of these that wait. 4 to 32 take the same
+# time a film (resnet18 and 34 at 224 px); fewer keep a single film waiting less, and less memory.
+# Few numbers, as a runtime keeps memory for each that it met: it has met all when it is ready.
+BATCHES = (8, 4, 2, 1)
 # Films of one request that are decoded or wait for it, so that those of others come in between.
 AHEAD = 4
 NOT_ANSWERED = "not_answered"  # rejected for: the network itself answers nothing finite
@@ -200,13 +201,10 @@ class Service:
     async def _answer_all(self) -> None:
         """Answer what waits, as many together as there are, until nothing does."""
         while self._waiting:
-            batch: list[_Waiting] = []
-            while self._waiting and len(batch) < BATCH:
-                one = self._waiting.popleft()
-                if not one.told.done():  # given up meanwhile
-                    batch.append(one)
-            if batch:
-                await self._answer(batch)
+            self._waiting = deque(one for one in self._waiting if not one.told.done())  # given up
+            fitting = [n for n in BATCHES if n <= len(self._waiting)]
+            if fitting:
+                await self._answer([self._waiting.popleft() for _ in range(fitting[0])])
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         """Answer films together; where that fails each alone, so that it costs only its own."""
@@ -224,13 +222,13 @@ class Service:
             _settle(one.told, answer)
 
     def _warm_up(self) -> None:
-        """In the network's thread: have the runtime prepare for one film, and for the most."""
+        """In the network's thread: have the runtime prepare for each number of films."""
         for member in members_of(self.model):
             meta = member.meta
-            shape = (BATCH, meta["in_channels"], meta["size"], meta["size"])
+            shape = (max(BATCHES), meta["in_channels"], meta["size"], meta["size"])
             blank = np.zeros(shape, np.float32)
-            member.probs_of(blank)
-            member.probs_of(blank[:1])
+            for n in BATCHES:
+                member.probs_of(blank[:n])
 
 
 def _settle(

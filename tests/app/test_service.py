@@ -17,7 +17,7 @@ from toy_rows import META, VOCAB
 from cxr_fastai.app import service as module
 from cxr_fastai.app.decoders import Decoders
 from cxr_fastai.app.limits import Limits
-from cxr_fastai.app.service import BATCH, NOT_ANSWERED, Answered, Service
+from cxr_fastai.app.service import BATCHES, NOT_ANSWERED, Answered, Service
 from cxr_fastai.app.uploads import Upload
 from cxr_fastai.bundle import load_bundle, save_bundle
 from cxr_fastai.core import ImageRejected, IntegrityError, StorageError, UsageError
@@ -168,7 +168,7 @@ def together(model, monkeypatch, uploads):
             done = threading.Event()
             busy = asyncio.ensure_future(service.compute(done.wait))
             asked = [asyncio.ensure_future(service.answer([upload])) for upload in uploads]
-            while len(service._waiting) < len(uploads) - BATCH:
+            while len(service._waiting) < len(uploads) - max(BATCHES):
                 await asyncio.sleep(0.001)
             done.set()
             await busy
@@ -181,7 +181,7 @@ def test_films_of_several_requests_are_answered_together(model, monkeypatch, tmp
     found, sizes = together(model, monkeypatch, FILMS)
     assert [each.row["path"] for each in found] == [upload.name for upload in FILMS]
     assert alike([each.row for each in found], predicted(model, tmp_path, FILMS))
-    assert sum(sizes) == len(FILMS) and len(sizes) < len(FILMS) and max(sizes) <= BATCH
+    assert sum(sizes) == len(FILMS) and len(sizes) < len(FILMS) and set(sizes) <= set(BATCHES)
 
 
 def test_a_film_that_the_network_does_not_answer_costs_itself_alone(model, monkeypatch):
@@ -304,6 +304,20 @@ def test_it_is_ready_once_it_has_answered_and_until_it_is_closed(model):
         return [*told, service.ready]
 
     assert asyncio.run(ask()) == [False, True, False]
+
+
+def test_ready_it_has_met_every_number_of_films_that_it_answers_together(toy_bundle, monkeypatch):
+    met = []
+    model = load_bundle(toy_bundle, "cpu")
+    real = type(model.runtime).logits
+
+    def noted(runtime, batch):
+        met.append(len(batch))
+        return real(runtime, batch)
+
+    monkeypatch.setattr(type(model.runtime), "logits", noted)
+    answered(model, [])
+    assert set(met) == set(BATCHES)
 
 
 class Broken(Here):
