@@ -100,11 +100,15 @@ def bundle_shipment(
 # ---- checked
 
 
-def _check_files(folder: Path, meta: Meta) -> None:
+def _check_files(
+    folder: Path,
+    meta: Meta,
+) -> None:
     """Raise `IntegrityError` for weights, gate or graph that bundle.json does not name so."""
     read_bytes(folder / WEIGHTS)  # says what to do where it is missing
     _check_hash(folder / WEIGHTS, meta["weights_sha256"])
-    if read_gate(folder, meta) is None:
+    gate = read_gate(folder, meta)
+    if gate is None:
         check_no_gate_file(folder)
     if "onnx" in meta:
         read_bytes(folder / MODEL_ONNX)
@@ -164,19 +168,29 @@ def _changed(
     return tuple(sentences)
 
 
-def _weights_of(record: bytes) -> object:
+def _weights_of(
+    record: bytes,  # of bundle.json
+) -> object:
     """Return the setting `weights` of a record's recipe."""
-    return parse_json(record).get("recipe", {}).get("train", {}).get("weights")
+    recipe = parse_json(record).get("recipe", {})
+    settings = recipe.get("train", {})
+    return settings.get("weights")
 
 
-def _card(folder: Path, licence: str) -> tuple[str, str]:
+def _card(
+    folder: Path,
+    licence: str,  # to be written into it; '': it stays as it is
+) -> tuple[str, str]:
     """Return the card as it goes, and the licence that it states."""
-    card = read_bytes(folder / MODEL_CARD).decode("utf-8", "replace")
+    data = read_bytes(folder / MODEL_CARD)
+    card = data.decode("utf-8", "replace")
     if not licence:
         return card, head_value(card, "license")
     check_licence(licence)
     card = with_head(card, {"license": licence})
-    return card.replace(LICENCE.split(".")[0], f"Licence of these weights: {licence}"), licence
+    open_words = LICENCE.split(".")[0]
+    card = card.replace(open_words, f"Licence of these weights: {licence}")
+    return card, licence
 
 
 def _left_out(
@@ -198,19 +212,26 @@ def _left_out(
     return tuple(left)
 
 
-def _evaluation(folder: Path) -> str:
+def _evaluation(
+    folder: Path,  # of the bundle
+) -> str:
     """Return the numbers of an evaluation as text; '' where there are none."""
     file = folder / EVALUATION
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    if not file.is_file():
+        return ""
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
-def _places(*texts: str) -> tuple[str, ...]:
+def _places(
+    *texts: str,  # that are sent
+) -> tuple[str, ...]:
     """Say which texts tell of a folder of this machine."""
     found = list(dict.fromkeys(_found_places(texts)))
     if not found:
         return ()
-    shown = ", ".join(printable(place)[:80] for place in found[:SHOWN_PLACES])
-    return (f"what is sent names folders of a machine: {shown}",)
+    some = [printable(place)[:80] for place in found[:SHOWN_PLACES]]
+    sentence = f"what is sent names folders of a machine: {', '.join(some)}"
+    return (sentence,)
 
 
 def _found_places(texts: tuple[str, ...]) -> Iterator[str]:

@@ -68,16 +68,22 @@ def own_card(
     return _headed("\n\n".join(parts) + "\n", there)
 
 
-def _headed(card: str, there: OnHub) -> str:
+def _headed(
+    card: str,
+    there: OnHub,
+) -> str:
     """Put into the head where each split lies, and the licence where its owner gives one."""
     files = []
     held = {row.split for row in there.rows}
     for split in SPLITS:
         if split in held:
             files.append({"split": NAMES_OF_SPLITS[split], "path": f"{split}/**"})
-    record: dict[str, object] = {"configs": [{"config_name": "default", "data_files": files}]}
+    config = {"config_name": "default", "data_files": files}
+    record: dict[str, object] = {"configs": [config]}
     if there.licence:
-        record |= {"license": there.licence, "license_name": None, "license_link": None}
+        record["license"] = there.licence
+        record["license_name"] = None  # of curation, for the licences of several sources
+        record["license_link"] = None
     return with_head(card, record)
 
 
@@ -96,30 +102,49 @@ def _section(there: OnHub) -> str:
     return "\n".join(lines)
 
 
-def _counts(rows: Sequence[Record]) -> str:
+def _counts(
+    rows: Sequence[Record],
+) -> str:
     """Tabulate images by class, source and split."""
-    counts = Counter((row.label, row.source, row.split) for row in rows)
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for row in rows:
+        of_both = counts.setdefault((row.label, row.source), Counter())
+        of_both[row.split] += 1
     table = []
-    for label, source in sorted({(row.label, row.source) for row in rows}):
-        n = [counts[label, source, split] for split in SPLITS]
+    for label, source in sorted(counts):
+        of_both = counts[label, source]
+        n = [of_both[split] for split in SPLITS]
         table.append((label, source, *n, sum(n)))
-    return markdown_table(("class", "source", *SPLITS, "all"), table)
+    header = ("class", "source", *SPLITS, "all")
+    return markdown_table(header, table)
 
 
-def _licences(there: OnHub, catalog: Mapping[str, Source]) -> str:
+def _licences(
+    there: OnHub,
+    catalog: Mapping[str, Source],
+) -> str:
     """Tabulate the licence of each source, and how to cite it."""
-    images = Counter(row.source for row in there.rows)
-    licences = {row.source: row.licence for row in there.rows}
+    images: Counter[str] = Counter()
+    licences = {}
+    for record in there.rows:
+        images[record.source] += 1
+        licences[record.source] = record.licence
     table = []
     for name in sorted(images):
-        known = catalog.get(name) if not there.licence else None
-        citation = known.citation if known else ""
-        table.append((name, images[name], licences[name], citation))
-    return markdown_table(("source", "images", "licence", "citation"), table)
+        citation = ""
+        if name in catalog and not there.licence:
+            citation = catalog[name].citation
+        row = (name, images[name], licences[name], citation)
+        table.append(row)
+    header = ("source", "images", "licence", "citation")
+    return markdown_table(header, table)
 
 
-def _patients(rows: Sequence[Record]) -> str:
+def _patients(
+    rows: Sequence[Record],
+) -> str:
     """Count the patients."""
     known = [row.patient for row in rows if row.patient]
     people = count(len(set(known)), "patient")
-    return f"The patient of {len(known):,} of {count(len(rows), 'image')} is known: {people}."
+    images = count(len(rows), "image")
+    return f"The patient of {len(known):,} of {images} is known: {people}."

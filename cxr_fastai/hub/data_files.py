@@ -72,7 +72,7 @@ def data_shipment(
     there = _with_licence(released(data, hidden), hidden, licence)
     texts = _texts(data, there, hidden)
     left = _left_out(data, texts)
-    changed = tuple(_changed(data, there, hidden))
+    changed = tuple(_changed(there, hidden))
     told = OnHub(repo, there.rows, left, changed, licence)
     own = (data.root / CARD).read_text(encoding="utf-8") if (data.root / CARD).is_file() else ""
     texts[CARD] = own_card(own, data, told, catalog) if hidden else sources_card(own, told)
@@ -90,17 +90,25 @@ def data_shipment(
     )
 
 
-def _check_images(data: Manifest, progress: Progress) -> None:
+def _check_images(
+    data: Manifest,
+    progress: Progress,
+) -> None:
     """Raise `IntegrityError` for an image of other pixels, or with more than pixels in it."""
     faults = pixel_faults(data, progress=progress)
     faults = faults or list(_more_than_pixels(data))
-    if faults:
-        rest = len(faults) - MOST_FAULTS
-        more = f"; and {count(rest, 'more image')}" if rest > 0 else ""
-        raise IntegrityError(f"{data.root}: {'; '.join(faults[:MOST_FAULTS])}{more}")
+    if not faults:
+        return
+    told = faults[:MOST_FAULTS]
+    rest = len(faults) - len(told)
+    if rest:
+        told.append(f"and {count(rest, 'more image')}")
+    raise IntegrityError(f"{data.root}: {'; '.join(told)}")
 
 
-def _more_than_pixels(data: Manifest) -> Iterator[str]:
+def _more_than_pixels(
+    data: Manifest,
+) -> Iterator[str]:
     """Name the images that carry text, dates or other metadata."""
     for row in data.rows:
         found = more_than_pixels(data.root / row.path)
@@ -108,11 +116,18 @@ def _more_than_pixels(data: Manifest) -> Iterator[str]:
             yield f"{row.path} holds {found}: curate the folder again, which writes pixels alone"
 
 
-def _with_licence(there: Released, hidden: set[str], licence: str) -> Released:
+def _with_licence(
+    there: Released,
+    hidden: set[str],  # his sources
+    licence: str,  # '': none is given
+) -> Released:
     """Write the owner's licence into the rows of his own images."""
     if not licence:
         return there
-    rows = [replace(row, licence=licence) if row.source in hidden else row for row in there.rows]
+    rows = []
+    for row in there.rows:
+        is_his = row.source in hidden
+        rows.append(replace(row, licence=licence) if is_his else row)
     return replace(there, rows=rows)
 
 
@@ -126,7 +141,8 @@ def _texts(
 ) -> dict[str, str]:  # path -> text, without the card
     """Make the files of text as they are to stand there."""
     manifest = manifest_text(there.rows, data.recipe)
-    curation = {key: value for key, value in data.curation.items() if key != "own"}
+    curation = dict(data.curation)
+    curation.pop("own", None)  # it names folders and files
     curation["layout"] = "split"
     texts = {
         MANIFEST: manifest,
@@ -146,8 +162,12 @@ def _images(
     progress: Progress,
 ) -> list[Parcel]:
     """Hash each image."""
-    rows = progress.bar(there.rows, len(there.rows), f"hashing images: {len(there.rows)}")
-    return [of_file(row.path, data.root / there.file_of[row.path]) for row in rows]
+    n = len(there.rows)
+    parcels = []
+    for row in progress.bar(there.rows, n, f"hashing images: {n}"):
+        file = data.root / there.file_of[row.path]
+        parcels.append(of_file(row.path, file))
+    return parcels
 
 
 # ---- what is said of it
@@ -158,29 +178,41 @@ def _left_out(
     texts: Mapping[str, str],  # that go
 ) -> tuple[LeftOut, ...]:
     """Say what of the folder stays here, and why."""
-    folders = {row.path.split("/")[0] for row in data.rows if "/" in row.path}
-    goes = {*texts, CARD, METADATA, *folders, *(row.path for row in data.rows)}
+    folders = {row.path.split("/")[0] for row in data.rows}
+    goes = {*texts, CARD, METADATA, *folders}
     left = []
     for file in sorted(data.root.iterdir()):
-        if file.name not in goes and not is_junk(file.name):
-            left.append(LeftOut(file.name, REASONS.get(file.name, NO_FILE_OF_OURS)))
-    surplus = sum(1 for _ in _foreign(data, folders))
+        if file.name in goes or is_junk(file.name):
+            continue
+        why = REASONS.get(file.name, NO_FILE_OF_OURS)
+        left.append(LeftOut(file.name, why))
+    surplus = len(list(_foreign(data, folders)))
     if surplus:
-        left.append(LeftOut(count(surplus, "file") + " beside the images", NO_FILE_OF_OURS))
+        name = f"{count(surplus, 'file')} beside the images"
+        left.append(LeftOut(name, NO_FILE_OF_OURS))
     return tuple(left)
 
 
-def _foreign(data: Manifest, folders: set[str]) -> Iterator[Path]:
+def _foreign(
+    data: Manifest,
+    folders: set[str],  # of its images
+) -> Iterator[Path]:
     """Yield what lies among the images and is none of the manifest's."""
     ours = {row.path for row in data.rows}
     for folder in sorted(folders):
-        for file in sorted((data.root / folder).rglob("*")):
+        files = sorted((data.root / folder).rglob("*"))
+        for file in files:
             name = file.relative_to(data.root).as_posix()
-            if file.is_file() and name not in ours and file.name != METADATA and not is_junk(name):
+            if name in ours or file.name == METADATA:
+                continue
+            if file.is_file() and not is_junk(name):
                 yield file
 
 
-def _changed(data: Manifest, there: Released, hidden: set[str]) -> Iterator[str]:
+def _changed(
+    there: Released,
+    hidden: set[str],
+) -> Iterator[str]:
     """Say how the folder there differs from the one here."""
     if any(there_path != here for there_path, here in there.file_of.items()):
         yield (
@@ -193,12 +225,15 @@ def _changed(data: Manifest, there: Released, hidden: set[str]) -> Iterator[str]
             f"of {named} the names of files and the words of labels are left out, patients are "
             f"numbered anew, and ages from {OLDEST_TOLD} are {OLDEST_TOLD}"
         )
-    parted = {row.path.rpartition("/")[0] for row in there.rows if row.path.count("/") > 2}
-    if parted:
+    is_parted = any(row.path.count("/") > 2 for row in there.rows)
+    if is_parted:
         yield f"folders of more than {MOST_IN_A_FOLDER:,} images are parted: the Hub takes no more"
 
 
-def _beware(data: Manifest, hidden: set[str]) -> Iterator[str]:
+def _beware(
+    data: Manifest,
+    hidden: set[str],
+) -> Iterator[str]:
     """Say what nobody can look for but a person."""
     if hidden:
         yield (

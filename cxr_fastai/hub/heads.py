@@ -26,22 +26,32 @@ def with_head(
     found = HEAD.match(card)
     old = found[1] if found else ""
     body = card[found.end() :] if found else f"\n{card}"
-    kept = [lines for key, lines in _entries(old) if key not in record]
-    new = front_matter(record).split("\n")[1:-2]
-    lines = [line for entry in kept for line in entry] + new
-    return "\n".join(["---", *lines, "---"]) + f"\n{body}"
+    lines = ["---"]
+    for key, own in _entries(old):
+        if key not in record:
+            lines += own
+    new = front_matter(record).split("\n")
+    lines += new[1:-1]  # without its first line of dashes, with its last
+    return "\n".join([*lines, body])
 
 
-def head_value(card: str, key: str) -> str:
+def head_value(
+    card: str,
+    key: str,
+) -> str:
     """Return a text of the head, as license; '' where it has none."""
     found = HEAD.match(card)
-    for name, lines in _entries(found[1] if found else ""):
+    head = found[1] if found else ""
+    for name, lines in _entries(head):
         if name == key:
-            return lines[0].partition(":")[2].strip().strip("\"'")
+            value = lines[0].partition(":")[2].strip()
+            return value.strip("\"'")
     return ""
 
 
-def _entries(head: str) -> list[tuple[str, list[str]]]:
+def _entries(
+    head: str,  # without its lines of dashes
+) -> list[tuple[str, list[str]]]:
     """Part a head by its keys: key, and its lines. Lines before the first key have the key ''."""
     entries: list[tuple[str, list[str]]] = []
     for line in head.splitlines():

@@ -60,8 +60,11 @@ def check_shareable(
     if is_own:
         _check_own(data, images, licence)
         return
-    refused = {name: _why_not(name, data, catalog) for name in sorted(images)}
-    refused = {name: why for name, why in refused.items() if why}
+    refused = {}
+    for name in sorted(images):
+        why = _why_not(name, data, catalog)
+        if why:
+            refused[name] = why
     if refused:
         raise UsageError(_refusal(data, images, refused))
 
@@ -72,7 +75,10 @@ def _refusal(
     refused: Mapping[str, str],  # source -> why it may not be passed on
 ) -> str:
     """Name each source that may not be passed on, and those that may."""
-    told = [f"{name} ({count(images[name], 'image')}: {why})" for name, why in refused.items()]
+    told = []
+    for name, why in refused.items():
+        n = count(images[name], "image")
+        told.append(f"{name} ({n}: {why})")
     free = sorted(images.keys() - refused.keys())
     way = "None of its sources may."
     if free:

@@ -83,12 +83,17 @@ def push(
     return Pushed(shipment, send(shipment, public) if yes else None)
 
 
-def _is_data(folder: Path) -> bool:
+def _is_data(
+    folder: Path,  # or a file, or nothing
+) -> bool:
     """Tell whether a folder is a curated one."""
-    return (folder / MANIFEST).is_file() or (folder / CURATION).is_file()
+    marks = (MANIFEST, CURATION)
+    return any((folder / name).is_file() for name in marks)
 
 
-def _check_bundle(folder: Path) -> None:
+def _check_bundle(
+    folder: Path,  # or a file, or nothing
+) -> None:
     """Raise `UsageError` for a folder that is neither."""
     if not folder.exists():
         raise UsageError(f"no such folder: {folder}")

@@ -37,12 +37,14 @@ def released(
     numbers = _numbers([row for row in data.rows if row.source in hidden])
     rows = []
     for row in data.rows:
-        row_there = replace(row, path=paths[row.path], repeat_of=paths.get(row.repeat_of, ""))
+        shown_before = paths.get(row.repeat_of, "")
+        row_there = replace(row, path=paths[row.path], repeat_of=shown_before)
         if row.source in hidden:
             row_there = _without_names(row_there, numbers)
         rows.append(row_there)
     rows.sort(key=lambda row: row.path)
-    return Released(rows, {there: here for here, there in paths.items()})
+    file_of = {there: here for here, there in paths.items()}
+    return Released(rows, file_of)
 
 
 def _paths(
@@ -61,7 +63,9 @@ def _paths(
     return parted
 
 
-def _below_split(row: Record) -> str:
+def _below_split(
+    row: Record,
+) -> str:
     """Return SPLIT/CLASS/NAME of an image, as the layout of splits has it."""
     parts = row.path.split("/")
     if len(parts) > 2 and parts[0] == row.split:
@@ -69,7 +73,9 @@ def _below_split(row: Record) -> str:
     return f"{row.split}/{row.path}"
 
 
-def _numbers(rows: list[Record]) -> dict[str, str]:
+def _numbers(
+    rows: list[Record],  # of sources that are hidden
+) -> dict[str, str]:  # patient -> his number
     """Give the patients new numbers, in the order of their images' hashes: source:1, source:2, ..
 
     The order tells nothing of who they are, and the same folder gives the same numbers.

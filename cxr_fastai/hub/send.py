@@ -47,7 +47,7 @@ def send(
     """Send it. Raises `SourceUnavailable`, `UsageError`, and `IntegrityError` for a part lost."""
     with asking(shipment.repo) as client:
         api = client.HfApi()
-        before = _repository(client, api, shipment, public)
+        before = _repository(api, shipment, public)
         old = [sibling.rfilename for sibling in before.siblings or ()]
         mine, others = _sorted_out(shipment, old)
         operations = [
@@ -71,7 +71,11 @@ def send(
     return Sent(done.oid, bool(before.private), tuple(mine), tuple(others))
 
 
-def _repository(client: Any, api: Any, shipment: Shipment, public: bool) -> Any:
+def _repository(
+    api: Any,  # of the client
+    shipment: Shipment,
+    public: bool,
+) -> Any:
     """Return what is told of the repository, which is made where there is none.
 
     Raises `UsageError` for one that is seen by others than was asked for.
@@ -92,7 +96,12 @@ def _repository(client: Any, api: Any, shipment: Shipment, public: bool) -> Any:
     return told
 
 
-def _told(api: Any, shipment: Shipment, revision: str | None = None, sizes: bool = False) -> Any:
+def _told(
+    api: Any,  # of the client
+    shipment: Shipment,
+    revision: str | None = None,  # None: the newest commit
+    sizes: bool = False,  # with size and hash of each file
+) -> Any:
     """Ask for a repository and its files."""
     return api.repo_info(
         shipment.repo, repo_type=shipment.kind, revision=revision, files_metadata=sizes
@@ -108,26 +117,39 @@ def _sorted_out(
     mine: list[str] = []
     others: list[str] = []
     for path in sorted(set(old) - new - set(OF_THE_HUB)):
-        (mine if _is_of_a_push(shipment.kind, path) else others).append(path)
+        if _is_of_a_push(shipment.kind, path):
+            mine.append(path)
+        else:
+            others.append(path)
     return mine, others
 
 
-def _is_of_a_push(kind: str, path: str) -> bool:
+def _is_of_a_push(
+    kind: str,  # of the repository
+    path: str,
+) -> bool:
     """Tell whether a push could have put a file there."""
     if kind == MODEL:
         return path in BUNDLE_FILES
     top, _, rest = path.partition("/")
-    below_split = top in SPLITS and (rest == METADATA or rest.endswith(".png"))
-    return below_split or path in OF_A_FOLDER
+    if top in SPLITS and rest:
+        return rest == METADATA or rest.endswith(".png")
+    return path in OF_A_FOLDER
 
 
 # ---- whether it arrived
 
 
-def _check_arrived(api: Any, shipment: Shipment, commit: str) -> None:
+def _check_arrived(
+    api: Any,  # of the client
+    shipment: Shipment,
+    commit: str,
+) -> None:
     """Raise `IntegrityError` unless the commit holds every file as it was sent."""
-    there = {one.rfilename: one for one in _told(api, shipment, commit, True).siblings or ()}
-    lost = [parcel.path for parcel in shipment.parcels if not _is_there(parcel, there)]
+    told = _told(api, shipment, commit, True)
+    there = {one.rfilename: one for one in told.siblings or ()}
+    parcels = shipment.parcels
+    lost = [parcel.path for parcel in parcels if not _is_there(parcel, there)]
     if lost:
         raise IntegrityError(
             f"{shipment.repo}: of {len(shipment.parcels):,} files {len(lost):,} are not in the "
@@ -135,7 +157,10 @@ def _check_arrived(api: Any, shipment: Shipment, commit: str) -> None:
         )
 
 
-def _is_there(parcel: Parcel, there: dict[str, Any]) -> bool:
+def _is_there(
+    parcel: Parcel,
+    there: dict[str, Any],  # path -> what the Hub tells of the file
+) -> bool:
     """Tell whether a file is in the commit with its own bytes."""
     found = there.get(parcel.path)
     if found is None:

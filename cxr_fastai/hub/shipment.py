@@ -6,7 +6,6 @@ Records only. It reads the files that it names, to hash them; it sends nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,11 @@ class Parcel:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is told of it, as strict JSON."""
-        return {"path": self.path, "bytes": self.size, "sha256": self.sha256}
+        return {
+            "path": self.path,
+            "bytes": self.size,
+            "sha256": self.sha256,
+        }
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Shipment:
     @property
     def summary(self) -> str:
         """Count files and bytes."""
-        return f"{count(len(self.parcels), 'file')}, {size_text(self.size)}"
+        files = count(len(self.parcels), "file")
+        return f"{files}, {size_text(self.size)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the contents, as strict JSON."""
@@ -93,23 +97,22 @@ class Shipment:
         }
 
 
-def of_bytes(path: str, data: bytes) -> Parcel:
+def of_bytes(
+    path: str,  # in the repository
+    data: bytes,
+) -> Parcel:
     """Make a file of what was written for the Hub."""
-    return Parcel(path, len(data), hashlib.sha256(data).hexdigest(), data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Parcel(path, len(data), sha256, data)
 
 
-def of_file(path: str, file: Path) -> Parcel:
+def of_file(
+    path: str,  # in the repository
+    file: Path,  # of this machine
+) -> Parcel:
     """Make a file of one of this machine. Raises `StorageError`."""
     try:
-        return Parcel(path, file.stat().st_size, sha256_file(file), file)
+        size = file.stat().st_size
+        return Parcel(path, size, sha256_file(file), file)
     except OSError as e:
         raise StorageError(f"cannot read {file}: {e.strerror or e}.") from e
-
-
-def left_by_name(
-    names: Iterable[str],  # of what lies in a folder and is not sent
-    reasons: dict[str, str],  # name -> why
-    else_why: str,  # of any other
-) -> tuple[LeftOut, ...]:
-    """Say why each is left out, in the order of names."""
-    return tuple(LeftOut(name, reasons.get(name, else_why)) for name in sorted(names))
