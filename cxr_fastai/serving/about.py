@@ -49,6 +49,7 @@ def about_of(
             negative=normal_of(first),
             several=model.task is Task.MULTI_LABEL,
             thresholds=first.meta["thresholds"] if len(members) == 1 else {},
+            by_risk=bool(first.meta["decision"]),
         ),
         facts={name: _facts(member) for name, member in zip(names, members)},
         scores={name: _scores(member) for name, member in zip(names, members)},

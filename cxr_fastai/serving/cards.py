@@ -33,6 +33,7 @@ class Names:
     negative: str = ""  # the class that means nothing found; empty: none does
     several: bool = False  # a film may have any number of findings
     thresholds: Mapping[str, float] = field(default_factory=dict)  # class -> least probability
+    by_risk: bool = True  # a row's threshold is of its risk; False: of the class that it answers
 
     def key_of(self, label: str) -> str:
         """Return the key of a class, of letters and digits alone, whatever its name."""
@@ -137,7 +138,7 @@ def card_of(
         kind=kind,
         badge=badge,
         words=_words(row, badge),
-        risk=_risk(row),
+        risk=_risk(row, names),
         lines=tuple(_line(row, name, names) for name in _by_probability(row)),
         notes=tuple(f"{note}: {NOTES.get(note, '')}".removesuffix(": ") for note in row["notes"]),
     )
@@ -176,9 +177,10 @@ def _words(
     return row["decision"].removeprefix(f"{badge}: ")
 
 
-def _risk(row: Row) -> Risk | None:
-    """Return the risk of a film that has one."""
-    risk, threshold = row["risk"], row["threshold"]
+def _risk(row: Row, names: Names) -> Risk | None:
+    """Return the risk of a film that has one; a class's threshold is no place on its scale."""
+    risk = row["risk"]
+    threshold = row["threshold"] if names.by_risk else None
     if risk is None:
         return None
     line = "" if threshold is None else _percent(threshold)

@@ -63,6 +63,13 @@ def test_several_bundles_are_told_apart_and_thresholds_of_none_shown_as_all(bund
     assert about_of(one, tta=False, files=()).names.thresholds == {"normal": 0.5}
 
 
+def test_a_threshold_is_of_the_risk_where_the_bundle_decides_by_it(bundle):
+    by_risk = changed(bundle, decision={"negative": "normal", "threshold": 0.25})
+    by_class = changed(bundle, decision={}, thresholds={"normal": 0.5})
+    assert about_of(by_risk, tta=False, files=()).names.by_risk
+    assert not about_of(by_class, tta=False, files=()).names.by_risk
+
+
 def test_what_is_particular_about_the_answers_is_said(bundle):
     gated = replace(bundle, gate=object())
     assert how_made(gated, tta=False) == []

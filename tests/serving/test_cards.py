@@ -73,6 +73,12 @@ def test_risk_threshold_and_spread_are_places_on_a_scale_and_words():
     assert [line.threshold for line in card_of(row(), 1, names).lines] == ["0.500", ""]
 
 
+def test_the_threshold_of_a_class_is_no_mark_on_the_scale_of_risk():
+    by_class = Names(NAMES.display, negative="normal", by_risk=False)
+    risk = card_of(row(risk=0.25, threshold=0.5), 1, by_class).risk
+    assert (risk.words, risk.threshold) == ("0.25", "")
+
+
 def test_notes_come_with_their_meaning():
     assert card_of(row(notes=["tiny"]), 1, NAMES).notes == (f"tiny: {NOTES['tiny']}",)
 

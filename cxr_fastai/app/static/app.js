@@ -76,7 +76,7 @@ function choose(film, isEntered) {
   asking.prefer(film);
   draw();
   if (isEntered) byId("answer-title").focus();
-  else if (document.activeElement?.closest(".list") && !matchMedia("(min-width: 760px)").matches) {
+  else if (document.activeElement?.closest(".list") && !matchMedia("(min-width: 47.5em)").matches) {
     byId("answer").scrollIntoView({ block: "start" });
   }
 }
