@@ -1,16 +1,26 @@
 """pytest tests/app/test_openapi.py"""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
+import torch
 from app_contract import Contract
+from gate_films import small_gate
 from hostile_films import film
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from toy_app import ask, form, served
+from toy_bundles import png
+from toy_rows import META, VOCAB
 
 from cxr_fastai.app.limits import Limits
 from cxr_fastai.app.operations import Known, paths
 from cxr_fastai.app.routes import ROUTES
+from cxr_fastai.bundle import load_bundle, save_bundle
+from cxr_fastai.models.networks import build_network
+from cxr_fastai.phantom import draw
+from cxr_fastai.serving.ensemble import load_ensemble
 
 TOKEN = {"Authorization": "Bearer a-token-of-the-test-of-20-letters"}
 FILM = film()
@@ -115,6 +125,58 @@ def test_the_server_answers_as_it_promises(contract, url, method, path, sent, st
     got, told, content = ask(url, method, path, body, headers)
     assert got == status, content[:300]
     contract.check(method, path, got, told, content)
+
+
+# ---- other models
+
+
+def checked(model, asked, **options):
+    "Have a server of a model asked, each answer held against its contract; the rows."
+    rows = []
+    with served(model, **options) as url:
+        contract = Contract(url)
+        validate(contract.document, cls=OpenAPIV31SpecValidator)
+        for name, data in asked:
+            for path in ("/predict", "/look", "/heat"):
+                answer = ask(url, "POST", path, *form((name, data)))
+                contract.check("POST", path, *answer)
+                if path == "/predict" and answer[0] == 200:
+                    rows += json.loads(answer[2])
+        contract.check("GET", "/model", *ask(url, "GET", "/model"))
+    return rows
+
+
+def saved(folder, seed, **meta):
+    torch.manual_seed(seed)
+    return save_bundle(
+        folder,
+        build_network("cnn", len(VOCAB)),
+        {**META, "arch": "cnn", "recipe": {"name": "toy"}, **meta},
+    )
+
+
+def test_it_holds_for_bundles_that_answer_together(toy_bundle, tmp_path):
+    model = load_ensemble([toy_bundle, saved(tmp_path / "other", 1)])
+    rows = checked(model, [("a.png", FILM), ("b.txt", b"hello")])
+    assert rows[0]["spread"] and rows[0]["probs"]
+
+
+def test_it_holds_for_findings(tmp_path):
+    thresholds = {"covid_19": 0.01, "normal": 0.01}
+    bundle = saved(tmp_path / "findings", 0, task="multi_label", thresholds=thresholds)
+    rows = checked(load_bundle(bundle, "cpu"), [("a.png", FILM)])
+    assert rows[0]["label"] == "covid_19|normal"
+
+
+def test_it_holds_for_what_a_gate_refuses_and_rights(toy_bundle):
+    model = dataclasses.replace(load_bundle(toy_bundle, "cpu"), gate=small_gate())
+    upright = draw("normal", 800, 256)
+    turned = np.ascontiguousarray(np.rot90(upright))
+    asked = [("film.png", png(upright)), ("noise.png", FILM), ("turned.png", png(turned))]
+    kept = checked(model, asked)
+    assert kept[1]["gate"] and kept[1]["abstained"]
+    righted = checked(model, asked, right=True)
+    assert righted[2]["righted"] == ["turned_90"] and righted[2]["label"]
 
 
 def test_with_a_token_the_contract_says_so_and_the_server_asks_for_it(toy_bundle):
