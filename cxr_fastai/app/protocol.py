@@ -34,14 +34,15 @@ class Protocol(H11Protocol):
         self.front: Front = self.config.app  # type: ignore[assignment]
         self.limits = self.front.site.limits
         self.slow_headers: asyncio.TimerHandle | None = None
-        self.slow_reader: asyncio.TimerHandle | None = None
 
     # ---- of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, unless there are too many."""
         assert isinstance(transport, asyncio.Transport)
-        self.lingering = LingeringTransport(transport, self.limits.linger_seconds)
+        self.lingering = LingeringTransport(
+            transport, self.limits.linger_seconds, self.limits.write_seconds
+        )
         super().connection_made(self.lingering)
         if len(self.connections) > self.limits.connections:
             retry = {"Retry-After": str(RETRY_SECONDS)}
@@ -73,25 +74,19 @@ class Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
         self.forget_headers()
-        self.stop_waiting_for_reader()
+        self.lingering.forget()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Wait for the other side to take its answer, for a while."""
+        """Wait for the other side to take its answer, as long as it takes some."""
         super().pause_writing()
-        if self.slow_reader is None:
-            self.slow_reader = self.loop.call_later(self.limits.write_seconds, self.lingering.abort)
+        self.lingering.watch()
 
     def resume_writing(self) -> None:
         """Go on: the other side takes its answer."""
-        self.stop_waiting_for_reader()
+        if not self.lingering.is_ending:
+            self.lingering.forget()
         super().resume_writing()
-
-    def stop_waiting_for_reader(self) -> None:
-        """Forget that an answer is not taken."""
-        if self.slow_reader is not None:
-            self.slow_reader.cancel()
-            self.slow_reader = None
 
     # ---- headers
 
@@ -111,7 +106,7 @@ class Protocol(H11Protocol):
         if self.conn.trailing_data[0]:
             self.refuse(refusal("headers_slow"))
         else:
-            self.lingering.end()
+            self.lingering.abort()
 
     # ---- of uvicorn
 
@@ -151,7 +146,7 @@ class Protocol(H11Protocol):
     def shutdown(self) -> None:
         """End the connection, once its answer is given."""
         if self.lingering.is_ending:
-            self.lingering.end()
+            self.lingering.abort()
             return
         super().shutdown()
 

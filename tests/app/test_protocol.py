@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import socket
+import time
 
 import pytest
 from raw_http import HOST, port_of, talk
@@ -127,6 +128,21 @@ def test_an_answer_that_nobody_takes_is_given_up(toy_model, monkeypatch):
             wait_until(lambda: site.metrics.requests["/static/{name}", "GET", 200] == 1)
             wait_until(lambda: is_reset(wire))
         assert ask(url, "GET", "/health")[0] == 200
+
+
+@pytest.mark.parametrize("end", [b"", b"Connection: close\r\n"])
+def test_a_slow_reader_gets_all_of_its_answer(toy_model, monkeypatch, end):
+    size = 20_000_000
+    monkeypatch.setattr("cxr_fastai.app.page.static_bytes", lambda name: b"x" * size)
+    limits = {"write_seconds": 0.3, "linger_seconds": 0.1, "keep_alive_seconds": 1}
+    with served(toy_model, service=ToyService(), **limits) as url:
+        with socket.create_connection((HOST, port_of(url)), timeout=10) as wire:
+            wire.sendall(GET.replace(b"/health", b"/static/style.css")[:-2] + end + b"\r\n")
+            got = 0
+            while got < size and (piece := wire.recv(500_000)):
+                got += len(piece)
+                time.sleep(0.02)  # 0.8 s or more for all of it
+    assert got > size
 
 
 def is_reset(wire):

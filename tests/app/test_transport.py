@@ -17,6 +17,10 @@ class Recording(asyncio.Transport):
         super().__init__()
         self.calls = []
         self.halves = halves
+        self.unsent = [0]  # bytes, each time that it is asked; the last for ever
+
+    def get_write_buffer_size(self):
+        return self.unsent.pop(0) if len(self.unsent) > 1 else self.unsent[0]
 
     def is_closing(self):
         return "close" in self.calls or "abort" in self.calls
@@ -46,12 +50,13 @@ class Recording(asyncio.Transport):
         self.calls.append("resume_reading")
 
 
-def calls_of(do, seconds=10.0, halves=True):
+def calls_of(do, linger=10.0, write=10.0, halves=True, unsent=(0,)):
     "What is asked of a transport while `do` uses the lingering one."
 
     async def run():
         under = Recording(halves)
-        transport = LingeringTransport(under, seconds)
+        under.unsent = list(unsent)
+        transport = LingeringTransport(under, linger, write)
         await do(transport)
         return under.calls
 
@@ -83,17 +88,50 @@ def test_it_waits_only_so_long():
         transport.close()
         await asyncio.sleep(0.05)
 
-    assert calls_of(do, seconds=0.01)[-1] == "abort"
+    assert calls_of(do, linger=0.01)[-1] == "abort"
 
 
-@pytest.mark.parametrize("name", ["end", "abort"])
-def test_it_can_be_ended_at_once(name):
+def test_it_can_be_ended_at_once():
     async def do(transport):
         transport.is_heard_out = False
-        getattr(transport, name)()
+        transport.abort()
         assert transport.is_ending
 
-    assert calls_of(do) == ["close" if name == "end" else "abort"]
+    assert calls_of(do) == ["abort"]
+
+
+@pytest.mark.parametrize(
+    "unsent",
+    [
+        [9, 9],  # nothing was taken
+        [9, 8, 8, 7, 7, 7],  # some was, and then no more
+        [9, 8, 8, 0],  # all was: the other side has had its time
+    ],
+)
+def test_who_takes_nothing_more_is_ended(unsent):
+    async def do(transport):
+        transport.watch()
+        await asyncio.sleep(0.3)
+
+    assert calls_of(do, linger=0.01, write=0.01, unsent=unsent) == ["abort"]
+
+
+def test_a_watch_can_be_given_up():
+    async def do(transport):
+        transport.watch()
+        transport.forget()
+        await asyncio.sleep(0.05)
+
+    assert calls_of(do, linger=0.01) == []
+
+
+def test_who_takes_some_each_time_is_waited_for():
+    async def do(transport):
+        transport.watch()
+        await asyncio.sleep(0.1)
+        transport.forget()
+
+    assert calls_of(do, write=0.01, unsent=range(1000, 0, -1)) == []
 
 
 def test_a_transport_without_halves_is_closed():
