@@ -24,7 +24,7 @@ from cxr_fastai.bundle.hub_cache import (
     known_commit,
     remember,
 )
-from cxr_fastai.bundle.hub_client import HubSilent, asking, server_name
+from cxr_fastai.bundle.hub_client import TO_NAME_A_COMMIT, HubSilent, asking, server_name
 from cxr_fastai.bundle.hub_names import HubName, is_commit
 from cxr_fastai.bundle.values import is_whole as is_whole_count
 from cxr_fastai.core import IntegrityError, UsageError, printable, size_text
@@ -33,7 +33,6 @@ from cxr_fastai.reporting.text import count
 
 __all__ = ["fetch_bundle"]
 
-SECONDS_TO_ANSWER = 10.0  # that the Hub has to name a commit; its client's own default for files
 # Bytes that a file of a bundle may have: the largest network here has under 1 GB, and a record of
 # 100 classes under 1 MB. A bound on what a stranger's repository can put on a disk.
 MOST_BYTES = {WEIGHTS: 8 << 30, MODEL_ONNX: 8 << 30}
@@ -83,7 +82,7 @@ def _ask(client: Any, name: HubName) -> Any:  # huggingface_hub.ModelInfo
             name.repo,
             revision=name.revision or None,
             files_metadata=True,
-            timeout=SECONDS_TO_ANSWER,
+            timeout=TO_NAME_A_COMMIT,
         )
     if not is_commit(told.sha):
         raise IntegrityError(f"{name}: {server_name()} names no commit: {printable(told.sha)[:80]}")
@@ -191,10 +190,10 @@ def _copy_without_network(
     why: HubSilent,
     tell: Callable[[str], None],
 ) -> Path:
-    """Return the copy that was had last. Raises `why` where there is none."""
+    """Return the copy that was had last. Raises `HubSilent` where there is none."""
     commit = known_commit(name)
     folder = commit_folder(name, commit)
     if not commit or not is_whole(folder):
-        raise why from why.__cause__
+        raise HubSilent(f"{why} No copy of it is here.") from why
     tell(f"{why} The copy that is here is used, of the commit {commit}: {name.at(commit)}")
     return folder

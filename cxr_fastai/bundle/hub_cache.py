@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO
@@ -86,15 +87,18 @@ def remember(name: HubName, commit: str) -> None:
 # ---- a file
 
 
+@dataclass(frozen=True)
 class Bounded:
     """A file that takes as many bytes as were told, and refuses more: what the client writes to."""
 
-    def __init__(self, file: IO[bytes], most: int, what: str):
-        self.file, self.most, self.what = file, most, what
+    file: IO[bytes]
+    most: int  # bytes
+    what: str  # its name, for messages
 
     def write(self, data: bytes) -> int:
         """Write. Raises `IntegrityError` for more than was told."""
-        if self.file.tell() + len(data) > self.most:
+        longer = self.file.tell() + len(data)
+        if longer > self.most:
             raise IntegrityError(f"{self.what} is longer than the {self.most:,} bytes it was to be")
         return self.file.write(data)
 

@@ -22,10 +22,15 @@ from cxr_fastai.core import (
 )
 from cxr_fastai.progress import shows_bars
 from cxr_fastai.system_errors import remedy
+from cxr_fastai.telemetry import reports_nothing
 
-__all__ = ["HubSilent", "asking", "hub_client", "server_name"]
+__all__ = ["PATIENCE", "HubSilent", "asking", "hub_client", "server_name", "TO_NAME_A_COMMIT"]
 
 SIGN_IN = "sign in with `hf auth login`, or set HF_TOKEN"
+# Without a byte from the server; its client waits for ever by itself, as of a commit (measured with
+# huggingface_hub 2.4). One of thousands of files takes the Hub a minute.
+PATIENCE = 120.0
+TO_NAME_A_COMMIT = 10.0  # seconds; the client's own default for the head of a file
 TOO_MANY, UNAVAILABLE = 429, 500  # statuses; from the second on the server itself is at fault
 
 
@@ -35,6 +40,7 @@ class HubSilent(SourceUnavailable):
 
 def hub_client() -> Any:  # the module huggingface_hub
     """Import the client. Raises `UsageError` that names the pip command."""
+    reports_nothing("huggingface_hub")
     try:
         return import_module("huggingface_hub")
     except ImportError as e:
@@ -50,11 +56,15 @@ def asking(
 ) -> Iterator[Any]:  # the client
     """Ask the Hub: whatever the client raises comes out as a CxrError.
 
-    The client draws bars in a terminal alone, and warns of nothing.
+    The client draws bars in a terminal alone, warns of nothing, and waits no longer than PATIENCE
+    seconds for a byte.
     """
     client = hub_client()
     log = import_module("huggingface_hub.utils.logging")
     verbosity, is_barred = log.get_verbosity(), client.utils.are_progress_bars_disabled()
+    session = client.get_session()
+    waits = session.timeout
+    session.timeout = PATIENCE
     log.set_verbosity_error()
     if not shows_bars():
         client.utils.disable_progress_bars()
@@ -65,6 +75,7 @@ def asking(
     except Exception as e:  # the client's own, its transport's, and those of a server that lies
         raise told(e, what) from e
     finally:
+        session.timeout = waits
         log.set_verbosity(verbosity)
         if not is_barred:
             client.utils.enable_progress_bars()
@@ -78,7 +89,7 @@ def told(
     errors = import_module("huggingface_hub.errors")
     server = server_name()
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return HubSilent(f"{what}: HF_HUB_OFFLINE is set, and no copy of it is here.")
+        return HubSilent(f"{what}: HF_HUB_OFFLINE is set, so that the Hub is not asked.")
     if isinstance(error, errors.GatedRepoError):
         return SourceUnavailable(
             f"{what} is gated: accept its terms on its page on {server}, and {SIGN_IN}."

@@ -16,6 +16,7 @@ from typing import Any
 
 from cxr_fastai.bundle.file_names import MODEL_ONNX
 from cxr_fastai.core import IntegrityError, UsageError, one_line
+from cxr_fastai.telemetry import reports_nothing
 
 __all__ = [
     "FEATURES",
@@ -53,6 +54,7 @@ def need(
     name: str,  # of a package of the extra onnx
 ) -> Any:  # the module
     """Import a package of the extra. Raises `UsageError` that names the pip command."""
+    reports_nothing(name)
     try:
         return import_module(name)
     except ImportError as e:

@@ -16,7 +16,7 @@ from typing import Any
 
 from cxr_fastai.advice import flag
 from cxr_fastai.bundle.file_names import BUNDLE_FILES
-from cxr_fastai.bundle.hub_client import asking, server_name
+from cxr_fastai.bundle.hub_client import PATIENCE, TO_NAME_A_COMMIT, asking, server_name
 from cxr_fastai.bundle.hub_names import is_commit
 from cxr_fastai.core import SPLITS, IntegrityError, UsageError
 from cxr_fastai.curation.folder.croissant import CROISSANT
@@ -104,7 +104,11 @@ def _told(
 ) -> Any:
     """Ask for a repository and its files."""
     return api.repo_info(
-        shipment.repo, repo_type=shipment.kind, revision=revision, files_metadata=sizes
+        shipment.repo,
+        repo_type=shipment.kind,
+        revision=revision,
+        files_metadata=sizes,
+        timeout=PATIENCE if sizes else TO_NAME_A_COMMIT,
     )
 
 

@@ -16,7 +16,7 @@ from hub_endpoint import TOKEN, at_hand, git_oid, handed, hub, sha256, sibling
 from loopback import file, redirect, serve, status
 from toy_bundles import META, picture
 
-from cxr_fastai.bundle import export_onnx, hub_client, write_card
+from cxr_fastai.bundle import export_onnx, from_hub, hub_client, write_card
 from cxr_fastai.bundle.files import check_there
 from cxr_fastai.bundle.from_hub import fetch_bundle
 from cxr_fastai.bundle.hub_client import HubSilent
@@ -145,7 +145,11 @@ def test_without_a_network_the_copy_that_was_had_is_used_and_that_is_said(web, c
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     assert load_bundle(f"hub:{NAME}").path == path
     said = capsys.readouterr().err
-    assert "cannot be reached" in said and f"hub:{NAME}@{path.name}" in said
+    assert (
+        "The copy that is here is used" in said
+        and "cannot be reached" in said
+        and f"hub:{NAME}@{path.name}" in said
+    )
     assert load_bundle(f"hub:{NAME}@{path.name}").path == path
 
 
@@ -156,6 +160,7 @@ def test_without_a_network_and_without_a_copy_one_line_says_so(web, monkeypatch,
     monkeypatch.setattr(constants, "ENDPOINT", "http://me:secret@127.0.0.1:9")
     line = fails(HubSilent, f"hub:{NAME}{revision}")
     assert "127.0.0.1:9 cannot be reached" in line and "secret" not in line
+    assert "No copy of it is here" in line
 
 
 def test_offline_mode_is_named(web, monkeypatch):
@@ -211,6 +216,17 @@ def test_whatever_the_hub_answers_of_a_repository_is_one_line(web, answer, word)
     web.routes[f"/api/models/{NAME}"] = answer
     line = fails(SourceUnavailable)
     assert re.search(word, line), line
+
+
+def hangs(call):
+    "No answer until the test is over."
+    call.web.closing.wait(20)
+
+
+def test_a_hub_that_does_not_answer_is_not_waited_for(web, monkeypatch):
+    monkeypatch.setattr(from_hub, "TO_NAME_A_COMMIT", 0.2)
+    web.routes[f"/api/models/{NAME}"] = hangs
+    assert "in time" in fails(HubSilent)
 
 
 def test_what_is_not_there_is_said_with_its_name(web):

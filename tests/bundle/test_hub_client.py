@@ -7,7 +7,7 @@ import errno
 
 import pytest
 
-from cxr_fastai.bundle.hub_client import HubSilent, asking, server_name
+from cxr_fastai.bundle.hub_client import PATIENCE, HubSilent, asking, server_name
 from cxr_fastai.core import CxrError, SourceUnavailable, StorageError, UsageError
 
 hub = pytest.importorskip("huggingface_hub")
@@ -55,6 +55,13 @@ def test_the_server_is_named_without_what_its_address_hides(monkeypatch):
 
     monkeypatch.setattr(constants, "ENDPOINT", "https://ann:hf_secret@hub.example:8443/path")
     assert server_name() == "hub.example:8443"
+
+
+def test_a_server_is_not_waited_for_for_ever_and_the_clients_own_patience_comes_back():
+    before = hub.get_session().timeout
+    with asking("ann/toy") as client:
+        assert client.get_session().timeout.read == PATIENCE
+    assert hub.get_session().timeout == before
 
 
 def test_a_bar_is_drawn_in_a_terminal_alone_and_the_client_is_left_as_it_was():

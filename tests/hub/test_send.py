@@ -7,6 +7,8 @@ import pytest
 from hub_endpoint import TOKEN, at_hand, hub, tell
 from loopback import status
 
+from cxr_fastai.bundle import hub_client
+from cxr_fastai.bundle.hub_client import HubSilent
 from cxr_fastai.core import CxrError, IntegrityError, SourceUnavailable, UsageError
 from cxr_fastai.hub.send import send
 from cxr_fastai.hub.shipment import Shipment, of_bytes, of_file
@@ -173,6 +175,15 @@ def test_whatever_the_hub_answers_is_one_line(web, model, path, answer, word, mo
     web.routes[path] = answer
     line = fails(CxrError, model)
     assert re.search(word, line), line
+
+
+@pytest.mark.parametrize("place", [f"/api/models/{REPO}", "/api/repos/create"])
+def test_a_hub_that_does_not_answer_is_not_waited_for(web, model, monkeypatch, place):
+    """The client itself waits for ever."""
+    monkeypatch.setattr(hub_client, "PATIENCE", 0.2)
+    monkeypatch.setattr("cxr_fastai.hub.send.TO_NAME_A_COMMIT", 0.2)
+    web.routes[place] = lambda call: call.web.closing.wait(20)
+    assert "in time" in fails(HubSilent, model)
 
 
 def test_a_token_that_is_wrong_or_missing_is_one_line(web, model, monkeypatch):
