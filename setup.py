@@ -17,6 +17,7 @@ EXTRAS = (
     "dicom",
     "onnx",
     "app",
+    "serve",
     "hub",
     "wandb",
     "trackio",

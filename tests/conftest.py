@@ -83,6 +83,7 @@ MEDIUM = {
     "serving/test_predict.py",
     "serving/test_sensitivity.py",
     "test_cli.py",
+    "test_containers.py",
     "test_dicom_road.py",
     "test_notebooks.py",
     "test_recipe_roads.py",

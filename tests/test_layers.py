@@ -87,6 +87,7 @@ PARTS = {  # modules beside a room that are part of it
     "trainable": "manifest",
     "manifest_folds": "manifest",
     "threads": "core",
+    "telemetry": "core",
     "outputs": "core",
     "safe_names": "core",
 }

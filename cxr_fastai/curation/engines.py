@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 from cxr_fastai.advice import flag
 from cxr_fastai.core import UnknownName, UsageError, one_line, unknown_name
 from cxr_fastai.curation.worker import cause_of_death, start_worker
+from cxr_fastai.telemetry import reports_nothing
 
 __all__ = ["ENGINES", "Engine", "Lost", "open_engine", "spread"]
 
@@ -290,6 +291,7 @@ class Ray:
         workers: int | None = None,  # at once; None: one a core
     ):
         """Prepare the workers; each starts with its first task."""
+        reports_nothing("ray")
         try:
             import ray
         except ImportError as e:

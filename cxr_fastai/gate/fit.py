@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from cxr_fastai.core import UsageError
 from cxr_fastai.gate.examples import Examples, all_examples, chosen_films
@@ -58,6 +57,8 @@ def fit_gate(
     least_side: int = SIDE,  # px of the shorter side; pass the smallest of training if below SIDE
 ) -> Gate:
     """Learn what a good film of this folder is, and what is none. Raises `UsageError`."""
+    from threadpoolctl import threadpool_limits  # scikit-learn's: only fitting needs it
+
     _check(films, groups, sources)
     rng = np.random.default_rng(seed)
     all_sources = np.asarray(sources)

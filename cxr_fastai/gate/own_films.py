@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from cxr_fastai.core import sha256_text
 from cxr_fastai.gate.examples import all_examples, chosen_films
@@ -64,6 +63,8 @@ def judge_own_films(
     seed: int = 0,
 ) -> list[Look] | None:  # (n,); None: too few films to tell
     """Judge each film by a model that was fitted without its group."""
+    from threadpoolctl import threadpool_limits  # as in fit
+
     if len(films) < MIN_FILMS or len(set(groups)) < MIN_GROUPS:
         return None
     own = _Own(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 
-import google_crc32c
-
 __all__ = ["example", "shard"]
 
 BYTES_LIST = 1  # which list of a tf.train.Feature holds bytes
@@ -70,6 +68,8 @@ def _varint(n: int) -> bytes:
 
 def _checksum(data: bytes) -> bytes:
     """Give the masked CRC-32C of data."""
+    import google_crc32c  # a server draws one film as well, and does without
+
     crc = google_crc32c.value(data)
     rotated = crc >> 15 | crc << 17
     return struct.pack("<I", (rotated + CRC_MASK) & 0xFFFFFFFF)

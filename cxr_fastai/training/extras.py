@@ -10,6 +10,7 @@ from types import ModuleType
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
+from cxr_fastai.telemetry import reports_nothing
 
 __all__ = ["extra"]
 
@@ -18,6 +19,7 @@ def extra(
     name: str,  # of the library, and of the package's extra that brings it
 ) -> ModuleType:
     """Import an optional library. Raises `UsageError`."""
+    reports_nothing(name)
     try:
         return importlib.import_module(name)
     except ImportError as e:
