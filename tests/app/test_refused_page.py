@@ -6,8 +6,9 @@ python -m pytest tests/app/test_refused_page.py
 import json
 
 import pytest
+from page_rules import check_page
 
-from cxr_fastai.app.refusals import refusal
+from cxr_fastai.app.refusals import REFUSALS, refusal
 from cxr_fastai.app.refused_page import refused, refused_page
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -36,6 +37,13 @@ def test_a_browser_without_the_token_may_sign_in():
     answer = refused(refusal("token_missing", {"WWW-Authenticate": "Bearer"}), BROWSER)
     assert answer.status_code == 401 and b'action="/sign-in"' in answer.body
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("code", ["not_found", "host_wrong", "unexpected", "body_short"])
+def test_the_page_keeps_the_rules_of_all_pages(code):
+    page = refused_page(refusal(code))
+    check_page(page)
+    assert REFUSALS[code].says in page
 
 
 def test_what_a_refusal_quotes_is_text():
