@@ -30,6 +30,7 @@ KINDS = {"models": "model", "datasets": "dataset"}
 INFO = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)(?:/revision/(.+))?")
 PREUPLOAD = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)/preupload/(.+)")
 COMMIT = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)/commit/(.+)")
+TREE = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)/tree/([^/]+)(?:/(.*))?")
 BATCH = re.compile(r"/(datasets/)?([^/]+/[^/]+)\.git/info/lfs/objects/batch")
 RESOLVE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 
@@ -97,7 +98,7 @@ class Hub:
             return status(401, b"{}", X_Error_Message="Invalid username or password.")(call)
         for pattern, does in (
             (COMMIT, self._commit), (PREUPLOAD, self._preupload), (INFO, self._info),
-            (BATCH, self._batch), (RESOLVE, self._resolve),
+            (TREE, self._tree), (BATCH, self._batch), (RESOLVE, self._resolve),
         ):  # fmt: skip
             found = pattern.fullmatch(seen.path)
             if found:
@@ -144,6 +145,30 @@ class Hub:
         siblings = [sibling(path, data) for path, data in sorted(repo.commits[oid].items())]
         tell(call, {"id": name, "sha": oid, "private": repo.private, "gated": False, "tags": [],
                     "downloads": 0, "likes": 0, "siblings": siblings})  # fmt: skip
+
+    def _tree(self, call, kind, name, revision, below):
+        repo = self._known(call, kind, name)
+        if repo is None:
+            return
+        told, folder, folders = [], f"{below}/" if below else "", set()
+        is_deep = call.seen.query.get("recursive") == ["true"]
+        for path, data in sorted(repo.commits[repo.at(revision)].items()):
+            if not path.startswith(folder):
+                continue
+            inside = path[len(folder) :].split("/")[:-1]
+            for depth in range(1, len(inside) + 1 if is_deep else min(len(inside), 1) + 1):
+                folders.add(folder + "/".join(inside[:depth]))
+            if inside and not is_deep:
+                continue
+            entry = {"type": "file", "path": path, "size": len(data), "oid": git_oid(data)}
+            if is_large(path):
+                entry["lfs"] = {"oid": sha256(data), "size": len(data), "pointerSize": 130}
+            told.append(entry)
+        told += [
+            {"type": "directory", "path": each, "oid": git_oid(each.encode()), "size": 0}
+            for each in sorted(folders)
+        ]
+        tell(call, told)
 
     def _preupload(self, call, kind, name, revision):
         repo = self._known(call, kind, name)

@@ -3,6 +3,11 @@
 pytest tests/hub/test_push.py
 """
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 from hub_endpoint import at_hand, hub
 from toy_bundles import picture
@@ -11,6 +16,7 @@ from toy_shared import bundle, shared
 from cxr_fastai import load_bundle, push
 from cxr_fastai.bundle.from_hub import fetch_bundle
 from cxr_fastai.core import UsageError
+from cxr_fastai.manifest import read_manifest
 
 pytest.importorskip("huggingface_hub")
 REPO = "ann/toy"
@@ -60,6 +66,34 @@ def test_a_folder_goes_to_a_data_set(web, tmp_path):
     repo = web.repos["dataset", REPO]
     assert pushed.load == f'load_dataset("{REPO}", revision="{repo.head}")' and repo.private
     assert "train/metadata.csv" in repo.files and "rejects.csv" not in repo.files
+
+
+LOAD = """
+import json, sys
+from datasets import load_dataset
+found = load_dataset(sys.argv[1], revision=sys.argv[2])
+print("TOLD" + json.dumps({name: sorted([r["split"], r["source"], r["patient"]] for r in rows)
+                           for name, rows in found.items()}))
+"""
+
+
+def test_datasets_has_a_folder_again_from_the_hub_by_its_name(web, tmp_path):
+    pytest.importorskip("datasets")
+    root = shared(tmp_path / "data")
+    pushed = push(root, REPO, yes=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, REPO, pushed.sent.commit],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **web.env},
+    )
+    assert "TOLD" in done.stdout, done.stderr[-2000:]
+    told = json.loads(done.stdout.partition("TOLD")[2])
+    expected = {}
+    for row in read_manifest(root).rows:
+        name = "validation" if row.split == "valid" else row.split
+        expected.setdefault(name, []).append([row.split, row.source, row.patient])
+    assert told == {name: sorted(rows) for name, rows in expected.items()}
 
 
 @pytest.mark.parametrize("repo", ["toy", "hub:ann/toy", "a/b/c", "../x", ""])
