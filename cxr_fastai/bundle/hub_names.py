@@ -21,6 +21,7 @@ __all__ = [
     "is_commit",
     "is_hub",
     "is_hub_copy",
+    "path_for_people",
 ]
 
 HUB = "hub:"
@@ -28,6 +29,7 @@ HUB = "hub:"
 PART = re.compile(r"[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
 REVISION = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 MOST_CHARACTERS = 200  # of a revision: a branch, a tag or a commit
+SHORT_COMMIT = 7  # digits, as git shortens it
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAIN = "main"  # the branch that is meant where none is named
 FORM = f"expected {HUB}OWNER/NAME@REVISION, as {HUB}ann/triage@main"
@@ -121,6 +123,17 @@ def is_hub_copy(folder: Path) -> bool:
         return False
     repo, snapshots, commit = parts
     return repo.startswith("models--") and snapshots == "snapshots" and is_commit(commit)
+
+
+def path_for_people(
+    folder: Path,  # of a bundle
+) -> Path:
+    """Return where a bundle lies; of a copy of the Hub its name: hub:OWNER/NAME@COMMIT, short."""
+    if not is_hub_copy(folder):
+        return folder
+    repo, _, commit = folder.resolve().parts[-3:]
+    owner_and_name = repo.removeprefix("models--").replace("--", "/", 1)
+    return Path(f"{HUB}{owner_and_name}@{commit[:SHORT_COMMIT]}")
 
 
 def check_own(

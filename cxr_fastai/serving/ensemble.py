@@ -22,6 +22,7 @@ import numpy as np
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.conformal import Promise
+from cxr_fastai.bundle.hub_names import path_for_people
 from cxr_fastai.bundle.store import load_bundle
 from cxr_fastai.bundle_names import short_names
 from cxr_fastai.core import Prediction, StrPath, Task, UsageError
@@ -53,7 +54,7 @@ class Ensemble:
     @property
     def names(self) -> list[str]:
         """What the members are called: the last folder of each path, or more where two clash."""
-        paths = [member.path for member in self.members]
+        paths = [path_for_people(member.path) for member in self.members]
         return short_names(paths)
 
     @property

@@ -24,6 +24,7 @@ from cxr_fastai.bundle.hub_names import hub_name
 from cxr_fastai.bundle.store import load_bundle, save_bundle
 from cxr_fastai.core import CxrError, IntegrityError, SourceUnavailable, UsageError
 from cxr_fastai.models.networks import build_network
+from cxr_fastai.serving.ensemble import load_ensemble
 
 pytest.importorskip("huggingface_hub")
 NAME = "ann/triage"
@@ -450,6 +451,16 @@ def test_a_redirect_elsewhere_gets_no_token_and_its_bytes_are_checked(web, files
             else:
                 fails(IntegrityError)
         assert other.log and not [each for each in other.log if each.headers.get("Authorization")]
+
+
+def test_bundles_of_the_hub_are_called_by_their_names_in_a_table(web, files, tmp_path):
+    other = tmp_path / "other"
+    torch.manual_seed(1)
+    save_bundle(other, build_network("cnn", len(META["vocab"])), {**META, "arch": "cnn"})
+    web.repo("ann/other", {each.name: each.read_bytes() for each in other.iterdir()})
+    names = load_ensemble([f"hub:{NAME}", "hub:ann/other"]).names
+    heads = [web.repos["model", repo].head[:7] for repo in (NAME, "ann/other")]
+    assert names == [f"triage@{heads[0]}", f"other@{heads[1]}"]
 
 
 def test_nothing_is_written_into_the_copy_of_a_commit(web, tmp_path):

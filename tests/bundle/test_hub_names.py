@@ -11,6 +11,7 @@ from cxr_fastai.bundle.hub_names import (
     is_commit,
     is_hub,
     is_hub_copy,
+    path_for_people,
 )
 from cxr_fastai.core import UsageError
 
@@ -92,3 +93,5 @@ def test_a_commit_in_the_cache_is_known_by_its_place(tmp_path):
     assert is_hub_copy(copy)
     assert not is_hub_copy(copy.parent) and not is_hub_copy(tmp_path)
     assert not is_hub_copy(Path("/"))
+    assert path_for_people(copy) == Path(f"hub:ann/triage@{COMMIT[:7]}")
+    assert path_for_people(tmp_path) == tmp_path
