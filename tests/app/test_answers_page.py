@@ -40,7 +40,7 @@ def test_a_film_has_its_answer_and_numbers(facts):
     )
     assert "Normal: because" in tree.words and "Noted: tinted: A colour picture" in tree.words
     [table] = tree.all("table")
-    assert " ".join(table.words.split()) == "classprobabilityNormal0.750COVID-190.250"
+    assert " ".join(table.words.split()) == "class probability Normal 0.750 COVID-19 0.250"
 
 
 def test_names_are_text_and_hidden_marks_are_spelled_out(facts):

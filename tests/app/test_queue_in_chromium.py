@@ -88,6 +88,7 @@ def test_two_films_are_asked_for_at_once_and_the_chosen_one_before_the_others(se
     assert asked(seen) == ["a.png", "b.png"]
     seen.page.locator(".item button").nth(4).click()
     assert "e.png" in text(seen, "answer-title") and "next" in text(seen, "said")
+    assert text(seen, "place") == "5 of 5"
     waiting.pop(0).continue_()
     seen.until("document.querySelectorAll('.item.asking').length === 2")
     seen.page.wait_for_timeout(100)
@@ -95,6 +96,24 @@ def test_two_films_are_asked_for_at_once_and_the_chosen_one_before_the_others(se
     seen.page.unroute("**/look")  # lets the others through
     seen.until(DONE % 5)
     assert sorted(asked(seen)) == ["a.png", "b.png", "c.png", "d.png", "e.png"]
+
+
+def test_where_the_film_stands_is_told_anew_when_others_come_before_it(seen, films):
+    held = []
+
+    def hold_first(route):
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    seen.page.route("**/look", hold_first)
+    give(seen, films, "a.png", "b.png")
+    assert text(seen, "place") == "1 of 2"
+    seen.until("document.getElementById('place').textContent === '2 of 2'")
+    assert text(seen, "said").startswith("Reading") and text(seen, "answer-title") == "a.png"
+    held[0].continue_()
+    seen.until(DONE % 2)
 
 
 def test_a_film_that_takes_the_server_too_long_is_given_up(seen, films):

@@ -95,6 +95,10 @@ function draw() {
   showPicture(film);
   heat.offer(film);
   showSimilar(film.look);
+  drawPlace();
+}
+
+function drawPlace() {
   const [place, n] = [worklist.place, worklist.films.length];
   byId("place").textContent = `${place} of ${n}`;
   byId("previous").disabled = place <= 1;
@@ -146,6 +150,7 @@ function changed(film) {
   if (isCurrent && film.state === "answered") speak(film);
   if (isCurrent && film.state === "failed") alarm(`${film.shownName}: ${film.refusal.says}`, "unseen"); // it is seen below
   byId("save-csv").disabled = !facts.csvHeader || !worklist.films.some((each) => each.look);
+  drawPlace();
   if (isCurrent) draw();
   else if (worklist.current?.state === "waiting") drawSoon();
   progress();
