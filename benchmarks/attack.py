@@ -1,4 +1,4 @@
-"""python benchmarks/hostile.py BUNDLE: what `cxr app` answers to whatever is sent to it.
+"""python benchmarks/attack.py BUNDLE: what `cxr app` answers to whatever is sent to it.
 
 Starts the real server twice in a process of its own, without and with a token, on this machine
 alone, and sends it the hostile requests and files that the tests make (tests/hostile_requests.py,
