@@ -3,6 +3,7 @@
 python -m pytest tests/app/test_sign_in.py
 """
 
+import asyncio
 import json
 
 import pytest
@@ -97,9 +98,11 @@ def test_a_wrong_token_is_told_on_the_page_and_counted(toy_model):
 
 def test_a_wrong_token_waits_for_its_answer_and_a_right_one_does_not(toy_model, monkeypatch):
     slept = []
+    real = asyncio.sleep
 
     async def sleep(seconds):
         slept.append(seconds)
+        await real(min(seconds, 0.1))
 
     with served(toy_model, service=ToyService(), token=TOKEN, wrong_token_seconds=7) as url:
         monkeypatch.setattr("cxr_fastai.app.sign_in.asyncio.sleep", sleep)
