@@ -1,4 +1,4 @@
-"""Films that somebody sends -> Radiographs, each decoded in a process of its own kind.
+"""Films that somebody sends -> Radiographs, each decoded in a process beside this one.
 
 Of the kind of `images.dicom_decoder`: a child on two pipes, kept for the next film. Here all of
 `images` runs in it, within limits of memory, time and files (`decoder_child`), as the server cannot
@@ -10,23 +10,19 @@ unpickled: it may have been taken over by its film.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from cxr_fastai.app.decoder_answers import Nonsense, facts_of, film_of, rejection_of
 from cxr_fastai.app.decoder_child import ANSWER, CONFINED, READY, REQUEST
-from cxr_fastai.core import ImageRejected, StorageError, printable
-from cxr_fastai.images import FORMATS, MAX_PIXELS, NOTES, REASONS, Radiograph
+from cxr_fastai.core import StorageError
+from cxr_fastai.images import MAX_PIXELS, Radiograph
 from cxr_fastai.images.radiograph import rejected
 
 __all__ = ["Decoders", "LOST_REASONS", "CHILDREN", "MAX_SECONDS", "MEMORY"]
@@ -38,7 +34,8 @@ CHILDREN = 2  # one decodes while the other's film is handed over; films are dec
 MAX_SECONDS = 20
 START_SECONDS = 60  # for a child to start in; it takes a quarter of one where nothing else runs
 # Bytes above what a child maps when it starts. The greatest picture that is read, 64 megapixels,
-# needs 1 GB as RGB of 16 bits (curation.worker allows four times that, to no stranger's files).
+# took 1.2 GB as RGB of 16 bits, 1.0 as a progressive CMYK JPEG; with alpha and 16 bits, 2.1, it is
+# refused here. (curation.worker allows 4: to files that no stranger sends.)
 MEMORY = 2 << 30
 # What the C library (glibc) is told: to keep what a film took for the next one, up to so many
 # bytes, instead of having the system give and clear it anew. Of a JPEG of 1,024 px that is 1.8 of
@@ -46,7 +43,6 @@ MEMORY = 2 << 30
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{32 << 20}", "MALLOC_TRIM_THRESHOLD_": f"{256 << 20}"}
 PIPE_BYTES = 1 << 20  # as many as Linux gives to everybody; by itself it gives 64 kB
 MOST_FACTS = 1 << 16  # bytes of JSON in an answer
-NOTE_NAMES = tuple(NOTES)
 TOO_LONG = "SIGXCPU"  # the signal of a process that used up its seconds
 # Reasons that a film is rejected for beside those of images.REASONS.
 LOST_REASONS = {
@@ -219,7 +215,7 @@ class _Child:
                 return self._answer()
             except (OSError, EOFError):
                 raise self._how_it_ended(clock) from None
-            except _Nonsense:
+            except Nonsense:
                 self.is_fit = False
                 raise _Ended("crashed", "the decoder gave an answer that is none") from None
 
@@ -253,16 +249,16 @@ class _Child:
         self._process.stdin.flush()
 
     def _answer(self) -> Radiograph:
-        """Read what came of it. Raises `ImageRejected`, EOFError, and `_Nonsense`."""
+        """Read what came of it. Raises `ImageRejected`, EOFError, and `Nonsense`."""
         is_read, ends, n_facts, n_pixels = ANSWER.unpack(self._exactly(ANSWER.size))
         if n_facts > MOST_FACTS or n_pixels > MAX_PIXELS:
-            raise _Nonsense
-        facts = _facts_of(self._exactly(n_facts))
+            raise Nonsense
+        facts = facts_of(self._exactly(n_facts))
         pixels = self._exactly(n_pixels)
         self.is_fit = not ends
         if not is_read:
-            raise _rejection_of(facts)
-        return _film_of(facts, pixels)
+            raise rejection_of(facts)
+        return film_of(facts, pixels)
 
     def _exactly(self, n: int) -> bytes:
         """Read n bytes. Raises EOFError where it ends before."""
@@ -317,57 +313,6 @@ class _Clock:
             if not self._is_stopped:
                 self.is_late = True
                 self.child.kill()
-
-
-# ---- what a child says, which is not to be trusted
-
-
-class _Nonsense(Exception):
-    """An answer that is none."""
-
-
-def _facts_of(text: bytes) -> Mapping[str, Any]:
-    """Read the JSON of an answer. Raises `_Nonsense`."""
-    try:
-        facts = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _Nonsense from None
-    if not isinstance(facts, dict):
-        raise _Nonsense
-    return facts
-
-
-def _rejection_of(facts: Mapping[str, Any]) -> ImageRejected:
-    """Make the rejection that a child tells of. Raises `_Nonsense`."""
-    reason, message = facts.get("reason"), facts.get("message")
-    if not isinstance(reason, str) or reason not in REASONS or not isinstance(message, str):
-        raise _Nonsense
-    return ImageRejected(reason, printable(message))
-
-
-def _film_of(facts: Mapping[str, Any], pixels: bytes) -> Radiograph:
-    """Make the film that a child tells of. Raises `_Nonsense`."""
-    width, height, bits = (facts.get(key) for key in ("width", "height", "bits"))
-    if not (isinstance(width, int) and isinstance(height, int) and isinstance(bits, int)):
-        raise _Nonsense
-    if width * height != len(pixels) or min(width, height) < 1:
-        raise _Nonsense
-    notes = facts.get("notes")
-    if not isinstance(notes, list) or not all(note in NOTE_NAMES for note in notes):
-        raise _Nonsense
-    if facts.get("format") not in FORMATS:
-        raise _Nonsense
-    levels = np.frombuffer(pixels, np.uint8).reshape(height, width)  # read-only, as bytes are
-    return Radiograph(
-        pixels=levels,
-        format=facts["format"],
-        mode=str(facts.get("mode")),
-        bits=bits,
-        width=width,
-        height=height,
-        notes=tuple(notes),
-        jpeg_tables=str(facts.get("jpeg_tables")),
-    )
 
 
 # ---- processes
