@@ -6,7 +6,6 @@ those of the manifest; the next start reads their embeddings from the cache. It 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,7 +20,15 @@ from cxr_fastai.app.similar_share import Agreement, agreement_of
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.files import is_onnx
 from cxr_fastai.bundle.inputs import prepare
-from cxr_fastai.core import IntegrityError, StrPath, UsageError, atomic_path, cache_dir, printable
+from cxr_fastai.core import (
+    IntegrityError,
+    StrPath,
+    UsageError,
+    atomic_path,
+    cache_dir,
+    printable,
+    sha256_text,
+)
 from cxr_fastai.manifest import Manifest, Record, read_manifest
 from cxr_fastai.manifest_pixels import verified_pixels
 from cxr_fastai.progress import SILENT, Progress
@@ -35,6 +42,7 @@ VERSION = 1  # raise when what is kept changes
 TRAIN = "train"  # the split whose films are found
 VALID = "valid"  # whose films ask what near ones share
 TEST = "test"
+GIVEN = ("size", "crop", "in_channels", "mean", "std")  # how films become a network's input
 NEAREST = 5  # films that are found
 FILMS_AT_A_TIME = 32  # bounds memory, does not change results
 # Of the length of a vector of 1 that is kept as float16
@@ -216,18 +224,18 @@ def _key(
 ) -> str:
     """Return what embeddings are kept under: the networks, what computes them, and the films."""
     members = members_of(model)
+    networks = []
+    for one in members:
+        given = [one.meta[key] for key in GIVEN]  # type: ignore[literal-required]
+        networks.append([one.meta["weights_sha256"], one.runtime.name, given])
     what = {
         "version": VERSION,
         "decoder": images.DECODER_VERSION,
-        "networks": [[one.meta["weights_sha256"], one.runtime.name] for one in members],
-        "inputs": [
-            [one.meta["size"], one.meta["crop"], one.meta["mean"], one.meta["std"]]
-            for one in members
-        ],
+        "networks": networks,
         "manifest": manifest.sha256,
         "films": [row.pixel_sha256 for row in rows],
     }
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    return sha256_text(json.dumps(what))[:32]
 
 
 def _kept(

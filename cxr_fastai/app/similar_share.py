@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -53,16 +54,23 @@ def agreement_of(
     nearest: int,  # of the films that are found for each
 ) -> Agreement | None:  # None: too few ask
     """Tell what near films share."""
-    if len({row.group for row in asked_rows}) < MIN_GROUPS:
+    groups = {row.group for row in asked_rows}
+    if len(groups) < MIN_GROUPS:
         return None
     found = _nearest(vectors, asked, nearest)
-    label, label_of_any = _shares(
-        [row.label for row in rows], [row.label for row in asked_rows], found
+    labels = [row.label for row in rows]
+    own_labels = [row.label for row in asked_rows]
+    label, label_of_any = _shares(labels, own_labels, found)
+    sources = [row.source for row in rows]
+    own_sources = [row.source for row in asked_rows]
+    source, source_of_any = _shares(sources, own_sources, found)
+    return Agreement(
+        films=len(asked_rows),
+        label=label,
+        label_of_any=label_of_any,
+        source=source,
+        source_of_any=source_of_any,
     )
-    source, source_of_any = _shares(
-        [row.source for row in rows], [row.source for row in asked_rows], found
-    )
-    return Agreement(len(asked_rows), label, label_of_any, source, source_of_any)
 
 
 def _nearest(
@@ -75,7 +83,9 @@ def _nearest(
     found = []
     for start in range(0, len(asked), FILMS_AT_A_TIME):
         part = asked[start : start + FILMS_AT_A_TIME].astype(np.float32)
-        found.append(np.argsort(-(part @ whole.T), axis=1, kind="stable")[:, :nearest])
+        distances = 1 - part @ whole.T
+        order = np.argsort(distances, axis=1, kind="stable")
+        found.append(order[:, :nearest])
     return np.concatenate(found)
 
 
@@ -87,15 +97,18 @@ def _shares(
     """Return the mean share of films that have something in common with the one that asks."""
     known = sorted({*names, *asked})
     place = {name: number for number, name in enumerate(known)}
-    alike = np.array([[_is_alike(one, other) for other in known] for one in known])
+    alike = np.zeros((len(known), len(known)), bool)
+    for one, other in product(known, known):
+        alike[place[one], place[other]] = _is_alike(one, other)
     codes = np.array([place[name] for name in names])
     own = np.array([place[name] for name in asked])
-    of_found = alike[own[:, None], codes[found]].mean()
+    is_alike = alike[own[:, None], codes[found]]
     counts = np.bincount(codes, minlength=len(known))
-    of_all = (alike[own] @ counts).mean() / len(codes)
-    return float(of_found), float(of_all)
+    alike_of_all = alike[own] @ counts
+    return float(is_alike.mean()), float(alike_of_all.mean() / len(codes))
 
 
 def _is_alike(one: str, other: str) -> bool:
     """Tell whether two labels, or sources, have a part in common."""
-    return bool(set(present(one)) & set(present(other)))
+    common = set(present(one)) & set(present(other))
+    return bool(common)
