@@ -103,10 +103,10 @@ def worklist(
 ) -> list[Row]:
     """Order rows as radiographs are to be read.
 
-    Those that could not be read come first, and then those that the gate refused, as somebody must
-    look at them; then the highest risk:
-    where the bundle has none, 1 less the probability of the normal class. The answers stay as they
-    are. Raises `UsageError` where there is no risk to order by.
+    Those that could not be read come first, then those that the gate refused, then those held back
+    by a threshold, as somebody must look at them; then the highest risk: where the bundle has none,
+    1 less the probability of the normal class. The answers stay as they are. Raises `UsageError`
+    where there is no risk to order by.
     """
     told = [with_risk(row, normal) for row in rows]
     classes = next((list(row["probs"]) for row in told if row["probs"]), [])
@@ -135,11 +135,11 @@ def _is_unanswered(row: Row) -> bool:
     return bool(row["error"] or row.get("gate"))
 
 
-def _reading_order(row: Row) -> tuple[bool, bool, float]:
-    """Give the key to sort by: errors, refusals, then from the highest risk to the lowest."""
+def _reading_order(row: Row) -> tuple[bool, bool, bool, float]:
+    """Give the key to sort by: errors, refusals, who was held back, then the highest risk."""
     was_read = not row["error"]
     risk = row["risk"] or 0.0
-    return was_read, not row.get("gate"), -risk
+    return was_read, not row.get("gate"), not row["abstained"], -risk
 
 
 def notes_line(

@@ -68,6 +68,12 @@ def test_no_class_of_an_unknown_recipe_is_taken_for_normal():
     assert normal_class({"classes": {"a": ["no_finding"], "b": ["no_finding"]}}) == ""
 
 
+def test_a_worklist_has_those_held_back_before_the_risks_as_the_page_has():
+    held = row(path="held", label=None, risk=0.1, abstained=True, reason="below its threshold")
+    rows = [row(path="high", risk=0.9), held, failed("unread")]
+    assert [each["path"] for each in worklist(rows)] == ["unread", "held", "high"]
+
+
 def test_a_worklist_of_classes_without_a_decision_is_ordered_by_what_is_not_normal():
     rows = [
         row("a.png", "normal", (0.1, 0.9), decision="Normal: the most probable, 0.90"),
