@@ -122,7 +122,10 @@ def test_who_is_refused_while_sending_still_reads_why(url):
 def test_an_answer_that_nobody_takes_is_given_up(toy_model, monkeypatch):
     monkeypatch.setattr("cxr_fastai.app.static_files.static_bytes", lambda name: b"x" * 30_000_000)
     monkeypatch.setattr("cxr_fastai.app.page.static_bytes", lambda name: b"x" * 30_000_000)
-    with running(toy_model, service=ToyService(), write_seconds=0.3) as (url, site):
+    with running(toy_model, service=ToyService(), write_seconds=0.3, keep_alive_seconds=600) as (
+        url,
+        site,
+    ):
         with socket.create_connection((HOST, port_of(url))) as wire:
             wire.sendall(GET.replace(b"/health", b"/static/style.css"))
             wait_until(lambda: site.metrics.requests["/static/{name}", "GET", 200] == 1)
