@@ -7,10 +7,12 @@ import asyncio
 import contextlib
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from toy_app import ask, form, served
 from toy_bundles import picture, png
 from toy_rows import META, VOCAB
 
@@ -247,19 +249,53 @@ def test_a_request_that_is_given_up_costs_no_other_and_is_not_computed(model, mo
             done = threading.Event()
             busy = asyncio.ensure_future(service.compute(done.wait))
             given_up = asyncio.ensure_future(service.answer(FILMS))
-            while len(service._waiting) < 6:
+            while len(service._waiting) < 3:
                 await asyncio.sleep(0.001)
+            waiting = {one.film.answer.source for one in service._waiting}
             given_up.cancel()
             await asyncio.gather(given_up, return_exceptions=True)
             assert given_up.cancelled()
             other = asyncio.ensure_future(service.answer([Upload("other.png", FILMS[0].data)]))
             done.set()
             await busy
-            return await other
+            return await other, waiting
 
-    (found,) = asyncio.run(ask())
+    (found,), waiting = asyncio.run(ask())
     assert found.row["path"] == "other.png" and not found.row["error"]
-    assert len(computed) <= 3, "the other, and what the network had in hand"
+    assert len(waiting) >= 3 and not waiting & set(computed)
+
+
+# ---- by the server itself
+
+
+@pytest.fixture(scope="module")
+def url(model):
+    "A server whose decoder does what films say."
+    decoders = Decoders(children=1, script=Path(__file__).with_name("bad_decoder.py"))
+    with served(model, service=Service(model, Limits(), decoders=decoders)) as url:
+        yield url
+
+
+def rows_of(url, *films):
+    status, _, body = ask(url, "POST", "/predict", *form(*films))
+    told = json.loads(body)
+    return status, told if status == 200 else told["rows"]
+
+
+@pytest.mark.parametrize("what", [b"abort", b"exit", b"raise", b"bomb", b"nonsense"])
+def test_a_film_that_ends_its_decoder_is_a_row_among_the_others(url, what):
+    good = [(upload.name, upload.data) for upload in FILMS[:3]]
+    status, rows = rows_of(url, *good[:2], ("bad.png", what), good[2])
+    assert status == 200
+    assert [bool(row["error"]) for row in rows] == [False, False, True, False]
+    assert rows[2]["error"].startswith("bad.png: ") and rows[2]["label"] is None
+
+
+def test_alone_it_is_refused_in_words_and_the_next_is_answered(url):
+    status, rows = rows_of(url, ("bad.png", b"abort"))
+    assert status == 422
+    assert rows[0]["error"] == "bad.png: the process that decoded it ended: SIGABRT"
+    assert rows_of(url, (FILMS[0].name, FILMS[0].data))[0] == 200
 
 
 # ---- what else computes
