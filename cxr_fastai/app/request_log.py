@@ -24,7 +24,7 @@ def log_to_stderr() -> None:
     formatter = logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    LOG.addHandler(handler)
+    LOG.handlers[:] = [handler]  # once, however often a server is started
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
 

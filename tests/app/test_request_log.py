@@ -43,6 +43,7 @@ def test_a_mistake_is_named_by_kind_and_place_not_by_its_words(caplog):
 
 def test_lines_have_their_time_on_stderr(kept, capsys):
     log_to_stderr()
+    log_to_stderr()  # and each stands there once
     log_request("/", "GET", 200, 0.001, 0)
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ GET / 200 1 ms\n", capsys.readouterr().err

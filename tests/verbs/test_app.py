@@ -9,6 +9,7 @@ import pytest
 from toy_bundles import META, VOCAB
 
 from cxr_fastai import cli
+from cxr_fastai.app.request_log import LOG
 from cxr_fastai.app.server import Server
 from cxr_fastai.bundle import save_bundle
 from cxr_fastai.core import UsageError
@@ -16,6 +17,16 @@ from cxr_fastai.models.networks import build_network
 from cxr_fastai.verbs import app as verb
 
 TOKEN = "a-token-of-this-test"
+
+
+@pytest.fixture(autouse=True)
+def log():
+    "The log as it was, once a test is over."
+    before = (LOG.level, LOG.propagate, list(LOG.handlers))
+    yield
+    LOG.setLevel(before[0])
+    LOG.propagate = before[1]
+    LOG.handlers[:] = before[2]
 
 
 @pytest.fixture
