@@ -129,11 +129,11 @@ def _limit(
     try:
         import resource
 
+        _lower(resource.RLIMIT_FSIZE, 0)
+        _lower(resource.RLIMIT_CORE, 0)
         with open("/proc/self/statm") as f:
             mapped_pages = int(f.read().split()[0])
         _lower(resource.RLIMIT_AS, mapped_pages * resource.getpagesize() + memory)
-        _lower(resource.RLIMIT_FSIZE, 0)
-        _lower(resource.RLIMIT_CORE, 0)
     except (ImportError, OSError, ValueError):
         pass
 

@@ -75,16 +75,25 @@ class Decoders:
         self.memory = memory
         self.script = script
         self.lost = Lost()
-        self.is_confined = False  # whether the system lets children write no file: of the first
+        self.is_confined = False  # whether the system keeps children from files and others
         self._idle: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
         self._all: set[_Child] = set()
         self._is_closed = False
         self._lock = threading.Lock()  # of what is counted and listed
 
     def start(self) -> None:
-        """Start the children. Raises `StorageError` where the system refuses."""
-        for _ in range(self.children):
-            self._idle.put(self._started())
+        """Start the children, and wait until they can decode.
+
+        Raises `StorageError` where the system refuses.
+        """
+        try:
+            children = [self._begun() for _ in range(self.children)]
+            for child in children:
+                child.wait_until_ready()
+                self._idle.put(child)
+        except (OSError, _Ended) as e:
+            raise StorageError(f"no process that decodes films can be started: {e}") from e
+        self.is_confined = all(child.is_confined for child in children)
 
     def close(self) -> None:
         """End the children, whatever they are at."""
@@ -145,16 +154,6 @@ class Decoders:
             child = _Child(self.script, self.memory, self.seconds)
             self._all.add(child)
         return child
-
-    def _started(self) -> _Child:
-        """Start a child and wait until it can decode. Raises `StorageError`."""
-        try:
-            child = self._begun()
-            child.wait_until_ready()
-            self.is_confined = child.is_confined
-            return child
-        except (OSError, _Ended) as e:
-            raise StorageError(f"no process that decodes films can be started: {e}") from e
 
     def _count(self, reason: str) -> None:
         """Count a child that was lost."""

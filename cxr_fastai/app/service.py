@@ -106,13 +106,13 @@ class Service:
         reading_of(model, gate, right)
 
     async def start(self) -> None:
-        """Start the decoders and warm the model up, by a film of each size of batch.
+        """Start the decoders and warm the model up, by each number of films, and by a drawn film.
 
         Raises `StorageError` where no process can be started, `IntegrityError` where it decodes
         nothing, and what the network raises.
         """
-        await _in(self._readers, self.decoders.start)
-        await self.compute(self._warm_up)
+        decoders = _in(self._readers, self.decoders.start)
+        await asyncio.gather(decoders, self.compute(self._warm_up))
         drawn = Upload("drawn.png", await _in(self._readers, _drawn))
         answered = await self.answer([drawn])
         if answered[0].rejected:
