@@ -24,7 +24,8 @@ from cxr_fastai.progress import say
 from cxr_fastai.run_files import MLFLOW_RUN
 from cxr_fastai.strict_json import parse_json
 from cxr_fastai.training.extras import extra
-from cxr_fastai.training.history import HISTORY, PICTURE, Row, numbers
+from cxr_fastai.training.history import Row, numbers
+from cxr_fastai.training.tracked_files import tracked_files
 
 __all__ = ["MLflow"]
 
@@ -171,11 +172,9 @@ class MLflow:
     def close(self, bundle: Path | None) -> None:
         """Add bundle, history and its picture; without a bundle, end as a run that failed."""
         with _waiting(self.wait):
-            for name in (HISTORY, PICTURE):
-                if (self.run / name).exists():
-                    self.client.log_artifact(self.id, str(self.run / name))
-            if bundle:
-                self.client.log_artifacts(self.id, str(bundle), "bundle")
+            for name, file in tracked_files(self.run, bundle).items():
+                folder = name.rpartition("/")[0] or None
+                self.client.log_artifact(self.id, str(file), folder)
             self.client.set_terminated(self.id, "FINISHED" if bundle else "FAILED")
 
 

@@ -28,7 +28,8 @@ from cxr_fastai.run_files import TRACKIO_RUN
 from cxr_fastai.safe_names import safe_name
 from cxr_fastai.strict_json import parse_json
 from cxr_fastai.training.extras import extra
-from cxr_fastai.training.history import HISTORY, PICTURE, Row, numbers
+from cxr_fastai.training.history import Row, numbers
+from cxr_fastai.training.tracked_files import tracked_files
 
 __all__ = ["Trackio"]
 
@@ -196,11 +197,8 @@ class Trackio:
 
         kind = "model" if bundle else "history"
         artifact = trackio.Artifact(f"{kind}-{self.live.id}", type=kind)
-        for name in (HISTORY, PICTURE):
-            if (self.run / name).exists():
-                artifact.add_file(str(self.run / name))
-        if bundle:
-            artifact.add_dir(str(bundle), name="bundle")
+        for name, file in tracked_files(self.run, bundle).items():
+            artifact.add_file(str(file), name=name)
         self.live.log_artifact(artifact)
 
 

@@ -25,7 +25,8 @@ from cxr_fastai.run_files import WANDB_RUN
 from cxr_fastai.safe_names import safe_name
 from cxr_fastai.strict_json import parse_json
 from cxr_fastai.training.extras import extra
-from cxr_fastai.training.history import HISTORY, PICTURE, Row, numbers
+from cxr_fastai.training.history import Row, numbers
+from cxr_fastai.training.tracked_files import tracked_files
 
 __all__ = ["WandB"]
 
@@ -223,11 +224,8 @@ class WandB:
 
         kind = "model" if bundle else "history"
         artifact = wandb.Artifact(f"{kind}-{self.id}", type=kind)
-        for name in (HISTORY, PICTURE):
-            if (self.run / name).exists():
-                artifact.add_file(str(self.run / name))
-        if bundle:
-            artifact.add_dir(str(bundle), name="bundle")
+        for name, file in tracked_files(self.run, bundle).items():
+            artifact.add_file(str(file), name=name)
         self.live.log_artifact(artifact)
 
     @contextmanager

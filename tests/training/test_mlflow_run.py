@@ -75,7 +75,7 @@ def test_mlflow_keeps_settings_epochs_and_the_bundle_where_it_was_told(
     top = {a.path for a in client.list_artifacts(found.info.run_id)}
     assert top == {"bundle", "history.csv", "history.png"}
     inside = {a.path for a in client.list_artifacts(found.info.run_id, "bundle")}
-    assert "bundle/model.safetensors" in inside
+    assert "bundle/model.safetensors" in inside and "bundle/trained_on.txt" not in inside
     (kept,) = Path("mlruns").rglob("bundle.json")
     assert kept.read_bytes() == Path("runs/x%20y/bundle/bundle.json").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["a%20b c#d"]

@@ -108,6 +108,9 @@ def test_offline_a_run_is_kept_whole_and_tells_of_no_film_nor_folder(
     sent = b"".join(server.bodies)
     for private in (b"Jane", bytes(Path("run").absolute()), b"wandb-metadata", b"requirements.txt"):
         assert private not in sent
+    patients = Path("run/bundle/trained_on.txt").read_bytes().splitlines()
+    assert patients and not any(name in sent for name in patients)
+    assert "bundle/trained_on.txt" not in server.uploads
     names = [path.name.encode() for path in films.rglob("*.png")]
     assert names and not any(name in sent for name in names)
 
