@@ -1,8 +1,9 @@
-"""python benchmarks/attack.py BUNDLE: what `cxr app` answers to whatever is sent to it.
+"""python benchmarks/attack.py BUNDLE [BENT]: what `cxr app` answers to whatever is sent to it.
 
 Starts the real server twice in a process of its own, without and with a token, on this machine
 alone, and sends it the hostile requests and files that the tests make (tests/hostile_requests.py,
 hostile_paths.py, hostile_multiparts.py, hostile_films.py): raw bytes over sockets, 16 connections.
+BENT is how many good requests are bent at random, beside the 300 of the tests; default: none.
 
 Prints the answers by status, what was wrong with any (nothing is expected), whether a good film is
 answered as before, what was written to disk, what the server printed beside its log, and its memory
@@ -12,6 +13,7 @@ with that of its decoders at the start and at the end.
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
@@ -32,7 +34,8 @@ SECTIONS = {
 }
 TOKEN = "a-token-of-the-benchmark-that-is-long"
 RAW = b"Content-Type: application/octet-stream"
-SECONDS = {"header_seconds": 2, "body_seconds": 2, "linger_seconds": 1}
+SECONDS = {"header_seconds": 1, "body_seconds": 1, "linger_seconds": 1, "keep_alive_seconds": 2}
+A_SEED = 1_000  # bent requests
 ANY = frozenset({200, 400, 415, 422})  # of a file; a bent one may be read
 
 
@@ -84,7 +87,16 @@ def report(server, before, held, *headers):
     print(f"memory: {held:.0f} MB at the start, {server.memory_mb():.0f} MB at the end")
 
 
-def main(bundle):
+def bent_requests(url, n):
+    """Bend good requests at random, with another seed than the tests."""
+    requests = []
+    for seed in range(n // A_SEED):
+        bent = partial(hostile_requests.bent, n=A_SEED, seed=1_000 + seed)
+        requests += hostile(url, film(), {"bent": bent})
+    return requests
+
+
+def main(bundle, n_bent=0):
     with (
         tempfile.TemporaryDirectory() as folder,
         attacked(bundle, Path(folder), **SECONDS) as server,
@@ -92,6 +104,8 @@ def main(bundle):
         before, held = good(server), server.memory_mb()
         judge("requests", server, hostile(server.url, film(), SECTIONS))
         judge("files", server, files_for(server.url))
+        if n_bent:
+            judge("bent at random", server, bent_requests(server.url, n_bent))
         report(server, before, held)
     with tempfile.TemporaryDirectory() as folder:
         token = Path(folder) / "token"
@@ -106,4 +120,4 @@ def main(bundle):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *(int(n) for n in sys.argv[2:3]))

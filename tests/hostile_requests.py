@@ -244,17 +244,37 @@ def uploads(make: Maker):
         yield what, make.post(b"Content-Type: " + kind, body=body), REFUSED | {200}
 
 
-def bent(make: Maker):
-    "Good requests with a few bytes changed at random."
-    rng = random.Random(19)
-    good = (make.get(b"/"), make.get(b"/model"), make.post(), make.post(path=b"/look"))
-    whatever = REFUSED | {0, 200, 401, 403, 408}
-    for number in range(300):
+PUT_IN = (b"\r\n", b"\0", b"\n", b" ", b"\r\n\r\n", b":", b"--", b'"', b";", b"%", b"\xff", b"0", b"9" * 20)  # fmt: skip
+
+
+def bent(make: Maker, n=300, seed=19):
+    "Good requests and odd forms with a few bytes changed, lost, put in or said twice at random."
+    rng = random.Random(seed)
+    forms = [
+        make.post(b"Content-Type: " + kind, body=body) for _, kind, body in multiparts(make.film)
+    ]
+    good = [make.get(b"/"), make.get(b"/model"), make.post(), make.post(path=b"/look?right=0")]
+    good += [make.post(b"Content-Type: image/png", body=make.film, path=b"/heat?of=normal")]
+    good += [form for form in forms if len(form) < 60_000]
+    whatever = REFUSED | {0, 200, 303, 401, 403, 408, 429}
+    for number in range(n):
         data = bytearray(rng.choice(good))
-        head = data.index(b"\r\n\r\n") + 4 if rng.random() < 0.8 else len(data)
-        for _ in range(rng.randint(1, 6)):
-            data[rng.randrange(head)] = rng.randrange(256)
-        if rng.random() < 0.2:
-            del data[rng.randrange(len(data)) :]
-        extra = {"half_close": True, "most": 9}  # a line that breaks in two may make requests of it
-        yield f"bent, number {number}", bytes(data), whatever, extra
+        head = data.index(b"\r\n\r\n") + 4
+        for _ in range(rng.randint(1, 8)):
+            bend(data, head if rng.random() < 0.6 else len(data), rng)
+        # a line that breaks in two may make several requests of it
+        yield f"bent, number {number}", bytes(data), whatever, {"most": 99}
+
+
+def bend(data: bytearray, end: int, rng: random.Random) -> None:
+    "Change a request before `end`."
+    at = rng.randrange(max(min(end, len(data)), 1))
+    way = rng.random()
+    if way < 0.5:
+        data[at : at + 1] = bytes([rng.randrange(256)])
+    elif way < 0.7:
+        del data[at : at + rng.randint(1, 9)]
+    elif way < 0.9:
+        data[at:at] = rng.choice(PUT_IN)
+    else:
+        data[at:at] = data[at : at + rng.randint(1, 200)]
