@@ -122,7 +122,13 @@ def test_who_is_refused_while_sending_still_reads_why(url):
 def test_an_answer_that_nobody_takes_is_given_up(toy_model, monkeypatch):
     monkeypatch.setattr("cxr_fastai.app.static_files.static_bytes", lambda name: b"x" * 30_000_000)
     monkeypatch.setattr("cxr_fastai.app.page.static_bytes", lambda name: b"x" * 30_000_000)
-    with running(toy_model, service=ToyService(), write_seconds=0.3, keep_alive_seconds=600) as (
+    with running(
+        toy_model,
+        service=ToyService(),
+        write_seconds=0.3,
+        keep_alive_seconds=600,
+        header_seconds=600,
+    ) as (
         url,
         site,
     ):
