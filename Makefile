@@ -40,15 +40,15 @@ docs: $(READY)
 	@echo "open docs/_build/html/index.html"
 
 $(READY): constraints.txt settings.ini setup.py pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "cxr_fastai needs Python 3.10 or newer; found $$($(PYTHON) --version). Name another: make PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cxr_fastai needs Python 3.11 or newer; found $$($(PYTHON) --version). Name another: make PYTHON=python3.11"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "this Python cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv"; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	$(PIP) --editable '.[dev]'
 	@touch $(READY)
 
-# every dependency of settings.ini, pinned for Python 3.10 and newer on Linux and macOS; no host names. What is pinned stays, unless UPGRADE=--upgrade
+# every dependency of settings.ini, pinned for Python 3.11 and newer on Linux and macOS; no host names. What is pinned stays, unless UPGRADE=--upgrade
 constraints: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --extra docs --extra notebook --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra docs --extra notebook --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links $(UPGRADE) setup.py --output-file constraints.txt
 
 clean:

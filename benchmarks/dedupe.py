@@ -22,7 +22,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -198,7 +198,7 @@ def machine(
     ours = ", ".join(_library(name) for name in libraries)
     others = ", ".join(f"{name} {number}" for name, number in theirs.items())
     return (
-        f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, {_cpu()} "
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_cpu()} "
         f"{platform.machine()}, load {os.getloadavg()[0]:.1f} at the start, "
         f"Python {platform.python_version()}, {ours}; the other side: {others or 'not there'}"
     )

@@ -27,7 +27,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +153,11 @@ SPLITS = ("train", "valid", "test")
 StrPath = str | os.PathLike[str]
 
 
-class Task(str, Enum):
+class Task(StrEnum):
     """What a recipe asks of an image. Written to files as its value, a plain string."""
 
     SINGLE_LABEL = "single_label"  # one class an image
     MULTI_LABEL = "multi_label"  # any number of classes, each present, absent or unknown
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ what a label is (labels.py), what a key may hold (recipe_values.py) and how to t
 from __future__ import annotations
 
 import re
-import sys
+import tomllib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -58,11 +58,6 @@ from cxr_fastai.train_settings import (
     Train,
     check_settings,
 )
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = [
     "Recipe",

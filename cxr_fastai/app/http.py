@@ -191,7 +191,7 @@ class Front:
         """Read a body. Raises `Refusal`."""
         try:
             body = await _read(receive, length, self.site.limits)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise refusal("body_slow") from None
         if len(body) != length:
             raise refusal("body_short")
@@ -201,7 +201,7 @@ class Front:
         """Wait for one's turn and answer. Raises `Refusal`."""
         try:
             return await asyncio.wait_for(self._turn(scope, asked), self.site.limits.answer_seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             retry = {"Retry-After": str(RETRY_SECONDS)}
             raise refusal("late", retry, seconds=RETRY_SECONDS) from None
 

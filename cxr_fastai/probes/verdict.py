@@ -12,7 +12,7 @@ no narrow interval: its lower end says all.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from cxr_fastai.intervals.interval_trees import Interval
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT
@@ -24,16 +24,13 @@ WARN_FROM = 0.64  # AUROC
 MAX_WIDTH = 0.20  # of an interval that WARN or PASS may rest on
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """What a probe found."""
 
     FAIL = "FAIL"
     WARN = "WARN"
     PASS = "PASS"
     CANNOT_TELL = "CANNOT TELL"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 # from the gravest to the lightest

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ def write_bundle(
         recipe=recipe.to_dict(),
         manifest_sha256=manifest.sha256,
         **judged.calibrated,
-        trained={**learned.trained, "date": datetime.now(timezone.utc).date().isoformat()},
+        trained={**learned.trained, "date": datetime.now(UTC).date().isoformat()},
         warnings=[warning.to_dict() for warning in (*warnings, *judged.warnings)],
         metrics={"valid": valid, "valid_intervals": intervals},
         libraries=libraries("fastai"),

@@ -167,7 +167,7 @@ def _replies(source: Source, signed_in: bool) -> Replies:
 
 
 def _ways_to_sign_in() -> str:
-    """List the ways. The client for Python 3.10 knows fewer."""
+    """List the ways. Clients before 2 know fewer."""
     import kagglesdk
 
     newer_ways = ""
@@ -231,7 +231,7 @@ def _ready_session(client: Any) -> Any:  # a requests.Session
     try:
         from kagglesdk import KaggleCredentials
     except ImportError:
-        return session  # the client for Python 3.10 knows no such sign-in
+        return session  # clients before 2 know no such sign-in
     login = KaggleCredentials.load(client)
     token = login.get_access_token() if login else None
     if token:

@@ -2,7 +2,7 @@
 
 An open Archive -> Entries and what is Dropped; it writes nothing. zipfile reads the directory.
 The bytes are decompressed here: zipfile's bzip2 and LZMA put no bound on what a piece becomes in
-memory (4 KB of bzip2: 4 GB), and Python 3.10's lets members overlap.
+memory (4 KB of bzip2: 4 GB), and older Pythons' lets members overlap.
 """
 
 from __future__ import annotations
