@@ -130,3 +130,23 @@ def test_systemd_takes_it(tmp_path):
     asked = [systemd, "security", "--offline=true", "--threshold=15", "--no-pager", unit]
     done = subprocess.run(asked, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-400:]  # an exposure above 1.5 of 10
+
+
+# ---- the threat model
+
+
+def test_every_test_that_the_threat_model_names_is_there():
+    table = (ROOT / "SECURITY.md").read_text()
+    named = set(re.findall(r"`(tests/[\w/]*|test_\w+\.py)`?", table))
+    files = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(named) > 20
+    for name in named:
+        is_there = name in files if name.startswith("test_") else (ROOT / name).exists()
+        assert is_there or (ROOT / f"{name}.py").exists(), name
+
+
+def test_every_line_of_defence_names_a_test():
+    section = (ROOT / "SECURITY.md").read_text().partition("## What is defended")[2]
+    rows = [line for line in section.partition("## What is not")[0].splitlines() if "|" in line]
+    for row in rows[2:]:
+        assert "test" in row.split("|")[3], row

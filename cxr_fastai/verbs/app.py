@@ -18,6 +18,7 @@ from cxr_fastai.verbs.model_words import say_of_gates, say_of_means, say_of_trai
 
 if TYPE_CHECKING:
     from cxr_fastai.app.limits import Limits
+    from cxr_fastai.app.service import Service
     from cxr_fastai.app.similar import Similar
     from cxr_fastai.manifest import Manifest
     from cxr_fastai.serving.answers import Model
@@ -32,7 +33,6 @@ NAME = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])
 
 def app(args: Namespace) -> int:
     """Answer films until it is stopped."""
-    from cxr_fastai import progress
     from cxr_fastai.bundle.files import check_there
     from cxr_fastai.bundle_names import bundle_paths
 
@@ -62,8 +62,23 @@ def app(args: Namespace) -> int:
         log_to_stderr()
         everywhere = ", and at all addresses of this machine" if host in ALL_ADDRESSES else ""
         words = f"answers at {address_of(sock)}{everywhere}; Ctrl-C stops it"
-        server_for(site, when_warm=partial(progress.say, words)).run(sockets=[sock])
+        server_for(site, when_warm=partial(_say_warm, service, words)).run(sockets=[sock])
     return 0
+
+
+def _say_warm(
+    service: Service,  # that started
+    words: str,  # where it answers
+) -> None:
+    """Say where films are answered now, and where their decoders are less shut in."""
+    from cxr_fastai import progress
+
+    if not service.decoders.is_confined:
+        progress.say(
+            "warning: this system has no Landlock (Linux 5.13): the processes that decode films "
+            "are held by limits of memory and time alone"
+        )
+    progress.say(words)
 
 
 # ---- before anything is loaded

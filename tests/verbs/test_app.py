@@ -152,3 +152,20 @@ def test_localhost_is_an_address_here():
     args.host = "192.168.0.1"
     with pytest.raises(UsageError):
         verb._host_of(args)
+
+
+@pytest.mark.parametrize("is_confined", [True, False])
+def test_where_decoders_are_less_shut_in_it_is_said(capsys, is_confined):
+    class Decoders:
+        pass
+
+    class Started:
+        decoders = Decoders()
+
+    Started.decoders.is_confined = is_confined
+    verb._say_warm(Started(), "answers at http://127.0.0.1:1")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "answers at http://127.0.0.1:1"
+    assert [line.startswith("warning: this system has no Landlock") for line in lines[:-1]] == (
+        [] if is_confined else [True]
+    )
