@@ -7,14 +7,18 @@ BENT is how many good requests are bent at random, beside the 300 of the tests; 
 
 Prints the answers by status, what was wrong with any (nothing is expected), whether a good film is
 answered as before, what was written to disk, what the server printed beside its log, and its memory
-with that of its decoders at the start and at the end.
+with that of its decoders at the start, while it reads eight of the greatest films, and at the end.
 """
 
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
@@ -22,7 +26,7 @@ sys.path.insert(0, str(TESTS))
 import hostile_paths  # noqa: E402
 import hostile_requests  # noqa: E402
 from attacked import attacked, complaints, counted, hostile, send_all, table  # noqa: E402
-from hostile_films import film, films  # noqa: E402
+from hostile_films import film, films, saved  # noqa: E402
 from hostile_requests import Hostile, Maker  # noqa: E402
 from raw_http import talk  # noqa: E402
 
@@ -35,6 +39,8 @@ SECTIONS = {
 TOKEN = "a-token-of-the-benchmark-that-is-long"
 RAW = b"Content-Type: application/octet-stream"
 SECONDS = {"header_seconds": 1, "body_seconds": 1, "linger_seconds": 1, "keep_alive_seconds": 2}
+AT_ONCE = 8  # of the greatest films
+GREATEST_SIDE = 7_900  # px
 A_SEED = 1_000  # bent requests
 ANY = frozenset({200, 400, 415, 422})  # of a file; a bent one may be read
 
@@ -67,6 +73,33 @@ def judge(title, server, requests, also=()):
             print(f"  WRONG: {request.kind}, {request.what}: {each}")
         wrong += bool(found)
     print(f"answered otherwise than expected: {wrong}")
+
+
+def greatest_film():
+    """Draw the greatest film that is read: 62 megapixels in colour, which pack well."""
+    row = np.tile(np.arange(250, dtype=np.uint8), 32)[:GREATEST_SIDE]
+    gray = np.tile(row, (GREATEST_SIDE, 1))
+    return saved(Image.fromarray(np.dstack([gray] * 3)), "PNG", compress_level=1)
+
+
+def judge_greatest(server):
+    """Send the greatest films together, and print what the server held meanwhile."""
+    make = Maker(server.url.removeprefix("http://").encode(), film())
+    data = greatest_film()
+    one = Hostile("greatest", "62 megapixels", make.post(RAW, body=data), frozenset({200}))
+    held = [server.memory_mb()]
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as sender:
+        sent = sender.submit(send_all, server.url, [one] * AT_ONCE)
+        while not sent.done():
+            held.append(server.memory_mb())
+            time.sleep(0.05)
+    seconds = time.monotonic() - began
+    statuses = sorted(got.status for got in sent.result())
+    print(f"\n{AT_ONCE} films of 62 megapixels at once ({len(data) / 1e6:.1f} MB each as PNG)")
+    print(f"answered {statuses} in {seconds:.0f} s")
+    print(f"memory: {held[0]:.0f} MB before, {max(held):.0f} MB at the peak")
+    print(f"and {server.memory_mb():.0f} MB after")
 
 
 def good(server, *headers):
@@ -106,6 +139,7 @@ def main(bundle, n_bent=0):
         judge("files", server, files_for(server.url))
         if n_bent:
             judge("bent at random", server, bent_requests(server.url, n_bent))
+        judge_greatest(server)
         report(server, before, held)
     with tempfile.TemporaryDirectory() as folder:
         token = Path(folder) / "token"
