@@ -19,7 +19,8 @@ from torch import nn
 
 from cxr_fastai.core import UnknownName, UsageError, one_line
 from cxr_fastai.models.densenets import DENSENETS, densenet_layers
-from cxr_fastai.models.names import BASELINE, COMMON, unknown_arch
+from cxr_fastai.models.lites import lite_layers
+from cxr_fastai.models.names import BASELINE, COMMON, LITES, unknown_arch
 from cxr_fastai.models.resnets import RESNETS, resnet_layers
 
 __all__ = [
@@ -85,6 +86,10 @@ def _densenet_names() -> list[str]:
     return list(DENSENETS)
 
 
+def _lite_names() -> list[str]:
+    return list(LITES)
+
+
 # ---- which weights of a body learn slowest
 
 
@@ -124,6 +129,11 @@ def _resnet_parts(arch: str, in_channels: int) -> BodyParts:
 def _densenet_parts(arch: str, in_channels: int) -> BodyParts:
     """Build a DenseNet without pooling and classifier, with the ReLU that its forward ends in."""
     return BodyParts(*densenet_layers(arch))
+
+
+def _lite_parts(arch: str, in_channels: int) -> BodyParts:
+    """Build an EfficientNet-Lite without pooling and classifier."""
+    return BodyParts(*lite_layers(arch))
 
 
 def _features_parts(arch: str, in_channels: int) -> BodyParts:
@@ -217,6 +227,7 @@ RESIDUAL = Family(
     early=partial(_first_children, 6),  # ends with layer2, as in fastai's _resnet_split
 )
 DENSE = Family(names=_densenet_names, parts=_densenet_parts, early=_first_half)
+LITE = Family(names=_lite_names, parts=_lite_parts, early=_first_half)
 CONVOLUTIONAL = Family(
     names=partial(
         _torchvision_names,
@@ -234,8 +245,8 @@ TRANSFORMERS = Family(
 )
 TIMM = Family(names=_timm_names, parts=_timm_parts, early=_first_half)
 
-# timm's come last: of a name that both have, torchvision's network is meant.
-FAMILIES = (CNN, RESIDUAL, DENSE, CONVOLUTIONAL, TRANSFORMERS, TIMM)
+# timm's come last: of a name that both have, torchvision's or our own network is meant.
+FAMILIES = (CNN, RESIDUAL, DENSE, LITE, CONVOLUTIONAL, TRANSFORMERS, TIMM)
 
 
 def _find_family(arch: object) -> Family | None:

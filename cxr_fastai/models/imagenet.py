@@ -7,11 +7,11 @@ hash is not the one in its name is fetched again, and never used.
 from __future__ import annotations
 
 import errno
-import re
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlparse
@@ -22,9 +22,12 @@ import torchvision
 from cxr_fastai.advice import flag
 from cxr_fastai.core import SourceUnavailable, StorageError, UsageError, one_line, sha256_file
 from cxr_fastai.models.architectures import from_timm
+from cxr_fastai.models.at_hand import OFFICIAL_LITES, find_weights, hash_start
+from cxr_fastai.models.input_scale import IMAGENET, INCEPTION, InputScale
+from cxr_fastai.models.lite_files import timm_named
 from cxr_fastai.models.weight_files import read_body
 
-__all__ = ["imagenet_body", "is_at_hand"]
+__all__ = ["Pretrained", "imagenet_body", "is_at_hand"]
 
 MAX_SILENCE = 30  # seconds after which a download gives up; torch.hub itself would wait for ever
 OTHER_CHOICES = (
@@ -34,20 +37,41 @@ OTHER_CHOICES = (
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
-def imagenet_body(arch: str) -> dict[str, torch.Tensor]:
-    """Give pretrained tensors by their names in the whole network.
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights of a body, and what they were trained on."""
+
+    tensors: dict[str, torch.Tensor]  # by their names in the whole network
+    scale: InputScale  # of their images
+    source: str  # for people
+
+
+def imagenet_body(arch: str) -> Pretrained:
+    """Give pretrained tensors, from this machine where they are at hand, else fetched.
 
     Raises `SourceUnavailable` where they cannot be had, `StorageError` where they cannot be kept,
     `UsageError` for the baseline, which nobody pretrained.
     """
-    if from_timm(arch):
-        return _timm_weights(arch)
     if arch == "cnn":
         raise UsageError(
             "cnn is a plain baseline that nobody pretrained: train it with "
             f"{flag('weights', 'none')}."
         )
-    return read_body(_torchvision_file(arch), arch, "imagenet")
+    if arch in OFFICIAL_LITES:
+        return _lite_weights(arch)
+    if from_timm(arch):
+        return Pretrained(_timm_weights(arch), IMAGENET, "imagenet")
+    file = _torchvision_file(arch)
+    return Pretrained(read_body(file, arch, "imagenet"), IMAGENET, "imagenet")
+
+
+def _lite_weights(arch: str) -> Pretrained:
+    """Give the weights of an EfficientNet-Lite."""
+    found = find_weights(OFFICIAL_LITES[arch])
+    if found is None:
+        return Pretrained(_timm_weights(arch), INCEPTION, "imagenet")
+    tensors = timm_named(read_body(found.file, arch, str(found.file)), arch)
+    return Pretrained(tensors, INCEPTION, f"imagenet ({found.file.name})")
 
 
 def is_at_hand(
@@ -58,7 +82,7 @@ def is_at_hand(
     Fetches nothing.
     """
     file = _cached_file(_torchvision_url(arch))
-    return file.is_file() and sha256_file(file).startswith(_hash_start(file.name))
+    return file.is_file() and sha256_file(file).startswith(hash_start(file.name))
 
 
 def _torchvision_url(arch: str) -> str:
@@ -92,27 +116,21 @@ def _torchvision_file(arch: str) -> Path:
     file = _cached_file(url)
     if is_at_hand(arch):
         return file
-    hash_start = _hash_start(file.name)
+    start = hash_start(file.name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise _no_place(file, e) from e
-    _fetch(arch, url, file, hash_start)
+    _fetch(arch, url, file, start)
     return file
 
 
-def _hash_start(name: str) -> str:
-    """Read the first digits of the SHA-256 that stand in a file's name, as in -f37072fd.pth."""
-    tag = re.search(r"-([0-9a-f]{8,})\.", name)
-    return tag[1] if tag else ""
-
-
-def _fetch(arch: str, url: str, file: Path, hash_start: str) -> None:
+def _fetch(arch: str, url: str, file: Path, start: str) -> None:
     """Download weights; a file of another hash is refused and not kept."""
     shown = sys.stderr.isatty()
     try:
         with _silence_limit(MAX_SILENCE):
-            torch.hub.download_url_to_file(url, str(file), hash_start or None, progress=shown)
+            torch.hub.download_url_to_file(url, str(file), start or None, progress=shown)
     except (OSError, HTTPException, RuntimeError) as e:
         if isinstance(e, OSError) and e.errno in DISK_ERRORS:
             raise _no_place(file, e) from e

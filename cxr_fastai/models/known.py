@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cxr_fastai.core import UnknownName
-from cxr_fastai.models.names import BASELINE, TORCHVISION_STARTS, unknown_arch
+from cxr_fastai.models.names import BASELINE, LITES, TORCHVISION_STARTS, unknown_arch
 
 __all__ = ["check_arch", "is_known", "torchvision_names", "timm_names"]
 
@@ -26,13 +26,13 @@ def check_arch(arch: str) -> None:
     Passes all where a library's source cannot be read: `architectures` judges it later.
     """
     if not is_known(arch):
-        ours = {BASELINE, *torchvision_names()}
+        ours = {BASELINE, *LITES, *torchvision_names()}
         raise UnknownName(unknown_arch(arch, ours, set(timm_names())))
 
 
 def is_known(arch: str) -> bool:
     """Tell whether anybody has an architecture of this name, as far as sources can be read."""
-    if arch == BASELINE:
+    if arch == BASELINE or arch in LITES:
         return True
     ours = torchvision_names()
     if not ours or arch in ours:

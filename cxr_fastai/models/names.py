@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 
-__all__ = ["BASELINE", "COMMON", "TORCHVISION_STARTS", "unknown_arch"]
+__all__ = ["BASELINE", "COMMON", "LITES", "TORCHVISION_STARTS", "unknown_arch"]
 
 BASELINE = "cnn"  # a plain network of this library's own
+# EfficientNet-Lite under timm's names, without timm.
+LITES = tuple(f"tf_efficientnet_lite{i}" for i in range(5))
 COMMON = (
     BASELINE,
     "resnet18",
@@ -18,6 +20,7 @@ COMMON = (
     "resnet50",
     "densenet121",
     "efficientnet_b0",
+    "tf_efficientnet_lite0",
     "convnext_tiny",
     "vit_b_16",
 )

@@ -51,7 +51,7 @@ def _set_in_channels(body: nn.Sequential, n: int) -> None:
     name, old = first_convolution(body)
     if old.in_channels == n:
         return
-    new = nn.Conv2d(
+    new = type(old)(
         n,
         old.out_channels,
         old.kernel_size,

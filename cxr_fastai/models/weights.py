@@ -14,6 +14,7 @@ from torch import nn
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.models.architectures import family_of
 from cxr_fastai.models.imagenet import imagenet_body
+from cxr_fastai.models.input_scale import INCEPTION
 from cxr_fastai.models.networks import first_convolution
 from cxr_fastai.models.weight_files import body_names, existing_file, joined, read_body
 
@@ -42,12 +43,16 @@ def load_weights(
     source = str(weights)
     if source == "none":
         return "none: every weight starts at random"
+    scale = None
     if source == "imagenet":
-        state = imagenet_body(arch)
+        given = imagenet_body(arch)
+        state, scale, source = given.tensors, given.scale, given.source
     else:
         state = read_body(existing_file(weights), arch, source)
     body = net[0]
     found = match_body(state, body, arch, source)
+    if scale == INCEPTION:  # grey repeated: no shift, one gain
+        found[first_convolution(body)[0] + ".weight"] *= scale.gains[0]
     body.load_state_dict(found, strict=False)  # match_body was strict; only step counters may lack
     return f"{source}: {len(found)} of {len(found)} body tensors"
 

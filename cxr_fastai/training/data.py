@@ -33,6 +33,7 @@ from cxr_fastai import images
 from cxr_fastai.core import Task, UsageError
 from cxr_fastai.labels import targets
 from cxr_fastai.manifest import Manifest, read_manifest
+from cxr_fastai.models.input_scale import GRAY_MEAN, GRAY_STD
 from cxr_fastai.progress import SILENT, Progress, say
 from cxr_fastai.trainable import check_classes
 from cxr_fastai.training.augment import Augment, Repeat
@@ -52,10 +53,9 @@ __all__ = [
     "STD",
 ]
 
-# Of gray values scaled to 0-1. Round numbers near those of curated radiographs, and constants, so
-# that no statistic of one data set is baked into a network; they travel in the bundle.
-MEAN = 0.5
-STD = 0.25
+# Of gray values scaled to 0-1; they travel in the bundle.
+MEAN = GRAY_MEAN
+STD = GRAY_STD
 
 
 # ---- one image, one label

@@ -120,7 +120,7 @@ def test_nobody_pretrained_the_baseline():
     "name, start", [("resnet18-f37072fd.pth", "f37072fd"), ("weights.pth", ""), ("a-xyz.pth", "")]
 )
 def test_the_hash_is_read_from_the_files_name(name, start):
-    assert imagenet._hash_start(name) == start
+    assert imagenet.hash_start(name) == start
 
 
 def test_weights_are_at_hand_once_they_are_cached_whole_and_asking_fetches_nothing(hub):

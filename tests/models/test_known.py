@@ -9,14 +9,14 @@ from cxr_fastai.core import UnknownName
 from cxr_fastai.models import known
 from cxr_fastai.models.architectures import FAMILIES, TIMM, is_arch
 from cxr_fastai.models.known import check_arch, timm_names, torchvision_names
-from cxr_fastai.models.names import BASELINE
+from cxr_fastai.models.names import BASELINE, LITES
 
 
 def test_the_names_are_those_that_can_be_built():
     built = set()
     for family in FAMILIES[:-1]:
         built.update(family.names())
-    assert {BASELINE, *torchvision_names()} == built
+    assert {BASELINE, *LITES, *torchvision_names()} == built
 
 
 def test_timms_names_are_those_of_its_registry():

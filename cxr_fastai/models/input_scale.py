@@ -1,0 +1,41 @@
+"""The scale of what networks are given here, and of what others were trained on.
+
+Constants; needs no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["GRAY_MEAN", "GRAY_STD", "IMAGENET", "INCEPTION", "InputScale"]
+
+# Of gray values scaled to 0-1. Round numbers near those of curated radiographs, and constants, so
+# that no statistic of one data set is baked into a network; they travel in the bundle.
+GRAY_MEAN = 0.5
+GRAY_STD = 0.25
+
+
+@dataclass(frozen=True)
+class InputScale:
+    """How a network's images were normalised: (gray / 255 - mean) / std of each colour."""
+
+    mean: tuple[float, float, float]  # red, green, blue
+    std: tuple[float, float, float]
+
+    @property
+    def gains(self) -> list[float]:
+        """What an input of this library's is multiplied by, for each colour."""
+        return [GRAY_STD / std for std in self.std]
+
+    @property
+    def shifts(self) -> list[float]:
+        """What is added then."""
+        return [(GRAY_MEAN - mean) / std for mean, std in zip(self.mean, self.std)]
+
+
+# Of torchvision's networks, and most of timm's.
+IMAGENET = InputScale(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# -1 to 1. Of EfficientNet-Lite as timm states it (models/efficientnet.py, tf_efficientnet_lite0);
+# its makers subtracted 127 of 255 and divided by 128 (efficientnet_lite_builder.py of tensorflow/
+# tpu): 0.4 % less.
+INCEPTION = InputScale(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
