@@ -68,7 +68,7 @@ def dicom() -> bytes:
     import toy_dicoms
 
     levels = draw("normal", 2, 128).astype("uint16") * 16
-    return toy_dicoms.coded(toy_dicoms.dicom(levels), "JPEG2000Lossless")
+    return toy_dicoms.coded(toy_dicoms.dicom(levels), "JPEGLosslessProcess14_1")
 
 
 if __name__ == "__main__":

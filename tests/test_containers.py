@@ -217,7 +217,8 @@ def test_serving_with_onnx_imports_what_settings_ini_lists_and_no_more(exported,
     (tmp_path / "films").mkdir()
     (tmp_path / "films/a.png").write_bytes(served_alone.png())
     (tmp_path / "films/b.dcm").write_bytes(served_alone.dicom())
-    command = [sys.executable, "-S", str(ROOT / "tests/served_alone.py"), str(exported), "films"]
+    python = sys._base_executable  # not the environment's: decoders are started by the same
+    command = [python, "-S", str(ROOT / "tests/served_alone.py"), str(exported), "films"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr[-3000:]
     seen = set(json.loads(done.stdout.splitlines()[-1]))
