@@ -17,6 +17,7 @@ NAMED = [
     "shenzhen",
     "montgomery",
     "belarus",
+    "tb_database",
     "nih_sample",
     "nih_full",
     "nih_tfrecords",
@@ -63,6 +64,10 @@ def test_nih_no_finding_goes_to_normal_and_all_fourteen_findings_to_other(catalo
         ("kmader", "1", "six_class", "tuberculosis"),
         ("shenzhen", "0", "six_class", "normal"),
         ("belarus", "tuberculosis", "six_class", "tuberculosis"),
+        ("shenzhen", "0", "tb", "normal"),
+        ("montgomery", "1", "tb", "tuberculosis"),
+        ("tb_database", "Tuberculosis", "six_class", "tuberculosis"),
+        ("tb_database", "Normal", "tb", "normal"),
         ("covid_radiography", "COVID", "six_class", "covid_19"),
         ("covid_radiography", "Lung_Opacity", "six_class", "other_findings"),
         ("covid_radiography", "Viral Pneumonia", "six_class", ""),
@@ -87,10 +92,11 @@ def test_expected_counts_of_rules_add_up_to_the_source(catalog):
         "actualmed",
         "covid_radiography",
         "shenzhen",
+        "tb_database",
     ):
-        assert sum(int(r.expected) for r in catalog[name].rules) == int(
-            catalog[name].expected_total
-        ), name
+        of_labels = {r.label_value: int(r.expected) for r in catalog[name].rules if r.expected}
+        assert sum(of_labels.values()) == int(catalog[name].expected_total), name
+        assert of_labels.keys() == {r.label_value for r in catalog[name].rules}, name
 
 
 def test_what_the_facts_leave_open_is_marked(catalog):
@@ -100,6 +106,7 @@ def test_what_the_facts_leave_open_is_marked(catalog):
         "nabeelsajid",
         "kmader",
         "belarus",
+        "tb_database",
         "nih_tfrecords",
         "nih_full",
     ):
@@ -107,8 +114,20 @@ def test_what_the_facts_leave_open_is_marked(catalog):
 
 
 def test_sources_of_doubtful_origin_are_off_and_never_tested_on(catalog):
-    for name in ("nabeelsajid", "belarus"):
+    for name in ("nabeelsajid", "belarus", "tb_database"):
         assert catalog[name].on == "no" and catalog[name].split == "train"
+
+
+def test_who_looks_like_one_patient_is_one_and_marked_as_unconfirmed(catalog):
+    for name in ("shenzhen", "montgomery", "kmader"):
+        unsure = [r for r in catalog[name].rules if "patient" in r.unconfirmed.split("|")]
+        assert len(unsure) == {"shenzhen": 1, "montgomery": 6, "kmader": 7}[name]
+        assert all("look like one patient" in r.notes and "{" not in r.patient for r in unsure)
+
+
+def test_the_tb_database_names_no_patient_and_is_no_namesake_of_the_radiography_database(catalog):
+    assert not any(r.patient or r.radiograph for r in catalog["tb_database"].rules)
+    assert "Nobody names patients" in catalog["tb_database"].notes
 
 
 @pytest.mark.parametrize(
@@ -130,6 +149,9 @@ def test_originals_stand_above_their_copies(catalog):
         ("nih_full", "nih_sample"),
         ("hannover", "ieee8023"),
         ("shenzhen", "kmader"),
+        ("montgomery", "tb_database"),
+        ("belarus", "tb_database"),
+        ("rsna", "tb_database"),
         ("rsna", "covid_radiography"),
         ("covid_radiography", "nabeelsajid"),
     ]

@@ -18,6 +18,7 @@ ROADS = {  # recipe -> the sources that a mirror of it holds
     "pneumonia": ("kermany_kaggle",),
     "nih14": ("nih_sample",),
     "triage": ("nih_tfrecords",),
+    "tb": ("shenzhen", "montgomery"),
 }
 SAME = {"shenzhen", "montgomery"}  # kmader's images: where a mirror has both, these are kept
 TOY = [

@@ -17,13 +17,19 @@ from cxr_fastai.phantom.kermany import covid_radiography, kermany_kaggle
 from cxr_fastai.phantom.mirror import Mirror
 from cxr_fastai.phantom.nih import nih_full, nih_sample, nih_tfrecords
 from cxr_fastai.phantom.people import Drawn
-from cxr_fastai.phantom.tuberculosis import belarus, kmader, montgomery, shenzhen
+from cxr_fastai.phantom.tuberculosis import (
+    belarus,
+    kmader,
+    montgomery,
+    shenzhen,
+    tb_database,
+)
 
 __all__ = ["LAYOUTS", "Layout", "write_like"]
 
 MIN_IMAGES = 24  # of a source; below that not all that it is known for is there
 # As many as the real ones have: their numbers end there.
-MAX_IMAGES = {"shenzhen": 662, "montgomery": 138, "kmader": 800}
+MAX_IMAGES = {"shenzhen": 662, "montgomery": 138, "kmader": 800, "tb_database": 4200}
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ LAYOUTS = {  # by source id
     "shenzhen": Layout("http/nlm-shenzhen", shenzhen),
     "montgomery": Layout("http/nlm-montgomery", montgomery),
     "belarus": Layout("github/frapa/tbcnn", belarus),
+    "tb_database": Layout("kaggle/tawsifurrahman/tuberculosis-tb-chest-xray-dataset", tb_database),
     "nih_sample": Layout("kaggle/nih-chest-xrays/sample", nih_sample),
     "nih_full": Layout("kaggle/nih-chest-xrays/data", nih_full),
     "nih_tfrecords": Layout("kaggle/nickuzmenkov/nih-chest-xrays-tfrecords", nih_tfrecords),

@@ -14,7 +14,15 @@ __all__ = ["IMAGES_EACH", "Drawn", "Visit", "first_drawing", "visits"]
 # How many images a patient has, in turn; the second of five is in the official test folder.
 IMAGES_EACH = (2, 2, 1, 3, 4)
 # Of sources that share radiographs.
-FAMILIES = ("kermany", "radiography", "shenzhen", "montgomery", "belarus", "nih")
+FAMILIES = (
+    "kermany",
+    "radiography",
+    "shenzhen",
+    "montgomery",
+    "belarus",
+    "nih",
+    "tb_database",
+)
 NUMBERS_A_SEED = 10**8
 NUMBERS_A_FAMILY = 10**6
 
@@ -35,7 +43,7 @@ class Drawn:
     label: str  # the source's own words, as manifest.csv's source_label
     person: str  # who was drawn: images of one share it, whatever the source says of patients
     test: bool = False  # in the official test set
-    why_not: str = ""  # what a curation leaves it out for: a view
+    why_not: str = ""  # what a curation leaves it out for: view | modality
 
 
 def visits(n: int) -> Iterator[Visit]:

@@ -1,4 +1,4 @@
-"""Shenzhen, Montgomery, the two of them once more as kmader has them, and Belarus.
+"""Shenzhen, Montgomery, both once more as kmader has them, Belarus, the TB database.
 
 (Mirror, n, size, seed) -> files laid out as the sources have them, and a list of `Drawn`.
 """
@@ -14,7 +14,7 @@ from cxr_fastai.phantom.mirror import Mirror, Picture, in_reversed_palette
 from cxr_fastai.phantom.people import Drawn, first_drawing
 from cxr_fastai.phantom.shares import shares
 
-__all__ = ["belarus", "kmader", "montgomery", "shenzhen"]
+__all__ = ["belarus", "kmader", "montgomery", "shenzhen", "tb_database"]
 
 KINDS = ("normal", "tuberculosis")  # by what the file's name ends in
 # Ages and sexes as the real readings have them, with their typing errors.
@@ -33,8 +33,21 @@ SHENZHEN_COUNTS = (
 )  # of the real one: healthy, sick; its numbers go on from one to the other
 MONTGOMERY_COUNTS = (80, 58)
 KMADER_COUNTS = (662, 138)  # Shenzhen's, Montgomery's
-# Montgomery's numbers: two people who have several, one film that is lordotic.
-SAME_PERSON = {117: 113, 166: 162, 170: 162}
+TB_DATABASE_COUNTS = (3500, 700)  # normals, tuberculosis
+CT_NUMBER = 355  # of tuberculosis in the database
+BOXED_EVERY = 4  # films of tuberculosis there: one has a name hidden
+# Montgomery's numbers: people who have several, as NLM says of the first two, one film that is
+# lordotic. Shenzhen's: the one who looks as if they had two.
+SAME_PERSON = {
+    117: 113,
+    166: 162,
+    170: 162,
+    53: 52,
+    90: 89,
+    311: 309,
+    316: 313,
+}
+SHENZHENS_SAME_PERSON = {605: 477}
 SEVERAL_NUMBERS = (113, 117, 162, 166, 170)
 LORDOTIC = 251
 OTHER_SEX = 5  # the number whose sex is given as O
@@ -59,11 +72,12 @@ def shenzhen(
         first = 1 + SHENZHEN_COUNTS[0] * sick
         for number in range(first, first + count):
             stem = f"CHNCXR_{number:04d}_{sick}"
+            person = SHENZHENS_SAME_PERSON.get(number, number)
             film = draw(
                 KINDS[sick],
                 seed=base + number,
                 size=size,
-                patient=base + number,
+                patient=base + person,
             )
             path = mirror.image(f"{top}/CXR_png/{stem}.png", _as_stored(film, number))
             mirror.text(f"{top}/ClinicalReadings/{stem}.txt", _reading(number, sick))
@@ -71,7 +85,7 @@ def shenzhen(
                 Drawn(
                     path=path,
                     label=str(sick),
-                    person=f"{number:04d}",
+                    person=f"{person:04d}",
                 )
             )
     mirror.text(f"{top}/shenzhen_consensus_roi.csv", "File,Annotations\n")
@@ -224,6 +238,42 @@ def belarus(
                 path=path,
                 label="tuberculosis",
                 person=str(i),
+            )
+        )
+    return drawn
+
+
+def tb_database(
+    mirror: Mirror,
+    n: int,  # images
+    size: int,  # width and height, pixels
+    seed: int,
+) -> list[Drawn]:
+    """Fill a folder a class, with a white box over a name in films of tuberculosis.
+
+    One number is a slice of a CT in the real one. Nothing tells who is drawn.
+    """
+    base = first_drawing(seed, "tb_database")
+    n_well, n_ill = shares(n, TB_DATABASE_COUNTS)
+    top = "TB_Chest_Radiography_Database"
+    drawn = []
+    for i in range(1, n_well + 1):
+        film = draw("normal", seed=base + i, size=size, patient=base + i)
+        path = mirror.image(f"{top}/Normal/Normal-{i}.png", film)
+        drawn.append(Drawn(path=path, label="Normal", person=f"normal {i}"))
+    for i in [CT_NUMBER, *range(1, n_ill)]:
+        own = base + TB_DATABASE_COUNTS[0] + i
+        film = draw("tuberculosis", seed=own, size=size, patient=own)
+        if i % BOXED_EVERY == 1:
+            film[: size // 12, size // 3 : size // 2] = 255
+        path = mirror.image(f"{top}/Tuberculosis/Tuberculosis-{i}.png", film)
+        why_not = "modality" if i == CT_NUMBER else ""
+        drawn.append(
+            Drawn(
+                path=path,
+                label="Tuberculosis",
+                person=f"tuberculosis {i}",
+                why_not=why_not,
             )
         )
     return drawn

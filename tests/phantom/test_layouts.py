@@ -37,7 +37,7 @@ def test_every_layout_lies_where_the_catalogue_looks_for_it():
 def test_every_layout_curates_by_the_librarys_own_catalogue(drawn, source):
     said, done = drawn.of[source], curated(drawn.mirror, source)
     assert len(said) == len({d.path for d in said}) == N
-    left_out = {d.path: "view" for d in said if d.why_not} | {
+    left_out = {d.path: d.why_not for d in said if d.why_not} | {
         d.path: "no_class" for d in said if d.label == VIRAL
     }
     assert {x.path: x.reason for x in done.rejects if x.stage != "list"} == left_out
