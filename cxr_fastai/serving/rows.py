@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from cxr_fastai.core import Prediction, UsageError, printable
+from cxr_fastai.gate.kinds import KINDS
 from cxr_fastai.images import NOTES
 from cxr_fastai.reporting.text import count, percent
 
@@ -103,10 +104,10 @@ def worklist(
 ) -> list[Row]:
     """Order rows as radiographs are to be read.
 
-    Those that could not be read come first, then those that the gate refused, then those held back
-    by a threshold, as somebody must look at them; then the highest risk: where the bundle has none,
-    1 less the probability of the normal class. The answers stay as they are. Raises `UsageError`
-    where there is no risk to order by.
+    Those that could not be read come first, then those that the gate refused, kind by kind, then
+    those held back by a threshold, as somebody must look at them; then the highest risk: where the
+    bundle has none, 1 less the probability of the normal class. The answers stay as they are.
+    Raises `UsageError` where there is no risk to order by.
     """
     told = [with_risk(row, normal) for row in rows]
     classes = next((list(row["probs"]) for row in told if row["probs"]), [])
@@ -135,11 +136,16 @@ def _is_unanswered(row: Row) -> bool:
     return bool(row["error"] or row.get("gate"))
 
 
-def _reading_order(row: Row) -> tuple[bool, bool, bool, float]:
-    """Give the key to sort by: errors, refusals, who was held back, then the highest risk."""
+def _reading_order(row: Row) -> tuple[bool, int, bool, float]:
+    """Give the key to sort by: errors, refusals by kind, who was held back, then the highest risk.
+
+    The pages' `cards.reading_key` orders alike: a film has one place, wherever it is read.
+    """
     was_read = not row["error"]
+    refused = row.get("gate")
+    kind = list(KINDS).index(refused) if refused else len(KINDS)
     risk = row["risk"] or 0.0
-    return was_read, not row.get("gate"), not row["abstained"], -risk
+    return was_read, kind, not row["abstained"], -risk
 
 
 def notes_line(

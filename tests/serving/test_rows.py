@@ -7,7 +7,9 @@ import pytest
 from toy_rows import failed, row
 
 from cxr_fastai.core import Prediction, UsageError
+from cxr_fastai.gate.kinds import KINDS
 from cxr_fastai.recipes import load_recipe
+from cxr_fastai.serving.cards import Names, reading_key
 from cxr_fastai.serving.rows import format_rows, normal_class, notes_line, row_of, worklist
 
 
@@ -72,6 +74,17 @@ def test_a_worklist_has_those_held_back_before_the_risks_as_the_page_has():
     held = row(path="held", label=None, risk=0.1, abstained=True, reason="below its threshold")
     rows = [row(path="high", risk=0.9), held, failed("unread")]
     assert [each["path"] for each in worklist(rows)] == ["unread", "held", "high"]
+
+
+def test_a_film_has_the_same_place_in_a_worklist_and_on_the_pages():
+    names = Names({"covid_19": "COVID-19", "normal": "Normal"}, negative="normal")
+    rows = [row(f"risk {risk}", risk=risk) for risk in (0.2, 0.9, 0.5, 0.9)]
+    rows += [row(f"held {risk}", None, risk=risk, abstained=True) for risk in (0.1, 0.6)]
+    for kind in reversed(KINDS):
+        rows.append(row(kind, None, (), abstained=True) | {"gate": kind})
+    rows += [failed("unread"), row("none", None, (), abstained=True) | {"gate": "ct"}]
+    on_pages = sorted(rows, key=lambda each: reading_key(each, names))
+    assert [each["path"] for each in worklist(rows)] == [each["path"] for each in on_pages]
 
 
 def test_a_worklist_of_classes_without_a_decision_is_ordered_by_what_is_not_normal():

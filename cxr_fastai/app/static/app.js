@@ -44,13 +44,14 @@ let ticking = 0; // timer of a countdown
 
 // ---- films come in
 
-function add(given, hidden) {
+function add(given, hidden, unread = 0) {
   const films = given.map(({ file, name }) => {
     number += 1;
     return { number, file, name, shownName: plainName(name), state: "waiting", look: null, thumb: "", right: false };
   });
   byId("alarm").replaceChildren();
-  if (hidden) alarm(`${count(hidden, "hidden file")} left out (such as .DS_Store).`);
+  const words = leftOut(films.length, hidden, unread);
+  if (words) alarm(words);
   if (!films.length) return;
   worklist.add(films);
   const isFirst = !worklist.current;
@@ -58,6 +59,16 @@ function add(given, hidden) {
   if (isFirst) choose(films[0], false);
   asking.add(films);
   progress();
+}
+
+/** Say what of a folder is not among the films; empty: all of it is. */
+function leftOut(films, hidden, unread) {
+  if (!films && !hidden && !unread) return "There is no file in what was given.";
+  const words = [];
+  if (hidden) words.push(`${count(hidden, "hidden file")} left out (such as .DS_Store).`);
+  const are = unread === 1 ? "is" : "are";
+  if (unread) words.push(`${count(unread, "entry", "entries")} of the folder could not be read and ${are} left out.`);
+  return words.join(" ");
 }
 
 function showRoom() {
@@ -118,25 +129,34 @@ function drawSoon() {
 function showPicture(film) {
   const uri = pictures.of(film.number);
   const hasNone = film.state === "answered" && film.look.width === 0;
-  const isThere = Boolean(uri) || shownPicture === film; // the viewer keeps what it shows
+  // the viewer keeps what it shows
+  const isThere = !film.isUnseen && (Boolean(uri) || shownPicture === film);
   byId("viewer").hidden = !isThere;
   byId("no-film").hidden = isThere;
-  if (uri && shownPicture !== film) {
+  if (isThere && shownPicture !== film) {
     shownPicture = film;
     const { width, height, words } = film.look;
     const isRighted = Boolean(words.righted);
-    viewer.show({ film: uri, width, height, name: film.shownName, isRighted });
+    viewer.show({ film: uri, width, height, name: film.shownName, isRighted }).catch(() => unseen(film));
   }
   if (isThere) return;
   if (shownPicture) viewer.clear();
   shownPicture = null;
   byId("no-film").textContent = noPicture(film, hasNone);
-  if (film.state === "answered" && !hasNone && !film.refusal && !asking.has(film)) asking.add([film]);
+  const isWanted = film.state === "answered" && !hasNone && !film.isUnseen && !film.refusal;
+  if (isWanted && !asking.has(film)) asking.add([film]);
+}
+
+/** Say that this browser cannot decode a film's picture; its answer stands. */
+function unseen(film) {
+  film.isUnseen = true;
+  drawSoon();
 }
 
 function noPicture(film, hasNone) {
   if (hasNone) return "No picture: it could not be read.";
   if (film.state === "failed") return "No picture: it was not answered.";
+  if (film.isUnseen) return "No picture: it cannot be shown, as this browser does not decode it. The answer stands.";
   if (film.refusal) return `No picture: ${film.refusal.says}`;
   return "The picture comes with the answer.";
 }
@@ -161,6 +181,7 @@ async function takePicture(film) {
   const uri = film.look.film;
   film.look.film = "";
   pictures.keep(film.number, uri);
+  film.isUnseen = false;
   if (film.thumb && !film.right) return;
   try {
     film.thumb = await thumbnailOf(uri);
@@ -225,6 +246,14 @@ function speak(film) {
   byId("spoken").textContent = `${film.shownName}${place}. ${spokenOf(film)}`;
 }
 
+/** Hand out the csv, and say what is not in it. */
+function save() {
+  saveCsv(facts.csvHeader, worklist.films);
+  const n = worklist.films.filter((film) => !film.look).length;
+  const [are, them] = n === 1 ? ["is", "it"] : ["are", "them"];
+  if (n) alarm(`${count(n, "film")} ${are} not in the csv: the server has not answered ${them}.`);
+}
+
 function alarm(words, kind = "box warn") {
   fill(byId("alarm"), make("p", { class: kind }, words));
 }
@@ -266,7 +295,7 @@ function clearAll() {
   byId("choose").focus();
 }
 
-listen(add);
+listen(add, alarm);
 listenToKeys({
   j: () => step(1),
   k: () => step(-1),
@@ -277,5 +306,5 @@ byId("add").hidden = false;
 byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
 byId("clear-all").addEventListener("click", clearAll);
-byId("save-csv").addEventListener("click", () => saveCsv(facts.csvHeader, worklist.films));
+byId("save-csv").addEventListener("click", save);
 byId("held").append(button("Try now", () => asking.now(), { id: "held-button" }));

@@ -1,13 +1,17 @@
 // Files that people give: dropped, pasted, chosen, a whole folder, or from a camera.
 
+import { isTyping } from "./keys.js";
+
+const NO_PICTURE = "The clipboard holds no picture: copy the picture itself, or choose its file.";
 const HIDDEN = /(^|\/)(\.[^/]*|__MACOSX\/.*|Thumbs\.db|desktop\.ini)$/i;
 
-/** Call `add` with [{file, name}] whenever films are given, and how many hidden files were not. */
-export function listen(add) {
+/** Call `add` with [{file, name}] whenever films are given, how many hidden files were not, and how
+    many entries of a folder could not be read; `says` with why nothing came of it. */
+export function listen(add, says) {
   for (const id of ["choose", "choose-folder", "camera"]) {
     const input = document.getElementById(id);
     input.addEventListener("change", () => {
-      give([...input.files].map(named), add);
+      if (input.files.length) give([...input.files].map(named), add);
       input.value = ""; // so that the same file can be chosen again
     });
   }
@@ -17,12 +21,13 @@ export function listen(add) {
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length) give(files.map(named), add);
+    else if (!isTyping(event.target)) says(NO_PICTURE);
   });
 }
 
-function give(all, add) {
+function give(all, add, unread = 0) {
   const films = all.filter((film) => !HIDDEN.test(film.name));
-  if (all.length) add(films, all.length - films.length);
+  add(films, all.length - films.length, unread);
 }
 
 /** Name a file; of a folder with the way to it, which tells films apart. */
@@ -53,7 +58,8 @@ function listenToDrops(add) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     show(false);
-    give(await dropped(event.dataTransfer), add);
+    const { films, unread } = await dropped(event.dataTransfer);
+    give(films, add, unread);
   });
 }
 
@@ -61,25 +67,31 @@ function hasFiles(event) {
   return [...(event.dataTransfer?.types ?? [])].includes("Files");
 }
 
-/** Return what was dropped, folders opened. */
+/** Return what was dropped, folders opened, and how many entries could not be read. */
 async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null);
   const files = [...transfer.files];
-  if (!entries.some((entry) => entry?.isDirectory)) return files.map(named);
-  const found = [];
+  if (!entries.some((entry) => entry?.isDirectory)) return { films: files.map(named), unread: 0 };
+  const found = { films: [], unread: 0 };
   for (const entry of entries) {
     if (entry) await open(entry, found);
   }
   return found;
 }
 
+/** Add the files of an entry; one that is gone or may not be read costs no other. */
 async function open(entry, found) {
-  if (entry.isFile) {
-    const file = await new Promise((done, failed) => entry.file(done, failed));
-    found.push({ file, name: entry.fullPath.replace(/^\//, "") });
-    return;
+  try {
+    if (entry.isFile) found.films.push(await filed(entry));
+    else for (const inner of await listed(entry.createReader())) await open(inner, found);
+  } catch {
+    found.unread += 1;
   }
-  for (const inner of await listed(entry.createReader())) await open(inner, found);
+}
+
+async function filed(entry) {
+  const file = await new Promise((done, failed) => entry.file(done, failed));
+  return { file, name: entry.fullPath.replace(/^\//, "") };
 }
 
 /** List a folder; a browser hands out a hundred at a time. */

@@ -4,6 +4,9 @@
 import { byId, fill, make } from "./dom.js";
 import { Gone, OtherModel, Refused, askHeat } from "./server.js";
 
+/** The browser cannot decode a heat, for want of memory or else. */
+class Unseen extends Error {}
+
 export class HeatPart {
   #viewer;
   #film = null;
@@ -58,9 +61,10 @@ export class HeatPart {
     this.#say("Computing where the answer is most sensitive.");
     try {
       const told = await askHeat(film, byId("heat-of").value, control.signal);
-      if (this.#asked !== control) return;
+      if (this.#asked === control && told.heat) await this.#lay(told);
+      if (this.#asked !== control) return; // it was taken away, or another film is looked at
       this.#asked = null;
-      await this.#told(told);
+      this.#told(told);
     } catch (error) {
       if (this.#asked !== control) return;
       this.#asked = null;
@@ -68,14 +72,21 @@ export class HeatPart {
     }
   }
 
-  async #told(told) {
+  async #lay(told) {
+    try {
+      await this.#viewer.showHeat({ heat: told.heat, of: told.display ?? told.of, says: told.says });
+    } catch {
+      throw new Unseen();
+    }
+  }
+
+  #told(told) {
     if (!told.heat) {
       this.#press(false);
       this.#say(told.why || told.says);
       return;
     }
     this.#isShown = true;
-    await this.#viewer.showHeat({ heat: told.heat, of: told.display ?? told.of, says: told.says });
     byId("film-part").scrollIntoView({ block: "nearest" });
     this.#say(told.says);
     if (told.mostly_outside) byId("heat-says").firstElementChild.className = "box warn";
@@ -86,13 +97,14 @@ export class HeatPart {
     if (error instanceof Refused) this.#say(`${error.says} ${error.does}`.trim());
     else if (error instanceof OtherModel) this.#say("The server runs another model now: load the page anew.");
     else if (error instanceof Gone) this.#say("The server does not answer: no heat. Try again later.");
+    else if (error instanceof Unseen) this.#say("The heat cannot be shown: this browser does not decode its picture.");
     else throw error;
   }
 
   #hide() {
     this.#asked?.abort();
+    if (this.#isShown || this.#asked) this.#viewer.hideHeat();
     this.#asked = null;
-    if (this.#isShown) this.#viewer.hideHeat();
     this.#isShown = false;
     this.#press(false);
   }

@@ -21,7 +21,8 @@ export function listenToKeys(does) {
   });
 }
 
-function isTyping(target) {
+/** Tell whether keys go into a field. */
+export function isTyping(target) {
   return target instanceof Element && target.matches("input:not([type=range]):not([type=file]), select, textarea");
 }
 

@@ -46,6 +46,7 @@ export class Viewer {
       picture cannot be decoded. */
   async show({ film, width, height, name, isRighted }) {
     this.forget();
+    this.draw(); // black until it is decoded: never the film before beside this one's answer
     const mine = this.asked.films;
     const image = await pixels.decoded(film);
     if (mine !== this.asked.films) {
