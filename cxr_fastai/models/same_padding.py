@@ -8,23 +8,32 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["SameConv2d"]
+__all__ = ["SameConv2d", "is_same_padded"]
 
 
 class SameConv2d(nn.Conv2d):
     """A convolution whose padding follows the image's side."""
 
-    def forward(
+    def _conv_forward(
         self,
-        x: torch.Tensor,  # (n, in_channels, h, w)
+        input: torch.Tensor,  # noqa: A002  (n, channels, h, w); torch's own name
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
     ) -> torch.Tensor:  # (n, out_channels, ceil(h / stride), ceil(w / stride))
-        """Pad with zeros, and convolve."""
-        down = _left_over(x.shape[-2], self.kernel_size[0], self.stride[0])
-        across = _left_over(x.shape[-1], self.kernel_size[1], self.stride[1])
+        """Pad with zeros, and convolve: what torch's own forward asks for."""
+        down = _left_over(input.shape[-2], self.kernel_size[0], self.stride[0])
+        across = _left_over(input.shape[-1], self.kernel_size[1], self.stride[1])
         before = (across // 2, down // 2)
         sides = [before[0], across - before[0], before[1], down - before[1]]
-        padded = nn.functional.pad(x, sides)
-        return nn.functional.conv2d(padded, self.weight, self.bias, self.stride, 0, 1, self.groups)
+        padded = nn.functional.pad(input, sides)
+        return nn.functional.conv2d(padded, weight, bias, self.stride, 0, 1, self.groups)
+
+
+def is_same_padded(layer: nn.Module) -> bool:
+    """Tell whether a layer pads so, ours or timm's (`Conv2dSame`)."""
+    kind = type(layer)
+    is_timms = kind.__name__ == "Conv2dSame" and kind.__module__.startswith("timm.")
+    return is_timms or isinstance(layer, SameConv2d)
 
 
 def _left_over(side: int, kernel: int, stride: int) -> int:

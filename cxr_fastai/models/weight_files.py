@@ -6,21 +6,54 @@ Unpickles tensors and plain containers only; never runs what a file holds, never
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
+import safetensors
 import safetensors.torch
 import torch
 
 from cxr_fastai.core import IntegrityError, StorageError, UsageError
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.models.architectures import body_parts
+from cxr_fastai.models.input_scale import OURS, InputScale
 
-__all__ = ["read_body", "existing_file", "body_names", "joined"]
+__all__ = ["BodyWeights", "read_body", "read_weights", "existing_file", "body_names", "joined"]
 
 # What DataParallel, Lightning and torch.compile put before every key.
 WRAPPERS = ("module.", "model.", "_orig_mod.")
+# What a file may state of the images that it was trained on.
+STATED = ("input_mean", "input_std")
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d+\.)")  # norm.1 for norm1
+
+
+@dataclass(frozen=True)
+class BodyWeights:
+    """What a file tells of a network's body."""
+
+    tensors: dict[str, torch.Tensor]  # by torchvision's name of the layer
+    scale: InputScale | None  # of the images that it was trained on; None: the file does not say
+    source: str  # for people
+
+
+def read_weights(
+    file: Path,
+    arch: str,
+    source: str,  # names the file in errors
+) -> BodyWeights:
+    """Read the body's weights of a checkpoint, and what it states of its images.
+
+    Raises `StorageError` where the file cannot be read, `IntegrityError` where it is no state dict,
+    or states what can be none.
+    """
+    content = _read(file)
+    scale = _stated_scale(content, file)
+    tensors = _tensors(content, source)
+    if any(key.startswith("0.") for key in tensors):
+        scale = OURS
+    return BodyWeights(_body_state(tensors, arch), scale, source)
 
 
 def read_body(
@@ -28,11 +61,44 @@ def read_body(
     arch: str,
     source: str,  # names the file in errors
 ) -> dict[str, torch.Tensor]:  # by torchvision's name of the layer
-    """Read the body's weights of a checkpoint.
+    """Read the body's weights of a checkpoint. Raises as `read_weights` does."""
+    return read_weights(file, arch, source).tensors
 
-    Raises `StorageError` where the file cannot be read, `IntegrityError` where it is no state dict.
-    """
-    return _body_state(_tensors(_read(file), source), arch)
+
+def _stated_scale(content: object, file: Path) -> InputScale | None:
+    """Return the scale of images that a file states: `input_mean` and `input_std`."""
+    stated = [_numbers(_statement(content, file, key)) for key in STATED]
+    if stated == [None, None]:
+        return None
+    mean, std = stated
+    if not mean or not std or len(mean) != len(std) or min(std) <= 0:
+        raise IntegrityError(
+            f"{file}: {' and '.join(STATED)} are to be one number each, or three, with commas "
+            "between, of gray values scaled to 0-1 (docs/weights.md)"
+        )
+    return InputScale(mean=mean, std=std)
+
+
+def _statement(content: object, file: Path, key: str) -> object:
+    """Look a statement up: in the header of a .safetensors file, beside the weights of a .pth."""
+    if file.suffix.lower() == ".safetensors":
+        with safetensors.safe_open(file, "pt") as opened:
+            return (opened.metadata() or {}).get(key)
+    return content.get(key) if isinstance(content, dict) else None
+
+
+def _numbers(stated: object) -> tuple[float, ...] | None:  # empty: it holds something else
+    """Read one finite number or three; None where nothing is stated."""
+    if stated is None:
+        return None
+    parts = stated.split(",") if isinstance(stated, str) else stated
+    parts = [parts] if isinstance(parts, (int, float)) else parts
+    try:
+        numbers = tuple(float(part) for part in parts)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        return ()
+    is_usable = len(numbers) in (1, 3) and all(math.isfinite(number) for number in numbers)
+    return numbers if is_usable else ()
 
 
 def existing_file(weights: str | Path) -> Path:

@@ -13,13 +13,19 @@ from torch import nn
 
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.models.architectures import family_of
-from cxr_fastai.models.imagenet import imagenet_body
-from cxr_fastai.models.input_scale import INCEPTION
-from cxr_fastai.models.networks import first_convolution
-from cxr_fastai.models.weight_files import body_names, existing_file, joined, read_body
+from cxr_fastai.models.first_layer import fold, why_not_folded
+from cxr_fastai.models.imagenet import imagenet_body, weights_of_file
+from cxr_fastai.models.input_scale import OURS, InputScale
+from cxr_fastai.models.networks import first_convolution, set_shift
+from cxr_fastai.models.shifted import SHIFT
+from cxr_fastai.models.weight_files import BodyWeights, body_names, joined
 
 __all__ = ["load_weights"]
 
+UNKNOWN_SCALE = (
+    "taken as for images of mean 0.5 and deviation 0.25: the file states no input_mean and "
+    "input_std (docs/weights.md)"
+)
 STEP_COUNTER = "num_batches_tracked"  # of a batch norm: no weight, and older files lack it
 
 
@@ -27,14 +33,13 @@ def load_weights(
     net: nn.Sequential,  # of build_network(arch, ..); changed in place
     weights: str | Path,  # "none", "imagenet", or a .pth or .safetensors file
     arch: str,  # the name `net` was built from
-) -> str:  # what was loaded, as in "imagenet: 216 of 216 body tensors"
+) -> str:  # what was loaded, as in "imagenet: 216 of 216 body tensors, .."
     """Load the body; the head always starts fresh.
 
-    A three-channel first convolution is summed over its channels for a one-channel network: a gray
-    image repeated three times and the image itself then give the same activations, exactly where
-    all three channels are normalised with one mean and deviation, as radiographs are here.
-    ImageNet's own constants differ by channel (means 0.406 to 0.485, deviations 0.224 to 0.229), so
-    its body sees inputs slightly shifted and scaled; training absorbs that.
+    A network for colours, or for images of another scale, computes of a gray image of the pipeline
+    what it computed of the same image in its own scale, repeated in each colour: its normalisation
+    goes into its first layer (`first_layer`). A file that states no scale, neither in its header
+    nor by its official name, is taken as one for the pipeline's, and the answer says so.
 
     Raises `SourceUnavailable` (no network), `UsageError` (no such file), `IntegrityError` (not this
     network's weights).
@@ -43,18 +48,53 @@ def load_weights(
     source = str(weights)
     if source == "none":
         return "none: every weight starts at random"
-    scale = None
-    if source == "imagenet":
-        given = imagenet_body(arch)
-        state, scale, source = given.tensors, given.scale, given.source
-    else:
-        state = read_body(existing_file(weights), arch, source)
+    given = imagenet_body(arch) if source == "imagenet" else weights_of_file(weights, arch)
     body = net[0]
-    found = match_body(state, body, arch, source)
-    if scale == INCEPTION:  # grey repeated: no shift, one gain
-        found[first_convolution(body)[0] + ".weight"] *= scale.gains[0]
+    tensors, shift, how = _for_the_pipeline(given, body, arch)
+    found = match_body(tensors, body, arch, given.source)
+    set_shift(body, shift)
     body.load_state_dict(found, strict=False)  # match_body was strict; only step counters may lack
-    return f"{source}: {len(found)} of {len(found)} body tensors"
+    return f"{given.source}: {len(found)} of {len(found)} body tensors{how}"
+
+
+def _for_the_pipeline(
+    given: BodyWeights,
+    body: nn.Sequential,
+    arch: str,
+) -> tuple[dict[str, torch.Tensor], torch.Tensor | None, str]:  # tensors, shift, what was done
+    """Fold the scale of a pretrained network's images into its first layer."""
+    name, layer = _first_layer(body, arch)
+    tensors = dict(given.tensors)
+    shift = tensors.pop(f"{name}.{SHIFT}", None)
+    weight = tensors.get(f"{name}.weight")
+    if given.scale == OURS or weight is None or weight.ndim != 4:
+        return tensors, shift, ""
+    if given.scale is None:
+        return tensors, None, f", {UNKNOWN_SCALE}"
+    why_not = why_not_folded(layer) or _why_not_of(weight, given.scale)
+    if why_not:
+        return tensors, None, f", their scale not in the first layer: {why_not}"
+    folded = fold(weight, tensors.get(f"{name}.bias"), given.scale, layer)
+    tensors[f"{name}.weight"] = folded.weight
+    if folded.bias is not None:
+        tensors[f"{name}.bias"] = folded.bias
+    return tensors, folded.shift, ", normalisation in the first layer"
+
+
+def _why_not_of(weight: torch.Tensor, scale: InputScale) -> str:
+    """Say why weights are none for images of a scale; empty where they are."""
+    channels = len(scale.mean)
+    if weight.shape[1] == channels:
+        return ""
+    return f"it takes {weight.shape[1]} channels, and the scale is of {channels}"
+
+
+def _first_layer(body: nn.Sequential, arch: str) -> tuple[str, nn.Conv2d]:
+    """Give the first convolution's name in the whole network, and itself."""
+    key, layer = first_convolution(body)
+    index, _, rest = key.partition(".")
+    child = body_names(arch)[int(index)]
+    return joined(child, rest) if rest else child, layer
 
 
 def match_body(
@@ -65,10 +105,14 @@ def match_body(
 ) -> dict[str, torch.Tensor]:  # every tensor of `body`, by its own key
     """Find each of the body's tensors. Raises `IntegrityError` that counts and names the first."""
     names = body_names(arch)
-    first_weight = first_convolution(body)[0] + ".weight"
+    first = first_convolution(body)[0]
+    first_weight = f"{first}.weight"
+    first_shift = f"{first}.{SHIFT}"
     found: dict[str, torch.Tensor] = {}
     problems: list[str] = []
     for key, wanted in body.state_dict().items():
+        if key == first_shift:
+            continue  # of other weights
         index, rest = key.split(".", 1)
         name = joined(names[int(index)], rest)
         given = state.get(name)

@@ -266,7 +266,7 @@ def _check_network(learn: Learner, arch: str, classes: int) -> None:
     """Raise `UsageError` where a Learner's network is not the one that a bundle would build."""
     net = learn.model
     channels = first_convolution(net)[1].in_channels
-    own = build_network(arch, classes, channels)
+    own = build_network(arch, classes, channels, net.state_dict())
     problem = _difference(net, own, channels, _reader(learn).size)
     if problem:
         raise UsageError(

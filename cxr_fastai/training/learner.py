@@ -7,7 +7,7 @@ the network without fastai.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -140,6 +140,7 @@ def start_network(
     seed: int,
     sides: Sequence[int] = (),  # of the images that it is to take, px; the last is that of `size`
     in_channels: int = 1,
+    like: Collection[str] = (),  # names of a checkpoint's tensors that it is to be given
 ) -> StartedNetwork:
     """Build an untrained network.
 
@@ -147,7 +148,7 @@ def start_network(
     images of these sides, before weights are fetched, and as `models.load_weights` does.
     """
     set_seed(seed, reproducible=True)
-    net = build_network(arch, n_out, in_channels)
+    net = build_network(arch, n_out, in_channels, like)
     if in_channels == 1:
         check_sides(net, arch, sides)
     loaded = load_weights(net, weights, arch)

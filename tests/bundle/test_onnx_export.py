@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from toy_bundles import META, VOCAB, meta_of, picture
+from toy_networks import with_shift
 
 from cxr_fastai import core
 from cxr_fastai.bundle import onnx_export
@@ -20,7 +21,7 @@ from cxr_fastai.bundle.onnx_file import FEATURES, GRAY, LOGITS, PROBABILITIES
 from cxr_fastai.bundle.onnx_runtime import session_of
 from cxr_fastai.bundle.store import load_bundle, save_bundle
 from cxr_fastai.images import resize
-from cxr_fastai.models.networks import build_network
+from cxr_fastai.models.networks import build_network, set_shift
 
 PICTURES = [picture(seed) for seed in range(5)]
 
@@ -163,6 +164,7 @@ FAMILIES = [
     ("resnext50_32x4d", {"in_channels": 3}),
     ("densenet121", {"task": "multi_label", "offsets": {"normal": 2.0}}),
     ("efficientnet_b0", {}),
+    ("tf_efficientnet_lite0", {}),
     ("convnext_tiny", {}),
     ("mobilenet_v3_small", {"in_channels": 3, "temperature": 0.4}),
     ("vgg11_bn", {}),
@@ -193,3 +195,16 @@ def test_every_family_is_exported_with_parity(tmp_path, arch, changes):
     check_meta(meta_of(folder), "here")
     in_onnx = load_bundle(folder, runtime="onnx").probs(PICTURES)
     np.testing.assert_allclose(in_onnx, bundle.probs(PICTURES), atol=1e-4)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "tf_efficientnet_lite0"])
+def test_a_shift_of_the_first_layer_is_in_the_graph(tmp_path, arch):
+    net = with_shift(arch)
+    bundle = load_bundle(save_bundle(tmp_path / "bundle", net, {**META, "arch": arch}), "cpu")
+    export_onnx(bundle)
+    in_torch = bundle.probs(PICTURES)
+    in_onnx = load_bundle(bundle.path, runtime="onnx").probs(PICTURES)
+    np.testing.assert_allclose(in_onnx, in_torch, atol=1e-5)
+    set_shift(net[0], None)
+    bare = save_bundle(tmp_path / "bare", net, {**META, "arch": arch})
+    assert np.abs(load_bundle(bare, "cpu").probs(PICTURES) - in_torch).max() > 1e-3

@@ -4,9 +4,11 @@ python -m pytest tests/bundle/test_torch_runtime.py
 """
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from toy_bundles import META, VOCAB, picture
+from toy_networks import with_shift
 
 from cxr_fastai.bundle import torch_runtime
 from cxr_fastai.bundle.store import load_bundle, save_bundle
@@ -68,7 +70,7 @@ class Shifted(nn.Module):
 
 
 def test_a_network_with_tensors_of_no_state_is_built_whole(tmp_path, monkeypatch):
-    def built(arch, n_out, in_channels=1):
+    def built(arch, n_out, in_channels=1, like=()):
         net = build_network(arch, n_out, in_channels)
         net[1].append(Shifted())
         return net
@@ -83,3 +85,26 @@ def test_a_network_with_tensors_of_no_state_is_built_whole(tmp_path, monkeypatch
     with torch.inference_mode():
         wanted = net.eval()(torch.tensor(batch)).numpy()
     np.testing.assert_allclose(bundle.runtime.logits(batch), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "tf_efficientnet_lite0"])
+def test_a_shift_of_the_first_layer_comes_back(tmp_path, arch):
+    net = with_shift(arch)
+    bundle = load_bundle(save_bundle(tmp_path / "b", net, {**META, "arch": arch}), "cpu")
+    assert bundle.net.state_dict().keys() == net.state_dict().keys()
+    batch = batch_of(bundle)
+    with torch.inference_mode():
+        wanted = net.eval()(torch.tensor(batch)).numpy()
+    np.testing.assert_allclose(bundle.runtime.logits(batch), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_a_lite_that_timm_built_answers_as_before(tmp_path):
+    pytest.importorskip("timm", reason="an extra: pip install 'cxr_fastai[timm]'")
+    arch = "tf_efficientnet_lite0"
+    net = build_network(arch, len(VOCAB), like=["0.0.conv_stem.weight"])
+    assert "0.0.conv_stem.weight" in net.state_dict()
+    bundle = load_bundle(save_bundle(tmp_path / "b", net, {**META, "arch": arch}), "cpu")
+    batch = batch_of(bundle)
+    with torch.inference_mode():
+        wanted = net.eval()(torch.tensor(batch)).numpy()
+    np.testing.assert_allclose(bundle.runtime.logits(batch), wanted, atol=1e-5, rtol=1e-4)

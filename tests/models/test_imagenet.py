@@ -9,8 +9,9 @@ import socket
 import threading
 
 import pytest
+import torch
 import torchvision
-from toy_networks import body_equals, fresh, saved, whole
+from toy_networks import fresh, saved, whole
 
 from cxr_fastai import core
 from cxr_fastai.models import imagenet
@@ -52,8 +53,11 @@ def hub(tmp_path, monkeypatch):
 def test_imagenet_weights_are_fetched_checked_and_cached(hub, capfd):
     reference, net = whole(), fresh()
     cached = hub(reference.state_dict())
-    assert load_weights(net, "imagenet", "resnet18") == "imagenet: 120 of 120 body tensors"
-    assert body_equals(net, reference) and cached.is_file() and len(hub.asked) == 1
+    assert load_weights(net, "imagenet", "resnet18") == (
+        f"imagenet ({cached.name}): 120 of 120 body tensors, normalisation in the first layer"
+    )
+    assert torch.equal(net[0][4][0].conv1.weight, reference.layer1[0].conv1.weight)
+    assert cached.is_file() and len(hub.asked) == 1
     load_weights(fresh(), "imagenet", "resnet18")
     assert len(hub.asked) == 1, "the second time nothing is fetched"
     assert capfd.readouterr().out == ""
@@ -63,7 +67,9 @@ def test_a_damaged_cached_file_is_fetched_again(hub):
     cached = hub(whole().state_dict())
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"half a download")
-    assert load_weights(fresh(), "imagenet", "resnet18").startswith("imagenet: 120 of 120")
+    assert load_weights(fresh(), "imagenet", "resnet18").endswith(
+        "body tensors, normalisation in the first layer"
+    )
 
 
 CHOICES = "--weights none .*--weights FILE "
