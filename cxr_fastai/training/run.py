@@ -259,7 +259,15 @@ def _started(manifest: Manifest, settings: Train, seed: int, state: State | None
     """Build the network; that of a resumed run gets its weights from the checkpoint."""
     weights = "none" if state else settings.weights
     sides = [*settings.resize, settings.size]
-    make = partial(start_network, settings.arch, len(manifest.vocab), weights, seed, sides)
+    make = partial(
+        start_network,
+        settings.arch,
+        len(manifest.vocab),
+        weights,
+        seed,
+        sides,
+        like=state.model if state else (),
+    )
     started = first(make)
     if not state:
         return started
