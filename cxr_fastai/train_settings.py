@@ -20,6 +20,7 @@ __all__ = [
     "check_settings",
     "LOSSES",
     "SAMPLING",
+    "STAGES",
     "UNFREEZE",
     "AUGMENT",
     "MIX",
@@ -42,8 +43,10 @@ ALL_LOSSES = tuple(dict.fromkeys(LOSSES[Task.SINGLE_LABEL] + LOSSES[Task.MULTI_L
 # How train images are drawn: each class as often as the others, in an epoch as long as all images
 # or as the rarest class allows; or as they come.
 SAMPLING = ("oversample", "undersample", "none")
-# Pretrained backbones thaw group by group, or train whole from the first step.
-UNFREEZE = ("progressive", "at_once")
+# Pretrained backbones thaw group by group, train whole from the first step, or stay as they are.
+UNFREEZE = ("progressive", "at_once", "never")
+# The stage in which a backbone is frozen runs on features that are computed once, or on images.
+STAGES = ("auto", "cached", "plain")
 # Amounts: training/augment.py; none of them mirrors.
 AUGMENT = ("none", "mild", "strong", "acquisition", "randaugment")
 MIX = ("none", "mixup", "cutmix")
@@ -178,6 +181,14 @@ class Train:
     )
     sampling: str = _choice("oversample", SAMPLING, "how train images are drawn")
     unfreeze: str = _choice("progressive", UNFREEZE, "how a pretrained backbone thaws")
+    freeze_epochs: int = _whole(
+        1, 1, "of the epochs, those in which the head of a pretrained network trains alone"
+    )
+    stages: str = _choice(
+        "auto",
+        STAGES,
+        "the head's epochs: on features computed once, or plain; auto: cached if able",
+    )
     augment: str = _choice("mild", AUGMENT, "changes to train images; never a flip")
     erase: float = _number(0.0, 0, 1, "share of train images in which a rectangle is erased")
     mix: str = _choice("none", MIX, "train on mixtures of two images")
@@ -219,3 +230,33 @@ def check_settings(
             check_one_of(value, setting.choices, key, where)
         elif not setting.fits(value):
             raise RecipeError(f"{where}: {key} = {value!r}: expected {setting.expected}.")
+    _check_frozen(train, where)
+
+
+def _check_frozen(train: Train, where: str) -> None:
+    """Raise `RecipeError` where the settings of a frozen backbone contradict each other."""
+    from_scratch = train.weights == "none"
+    if train.unfreeze == "never" and from_scratch:
+        raise RecipeError(
+            f"{where}: unfreeze = 'never' with weights = 'none': a backbone that starts at random "
+            "learns nothing while it is frozen. Give weights, or another unfreeze."
+        )
+    if train.unfreeze == "progressive" and 1 < train.freeze_epochs >= train.epochs:
+        raise RecipeError(
+            f"{where}: freeze_epochs = {train.freeze_epochs} of epochs = {train.epochs}: none is "
+            "left in which it thaws. Give fewer, more epochs, or unfreeze = 'never'."
+        )
+    if train.stages != "cached":
+        return
+    against = {"weights": "none", "unfreeze": "at_once"}
+    for key, value in against.items():
+        if getattr(train, key) == value:
+            raise RecipeError(
+                f"{where}: stages = 'cached' with {key} = {value!r}: nothing is frozen then. Use "
+                "stages = 'auto'."
+            )
+    if train.mix != "none":
+        raise RecipeError(
+            f"{where}: stages = 'cached' with mix = {train.mix!r}: features of mixed images cannot "
+            "be had from those of single ones. Use stages = 'auto', or mix = 'none'."
+        )

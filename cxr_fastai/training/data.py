@@ -146,12 +146,17 @@ class Pixels:
             x = self.all[torch.from_numpy(rows).to(self.device)]
         else:
             x = torch.from_numpy(np.asarray(self.all)[rows])
-        y = self.labels[torch.as_tensor(idxs)]
-        x = TensorRadiograph(self._sent(x)[:, None])
-        y = self._sent(y)
+        return TensorRadiograph(self._sent(x)[:, None]), self.targets(idxs)
+
+    def targets(
+        self,
+        idxs: Sequence[int],  # k indices of items
+    ) -> TensorCategory | TensorMultiCategory:
+        """Gather (k,) or (k, classes) labels, on the device."""
+        y = self._sent(self.labels[torch.as_tensor(idxs)])
         if self.task is Task.MULTI_LABEL:
-            return x, TensorMultiCategory(y)
-        return x, TensorCategory(y)
+            return TensorMultiCategory(y)
+        return TensorCategory(y)
 
     def _sent(self, t: Tensor) -> Tensor:
         """Bring to the device; from pinned memory a GPU fetches it while it computes."""

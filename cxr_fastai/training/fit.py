@@ -27,12 +27,16 @@ from cxr_fastai.training.callbacks import step_callbacks
 from cxr_fastai.training.checkpoint import Checkpoint, Identity, State
 from cxr_fastai.training.data import CachedDL
 from cxr_fastai.training.distributed import distributed, rank, same_everywhere
+from cxr_fastai.training.features import on_features, why_plain
 from cxr_fastai.training.history import BEST, EpochBar, LossGuard, Row, RunHistory, Tracker
 from cxr_fastai.training.learner import starting_weights
 from cxr_fastai.training.precision import Precision, choose_precision, computing, keep_memory
-from cxr_fastai.training.schedule import stages
+from cxr_fastai.training.schedule import Stage, stages
 
-__all__ = ["Fitted", "fit"]
+__all__ = ["CACHED_STAGE", "Fitted", "fit"]
+
+CACHED_STAGE = "head on cached features"  # its name in history.csv
+HEAD_ALONE = -1  # fastai's freeze_to of a stage whose body is frozen
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,8 @@ def _trained(
             computing(learn.model, precision, _device(learn)) as cbs,
             distributed(learn),
         ):
-            _stages(learn, settings, history, checkpoint, [*ours, *cbs, *step_callbacks(settings)])
+            all_cbs = [*ours, *cbs, *step_callbacks(settings)]
+            _stages(learn, settings, history, checkpoint, precision, all_cbs)
         if history.error:
             raise history.error
     except KeyboardInterrupt:
@@ -242,6 +247,7 @@ def _stages(
     settings: Train,
     history: RunHistory,
     checkpoint: Checkpoint,
+    precision: Precision,
     cbs: list[Callback],
 ) -> None:
     """Train each stage from its first epoch that is not over yet."""
@@ -251,6 +257,7 @@ def _stages(
         lr=float(settings.lr),
         pretrained=starting_weights(learn).pretrained,
         unfreeze=settings.unfreeze,
+        freeze_epochs=settings.freeze_epochs,
     )
     for i, stage in enumerate(plan):
         first_epoch = checkpoint.first_epoch(i)
@@ -260,11 +267,39 @@ def _stages(
             return
         if first_epoch >= stage.epochs:
             continue
-        history.enter(stage)
         learn.freeze_to(stage.freeze_to)
-        with _silent(learn):
-            learn.fit_one_cycle(stage.epochs, stage.lr_max, cbs=cbs, start_epoch=first_epoch)
+        if i == 0 and _is_cached(learn, settings, stage, history.quiet):
+            history.enter(replace(stage, name=CACHED_STAGE))
+            seed = checkpoint.identity.seed
+            with on_features(learn, settings, stage.epochs, history, precision, seed) as cache:
+                _fit_stage(learn, stage, [*cbs, cache], first_epoch)
+        else:
+            history.enter(stage)
+            _fit_stage(learn, stage, cbs, first_epoch)
         same_everywhere(learn.model)
+
+
+def _fit_stage(learn: Learner, stage: Stage, cbs: list[Callback], first_epoch: int) -> None:
+    """Train one one-cycle, from that epoch of it on."""
+    with _silent(learn):
+        learn.fit_one_cycle(stage.epochs, stage.lr_max, cbs=cbs, start_epoch=first_epoch)
+
+
+def _is_cached(learn: Learner, settings: Train, stage: Stage, quiet: bool) -> bool:
+    """Tell whether a run's first stage runs on cached features; say why a frozen one does not.
+
+    Raises `UsageError` where that was asked for and cannot be.
+    """
+    if stage.freeze_to != HEAD_ALONE or settings.stages == "plain":
+        return False
+    reason = why_plain(learn, settings, stage.epochs)
+    if reason and settings.stages == "cached":
+        raise UsageError(
+            f"the frozen stage cannot run on cached features: {reason}. Leave {flag('stages')} away."
+        )
+    if reason and not quiet:
+        say(f"the frozen stage reads its images anew each epoch: {reason}")
+    return not reason
 
 
 def _too_large(settings: Train, history: RunHistory) -> UsageError:

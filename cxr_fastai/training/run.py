@@ -55,6 +55,9 @@ from cxr_fastai.training.verdict import Scored, scores_line
 
 __all__ = ["train"]
 
+# Of baselines, which have nothing to freeze.
+FROM_SCRATCH = {"weights": "none", "unfreeze": "progressive", "freeze_epochs": 1, "stages": "auto"}
+
 
 def train(
     data: str | Path | Manifest,  # a folder that `cxr curate` wrote, or a Manifest
@@ -158,7 +161,7 @@ def _train_baselines(request: _Request, archs: Sequence[str]) -> None:
         baseline = replace(
             request,
             run=run,
-            own={**meta["recipe"]["train"], "arch": arch, "weights": "none"},
+            own={**meta["recipe"]["train"], "arch": arch, **FROM_SCRATCH},
             named_recipe=False,
             seed=meta["trained"]["seed"],
             resume=request.resume and begun,

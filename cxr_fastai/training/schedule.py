@@ -41,34 +41,55 @@ def stages(
     epochs: int,  # in all
     lr: float,  # highest rate of the head
     pretrained: bool,  # does the body hold something worth keeping?
-    unfreeze: str,  # progressive | at_once
-) -> list[Stage]:  # their epochs add up to `epochs`, and the last trains all layers
-    """Thaw a pretrained network one group at a time, an epoch each, the head first.
+    unfreeze: str,  # progressive | at_once | never
+    freeze_epochs: int = 1,  # of the head alone, where it thaws progressively
+) -> list[Stage]:  # their epochs add up to `epochs`
+    """Thaw a pretrained network one group at a time, an epoch each, after the head's own epochs.
 
-    The epochs that are left train the whole. With fewer epochs than groups, stages between drop
-    out. A network from scratch has nothing to protect: one stage.
+    The epochs that are left train the whole, of which there is at least one. With fewer epochs than
+    groups, stages between drop out. A network that never thaws has the head's stage alone, one from
+    scratch has nothing to protect: one stage.
     """
     if not pretrained:
         return [Stage(name="all layers", freeze_to=0, epochs=epochs, lr_max=lr)]
-    frozen_stages = min(n_groups, epochs) - 1 if unfreeze == "progressive" else 0
-    partly = [_partly_frozen(thawed, n_groups - 1, lr) for thawed in range(frozen_stages)]
+    if unfreeze == "never":
+        return [_head_alone(epochs, lr)]
+    partly: list[Stage] = []
+    if unfreeze == "progressive" and n_groups > 1 and epochs > 1:
+        partly = _thawing(n_groups - 1, epochs, lr, freeze_epochs)
     whole = Stage(
         name="all layers",
         freeze_to=0,
-        epochs=epochs - frozen_stages,
+        epochs=epochs - sum(stage.epochs for stage in partly),
         lr_max=slice(lr / SPREAD, lr),
     )
     return [*partly, whole]
 
 
+def _thawing(
+    body_groups: int,
+    epochs: int,  # at least 2
+    lr: float,
+    freeze_epochs: int,
+) -> list[Stage]:
+    """Return the stages before all layers train, for which at least an epoch is left."""
+    head = _head_alone(min(freeze_epochs, epochs - 1), lr)
+    between = min(body_groups - 1, epochs - head.epochs - 1)
+    partly = [_partly_frozen(thawed, body_groups, lr) for thawed in range(1, between + 1)]
+    return [head, *partly]
+
+
+def _head_alone(epochs: int, lr: float) -> Stage:
+    """Return the stage in which the body is frozen."""
+    return Stage(name="head", freeze_to=-1, epochs=epochs, lr_max=slice(lr))
+
+
 def _partly_frozen(
-    thawed: int,  # body groups that train beside the head
+    thawed: int,  # body groups that train beside the head, at least one
     body_groups: int,
     lr: float,
 ) -> Stage:
     """Return the epoch in which the head and the last `thawed` groups of the body train."""
-    if thawed == 0:
-        return Stage(name="head", freeze_to=-1, epochs=1, lr_max=slice(lr))
     return Stage(
         name=f"head and {thawed} of {body_groups} body groups",
         freeze_to=-1 - thawed,
