@@ -15,10 +15,11 @@ from cxr_fastai.core import IntegrityError
 from cxr_fastai.models.architectures import family_of
 from cxr_fastai.models.first_layer import fold, why_not_folded
 from cxr_fastai.models.imagenet import imagenet_body, weights_of_file
-from cxr_fastai.models.input_scale import OURS, InputScale
+from cxr_fastai.models.input_scale import OURS
 from cxr_fastai.models.networks import first_convolution, set_shift
 from cxr_fastai.models.shifted import SHIFT
 from cxr_fastai.models.weight_files import BodyWeights, body_names, joined
+from cxr_fastai.reporting.text import count
 
 __all__ = ["load_weights"]
 
@@ -71,7 +72,8 @@ def _for_the_pipeline(
         return tensors, shift, ""
     if given.scale is None:
         return tensors, None, f", {UNKNOWN_SCALE}"
-    why_not = why_not_folded(layer) or _why_not_of(weight, given.scale)
+    _check_channels(weight, given)
+    why_not = why_not_folded(layer)
     if why_not:
         return tensors, None, f", their scale not in the first layer: {why_not}"
     folded = fold(weight, tensors.get(f"{name}.bias"), given.scale, layer)
@@ -81,12 +83,15 @@ def _for_the_pipeline(
     return tensors, folded.shift, ", normalisation in the first layer"
 
 
-def _why_not_of(weight: torch.Tensor, scale: InputScale) -> str:
-    """Say why weights are none for images of a scale; empty where they are."""
-    channels = len(scale.mean)
-    if weight.shape[1] == channels:
-        return ""
-    return f"it takes {weight.shape[1]} channels, and the scale is of {channels}"
+def _check_channels(weight: torch.Tensor, given: BodyWeights) -> None:
+    """Raise `IntegrityError` where the scale of a file is not of the channels of its weights."""
+    channels = weight.shape[1]
+    stated = len(given.scale.mean) if given.scale else channels
+    if stated != channels:
+        raise IntegrityError(
+            f"{given.source}: the first layer takes {count(channels, 'channel')}, input_mean and "
+            f"input_std are of {stated}"
+        )
 
 
 def _first_layer(body: nn.Sequential, arch: str) -> tuple[str, nn.Conv2d]:

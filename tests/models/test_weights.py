@@ -4,6 +4,7 @@ python -m pytest tests/models/test_weights.py
 """
 
 import pytest
+import safetensors.torch
 import torch
 from toy_networks import body_equals, fresh, saved, spoiled, whole
 
@@ -150,3 +151,69 @@ def test_another_architectures_file_is_refused(tmp_path):
 def test_a_missing_file_says_what_weights_can_be(name):
     with pytest.raises(core.UsageError, match="expected imagenet, none, or"):
         load_weights(fresh(), name, "resnet18")
+
+
+# ---- the scale of images that a file states
+
+
+STATED = {"input_mean": "0.5", "input_std": "0.000488"}
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pth"])
+def test_a_scale_that_a_file_states_goes_into_the_first_layer(tmp_path, form):
+    state = {k: v.contiguous() for k, v in gray_state().items()}
+    file = tmp_path / f"a.{form}"
+    if form == "pth":
+        torch.save({"state_dict": state, "input_mean": 0.5, "input_std": 0.000488}, file)
+    else:
+        safetensors.torch.save_file(state, file, metadata=STATED)
+    net = fresh()
+    assert load_weights(net, file, "resnet18").endswith(", normalisation in the first layer")
+    assert torch.allclose(net[0][0].weight, state["conv1.weight"] * 0.25 / 0.000488)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"input_mean": "0.5"},
+        {"input_std": "0.5"},
+        {"input_mean": "0.5", "input_std": "0"},
+        {"input_mean": "0.5", "input_std": "nan"},
+        {"input_mean": "a", "input_std": "1"},
+        {"input_mean": "0.5,0.5", "input_std": "1,1"},
+        {"input_mean": "0.5,0.5,0.5", "input_std": "1"},
+    ],
+)
+def test_a_scale_that_can_be_none_is_refused(tmp_path, stated):
+    safetensors.torch.save_file(gray_state(), tmp_path / "a.safetensors", metadata=stated)
+    with pytest.raises(core.IntegrityError, match="input_mean and input_std are to be one number"):
+        load_weights(fresh(), tmp_path / "a.safetensors", "resnet18")
+
+
+def test_a_scale_of_colours_does_not_fit_gray_weights(tmp_path):
+    stated = {"input_mean": "0.5,0.5,0.5", "input_std": "1,1,1"}
+    safetensors.torch.save_file(gray_state(), tmp_path / "a.safetensors", metadata=stated)
+    with pytest.raises(core.IntegrityError, match="first layer takes 1 channel"):
+        load_weights(fresh(), tmp_path / "a.safetensors", "resnet18")
+
+
+def gray_state():
+    "A state dict of torchvision's names, of a network for gray images."
+    state = whole().state_dict()
+    return {**state, "conv1.weight": state["conv1.weight"].sum(1, keepdim=True).contiguous()}
+
+
+def test_a_network_is_given_again_what_it_learned_its_shift_too(tmp_path):
+    first = fresh()
+    stated = {"input_mean": [0.4, 0.5, 0.6], "input_std": [0.2, 0.2, 0.2]}
+    torch.save({"state_dict": whole().state_dict(), **stated}, tmp_path / "a.pth")
+    load_weights(first, tmp_path / "a.pth", "resnet18")
+    file = saved(tmp_path / "model.safetensors", dict(first.state_dict()))
+    second = fresh()
+    assert load_weights(second, file, "resnet18").endswith("120 of 120 body tensors")
+    assert "0.0.shift" in second.state_dict()
+    x = torch.randn(1, 1, 40, 40)
+    with torch.no_grad():
+        assert torch.equal(first[0](x), second[0](x))
+    load_weights(second, saved(tmp_path / "b.pth", dict(whole().state_dict())), "resnet18")
+    assert "0.0.shift" not in second.state_dict(), "the next weights bring their own or none"
