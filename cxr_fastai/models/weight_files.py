@@ -19,6 +19,7 @@ from cxr_fastai.core import IntegrityError, StorageError, UsageError
 from cxr_fastai.inputs import readable_path
 from cxr_fastai.models.architectures import body_parts
 from cxr_fastai.models.input_scale import OURS, InputScale
+from cxr_fastai.models.torchxrayvision import OF_TORCHXRAYVISION
 
 __all__ = ["BodyWeights", "read_body", "read_weights", "existing_file", "body_names", "joined"]
 
@@ -51,6 +52,11 @@ def read_weights(
     content = _read(file)
     scale = _stated_scale(content, file)
     tensors = _tensors(content, source)
+    if scale is None and OF_TORCHXRAYVISION in tensors:
+        raise IntegrityError(
+            f"{source} is a network of TorchXRayVision, whose images are of -1024 to 1024, and "
+            "does not state it: convert it first (docs/weights.md)"
+        )
     if any(key.startswith("0.") for key in tensors):
         scale = OURS
     return BodyWeights(_body_state(tensors, arch), scale, source)
