@@ -55,7 +55,7 @@ class Asked:
     recipe: str
     mirror: Path | None  # None: download
     out: Path
-    data: Path | None = None  # a curated folder to use as it is
+    data: Path | Manifest | None = None  # a curated folder: trained as its own recipe says
     seeds: tuple[int, ...] = (0,)
     own: dict[str, Any] = field(default_factory=dict)  # settings in place of the recipe's
 
@@ -175,7 +175,7 @@ def trained(asked: Asked, data: Manifest, seed: int) -> Trained:
     path = train(
         data,
         run,
-        recipe=asked.recipe,
+        recipe=asked.recipe if asked.data is None else None,
         seed=seed,
         resume=run.is_dir(),
         quiet=True,
@@ -296,7 +296,7 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
     parser.add_argument("recipe", metavar="RECIPE", help="a recipe's name or file")
     parser.add_argument("--mirror", type=Path, help="default: download")
     parser.add_argument("--out", type=Path, metavar="DIR", required=True)
-    parser.add_argument("--data", type=Path, help="a curated folder in place of DIR/data")
+    parser.add_argument("--data", type=Path, help="a folder curated before: as its recipe says")
     parser.add_argument("--seeds", default="0,1,2", help="default: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", action="store_true")

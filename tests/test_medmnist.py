@@ -4,10 +4,13 @@ The evaluator's rules, by hand. (They gave the same numbers as `getAUC` and `get
 medmnist 3.0.2 on 300 draws of each task.)
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from cxr_fastai.images import decode
 
 
 @pytest.fixture
@@ -55,12 +58,13 @@ def test_a_score_stands_in_its_interval(medmnist):
 def test_the_table_stands_beside_the_published_one(medmnist):
     own = {"auc": 0.98, "auc_interval": [0.97, 0.99], "acc": 0.93, "acc_interval": [0.9, 0.95]}
     found = {
+        "data": "pneumoniamnist",
         "split": "test",
         "n": 624,
         "networks": [{"seed": 0, **own}],
         "mean": {"auc": 0.98, "acc": 0.93},
         "ensemble": own,
-        "published": medmnist.PUBLISHED,
+        "published": medmnist.PUBLISHED["pneumoniamnist"],
     }
     text = medmnist.text_of(found)
     assert "| seed 0 | 0.980 (0.970 to 0.990) | 93.0 % (90.0 to 95.0) |" in text
@@ -71,3 +75,52 @@ def test_the_table_stands_beside_the_published_one(medmnist):
 def test_a_mirror_without_the_array_is_refused_in_a_line(medmnist, tmp_path, capsys):
     assert medmnist.main([str(tmp_path), "--out", str(tmp_path / "out")]) != 0
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.fixture
+def chest_mirror(tmp_path):
+    "A drawn chestmnist.npz: a finding is a bright row of its own."
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in {"train": 24, "val": 16, "test": 20}.items():
+        labels = np.zeros((n, 14), int)
+        labels[np.arange(n), np.arange(n) % 14] = 1
+        labels[: n // 4] = 0
+        labels[0, :] = 1  # each finding has an image in each array, and all but this lack some
+        films = rng.integers(0, 90, (n, 28, 28), np.uint8)
+        for i, j in zip(*labels.nonzero()):
+            films[i, 2 * j] = 250
+        arrays[f"{part}_images"], arrays[f"{part}_labels"] = films, labels
+    folder = tmp_path / "mirror" / "http" / "medmnist"
+    folder.mkdir(parents=True)
+    np.savez(folder / "chestmnist.npz", **arrays)
+    return tmp_path / "mirror", arrays
+
+
+def test_official_arrays_of_chestmnist_are_kept_whole(medmnist, chest_mirror, tmp_path):
+    from chestmnist import FINDINGS
+
+    mirror, arrays = chest_mirror
+    data = medmnist.chest_folder(mirror, tmp_path / "data")
+    for part, split in {"train": "train", "val": "valid", "test": "test"}.items():
+        rows = [row for row in data.rows if row.split == split]
+        films, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+        assert len(rows) == len(films)
+        for row, pixels, present in zip(rows, films, labels):
+            assert np.array_equal(decode(data.root / row.path), pixels)
+            own = {name for name, is_present in zip(FINDINGS, present) if is_present}
+            assert set(row.label.split("|")) == (own or {"none"})
+    assert medmnist.chest_folder(mirror, tmp_path / "data").sha256 == data.sha256
+
+
+def test_chestmnist_is_trained_and_scored(medmnist, chest_mirror, tmp_path, capsys):
+    mirror, arrays = chest_mirror
+    out = tmp_path / "out"
+    quick = ["--set", "epochs=1", "--set", "arch=cnn", "--set", "size=32", "--set", "bs=8"]
+    asked = [str(mirror), "--out", str(out), "--data", "chestmnist", "--seeds", "0", "--json"]
+    assert medmnist.main([*asked, *quick]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 20 and found["data"] == "chestmnist"
+    assert 0 <= found["mean"]["auc"] <= 1
+    assert found["mean"]["auc"] == found["ensemble"]["auc"], "of one network"
+    assert found["published"]["Google AutoML Vision"] == [0.778, 0.948]
