@@ -295,7 +295,8 @@ def _is_cached(learn: Learner, settings: Train, stage: Stage, quiet: bool) -> bo
     reason = why_plain(learn, settings, stage.epochs)
     if reason and settings.stages == "cached":
         raise UsageError(
-            f"the frozen stage cannot run on cached features: {reason}. Leave {flag('stages')} away."
+            f"the frozen stage cannot run on cached features: {reason}. Leave {flag('stages')} "
+            "away."
         )
     if reason and not quiet:
         say(f"the frozen stage reads its images anew each epoch: {reason}")

@@ -170,7 +170,8 @@ def test_the_stages_best_epoch_is_exported_as_an_ordinary_bundle(folder, weights
     best = load_bundle(bundle).meta["trained"]["best_epoch"]
     assert history(tmp_path / "run")[best - 1]["stage"] == CACHED_STAGE
     exported = safetensors.torch.load_file(bundle / "model.safetensors")
-    assert torch.equal(exported["0.0.weight"], safetensors.torch.load_file(weights)["0.0.weight"])
+    first_layer = "0.0.0.weight"
+    assert torch.equal(exported[first_layer], safetensors.torch.load_file(weights)[first_layer])
 
 
 # ---- settings that go with it, and those that do not

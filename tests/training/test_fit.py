@@ -68,8 +68,10 @@ def test_each_setting_changes_the_run(folder, plain, tmp_path, key):
 
 
 def test_settings_that_are_not_tried_here_are_tried_elsewhere():
-    "weights and unfreeze in test_run, patience and compile below, gamma in test_losses."
-    assert set(SETTINGS) - set(CHANGES) == {"weights", "unfreeze", "patience", "compile", "gamma"}
+    "weights and unfreeze in test_run, patience and compile below, gamma in test_losses,"
+    "stages and freeze_epochs in test_features."
+    elsewhere = {"weights", "unfreeze", "patience", "compile", "gamma", "stages", "freeze_epochs"}
+    assert set(SETTINGS) - set(CHANGES) == elsewhere
 
 
 def test_a_found_rate_trains_and_is_written_down(folder, tmp_path, capsys):

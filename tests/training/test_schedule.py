@@ -41,6 +41,25 @@ def test_pretrained_groups_learn_slower_the_nearer_they_are_to_the_image():
     assert (head.lr_max.start, head.lr_max.stop) == (None, 1e-3)
 
 
+@pytest.mark.parametrize(
+    "epochs, freeze_epochs, expected",
+    [
+        (10, 4, [(-1, 4), (-2, 1), (0, 5)]),
+        (5, 4, [(-1, 4), (0, 1)]),
+        (4, 9, [(-1, 3), (0, 1)]),
+        (1, 1, [(0, 1)]),
+    ],
+)
+def test_the_head_may_train_alone_for_longer(epochs, freeze_epochs, expected):
+    found = stages(3, epochs, 1e-3, True, "progressive", freeze_epochs)
+    assert [(s.freeze_to, s.epochs) for s in found] == expected
+
+
+def test_a_network_that_never_thaws_has_the_heads_stage_alone():
+    found = stages(3, 7, 1e-3, True, "never")
+    assert [(s.name, s.freeze_to, s.epochs) for s in found] == [("head", -1, 7)]
+
+
 def test_a_network_from_scratch_learns_at_one_rate():
     assert stages(3, 4, 1e-3, False, "progressive")[0].lr_max == 1e-3
 
