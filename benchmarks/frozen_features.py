@@ -1,0 +1,167 @@
+"""The frozen stage on cached features beside the plain way: seconds and scores, seed by seed.
+
+.venv/bin/python benchmarks/frozen_features.py DATA --out DIR [--arch NAME] [--weights W]
+    [--size PX] [--epochs N] [--seeds N] [--ways cached,plain] [--limit N]
+
+DATA is a curated folder. Each way trains the head alone (unfreeze never) for N epochs from the same
+seeds, and each run's validation AUROC, loss and seconds (features included) stand in a line of
+DIR/lines.jsonl; what stands there is not trained again. The table goes to stdout. Pixels are
+decoded before anything is timed. With --limit the train split is cut to N images of each class.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cxr_fastai.evaluation.evaluate import evaluate
+from cxr_fastai.manifest import Manifest, read_manifest
+from cxr_fastai.run_files import HISTORY
+from cxr_fastai.training.data import build_dataloaders
+from cxr_fastai.training.run import train
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run."""
+
+    way: str  # cached | plain
+    seed: int
+    seconds: float  # of the stage's epochs, by history.csv
+    valid_loss: float  # of the best epoch
+    auroc: float  # of validation
+    accuracy: float  # balanced, of validation
+    best_epoch: int
+
+
+def main() -> None:
+    """Train what is not trained yet, and print the table."""
+    asked = _asked()
+    manifest = _limited(read_manifest(asked.data), asked.limit)
+    lines = _lines(asked.out)
+    build_dataloaders(manifest, asked.size, 32)  # decodes
+    for seed in range(asked.seeds):
+        for way in asked.ways:
+            if (way, seed) not in {(line.way, line.seed) for line in lines}:
+                lines.append(_run(manifest, way, seed, asked))
+                _keep(lines[-1], asked.out)
+    _print(lines, manifest, asked)
+
+
+def _asked() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--arch", default="tf_efficientnet_lite0")
+    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--ways", type=_names, default=["cached", "plain"])
+    parser.add_argument("--limit", type=int, default=0)
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    """Split at commas."""
+    return text.split(",")
+
+
+def _limited(manifest: Manifest, limit: int) -> Manifest:
+    """Keep the first `limit` train images of each class; 0: all."""
+    if not limit:
+        return manifest
+    taken: dict[str, int] = {}
+    rows = []
+    for row in manifest.rows:
+        if row.split == "train":
+            taken[row.label] = taken.get(row.label, 0) + 1
+            if taken[row.label] > limit:
+                continue
+        rows.append(row)
+    return replace(manifest, rows=rows)
+
+
+def _run(manifest: Manifest, way: str, seed: int, asked: argparse.Namespace) -> Line:
+    """Train one way from one seed, and score it."""
+    run = asked.out / f"{way}_{seed}"
+    bundle = train(
+        manifest,
+        run,
+        seed=seed,
+        quiet=True,
+        beside=(),
+        arch=asked.arch,
+        weights=asked.weights,
+        size=asked.size,
+        epochs=asked.epochs,
+        unfreeze="never",
+        stages=way,
+        mix="none",
+        resize=[],
+    )
+    meta = json.loads((bundle / "bundle.json").read_text())
+    report = evaluate(bundle, manifest, "valid", asked.out / f"valid_{way}_{seed}")
+    header, *epochs = (run / HISTORY).read_text().splitlines()
+    place = header.split(",").index("seconds")
+    return Line(
+        way=way,
+        seed=seed,
+        seconds=round(sum(float(epoch.split(",")[place]) for epoch in epochs), 1),
+        valid_loss=round(meta["metrics"]["loss"], 4),
+        auroc=round(float(report.metrics["macro_auroc"] or 0.0), 4),
+        accuracy=round(meta["metrics"]["balanced_accuracy"], 4),
+        best_epoch=meta["trained"]["best_epoch"],
+    )
+
+
+def _lines(out: Path) -> list[Line]:
+    """Read what was measured before."""
+    file = out / "lines.jsonl"
+    if not file.exists():
+        return []
+    return [Line(**json.loads(line)) for line in file.read_text().splitlines()]
+
+
+def _keep(line: Line, out: Path) -> None:
+    """Write down a run that is over."""
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / "lines.jsonl", "a") as file:
+        file.write(json.dumps(asdict(line)) + "\n")
+
+
+def _print(lines: list[Line], manifest: Manifest, asked: argparse.Namespace) -> None:
+    """Print a row a run, and what the ways are beside each other."""
+    splits = [row.split for row in manifest.rows]
+    print(
+        f"{asked.arch}, {asked.weights}, {asked.size} px, {asked.epochs} epochs of the head, "
+        f"{splits.count('train')} train and {splits.count('valid')} validation images, "
+        f"{torch.get_num_threads()} threads\n"
+    )
+    print("| way | seed | s | valid loss | valid AUROC | balanced accuracy | best epoch |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for line in sorted(lines, key=_by_way):
+        print(
+            f"| {line.way} | {line.seed} | {line.seconds:.1f} | {line.valid_loss:.4f} "
+            f"| {line.auroc:.4f} | {line.accuracy:.4f} | {line.best_epoch} |"
+        )
+    seconds = {}
+    for way in asked.ways:
+        seconds[way] = statistics.median(line.seconds for line in lines if line.way == way)
+    if {"cached", "plain"} <= seconds.keys():
+        print(f"\nThe stage is {seconds['plain'] / seconds['cached']:.1f} times as fast (medians).")
+
+
+def _by_way(line: Line) -> tuple[str, int]:
+    """Sort by way, then by seed."""
+    return line.way, line.seed
+
+
+if __name__ == "__main__":
+    main()
