@@ -13,6 +13,7 @@ from fasthtml import components as ft
 from cxr_fastai.app.page_facts import PageFacts
 from cxr_fastai.app.page_parts import Part, frame, notices, text_of, theme_choice
 from cxr_fastai.core import printable
+from cxr_fastai.recipes import UNSET
 from cxr_fastai.reporting.text import count
 from cxr_fastai.serving.heat import CAVEAT
 
@@ -254,11 +255,38 @@ def _decided(facts: PageFacts) -> str:
             f"It answers {printable(negative)} below a risk of {facts.risk_threshold:.3g}, a "
             "threshold that was fixed on validation."
         )
-    if facts.bundles > 1:
+    if facts.several:
+        return _findings_decided(facts)
+    if facts.bundles > 1 and facts.decides:
         return "Each network decides by its own thresholds; more than half must agree."
-    if facts.thresholds:
+    n = len(facts.thresholds)
+    if not n:
+        return (
+            "No threshold was fixed: the most probable class is answered, however low its number."
+        )
+    if n == len(facts.classes):
         return "Each class has its threshold; below it nothing is answered, and it says so."
-    return "No threshold was fixed: the most probable class is answered, however low its number."
+    return (
+        f"Of {count(len(facts.classes), 'class', 'classes')} {n} {'has' if n == 1 else 'have'} a "
+        "threshold, below which nothing is answered; the others are answered however low their "
+        "number."
+    )
+
+
+def _findings_decided(facts: PageFacts) -> str:
+    """Say what the answer of a film with any number of findings follows from."""
+    if facts.bundles > 1:
+        return (
+            "Each network finds by its own thresholds; a finding is answered where at least half "
+            "find it."
+        )
+    words = (
+        "A finding is answered where its probability reaches its threshold; where none does, the "
+        "answer is none of the findings."
+    )
+    if facts.unfixed:
+        words += f" Validation fixed no threshold for {facts.unfixed} of them: {UNSET} stands in."
+    return words
 
 
 def _without_script() -> Part:

@@ -33,6 +33,8 @@ class PageFacts:
     cards: Mapping[str, str]  # a bundle -> its model card, Markdown
     classes: Mapping[str, str]  # class -> its name for people, in the order of the vocab
     thresholds: Mapping[str, float]  # class -> least probability to answer it
+    unfixed: int  # findings whose threshold validation did not fix
+    decides: bool  # whether an answer of any bundle follows from a threshold
     risk_threshold: float | None  # that an answer follows from; None: the most probable class
     several: bool  # a film may have any number of findings
     numbers: str  # what its probabilities are called
@@ -69,6 +71,8 @@ def about_page(
         cards=_cards(model, list(about.facts)),
         classes=model.display,
         thresholds=about.names.thresholds,
+        unfixed=len(set(about.names.thresholds) - set(first.meta["thresholds"])),
+        decides=any(member.meta["decision"] or member.meta["thresholds"] for member in members),
         risk_threshold=decision.get("threshold"),
         several=model.task is Task.MULTI_LABEL,
         numbers=_numbers_words(model),

@@ -15,6 +15,7 @@ from cxr_fastai.bundle.evaluated_card import evaluation_of
 from cxr_fastai.bundle.model_card import facts, limits
 from cxr_fastai.bundle.training_warnings import training_warnings
 from cxr_fastai.core import FolderWarning, Task
+from cxr_fastai.recipes import UNSET
 from cxr_fastai.reporting.text import count
 from cxr_fastai.serving.answers import Model, members_of
 from cxr_fastai.serving.cards import Names
@@ -48,7 +49,7 @@ def about_of(
             display=model.display,
             negative=normal_of(first),
             several=model.task is Task.MULTI_LABEL,
-            thresholds=first.meta["thresholds"] if len(members) == 1 else {},
+            thresholds=_thresholds(first) if len(members) == 1 else {},
             by_risk=bool(first.meta["decision"]),
         ),
         facts={name: _facts(member) for name, member in zip(names, members)},
@@ -61,6 +62,14 @@ def about_of(
         if has_risk
         else "class by class, the most probable of each first",
     )
+
+
+def _thresholds(bundle: Bundle) -> dict[str, float]:
+    """Return the least probability of each class that has one: of findings every one has."""
+    fixed: dict[str, float] = bundle.meta["thresholds"]
+    if bundle.task is not Task.MULTI_LABEL:
+        return fixed
+    return {name: fixed.get(name, UNSET) for name in bundle.vocab}
 
 
 def _names_of_members(members: Sequence[Bundle]) -> list[str]:

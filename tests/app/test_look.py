@@ -136,6 +136,17 @@ def test_thresholds_stand_beside_their_classes(tmp_path):
     assert found == {"normal": 0.25, "covid_19": None}
 
 
+def test_a_finding_without_a_fixed_threshold_shows_the_one_that_stands_in(tmp_path):
+    bundle = saved(tmp_path / "b", task="multi_label", thresholds={"normal": 0.25})
+    look = looked(bundle, FILM)
+    assert {one["name"]: one["threshold"] for one in look["classes"]} == {
+        "normal": 0.25,
+        "covid_19": 0.5,
+    }
+    for one in look["classes"]:
+        assert one["is_answer"] == (one["prob"] >= one["threshold"])
+
+
 def test_a_risk_stands_in_the_line_and_orders_the_worklist(tmp_path):
     recipe = {"name": "toy", "classes": {"covid_19": ["covid_19"], "normal": ["no_finding"]}}
     bundle = saved(tmp_path / "b", recipe=recipe)

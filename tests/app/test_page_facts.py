@@ -46,6 +46,14 @@ def test_several_bundles_have_neither_threshold_nor_calibration_in_common(tmp_pa
     facts = about_page(load_ensemble(members))
     assert facts.risk_threshold is None and facts.bundles == 2 and len(facts.cards) == 2
     assert facts.numbers == "Probabilities, the mean of 2 networks"
+    assert facts.decides and facts.thresholds == {}
+
+
+def test_findings_without_a_fixed_threshold_are_counted(toy_bundle, tmp_path):
+    changes = {"task": "multi_label", "thresholds": {"normal": 0.25}}
+    facts = about_page(restated(toy_bundle, tmp_path, **changes))
+    assert facts.unfixed == 1 and facts.decides
+    assert facts.thresholds == {"covid_19": 0.5, "normal": 0.25}
 
 
 @pytest.mark.parametrize(
