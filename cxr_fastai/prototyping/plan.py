@@ -40,7 +40,10 @@ ENOUGH_STEPS = {"none": 150, "imagenet": 50}
 TIMES_ENOUGH = 1.5  # epochs that are trained at most, where time allows
 MAX_EPOCHS = {"none": 40, "imagenet": 10}
 RATES = {"none": 3e-3, "imagenet": 1e-3}
-COSTS = {"resnet34": 1.9, "resnet18": 1.0, "cnn": 0.4}  # of a step, beside resnet18's
+LITE = "tf_efficientnet_lite0"  # its weights come with a package, so they may lie here offline
+# Of a step, beside resnet18's; of LITE by its layers, which a CPU computes slower than it counts.
+COSTS = {"resnet34": 1.9, "resnet18": 1.0, LITE: 1.0, "cnn": 0.4}
+MOST_HEAD_EPOCHS = 4  # on one view of each image: training.features.EPOCHS_A_VIEW
 MIN_HOPE = 0.7  # of enough steps that a network is expected to reach, for it to be timed
 MIN_SHARE_AFTER_TIMING = 0.7  # of the time that was left before networks were timed
 MIN_STEPS_FOR_AVERAGE = 100  # of weights, whose memory at 0.98 is 50 steps
@@ -169,12 +172,15 @@ def candidates(
 ) -> list[Candidate]:
     """Return the networks to choose from, the one to prefer first, the cheapest last."""
     bs = _batch_size(images.train, machine)
-    weights = "imagenet" if "resnet18" in pretrained else "none"
+    sides = (224, 128, 64) if machine.gpu else (128, 96, 64)
     found = []
     if machine.gpu and "resnet34" in pretrained:
         found.append(Candidate("resnet34", 224, bs, "imagenet"))
-    sides = (224, 128, 64) if machine.gpu else (128, 96, 64)
-    found += [Candidate("resnet18", side, bs, weights) for side in sides]
+    if LITE in pretrained and "resnet18" not in pretrained:
+        found += [Candidate(LITE, side, bs, "imagenet") for side in sides]
+    else:
+        weights = "imagenet" if "resnet18" in pretrained else "none"
+        found += [Candidate("resnet18", side, bs, weights) for side in sides]
     return [*found, Candidate("cnn", 64, bs, "none")]
 
 
@@ -274,6 +280,7 @@ def _plan(
         Choice("size", candidate.size, _why_size(candidate, offered, fitting, left)),
         Choice("bs", candidate.bs, _why_batch(candidate, images)),
         Choice("epochs", epochs, _why_epochs(epochs, an_epoch, seconds_a_step, left)),
+        *_frozen(candidate, epochs),
         Choice("lr", RATES[candidate.weights], _why_rate(candidate)),
         _average(steps),
         Choice("patience", 0, "no early end: the best epoch is kept, whichever it is"),
@@ -294,6 +301,19 @@ def _epochs(candidate: Candidate, images: Images, an_epoch: float, left: float) 
     enough = _batches(ENOUGH_STEPS[candidate.weights], _batches(images.train, candidate.bs))
     most = min(MAX_EPOCHS[candidate.weights], max(math.ceil(TIMES_ENOUGH * enough), 2))
     return max(1, min(fit, most))
+
+
+def _frozen(candidate: Candidate, epochs: int) -> list[Choice]:
+    """Choose how long the head of a pretrained network learns alone: the first answer of a run."""
+    if candidate.weights == "none":
+        return []
+    if epochs == 1:
+        why = "the head alone learns, from features computed once: no time is left to thaw more"
+        return [Choice("unfreeze", "never", why)]
+    head_epochs = max(1, min(MOST_HEAD_EPOCHS, epochs // 2))
+    told = count(head_epochs, "epoch")
+    why = f"the head learns alone for {told}, from features computed once: a first answer, soon"
+    return [Choice("freeze_epochs", head_epochs, why)]
 
 
 def _average(steps: int) -> Choice:

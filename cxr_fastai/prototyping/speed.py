@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from cxr_fastai.models.imagenet import is_at_hand
-from cxr_fastai.prototyping.plan import PROBE, Candidate, Machine
+from cxr_fastai.prototyping.plan import LITE, PROBE, Candidate, Machine
 from cxr_fastai.training.learner import start_network
 from cxr_fastai.training.precision import choose_precision, computing
 
@@ -28,7 +28,7 @@ __all__ = [
     "time_step",
 ]
 
-WISHED = ("resnet34", "resnet18")  # architectures whose ImageNet weights a plan can use
+WISHED = ("resnet34", "resnet18", LITE)  # architectures whose ImageNet weights a plan can use
 CLEARLY_FASTER = 1.5  # times, for one thread to be taken instead of all
 TIMED_STEPS = 4
 MAX_TIMED_SECONDS = 4.0  # of one network: on a slow machine fewer steps are timed

@@ -6,6 +6,7 @@ import pytest
 
 from cxr_fastai.prototyping.plan import (
     ENOUGH_STEPS,
+    LITE,
     MAX_EPOCHS,
     PROBE,
     Candidate,
@@ -72,6 +73,9 @@ def test_a_slower_machine_gets_a_smaller_network(probe, left, arch, size):
         (GPU, ("resnet34", "resnet18"), "resnet34", "imagenet", 224),
         (CPU, ("resnet34",), "resnet18", "none", 128),
         (CPU, ("resnet18",), "resnet18", "imagenet", 128),
+        (CPU, (LITE,), LITE, "imagenet", 128),
+        (CPU, ("resnet18", LITE), "resnet18", "imagenet", 128),
+        (GPU, (LITE,), LITE, "imagenet", 224),
     ],
 )
 def test_what_lies_at_hand_decides_architecture_and_weights(
@@ -139,6 +143,24 @@ def test_all_epochs_fit_into_half_of_the_time_or_there_is_one(train, left, pretr
 def test_no_more_epochs_than_help():
     plan = planned(train=1600, left=100000.0, probe=0.001)
     assert plan.settings["epochs"] * 50 <= 2 * ENOUGH_STEPS["none"] + 50
+
+
+@pytest.mark.parametrize(
+    ("train", "left", "expected"),
+    [
+        (160, 1000.0, {"freeze_epochs": 4}),
+        (160, 16.0, {"freeze_epochs": 3}),
+        (160, 1.0, {"unfreeze": "never"}),
+    ],
+)
+def test_a_pretrained_network_answers_first_with_its_head_alone(train, left, expected):
+    settings = planned(train=train, left=left, pretrained=(LITE,), probe=0.05).settings
+    assert {key: settings[key] for key in expected} == expected
+    assert ("unfreeze" in settings) is (settings["epochs"] == 1)
+
+
+def test_a_network_from_scratch_has_no_frozen_stage():
+    assert not {"freeze_epochs", "unfreeze"} & planned().settings.keys()
 
 
 def test_an_average_of_the_weights_needs_steps():
