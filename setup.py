@@ -11,6 +11,7 @@ EXTRAS = (
     "notebook",
     "ray",
     "timm",
+    "weights",
     "distributed",
     "tensorboard",
     "mlflow",

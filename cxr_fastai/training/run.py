@@ -287,6 +287,8 @@ def _learner(
     """Decode the images and put the Learner together."""
     if not request.quiet:
         say(_beginning(settings, request.manifest, request.run, state))
+        if started.pretrained and state is None:
+            say(f"weights: {started.loaded}")
     dls = build_dataloaders(
         request.manifest,
         size=settings.size,
