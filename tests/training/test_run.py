@@ -53,6 +53,7 @@ def test_a_run_tells_each_epoch_in_a_line_on_stderr_and_nothing_else(run):
     assert process.stdout == ""
     starts = [
         "training resnet18 at 32 px",
+        "weights: ",
         "warning: validation has too few groups",
         "decoding 32 images at 32 px: ",
         "epoch 1/4 (head) train ",
