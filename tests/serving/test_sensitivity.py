@@ -17,7 +17,7 @@ from cxr_fastai.models.networks import build_network
 from cxr_fastai.serving.sensitivity import LEAST_PLACES, _recording, sensitivity
 
 # One of each family of models/architectures.py, as small as it has.
-QUICK = ["cnn", "resnet18"]
+QUICK = ["cnn", "resnet18", "tf_efficientnet_lite0"]
 SLOW = [
     "squeezenet1_1",
     "densenet121",
