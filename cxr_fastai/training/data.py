@@ -148,10 +148,7 @@ class Pixels:
             x = torch.from_numpy(np.asarray(self.all)[rows])
         return TensorRadiograph(self._sent(x)[:, None]), self.targets(idxs)
 
-    def targets(
-        self,
-        idxs: Sequence[int],  # k indices of items
-    ) -> TensorCategory | TensorMultiCategory:
+    def targets(self, idxs: Sequence[int]) -> TensorCategory | TensorMultiCategory:
         """Gather (k,) or (k, classes) labels, on the device."""
         y = self._sent(self.labels[torch.as_tensor(idxs)])
         if self.task is Task.MULTI_LABEL:
