@@ -115,3 +115,24 @@ def test_what_cannot_be_asked_is_refused(official, tmp_path):
     with pytest.raises(UsageError, match="an odd number"):
         official.asked_of(["pneumonia", "--out", str(tmp_path), "--seeds", "0,1"])
     assert official.main(["no_such_recipe", "--out", str(tmp_path / "x"), "--json"]) == 2
+
+
+def test_from_a_mirror_to_one_json_object(official, tmp_path, capfd):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in {"train": 40, "val": 24, "test": 24}.items():
+        labels = np.arange(n) % 2
+        coarse = rng.integers(0, 120, (n, 7, 7)) + 100 * labels[:, None, None]
+        arrays[f"{part}_images"] = np.kron(coarse, np.ones((4, 4))).astype(np.uint8)
+        arrays[f"{part}_labels"] = labels[:, None]
+    file = tmp_path / "mirror" / "http" / "medmnist" / "pneumoniamnist.npz"
+    file.parent.mkdir(parents=True)
+    np.savez(file, **arrays)
+    asked = ["pneumoniamnist", "--mirror", str(tmp_path / "mirror"), "--out", str(tmp_path / "out")]
+    quick = ["--set", "arch=cnn", "--set", "size=32", "--set", "epochs=1", "--seeds", "0"]
+    assert official.main([*asked, *quick, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert (found["n"], found["whole_test"]) == (24, 624)
+    assert found["says"].startswith("24 of the 624 official test images")
+    assert found["settings"]["epochs"] == 1 and found["settings"]["ema"] == 0.99
+    assert found["networks"][0]["test"]["n"] == 24
