@@ -99,6 +99,18 @@ def test_its_first_cell_holds_what_is_there_where_the_package_is_not(tmp_path, m
     assert held == [f"{name}=={version(name)}" for name in ("torch", "torchvision", "numpy")]
 
 
+def test_its_first_cell_takes_no_package_of_this_name_from_strangers(tmp_path, monkeypatch):
+    import importlib.util
+
+    asked = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CXR_SOURCE", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(subprocess, "run", lambda args, check: asked.append(args[-1]))
+    exec(code_of(COLAB)[0], {})
+    assert asked == ["git+URL-OF-THIS-REPOSITORY"]  # the index of packages has no cxr_fastai of ours
+
+
 @pytest.mark.slow
 def test_it_takes_what_kaggle_mounts(tmp_path):
     from cxr_fastai.phantom import write_like
