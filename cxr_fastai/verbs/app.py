@@ -194,5 +194,9 @@ def _similar_to(
         return None
     from cxr_fastai import progress
     from cxr_fastai.app.similar import similar_of
+    from cxr_fastai.reporting.text import count
 
-    return similar_of(model, films, is_alone, progress)
+    similar = similar_of(model, films, is_alone, progress)
+    of = f"{count(len(similar.index.rows), 'film')} {similar.index.whose}"
+    progress.say(f"similar films are looked for among {of}")
+    return similar

@@ -4,6 +4,7 @@ python -m pytest tests/verbs/test_app.py
 """
 
 import argparse
+from types import SimpleNamespace
 
 import pytest
 from toy_bundles import META, VOCAB
@@ -125,6 +126,15 @@ def test_flags_become_the_site(bundle, sites, capsys, tmp_path):
     said = capsys.readouterr().err
     assert "answers at http://127.0.0.1:" in said and "all addresses of this machine" in said
     assert TOKEN not in said
+
+
+def test_whose_films_are_looked_at_is_said_before_anybody_asks(monkeypatch, capsys):
+    whose = "of the folder tb, which this model was not trained on"
+    found = SimpleNamespace(index=SimpleNamespace(rows=[1, 2], whose=whose))
+    monkeypatch.setattr("cxr_fastai.app.similar.similar_of", lambda *args: found)
+    assert verb._similar_to("a model", "a folder", is_alone=True) is found
+    said = capsys.readouterr().err
+    assert f"similar films are looked for among 2 films {whose}" in said
 
 
 def test_by_itself_it_listens_to_this_machine_without_a_token(bundle, sites, capsys):
