@@ -1,14 +1,15 @@
 """A recipe from its sources to the score on its test split, unattended.
 
 python benchmarks/official_tests.py RECIPE --mirror MIRROR --out DIR [--seeds 0,1,2]
-    [--set KEY=VALUE ..] [--json]
+    [--set KEY=VALUE ..] [--validation-only] [--json]
 
 Curates the recipe into DIR/data, trains one network a seed into DIR/seed_N as the recipe says
 (`--set` changes one of its settings), and scores each, and all of them together as `cxr predict
 A,B,C` does, on the test split: for `pneumonia` and `pneumoniamnist` what the mirror holds of
 Kermany's 624 official images. Beside it stand validation and, of a yes or no, shifted validation
-(cxr_fastai/evaluation/shifted.py): what settings are chosen by. `--json` prints one JSON object and
-nothing else on standard output. Where DIR holds some of it already, the rest is done.
+(cxr_fastai/evaluation/shifted.py): what
+settings are chosen by; `--validation-only` asks no test image meanwhile. `--json` prints one JSON
+object and nothing else on standard output. Where DIR holds some of it already, the rest is done.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Asked:
     data: Path | Manifest | None = None  # a curated folder: trained as its own recipe says
     seeds: tuple[int, ...] = (0,)
     own: dict[str, Any] = field(default_factory=dict)  # settings in place of the recipe's
+    asks_test: bool = True  # False: settings are still being chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +186,9 @@ def trained(asked: Asked, data: Manifest, seed: int) -> Trained:
     )
     bundle = load_bundle(path)
     has_test = any(row.split == "test" for row in data.rows)
-    test = evaluate(bundle, data, "test", pixel_floor=False) if has_test else None
+    test = None
+    if has_test and asked.asks_test:
+        test = evaluate(bundle, data, "test", pixel_floor=False)
     valid = evaluate(bundle, data, "valid", pixel_floor=False)
     minutes = bundle.meta["trained"]["seconds"] / 60
     numbers: Numbers = {
@@ -211,7 +215,7 @@ def measured(asked: Asked) -> Numbers:
     data = curated(asked)
     networks = [trained(asked, data, seed) for seed in asked.seeds]
     first = networks[0].bundle.meta
-    tested = sum(row.split == "test" for row in data.rows)
+    tested = sum(row.split == "test" for row in data.rows) if asked.asks_test else 0
     return {
         "recipe": asked.recipe,
         "split": "test",
@@ -235,6 +239,8 @@ def measured(asked: Asked) -> Numbers:
 def _says(asked: Asked, tested: int) -> str:
     """Tell what part of an official test this is."""
     whole = WHOLE_TESTS.get(asked.recipe)
+    if not asked.asks_test:
+        return "validation only, as was asked: no test image was scored"
     if not tested:
         return "the mirror holds no test image: only validation is scored"
     if whole is None or tested == whole:
@@ -299,13 +305,15 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
     parser.add_argument("--data", type=Path, help="a folder curated before: as its recipe says")
     parser.add_argument("--seeds", default="0,1,2", help="default: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--validation-only", action="store_true", help="to choose settings by")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     seeds = tuple(int(seed) for seed in given.seeds.split(","))
     if len(seeds) > 1 and len(seeds) % 2 == 0:
         raise UsageError("--seeds: an odd number of them, so that a vote has an answer.")
     own = dict(setting_of(words) for words in given.set)
-    asked = Asked(given.recipe, given.mirror, given.out, given.data, seeds, own)
+    asks_test = not given.validation_only
+    asked = Asked(given.recipe, given.mirror, given.out, given.data, seeds, own, asks_test)
     return asked, given.json
 
 

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from toy_pixels import folder
 
 from cxr_fastai.core import UsageError
+from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.recipes import load_recipe
 
 RECIPE = """title = "Dark or light"
@@ -79,6 +80,22 @@ def test_a_folder_without_test_images_tells_so_and_scores_validation(official, a
     assert found["n"] == 0 and "no test image" in found["says"]
     assert found["networks"][0]["test"] == {} and found["mean"] == found["ensemble"] == {}
     assert "seed 0, test | - |" in official.text_of(found)
+
+
+def test_while_settings_are_chosen_nothing_is_told_of_test_images(official, asked, monkeypatch):
+    splits = []
+
+    def watched(bundle, data, split, **kwargs):
+        splits.append(split)
+        return evaluate(bundle, data, split, **kwargs)
+
+    monkeypatch.setattr(official, "evaluate", watched)
+    found = official.measured(replace(asked, seeds=(0,), asks_test=False))
+    assert splits == ["valid"]
+    assert found["n"] == 0 and "validation only" in found["says"]
+    assert (
+        found["networks"][0]["test"] == {} and found["networks"][0]["shifted_valid"]["films"] == 8
+    )
 
 
 def test_a_vote_answers_and_the_mean_ranks(official):
