@@ -39,7 +39,9 @@ def timm_named(
     """Name tensors as timm does."""
     if "_conv_stem.weight" not in tensors:
         return tensors
-    places = [(stage, i) for stage, n in enumerate(depths(arch)) for i in range(n)]
+    places: list[tuple[int, int]] = []
+    for stage, blocks in enumerate(depths(arch)):
+        places += [(stage, i) for i in range(blocks)]
     return {_timm_name(key, places): tensor for key, tensor in tensors.items()}
 
 

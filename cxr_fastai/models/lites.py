@@ -60,7 +60,13 @@ LITE_PLANS = {
 }
 
 
-def _convolution(n_in: int, n_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+def _convolution(
+    n_in: int,  # channels
+    n_out: int,
+    kernel: int,  # side
+    stride: int = 1,
+    groups: int = 1,  # n_in: each channel by itself
+) -> nn.Conv2d:
     """Make a convolution padded as TensorFlow's SAME; by a constant where that is the same."""
     if stride == 1:
         return nn.Conv2d(n_in, n_out, kernel, 1, kernel // 2, groups=groups, bias=False)
@@ -74,7 +80,13 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 class SeparableBlock(nn.Module):
     """A convolution of each channel by itself, then one of 1x1."""
 
-    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self,
+        n_in: int,  # channels
+        n_out: int,
+        kernel: int,  # side of the convolution of each channel
+        stride: int,  # of the same
+    ) -> None:
         super().__init__()
         self.conv_dw = _convolution(n_in, n_in, kernel, stride, n_in)
         self.bn1 = _norm(n_in)
@@ -83,17 +95,28 @@ class SeparableBlock(nn.Module):
         self.bn2 = _norm(n_out)
         self.has_skip = stride == 1 and n_in == n_out
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        x: torch.Tensor,  # (n, n_in, h, w)
+    ) -> torch.Tensor:  # (n, n_out, h / stride, w / stride), rounded up
         """Add what is found to what came, where shapes agree."""
         found = self.act(self.bn1(self.conv_dw(x)))
         found = self.bn2(self.conv_pw(found))
-        return found + x if self.has_skip else found
+        if self.has_skip:
+            found = found + x
+        return found
 
 
 class InvertedBlock(nn.Module):
     """More channels by 1x1, a convolution of each by itself, fewer channels by 1x1."""
 
-    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self,
+        n_in: int,  # channels
+        n_out: int,
+        kernel: int,  # side of the convolution of each channel
+        stride: int,  # of the same
+    ) -> None:
         super().__init__()
         between = n_in * EXPANSION
         self.conv_pw = _convolution(n_in, between, 1)
@@ -105,22 +128,36 @@ class InvertedBlock(nn.Module):
         self.bn3 = _norm(n_out)
         self.has_skip = stride == 1 and n_in == n_out
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        x: torch.Tensor,  # (n, n_in, h, w)
+    ) -> torch.Tensor:  # (n, n_out, h / stride, w / stride), rounded up
         """Add what is found to what came, where shapes agree."""
         found = self.act(self.bn1(self.conv_pw(x)))
         found = self.act(self.bn2(self.conv_dw(found)))
         found = self.bn3(self.conv_pwl(found))
-        return found + x if self.has_skip else found
+        if self.has_skip:
+            found = found + x
+        return found
 
 
-def _wide(channels: int, width: float) -> int:
+def _wide(
+    channels: int,  # at width 1
+    width: float,
+) -> int:
     """Give the channels of a wider network: a multiple of 8, not more than a tenth below."""
     wanted = channels * width
     rounded = max(DIVISOR, int(wanted + DIVISOR / 2) // DIVISOR * DIVISOR)
     return rounded + DIVISOR if rounded < 0.9 * wanted else rounded
 
 
-def _stage(n_in: int, n_out: int, stage: Stage, repeats: int, is_first: bool) -> nn.Sequential:
+def _stage(
+    n_in: int,  # channels
+    n_out: int,
+    stage: Stage,
+    repeats: int,  # blocks, at the depth of the network
+    is_first: bool,  # of the network
+) -> nn.Sequential:
     """Build the blocks of one width."""
     block = SeparableBlock if is_first else InvertedBlock
     blocks = [block(n_in, n_out, stage.kernel, stage.stride)]
@@ -165,5 +202,7 @@ def _draw(layer: nn.Conv2d) -> None:
     """Draw weights as TensorFlow's EfficientNet does; nothing where they have no memory."""
     if layer.weight.is_meta:
         return
-    fan_out = layer.kernel_size[0] * layer.kernel_size[1] * layer.out_channels // layer.groups
-    nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / fan_out))
+    height, width = layer.kernel_size
+    fan_out = height * width * layer.out_channels // layer.groups
+    spread = math.sqrt(2.0 / fan_out)
+    nn.init.normal_(layer.weight, 0.0, spread)

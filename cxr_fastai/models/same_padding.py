@@ -21,10 +21,12 @@ class SameConv2d(nn.Conv2d):
         bias: torch.Tensor | None,
     ) -> torch.Tensor:  # (n, out_channels, ceil(h / stride), ceil(w / stride))
         """Pad with zeros, and convolve: what torch's own forward asks for."""
-        down = _left_over(input.shape[-2], self.kernel_size[0], self.stride[0])
-        across = _left_over(input.shape[-1], self.kernel_size[1], self.stride[1])
-        before = (across // 2, down // 2)
-        sides = [before[0], across - before[0], before[1], down - before[1]]
+        height, width = input.shape[-2:]
+        down = _left_over(height, self.kernel_size[0], self.stride[0])
+        across = _left_over(width, self.kernel_size[1], self.stride[1])
+        left = across // 2
+        above = down // 2
+        sides = [left, across - left, above, down - above]
         padded = nn.functional.pad(input, sides)
         return nn.functional.conv2d(padded, weight, bias, self.stride, 0, 1, self.groups)
 
@@ -36,7 +38,11 @@ def is_same_padded(layer: nn.Module) -> bool:
     return is_timms or isinstance(layer, SameConv2d)
 
 
-def _left_over(side: int, kernel: int, stride: int) -> int:
+def _left_over(
+    side: int,  # px
+    kernel: int,  # side of the same direction
+    stride: int,
+) -> int:
     """Count the pixels that are missing of a whole number of strides."""
     steps = -(-side // stride)
     return max((steps - 1) * stride + kernel - side, 0)
