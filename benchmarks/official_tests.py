@@ -7,9 +7,9 @@ Curates the recipe into DIR/data, trains one network a seed into DIR/seed_N as t
 (`--set` changes one of its settings), and scores each, and all of them together as `cxr predict
 A,B,C` does, on the test split: for `pneumonia` and `pneumoniamnist` what the mirror holds of
 Kermany's 624 official images. Beside it stand validation and, of a yes or no, shifted validation
-(cxr_fastai/evaluation/shifted.py): what
-settings are chosen by; `--validation-only` asks no test image meanwhile. `--json` prints one JSON
-object and nothing else on standard output. Where DIR holds some of it already, the rest is done.
+(cxr_fastai/evaluation/shifted.py): what settings are chosen by; `--validation-only` asks no test
+image meanwhile. `--json` prints one JSON object and nothing else on standard output. Where DIR
+holds some of it already, the rest is done.
 """
 
 from __future__ import annotations
