@@ -19,7 +19,6 @@ from pathlib import Path
 
 import torch
 
-from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.manifest import Manifest, read_manifest
 from cxr_fastai.run_files import HISTORY
 from cxr_fastai.training.data import build_dataloaders
@@ -95,6 +94,7 @@ def _run(manifest: Manifest, way: str, seed: int, asked: argparse.Namespace) -> 
         manifest,
         run,
         seed=seed,
+        resume=run.exists(),
         quiet=True,
         beside=(),
         arch=asked.arch,
@@ -107,16 +107,16 @@ def _run(manifest: Manifest, way: str, seed: int, asked: argparse.Namespace) -> 
         resize=[],
     )
     meta = json.loads((bundle / "bundle.json").read_text())
-    report = evaluate(bundle, manifest, "valid", asked.out / f"valid_{way}_{seed}")
+    scores = meta["metrics"]["valid"]
     header, *epochs = (run / HISTORY).read_text().splitlines()
     place = header.split(",").index("seconds")
     return Line(
         way=way,
         seed=seed,
         seconds=round(sum(float(epoch.split(",")[place]) for epoch in epochs), 1),
-        valid_loss=round(meta["metrics"]["loss"], 4),
-        auroc=round(float(report.metrics["macro_auroc"] or 0.0), 4),
-        accuracy=round(meta["metrics"]["balanced_accuracy"], 4),
+        valid_loss=round(scores["loss"], 4),
+        auroc=round(scores["macro_auroc"], 4),
+        accuracy=round(scores["balanced_accuracy"], 4),
         best_epoch=meta["trained"]["best_epoch"],
     )
 

@@ -37,8 +37,8 @@ __all__ = ["CachedFeatures", "n_views", "on_features", "why_plain"]
 
 POOLING = 2  # layers of a head that learn nothing: what comes before them is as large as images are
 # A view costs a forward pass of all images, an epoch of the plain way 2.1 (ResNet18) to 7.4 of them
-# (EfficientNet-Lite0 in bf16), in seconds of one core at 96 px, since fastai trains the batch norm of
-# a frozen body: with a view for four epochs the stage costs an eighth at most.
+# (EfficientNet-Lite0 in bf16), in seconds of one core at 96 px: fastai trains the batch norm of a
+# frozen body. With a view for four epochs the stage costs an eighth at most.
 EPOCHS_A_VIEW = 4
 # A constant, not a share of the memory at hand: the number of views decides what is learnt, and the
 # same seed is to learn the same everywhere. 112,000 images of 2,560 features: 3 views.

@@ -56,7 +56,9 @@ def test_a_run_tells_each_epoch_in_a_line_on_stderr_and_nothing_else(run):
         "weights: ",
         "warning: validation has too few groups",
         "decoding 32 images at 32 px: ",
-        "epoch 1/4 (head) train ",
+        "features of 7 images (valid): ",
+        "features of 17 images (view 1 of 1): ",
+        "epoch 1/4 (head on cached features) train ",
         "epoch 2/4 (head and 1 of 2 body groups) train ",
         "epoch 3/4 (all layers) train ",
         "epoch 4/4 (all layers) train ",
@@ -73,7 +75,7 @@ def test_history_has_a_row_an_epoch_over_all_stages(run):
     rows = history(run[0])
     assert tuple(rows[0]) == columns()
     assert [r["stage"] for r in rows] == [
-        "head",
+        "head on cached features",
         "head and 1 of 2 body groups",
         "all layers",
         "all layers",
