@@ -45,7 +45,13 @@ def say_of_gates(model: Model) -> None:
     from cxr_fastai.bundle.gates import doubt_line
     from cxr_fastai.serving.answers import members_of
 
-    for member in members_of(model):
+    members = members_of(model)
+    has_gate = any(member.gate for member in members)
+    for member in members:
         line = doubt_line(member.path, member.gate)
+        if has_gate and not member.gate:
+            line = (
+                f"{member.path} has no gate: what the gate of another bundle lets pass is answered"
+            )
         if line:
             progress.say(line)
