@@ -33,7 +33,8 @@ OF_THE_COMMAND_LINE = {
     "prototyping/next_steps.py",
     "prototyping/asked.py",
 }
-OF_OTHERS = {"--unzip", "--check"}  # kaggle's; of `cxr sources`, which has no function
+# kaggle's, trackio's, wandb's; of `cxr sources`, which has no function
+OF_OTHERS = {"--unzip", "--project", "--no-skip-online", "--check"}
 CSS = re.compile(r"var\(--[a-z]+\)")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 MODULES = [

@@ -12,8 +12,8 @@ from cxr_fastai.flags import parser
 HOUSE = Path(__file__).parent.parent / "cxr_fastai"
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 COMMAND = re.compile(r"\bcxr ([a-z]+)\b((?:[^`'\"]*?)(?=`|'|\"|$|;|\. |, then|\n))")
-# of other programs that messages name: git, kaggle, pip, ray and their like
-FOREIGN = {"--unzip", "--recurse-submodules"}
+# of other programs that messages name: git, kaggle, trackio, wandb
+FOREIGN = {"--unzip", "--recurse-submodules", "--project", "--no-skip-online"}
 # verbs whose messages a room may print; a room that is not named serves all
 VERBS_OF_ROOM = {
     "curation/copies/find.py": {"dedupe"},
