@@ -108,7 +108,9 @@ def test_its_first_cell_takes_no_package_of_this_name_from_strangers(tmp_path, m
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(subprocess, "run", lambda args, check: asked.append(args[-1]))
     exec(code_of(COLAB)[0], {})
-    assert asked == ["git+URL-OF-THIS-REPOSITORY"]  # the index of packages has no cxr_fastai of ours
+    assert asked == [
+        "git+URL-OF-THIS-REPOSITORY"
+    ]  # the index of packages has no cxr_fastai of ours
 
 
 @pytest.mark.slow
