@@ -24,6 +24,7 @@ OF_THE_COMMAND_LINE = {
     "demo.py",
     "curation_flags.py",
     "push_flags.py",
+    "app_flags.py",
     "flags.py",
     "one_line_parser.py",
     "outputs.py",

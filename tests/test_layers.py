@@ -67,6 +67,7 @@ PARTS = {  # modules beside a room that are part of it
     "bundle_names": "core",
     "curation_flags": "flags",
     "push_flags": "flags",
+    "app_flags": "flags",
     "flag_values": "flags",
     "one_line_parser": "flags",
     "catalog_rule": "catalog",

@@ -286,10 +286,7 @@ class Ray:
     started_here: bool
     workers: int
 
-    def __init__(
-        self,
-        workers: int | None = None,  # at once; None: one a core
-    ):
+    def __init__(self, workers: int | None = None):  # at once; None: one a core
         """Prepare the workers; each starts with its first task."""
         reports_nothing("ray")
         try:

@@ -117,6 +117,7 @@ def show_classes(
     unsure = np.argsort(distance, kind="stable")
 
     def film(i: int) -> ShownFilm:
+        """Show one film."""
         said = int(found.preds[i])
         prob = float(found.probs[i, said])
         return _shown(found, i, (shown[said], shown[int(found.targs[i])]), prob, root)
@@ -145,6 +146,7 @@ def show_findings(
     distance = np.abs(found.probs - levels)
 
     def film(i: int, k: int) -> ShownFilm:
+        """Show one finding of one film."""
         said, truth = found.preds[i, k], present[i, k]
         words = (_yes_no(shown[k], said), _yes_no(shown[k], truth))
         prob = float(found.probs[i, k] if said else 1 - found.probs[i, k])

@@ -228,6 +228,7 @@ def _source_metrics(
     scores: np.ndarray,  # (n, c)
     answers: np.ndarray,  # (n, c) bool
 ) -> FindingSourceMetrics:
+    """Score one source."""
     counts = count_findings(SingleDraw(), labels, scores, answers)
     headline = headline_of(counts)
     present = labels == 1

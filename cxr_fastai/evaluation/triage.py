@@ -135,6 +135,7 @@ def resampled_early_shares(
     starts = np.flatnonzero(np.diff(block, prepend=-1))
 
     def shares(times_drawn: np.ndarray) -> np.ndarray:
+        """Count each image as often as it was drawn."""
         times = times_drawn[group_of_image].astype(np.int32)
         sizes = np.add.reduceat(times, starts, axis=0)
         found = np.add.reduceat(times * is_positive[:, None], starts, axis=0)

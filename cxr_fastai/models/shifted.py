@@ -3,7 +3,7 @@
 Radiographs here are normalised with one mean; a network for colours was trained with other ones, a
 mean a colour, and with zeros at the border, which are those means and no gray value. What that adds
 to each output is the same for every image: the convolution of ones, with zeros at the border, and a
-kernel of its own. It takes 1 % of the time of a ResNet's first convolution at most.
+kernel of its own.
 """
 
 from __future__ import annotations
