@@ -11,7 +11,7 @@ from cxr_fastai.bundle.runtime import RUNTIMES
 from cxr_fastai.flag_values import port, whole
 from cxr_fastai.one_line_parser import Joined
 
-__all__ = ["add_app"]
+__all__ = ["add_app", "add_gate"]
 
 # flag -> its default, of app.limits.Limits; what it bounds
 APP_LIMITS: dict[str, tuple[int, str]] = {
@@ -41,8 +41,8 @@ def add_app(v: ArgumentParser) -> None:
     _app_limits(v.add_argument_group("limits; beyond them a request is refused, and told why"))
 
 
-def _app_how(v: ArgumentParser) -> None:
-    """Add the flags of `cxr app` that say how a film is answered."""
+def add_gate(v: ArgumentParser) -> None:
+    """Add what `cxr app` and `cxr predict` ask of the bundle's gate."""
     v.add_argument(
         "--right",
         action="store_true",
@@ -54,6 +54,11 @@ def _app_how(v: ArgumentParser) -> None:
         action="store_false",
         help="answer also for what is no upright frontal chest film: for those who know theirs are",
     )
+
+
+def _app_how(v: ArgumentParser) -> None:
+    """Add the flags of `cxr app` that say how a film is answered."""
+    add_gate(v)
     v.add_argument(
         "--runtime",
         choices=RUNTIMES,

@@ -10,7 +10,7 @@ import argparse
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 
-from cxr_fastai.app_flags import add_app
+from cxr_fastai.app_flags import add_app, add_gate
 from cxr_fastai.bundle.runtime import RUNTIMES
 from cxr_fastai.curation_flags import add_curate, add_dedupe, add_own_labels
 from cxr_fastai.flag_values import above_zero, form, ids, whole
@@ -310,17 +310,7 @@ def _predict_how(v: ArgumentParser) -> None:
         help="test-time augmentation: the mean of five views of each film, turned and zoomed a "
         "little, none mirrored",
     )
-    v.add_argument(
-        "--right",
-        action="store_true",
-        help="turn and invert back what looks turned or inverted to the bundle's gate, and say so",
-    )
-    v.add_argument(
-        "--no-gate",
-        dest="gate",
-        action="store_false",
-        help="answer also for what is no upright frontal chest film: for those who know theirs are",
-    )
+    add_gate(v)
     v.add_argument(
         "--trust-pickle",
         action="store_true",

@@ -26,7 +26,9 @@ def card_page(
         ft.Nav(ft.A("Films and answers", href="/"), aria_label="Pages"),
         theme_choice(),
     ]
-    body = [part for name in facts.cards for part in _card(facts, name)]
+    body: list[Part] = []
+    for name in facts.cards:
+        body += _card(facts, name)
     main = ft.Main(notices(facts), *body, id="work", tabindex="-1", cls="card")
     return frame(f"{facts.recipe}: model card", header, [main])
 

@@ -29,7 +29,7 @@ from cxr_fastai.safe_names import safe_name
 from cxr_fastai.strict_json import parse_json
 from cxr_fastai.training.extras import extra
 from cxr_fastai.training.history import Row, numbers
-from cxr_fastai.training.tracked_files import tracked_files
+from cxr_fastai.training.tracked_files import log_files
 
 __all__ = ["Trackio"]
 
@@ -195,11 +195,7 @@ class Trackio:
         """Add an artifact of the run's files."""
         import trackio
 
-        kind = "model" if bundle else "history"
-        artifact = trackio.Artifact(f"{kind}-{self.live.id}", type=kind)
-        for name, file in tracked_files(self.run, bundle).items():
-            artifact.add_file(str(file), name=name)
-        self.live.log_artifact(artifact)
+        log_files(trackio, self.live, self.live.id, self.run, bundle)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from cxr_fastai.safe_names import safe_name
 from cxr_fastai.strict_json import parse_json
 from cxr_fastai.training.extras import extra
 from cxr_fastai.training.history import Row, numbers
-from cxr_fastai.training.tracked_files import tracked_files
+from cxr_fastai.training.tracked_files import log_files
 
 __all__ = ["WandB"]
 
@@ -222,11 +222,7 @@ class WandB:
         """Add an artifact of the run's files, and wait for no upload."""
         import wandb
 
-        kind = "model" if bundle else "history"
-        artifact = wandb.Artifact(f"{kind}-{self.id}", type=kind)
-        for name, file in tracked_files(self.run, bundle).items():
-            artifact.add_file(str(file), name=name)
-        self.live.log_artifact(artifact)
+        log_files(wandb, self.live, self.id, self.run, bundle)
 
     @contextmanager
     def _told_where_it_waits(self) -> Iterator[None]:

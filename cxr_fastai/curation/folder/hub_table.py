@@ -70,7 +70,9 @@ def _say_unknown(
     The loader tells a column's type from a table's first LOOKED_AT rows: blanks alone are numbers
     to it, and it refuses a folder whose splits have other types (measured with datasets 5.2).
     """
-    is_blank = {not any(row[column] for row in table[:LOOKED_AT]) for table in tables}
+    is_blank = set()
+    for table in tables:
+        is_blank.add(not any(row[column] for row in table[:LOOKED_AT]))
     if len(is_blank) < 2:
         return
     for table in tables:
