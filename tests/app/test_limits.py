@@ -6,7 +6,7 @@ python -m pytest tests/app/test_limits.py
 import pytest
 
 from cxr_fastai.app.limits import MB, Limits
-from cxr_fastai.flags import APP_LIMITS
+from cxr_fastai.app_flags import APP_LIMITS
 
 
 def test_bytes_follow_from_megabytes():

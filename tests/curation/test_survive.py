@@ -102,13 +102,19 @@ def test_a_read_only_output_ends_with_5_and_a_read_only_input_works(source, disk
     assert end(start(source, manifest=at / "c.csv"))[0] == 0
 
 
+def wait_for_holder(marker):
+    "Until the marker names its process and host: it is empty for a moment after it was made."
+    for _ in range(1200):
+        if marker.exists() and marker.read_text().count("\n") >= 1:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{marker} names no holder after 12 s")
+
+
 def test_the_second_of_two_runs_names_the_first_or_waits_for_it(source):
     assert end(start(source, out="alone"))[0] == 0
     first = start(source)
-    for _ in range(400):
-        if (source / "out" / MARKER).exists():
-            break
-        time.sleep(0.01)
+    wait_for_holder(source / "out" / MARKER)
     first.send_signal(signal.SIGSTOP)
     code, _, err = end(start(source))
     assert (
@@ -128,10 +134,7 @@ def test_the_second_of_two_runs_names_the_first_or_waits_for_it(source):
 
 def test_a_lock_that_a_killed_run_left_does_not_stop_the_next(source):
     p = start(source)
-    for _ in range(400):
-        if (source / "out" / MARKER).exists():
-            break
-        time.sleep(0.01)
+    wait_for_holder(source / "out" / MARKER)
     p.kill()
     p.wait()
     assert (

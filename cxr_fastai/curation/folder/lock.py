@@ -83,12 +83,15 @@ def _acquire(
 
 
 def _holder(marker: Path) -> str:
-    """Say who holds the folder, as far as the marker tells."""
-    process, host, start = "?", "?", "?"
-    with suppress(OSError, ValueError):
-        lines = marker.read_text(encoding="utf-8", errors="replace").split("\n")
-        process = lines[0]
-        host = lines[1]
+    """Say who holds the folder, as far as the marker tells: "?" where it does not (yet)."""
+    written = ""
+    start = "?"
+    with suppress(OSError):
+        written = marker.read_text(encoding="utf-8", errors="replace")
         begun = time.localtime(marker.stat().st_mtime)
         start = time.strftime("%Y-%m-%d %H:%M:%S", begun)
-    return f"another run writes {marker.parent}: process {process} on {host}, begun {start}"
+    process, host = [*written.splitlines(), "", ""][:2]  # empty until filelock has written both
+    return (
+        f"another run writes {marker.parent}: process {process or '?'} on {host or '?'}, "
+        f"begun {start}"
+    )

@@ -48,6 +48,16 @@ def test_the_second_run_is_told_process_host_and_start_of_the_first(tmp_path):
     assert said in str(e.value) and "--wait" in str(e.value)
 
 
+@pytest.mark.parametrize(
+    "written, said", [("", r"process \? on \?"), ("4194305\n", r"process 4194305 on \?")]
+)
+def test_a_marker_that_is_not_written_to_its_end_is_a_run_too(tmp_path, written, said):
+    (tmp_path / MARKER).write_text(written)
+    with pytest.raises(UsageError, match=f"another run writes .*: {said}, begun 20"):
+        with one_run(tmp_path):
+            pass
+
+
 def test_a_run_that_waits_begins_when_the_other_ends(tmp_path):
     p, said = hold(tmp_path, 1.5), []
     with one_run(tmp_path, wait=True, progress=Told(said)):
