@@ -119,10 +119,10 @@ def together(
         risks.append(risk)
         votes.append(risk >= decision["threshold"])
     truth = (first.targs != vocab.index(negative)).astype(int)
-    return {"networks": len(reports), **_voted(truth, risks, votes, first.groups)}
+    return {"networks": len(reports), **voted(truth, risks, votes, first.groups)}
 
 
-def _voted(
+def voted(
     truth: np.ndarray,  # (n,) 1: not the negative class
     risks: list[np.ndarray],  # (n,) each
     votes: list[np.ndarray],  # (n,) bool each

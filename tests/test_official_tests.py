@@ -106,7 +106,7 @@ def test_a_vote_answers_and_the_mean_ranks(official):
         np.array([0.3, 0.6, 0.1, 0.8, 0.2, 0.9]),
     ]
     votes = [risk >= 0.55 for risk in risks]  # of the third film two say yes, of others
-    found = official._voted(truth, risks, votes, list("abcdef"))
+    found = official.voted(truth, risks, votes, list("abcdef"))
     assert found["auroc"] == roc_auc_score(truth, np.mean(risks, 0))
     assert found["accuracy"] == 5 / 6 and found["sensitivity"] == 1
     assert found["specificity"] == 2 / 3
