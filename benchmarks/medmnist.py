@@ -8,7 +8,10 @@ Trains once a seed, into DIR (benchmarks/official_tests.py), and scores the offi
 classes the AUROC of the second one's probability and the accuracy at 0.5; of more classes the mean
 of each against the rest and the accuracy of the most probable; of several findings the mean over
 them, each at 0.5. These are `getAUC` and `getACC` of the package medmnist 3.0.2; `auc` and `acc`
-here. `--split valid` scores the validation array, for a mirror that lacks the test array.
+here. Of two classes the accuracy at each bundle's own threshold, which validation fixed, stands
+beside: `decided`. `--split valid` scores the validation array, for a mirror that lacks the test
+array. Where DIR holds networks already, they are not trained again; the test array is asked once a
+network.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from chestmnist import chest_folder
-from official_tests import Asked, curated, setting_of, trained
+from official_tests import SHARES, Asked, curated, setting_of, trained, voted
 from sklearn.metrics import roc_auc_score
 
 from cxr_fastai.bundle.bundle import Bundle
@@ -74,12 +77,22 @@ def auc(
 ) -> float:
     """Average the AUROC over classes or findings; of two classes it is the second one's."""
     if truth.ndim == 1 and scores.shape[1] == 2:
-        return float(roc_auc_score(truth, scores[:, 1]))
+        return _auroc(truth == 1, scores[:, 1])
     found = []
     for i in range(scores.shape[1]):
-        is_positive = truth == i if truth.ndim == 1 else truth[:, i]
-        found.append(roc_auc_score(is_positive, scores[:, i]))
+        is_positive = truth == i if truth.ndim == 1 else truth[:, i] == 1
+        found.append(_auroc(is_positive, scores[:, i]))
     return float(np.mean(found))
+
+
+def _auroc(is_positive: np.ndarray, scores: np.ndarray) -> float:
+    """Rank one class or finding. Raises `UsageError` where the array has it always or never."""
+    if is_positive.all() or not is_positive.any():
+        raise UsageError(
+            f"an array of {len(is_positive)} images has a class or finding in all of them, or in "
+            "none: the evaluator's AUC is not defined. Fetch the official file."
+        )
+    return float(roc_auc_score(is_positive, scores))
 
 
 def acc(
@@ -138,23 +151,26 @@ def measured(asked: Asked, split: str) -> Numbers:
         )
     networks = []
     answers = []
+    bundles = []
     for seed in asked.seeds:
-        network = trained(asked, data, seed)
+        network = trained(replace(asked, asks_test=False), data, seed)
         found = _answers(network.bundle, data, split)
         answers.append(found)
+        bundles.append(network.bundle)
         minutes = round(network.minutes, 1)
-        networks.append({"seed": seed, "minutes": minutes, **_scored(found, found.probs)})
-    first = answers[0]
-    mean = np.mean([found.probs for found in answers], axis=0)
+        networks.append({"seed": seed, "minutes": minutes, **_scored([found], [network.bundle])})
     return {
         "data": asked.recipe,
         "split": split,
-        "n": len(first.targs),
+        "n": len(answers[0].targs),
         "networks": networks,
         "mean": _of_seeds(networks, np.mean),
         "least": _of_seeds(networks, np.min),
         "most": _of_seeds(networks, np.max),
-        "ensemble": _scored(first, mean),
+        "ensemble": _scored(answers, bundles),
+        "settings": bundles[0].meta["recipe"]["train"],
+        "weights": bundles[0].meta["trained"]["weights"],
+        "manifest_sha256": data.sha256,
         "published": PUBLISHED[asked.recipe] if split == "test" else {},
     }
 
@@ -167,14 +183,39 @@ def _answers(bundle: Bundle, data: Manifest, split: str) -> Predictions:
     return report.predictions
 
 
-def _scored(found: Predictions, probs: np.ndarray) -> Numbers:
-    """Score what a network, or the mean of several, says of these images."""
-    return scored(found.targs, probs, found.groups)
+def _scored(answers: list[Predictions], bundles: list[Bundle]) -> Numbers:
+    """Score what networks say together of the same images, or one of them alone."""
+    first = answers[0]
+    mean = np.mean([found.probs for found in answers], axis=0)
+    return {**scored(first.targs, mean, first.groups), "decided": decided(answers, bundles)}
+
+
+def decided(
+    answers: list[Predictions],  # of each bundle, of the same images
+    bundles: list[Bundle],
+) -> Numbers:  # empty where they ask no yes or no
+    """Count what the bundles answer by their own thresholds, as `cxr predict A,B,C` votes."""
+    decisions = [bundle.meta["decision"] for bundle in bundles]
+    if not all(decisions):
+        return {}
+    first = answers[0]
+    negative = bundles[0].vocab.index(decisions[0]["negative"])
+    risks = [1 - found.probs[:, negative] for found in answers]
+    votes = [risk >= decision["threshold"] for risk, decision in zip(risks, decisions)]
+    truth = (first.targs != negative).astype(int)
+    found = voted(truth, risks, votes, first.groups)
+    kept = {key: found[key] for key in SHARES}
+    intervals = {f"{key}_interval": found[f"{key}_interval"] for key in SHARES}
+    return {**kept, **intervals, "thresholds": [decision["threshold"] for decision in decisions]}
 
 
 def _of_seeds(networks: list[Numbers], sum_up: Callable[..., Any]) -> Numbers:
     """Sum up what the networks score alone."""
-    return {key: float(sum_up([own[key] for own in networks])) for key in ("auc", "acc")}
+    found = {key: float(sum_up([own[key] for own in networks])) for key in ("auc", "acc")}
+    if networks[0]["decided"]:
+        for key in SHARES:
+            found[f"decided_{key}"] = float(sum_up([own["decided"][key] for own in networks]))
+    return found
 
 
 # ---- the command
@@ -183,15 +224,16 @@ def _of_seeds(networks: list[Numbers], sum_up: Callable[..., Any]) -> Numbers:
 def text_of(found: Numbers) -> str:
     """Put all into a table."""
     lines = [f"{found['data']}, {found['split']}, {found['n']} images; {ENLARGED}"]
-    lines += ["| | AUC | ACC |", "| --- | --- | --- |"]
+    lines.append("ACC: at 0.5, the evaluator's; then accuracy at the threshold of validation.")
+    lines += ["| | AUC | ACC | at validation's threshold |", "| --- | --- | --- | --- |"]
     for own in found["networks"]:
         lines.append(_line(f"seed {own['seed']}", own))
-    lines.append(
-        _row("mean of seeds", decimal(found["mean"]["auc"]), percent(found["mean"]["acc"]))
-    )
+    mean = found["mean"]
+    by_threshold = percent(mean.get("decided_accuracy"))
+    lines.append(_row("mean of seeds", decimal(mean["auc"]), percent(mean["acc"]), by_threshold))
     lines.append(_line("all seeds together", found["ensemble"]))
     for name, (area, right) in found["published"].items():
-        lines.append(_row(f"published: {name}", decimal(area), percent(right)))
+        lines.append(_row(f"published: {name}", decimal(area), percent(right), percent(None)))
     return "\n".join(lines)
 
 
@@ -199,12 +241,27 @@ def _line(name: str, own: Numbers) -> str:
     """Return the row of numbers with intervals."""
     area = f"{decimal(own['auc'])} ({span(own['auc_interval'], as_share=False)})"
     right = f"{percent(own['acc'])} ({span(own['acc_interval'])})"
-    return _row(name, area, right)
+    by_threshold = percent(None)
+    if own["decided"]:
+        between = span(own["decided"]["accuracy_interval"])
+        by_threshold = f"{percent(own['decided']['accuracy'])} ({between})"
+    return _row(name, area, right, by_threshold)
 
 
 def _row(*cells: str) -> str:
     """Return a row of the table."""
     return "| " + " | ".join(cells) + " |"
+
+
+def seeds_of(words: str) -> tuple[int, ...]:
+    """Read --seeds. Raises `UsageError`."""
+    parts = words.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--seeds {words}: expected whole numbers with commas, as 0,1,2.")
+    seeds = tuple(int(part) for part in parts)
+    if len(set(seeds)) < len(seeds) or len(seeds) > 1 and len(seeds) % 2 == 0:
+        raise UsageError(f"--seeds {words}: an odd number of different ones, so that a vote ends.")
+    return seeds
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -220,7 +277,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         own = dict(setting_of(words) for words in given.set)
-        seeds = tuple(int(seed) for seed in given.seeds.split(","))
+        seeds = seeds_of(given.seeds)
         asked = Asked(given.data, given.mirror, given.out, seeds=seeds, own=own)
         with contextlib.redirect_stdout(sys.stderr):
             if given.data == CHEST:

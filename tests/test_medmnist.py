@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cxr_fastai.core import UsageError
 from cxr_fastai.images import decode
 
 
@@ -46,6 +47,54 @@ def test_of_several_findings_the_mean_over_them(medmnist):
     assert medmnist.acc(truth, scores) == (3 / 4 + 2 / 4) / 2
 
 
+def _wins(is_positive, scores):
+    "The Mann-Whitney count: pairs in the right order, ties half."
+    pairs = scores[is_positive][:, None] - scores[~is_positive][None]
+    return ((pairs > 0) + (pairs == 0) / 2).mean()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_drawn_arrays_by_the_packages_formulas(medmnist, classes):
+    "getAUC and getACC of medmnist 3.0.2, derived by hand: pairs and counts."
+    rng = np.random.default_rng(classes)
+    for _ in range(20):
+        truth = rng.permutation(np.arange(60) % classes)
+        scores = rng.dirichlet(np.ones(classes), 60).round(1)  # with ties
+        if classes == 2:
+            expected = _wins(truth == 1, scores[:, 1])
+            right = sum((score > 0.5) == bool(y) for y, score in zip(truth, scores[:, 1]))
+        else:
+            expected = np.mean([_wins(truth == i, scores[:, i]) for i in range(classes)])
+            right = sum(list(row).index(max(row)) == y for y, row in zip(truth, scores))
+        assert medmnist.auc(truth, scores) == pytest.approx(expected)
+        assert medmnist.acc(truth, scores) == pytest.approx(right / 60)
+
+
+def test_drawn_findings_by_the_packages_formulas(medmnist):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        truth = rng.permuted(np.arange(50)[:, None] % np.array([2, 3, 7]) == 0, axis=0).astype(int)
+        scores = rng.random((50, 3)).round(1)
+        areas = [_wins(truth[:, i] == 1, scores[:, i]) for i in range(3)]
+        right = [np.mean((scores[:, i] > 0.5) == truth[:, i]) for i in range(3)]
+        assert medmnist.auc(truth, scores) == pytest.approx(np.mean(areas))
+        assert medmnist.acc(truth, scores) == pytest.approx(np.mean(right))
+
+
+def test_an_array_without_a_class_has_no_auc_and_says_so(medmnist):
+    with pytest.raises(UsageError, match="not defined"):
+        medmnist.auc(np.zeros(4, int), np.full((4, 2), 0.5))
+    with pytest.raises(UsageError, match="not defined"):
+        medmnist.auc(np.array([[1, 0], [1, 1]]), np.full((2, 2), 0.5))
+
+
+@pytest.mark.parametrize("words", ["0,1", "a", "0,0,1", "", "-1"])
+def test_seeds_that_cannot_be_are_refused_in_a_line(medmnist, tmp_path, words, capsys):
+    asked = [str(tmp_path), "--out", str(tmp_path / "out"), f"--seeds={words}"]
+    assert medmnist.main(asked) == UsageError.exit_code
+    assert capsys.readouterr().err.startswith("error: --seeds")
+
+
 def test_a_score_stands_in_its_interval(medmnist):
     truth = np.array([0] * 20 + [1] * 20)
     risk = np.r_[np.linspace(0.05, 0.6, 20), np.linspace(0.4, 0.9, 20)]
@@ -57,24 +106,58 @@ def test_a_score_stands_in_its_interval(medmnist):
 
 def test_the_table_stands_beside_the_published_one(medmnist):
     own = {"auc": 0.98, "auc_interval": [0.97, 0.99], "acc": 0.93, "acc_interval": [0.9, 0.95]}
+    own["decided"] = {"accuracy": 0.91, "accuracy_interval": [0.89, 0.93]}
     found = {
         "data": "pneumoniamnist",
         "split": "test",
         "n": 624,
         "networks": [{"seed": 0, **own}],
-        "mean": {"auc": 0.98, "acc": 0.93},
+        "mean": {"auc": 0.98, "acc": 0.93, "decided_accuracy": 0.91},
         "ensemble": own,
         "published": medmnist.PUBLISHED["pneumoniamnist"],
     }
     text = medmnist.text_of(found)
-    assert "| seed 0 | 0.980 (0.970 to 0.990) | 93.0 % (90.0 to 95.0) |" in text
-    assert "| published: Google AutoML Vision | 0.991 | 94.6 % |" in text
+    assert (
+        "| seed 0 | 0.980 (0.970 to 0.990) | 93.0 % (90.0 to 95.0) | 91.0 % (89.0 to 93.0) |"
+        in text
+    )
+    assert "| published: Google AutoML Vision | 0.991 | 94.6 % | - |" in text
     assert "28 px enlarged" in text
 
 
 def test_a_mirror_without_the_array_is_refused_in_a_line(medmnist, tmp_path, capsys):
     assert medmnist.main([str(tmp_path), "--out", str(tmp_path / "out")]) != 0
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def _drawn_pneumonia(n, rng):
+    "Films of 28 px, of which the ill are brighter below; one of four well."
+    labels = (np.arange(n) % 4 > 0).astype(np.uint8)
+    films = rng.integers(0, 120, (n, 28, 28), np.uint8)
+    films[labels == 1, 14:] += 100
+    return films, labels[:, None]
+
+
+def test_pneumoniamnist_is_trained_and_scored_by_both_thresholds(medmnist, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in {"train": 40, "val": 24, "test": 32}.items():
+        arrays[f"{part}_images"], arrays[f"{part}_labels"] = _drawn_pneumonia(n, rng)
+    folder = tmp_path / "mirror" / "http" / "medmnist"
+    folder.mkdir(parents=True)
+    np.savez(folder / "pneumoniamnist.npz", **arrays)
+    asked = [str(tmp_path / "mirror"), "--out", str(tmp_path / "out"), "--json"]
+    quick = ["--set", "epochs=1", "--set", "arch=cnn", "--set", "size=32", "--set", "bs=8"]
+    assert medmnist.main([*asked, *quick]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 32 and len(found["networks"]) == 3
+    for own in [*found["networks"], found["ensemble"]]:
+        right = own["decided"]["sensitivity"] * 24 + own["decided"]["specificity"] * 8
+        assert own["decided"]["accuracy"] == pytest.approx(right / 32)
+        assert own["auc_interval"] and own["acc_interval"]
+    aucs = [own["auc"] for own in found["networks"]]
+    assert found["mean"]["auc"] == pytest.approx(np.mean(aucs))
+    assert found["published"]["Google AutoML Vision"] == [0.991, 0.946]
 
 
 @pytest.fixture
