@@ -15,6 +15,7 @@ from typing import Any
 from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError, unknown_name
 from cxr_fastai.manifest import Manifest
+from cxr_fastai.models.at_hand import check_folder
 from cxr_fastai.models.known import check_arch
 from cxr_fastai.recipes import SETTINGS, Train, check_train, load_recipe
 from cxr_fastai.train_settings import TRACKERS
@@ -74,7 +75,12 @@ def check_trackers(names: Iterable[str]) -> None:
 
 
 def _check_weights(settings: Train) -> None:
-    """Raise `UsageError` for weights that are neither a word nor a file."""
+    """Raise `UsageError` for weights that are neither a word nor a file.
+
+    Of imagenet also where the folder that they are looked for in is none.
+    """
+    if settings.weights == "imagenet":
+        check_folder()
     if settings.weights in ("imagenet", "none") or Path(settings.weights).is_file():
         return
     raise UsageError(

@@ -2,7 +2,8 @@
 
 Looked for in the folder of $CXR_WEIGHTS, in torch.hub's cache, in the Hugging Face hub's, and in
 installed packages of weights, whose code is never run. A file with digits of its SHA-256 in its
-name is taken only where they are right. Never fetches; needs no torch.
+name is taken only where they are right: one of a cache or a package is passed by, one of the user's
+own folder is an error. Never fetches; needs no torch.
 """
 
 from __future__ import annotations
@@ -15,11 +16,23 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from cxr_fastai.core import UsageError, sha256_file
+from cxr_fastai.core import IntegrityError, UsageError, sha256_file
 
-__all__ = ["FOLDER", "AtHand", "Official", "OFFICIAL_LITES", "find_weights", "hash_start"]
+__all__ = [
+    "FOLDER",
+    "TORCH_CACHE",
+    "AtHand",
+    "Official",
+    "OFFICIAL_LITES",
+    "check_folder",
+    "damaged_package",
+    "find_weights",
+    "hash_start",
+]
 
 FOLDER = "CXR_WEIGHTS"  # of the environment
+OWN = f"${FOLDER}"
+TORCH_CACHE = "torch.hub's cache"  # where what is fetched lies too
 SUFFIXES = (".safetensors", ".pth")
 IN_ITS_NAME = re.compile(r"-([0-9a-f]{8,64})$")  # as in resnet18-f37072fd
 HUB_FILE = "model.safetensors"
@@ -86,12 +99,33 @@ OFFICIAL_LITES = {
 def find_weights(official: Official) -> AtHand | None:
     """Find a file of weights whose hash is right, the folder of $CXR_WEIGHTS first.
 
-    Raises `UsageError` where that is no folder.
+    Raises `UsageError` where that is no folder, `IntegrityError` for a file in it whose hash is not
+    the one in its name.
     """
     for found in _candidates(official):
-        if found.file.is_file() and _is_whole(found.file):
+        if not found.file.is_file():
+            continue
+        if _is_whole(found.file):
             return found
+        if found.where == OWN:
+            raise IntegrityError(
+                f"{found.file}: its SHA-256 begins with {sha256_file(found.file)[:8]}, and not as "
+                "its name says: it is damaged, or not all of it is there. Copy it again, or remove "
+                "it."
+            )
     return None
+
+
+def check_folder() -> None:
+    """Raise `UsageError` where $CXR_WEIGHTS is set and is no folder."""
+    _own_folder()
+
+
+def damaged_package(official: Official) -> str:
+    """Name the installed package whose file of weights is not whole; empty: there is none."""
+    files = _package_files(official) if official.packed else []
+    damaged = [file for file in files if file.is_file() and not _is_whole(file)]
+    return official.package if damaged else ""
 
 
 def hash_start(name: str) -> str:
@@ -109,9 +143,9 @@ def _is_whole(file: Path) -> bool:
 def _candidates(official: Official) -> Iterator[AtHand]:
     """Give where weights may lie, in the order in which they are taken."""
     for file in _own_files(official):
-        yield AtHand(file, f"${FOLDER}")
+        yield AtHand(file, OWN)
     if official.file:
-        yield AtHand(_torch_cache() / official.file, "torch.hub's cache")
+        yield AtHand(_torch_cache() / official.file, TORCH_CACHE)
     for file in _hub_files(official.repo):
         yield AtHand(file, "the Hugging Face hub's cache")
     if official.packed:
@@ -124,13 +158,21 @@ def _candidates(official: Official) -> Iterator[AtHand]:
 
 def _own_files(official: Official) -> list[Path]:
     """List the files of $CXR_WEIGHTS that are named for an architecture, in the order of names."""
+    folder = _own_folder()
+    if folder is None:
+        return []
+    return sorted(file for file in folder.iterdir() if _is_named_for(file, official))
+
+
+def _own_folder() -> Path | None:
+    """Return the folder of $CXR_WEIGHTS; None where it is not set."""
     given = os.environ.get(FOLDER, "")
     if not given:
-        return []
+        return None
     folder = Path(given).expanduser()
     if not folder.is_dir():
         raise UsageError(f"{FOLDER}={given} is no folder. Name the one that holds weights.")
-    return sorted(file for file in folder.iterdir() if _is_named_for(file, official))
+    return folder
 
 
 def _is_named_for(file: Path, official: Official) -> bool:

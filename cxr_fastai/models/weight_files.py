@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +123,9 @@ def _read(file: Path) -> object:
     try:
         if file.suffix.lower() == ".safetensors":
             return safetensors.torch.load_file(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch warns of the pickle's protocol, and then refuses it
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as e:
         raise StorageError(f"cannot read {file}: {e.strerror or e}") from e
     except Exception as e:  # a damaged or hostile file may fail in any way inside the parser

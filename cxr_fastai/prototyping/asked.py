@@ -15,6 +15,7 @@ from typing import Any
 from cxr_fastai.advice import command, flag
 from cxr_fastai.core import StrPath, UsageError, check_writable, usable_path
 from cxr_fastai.inputs import refuse_url
+from cxr_fastai.models.at_hand import check_folder
 from cxr_fastai.outputs import check_outside
 
 __all__ = ["Request", "request_of", "check_places", "default_out", "MINUTES"]
@@ -152,7 +153,11 @@ def _absolute(path: StrPath, what: str) -> str:
 
 
 def check_places(request: Request, out: Path) -> None:
-    """Raise where the images are not there, or the answer would lie among them."""
+    """Raise where the images are not there, or the answer would lie among them.
+
+    Where weights may lie is looked at too: a plan asks for them minutes later.
+    """
+    check_folder()
     if request.folder:
         _check_folder(Path(request.folder), out)
     if request.table and not Path(request.table).is_file():

@@ -46,7 +46,7 @@ class Prototype:
     trouble: tuple[FolderWarning, ...]  # what went wrong in training
     trained: dict[str, Any]  # epochs, best epoch, seconds
     next_steps: tuple[Step, ...]
-    seconds: dict[str, float]  # step of the road -> how long it took
+    seconds: dict[str, float]  # step of the road -> how long it took; road.FIRST_ANSWER
     stood: bool = False  # made by an earlier run
     curation: Curation | None = field(default=None, compare=False)  # None: an earlier run's
     reports: Mapping[str, AnyReport] = field(default_factory=dict, compare=False)  # split -> it

@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cxr_fastai.advice import flag
 from cxr_fastai.core import CxrError, StrPath, UsageError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["prototype"]
 
 SECONDS_A_MINUTE = 60
+FIRST_ANSWER = "first answer after"  # among the seconds of the steps: since the beginning
 
 
 def prototype(
@@ -293,10 +295,24 @@ class _Road:
                 beside=(),
                 quiet=self.progress is SILENT,
                 deadline=time.monotonic() + self.clock.left(),
+                on_epoch=partial(self._say_first_answer, len(manifest.part("valid"))),
                 **plan.settings,
             )
         self.clock.lap("train")
         return bundle
+
+    def _say_first_answer(
+        self,
+        images: int,  # of validation
+        row: Mapping[str, Any],  # of history.csv
+    ) -> None:
+        """Say when the first epoch ended, and what it found; of later ones nothing."""
+        if row["epoch"] != 1:
+            return
+        from cxr_fastai.prototyping.words import first_answer_line
+
+        spent = self.clock.laps[FIRST_ANSWER] = round(self.clock.spent, 1)
+        self.progress.say(first_answer_line(spent, row, images))
 
     # ---- score
 

@@ -5,14 +5,23 @@ Scores, warnings and counts -> text. It counts nothing and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cxr_fastai.core import FolderWarning
 from cxr_fastai.prototyping.counts import Counts
 from cxr_fastai.prototyping.scores import Scores
 from cxr_fastai.reporting.text import MIN_GROUPS_FOR_VERDICT, count, with_span
 
-__all__ = ["verdict_sentence", "shortcut_clause", "curated_line", "class_words", "told_words"]
+__all__ = [
+    "verdict_sentence",
+    "shortcut_clause",
+    "curated_line",
+    "class_words",
+    "first_answer_line",
+    "told_words",
+]
 
 RANKING = "macro AUROC"  # the number that tells how well probabilities rank
 MAX_NAMED = 4  # classes or things in one sentence
@@ -116,6 +125,22 @@ def shortcut_clause(shortcuts: Sequence[FolderWarning]) -> str:
         f"But {things} that may not be the disease {'tells' if len(titles) == 1 else 'tell'} the "
         f"classes too ({named}): the score may rest on {'it' if len(titles) == 1 else 'them'}."
     )
+
+
+def first_answer_line(
+    seconds: float,  # since the beginning of the road
+    row: Mapping[str, Any],  # of history.csv, of the first epoch
+    images: int,  # of validation
+) -> str:
+    """Say when the first epoch had its scores, and the one that no majority answer makes good."""
+    if "macro_auroc" in row:  # an image may have several classes
+        name, value = RANKING, row["macro_auroc"]
+    else:
+        name, value = "balanced accuracy", row["balanced_accuracy"]
+    told = f"first answer after {seconds:.0f} s"
+    if math.isnan(value):  # of no finding does validation have some with and some without
+        return told
+    return f"{told}: {name} {value:.2f} on {count(images, 'validation image')}"
 
 
 def curated_line(counts: Counts) -> str:

@@ -7,7 +7,7 @@ bundle: bundle.json comes at the end. A checkpoint stands beside it until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from cxr_fastai.training.checkpoint import State, same_run
 from cxr_fastai.training.data import build_dataloaders
 from cxr_fastai.training.distributed import begin, end, first, rank, shared
 from cxr_fastai.training.fit import Fitted, fit
+from cxr_fastai.training.history import Row
 from cxr_fastai.training.learner import (
     StartedNetwork,
     build_learner,
@@ -50,7 +51,7 @@ from cxr_fastai.training.learner import (
 )
 from cxr_fastai.training.network_check import check_networks
 from cxr_fastai.training.run_folder import earlier_epochs, state_to_resume
-from cxr_fastai.training.trackers import recorded
+from cxr_fastai.training.trackers import Listener, recorded
 from cxr_fastai.training.verdict import Scored, scores_line
 
 __all__ = ["train"]
@@ -74,6 +75,7 @@ def train(
     beside: Iterable[str]
     | None = None,  # architectures to train for comparison; None: the recipe's
     deadline: float | None = None,  # of time.monotonic(), when each is to end; None: never
+    on_epoch: Callable[[Row], None] | None = None,  # is given each epoch's row of history.csv
     # settings in place of the recipe's: arch, size, epochs, bs, lr, wd, weights, loss, ..; what
     # each is and may be: cxr_fastai.recipes.SETTINGS
     **own: Any,
@@ -109,6 +111,7 @@ def train(
         allow_missing_classes=allow_missing_classes,
         beside=baselines,
         deadline=deadline,
+        on_epoch=on_epoch,
     )
     bundle = _train_one(request)
     _train_baselines(request, baselines)
@@ -145,6 +148,7 @@ class _Request:
     allow_missing_classes: bool
     beside: Sequence[str] = ()  # architectures that train after it
     deadline: float | None = None
+    on_epoch: Callable[[Row], None] | None = None
 
 
 def _train_baselines(request: _Request, archs: Sequence[str]) -> None:
@@ -166,6 +170,7 @@ def _train_baselines(request: _Request, archs: Sequence[str]) -> None:
             seed=meta["trained"]["seed"],
             resume=request.resume and begun,
             beside=(),
+            on_epoch=None,
         )
         _train_one(baseline)
 
@@ -194,6 +199,7 @@ def _train_one(request: _Request) -> Path:
     started = _started(request.manifest, settings, seed, state)
     request = replace(request, quiet=request.quiet or rank() > 0)
     tracked = request.track if rank() == 0 else []
+    told = [Listener(request.on_epoch)] if request.on_epoch else []
     earlier = earlier_epochs(state) if request.resume else None
     with recorded(tracked, run, settings, request.manifest, seed, earlier) as record:
         learn = _learner(request, settings, seed, started, state)
@@ -205,7 +211,7 @@ def _train_one(request: _Request) -> Path:
             seed=seed,
             manifest_sha256=request.manifest.sha256,
             state=state,
-            trackers=record.trackers,
+            trackers=[*record.trackers, *told],
             fresh=False,
             deadline=request.deadline,
         )

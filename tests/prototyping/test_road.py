@@ -78,6 +78,27 @@ def test_every_step_is_said_with_its_command(made):
     assert "cxr train" in text and "done in" in text and "47 images (train" in text
 
 
+def test_the_first_answer_is_said_as_it_comes_and_kept(made):
+    _, out, record, said = made
+    told = [line for line in said.lines if line.startswith("first answer after ")]
+    assert len(told) == 1 and "balanced accuracy" in told[0]
+    assert told[0].endswith(f" on {record.counts.splits['valid']} validation images")
+    assert said.lines.index(told[0]) < said.lines.index(
+        "5/5 scoring on images that the model did not see"
+    )
+    seconds = json.loads((out / "prototype.json").read_text())["result"]["seconds"]
+    assert 0 < seconds["first answer after"] < seconds["all"]
+    assert "first answer after" in record.page.read_text()
+
+
+def test_weights_that_cannot_be_looked_for_are_told_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_WEIGHTS", str(tmp_path / "nowhere"))
+    folder = toys.own_folder(tmp_path / "films")
+    with pytest.raises(UsageError, match="CXR_WEIGHTS=.*nowhere is no folder"):
+        prototype(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_prototype_json_holds_the_record(made):
     stored = json.loads((made[1] / "prototype.json").read_text())
     assert stored["request"]["folder"] == str(made[0]) and stored["request"]["minutes"] == 5

@@ -4,7 +4,13 @@ import pytest
 import toy_prototypes as toys
 
 from cxr_fastai.core import FolderWarning
-from cxr_fastai.prototyping.words import class_words, curated_line, told_words, verdict_sentence
+from cxr_fastai.prototyping.words import (
+    class_words,
+    curated_line,
+    first_answer_line,
+    told_words,
+    verdict_sentence,
+)
 
 BORDER = FolderWarning("probe", "says", title="Border of the film")
 SIZE = FolderWarning("size_apart", "says", title="Class = size")
@@ -24,6 +30,24 @@ DECISION = (
 def test_classes_are_named_in_a_sentence(names, words):
     assert class_words(names) == words
     assert class_words(["A", "B"], several=True) == "A and B"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            {"accuracy": 0.9, "balanced_accuracy": 0.871},
+            "first answer after 31 s: balanced accuracy 0.87 on 60 validation images",
+        ),
+        (
+            {"macro_auroc": 0.8, "macro_ap": 0.2},
+            "first answer after 31 s: macro AUROC 0.80 on 60 validation images",
+        ),
+        ({"macro_auroc": float("nan")}, "first answer after 31 s"),
+    ],
+)
+def test_the_first_answer_is_told_by_the_number_that_epochs_have(row, words):
+    assert first_answer_line(31.4, row, 60) == words
 
 
 def test_of_findings_the_number_that_is_judged_is_named():

@@ -192,6 +192,23 @@ def test_the_other_settings_work_as_they_do_on_images(folder, tmp_path, own):
     assert fitted.best["valid_loss"] < fitted.history[0]["valid_loss"] + 1e-9
 
 
+def test_a_compiled_network_thaws_compiled_after_a_stage_on_features(folder, tmp_path, monkeypatch):
+    "The compiler's own front end on torch's layers: what it makes of them takes minutes elsewhere."
+    compiled = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda net, **own: compiled(net, backend="eager", **own)
+    )
+    rows = {}
+    for way in (True, False):
+        own = settings(compile=way, epochs=3, freeze_epochs=2, unfreeze="progressive")
+        learn = learner(folder)
+        rows[way] = fit(learn, own, tmp_path / str(way), quiet=True).history
+        assert (learn.model._compiled_call_impl is not None) == way
+    assert [row["stage"] for row in rows[True]] == [CACHED_STAGE] * 2 + ["all layers"]
+    losses = [[row["valid_loss"] for row in rows[way]] for way in (True, False)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+
+
 def test_findings_of_which_some_are_unknown_are_learnt_from_features(findings_folder, tmp_path):
     learn = learner(findings_folder)
     fitted = fit(learn, settings(), tmp_path / "run", quiet=True)

@@ -365,7 +365,14 @@ def test_a_recipes_baseline_trains_beside_from_scratch_with_the_same_settings(tm
     curation = json.loads((folder / "curation.json").read_text())
     curation["recipe"]["beside"] = ["cnn", "resnet18"]  # the second is the run's own
     (folder / "curation.json").write_text(json.dumps(curation))
-    bundle = train(folder, tmp_path / "run", quiet=True, epochs=1, size=48, seed=3)
+    told = []
+    bundle = train(
+        folder, tmp_path / "run", quiet=True, epochs=1, size=48, seed=3, on_epoch=told.append
+    )
+    rows = history(tmp_path / "run")
+    assert [row["epoch"] for row in told] == [1] and list(told[0]) == list(rows[0]), (
+        "of the run's own network alone"
+    )
     beside = [
         p.parent.parent.name for p in (tmp_path / "run" / "beside").glob("*/bundle/bundle.json")
     ]
