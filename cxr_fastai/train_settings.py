@@ -161,6 +161,9 @@ class Train:
         "resnet34",
         "resnet18, resnet34, resnet50, densenet121, .. or any name of torchvision or timm",
     )
+    layers: int = _whole(
+        0, 0, "how many layers of a pretrained body are kept, from the first; 0: all"
+    )
     size: int = _whole(224, 16, "side of the square input, px")
     crop: float = _number(
         0.0, 0, 0.4, "share cut off each side of an image before all else, in prediction too"
@@ -236,6 +239,11 @@ def check_settings(
 def _check_frozen(train: Train, where: str) -> None:
     """Raise `RecipeError` where the settings of a frozen backbone contradict each other."""
     from_scratch = train.weights == "none"
+    if train.layers and from_scratch:
+        raise RecipeError(
+            f"{where}: layers = {train.layers} with weights = 'none': layers are kept of a "
+            "pretrained backbone. Give weights, or leave layers away."
+        )
     if train.unfreeze == "never" and from_scratch:
         raise RecipeError(
             f"{where}: unfreeze = 'never' with weights = 'none': a backbone that starts at random "

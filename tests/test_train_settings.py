@@ -65,3 +65,9 @@ def test_each_loss_is_one_of_its_task(task):
     for loss in LOSSES[task]:
         assert check(replace(Train(), loss=loss), task, n_classes=2) is None
     assert check(replace(Train(), loss="weighted_bce"), Task.MULTI_LABEL, 14) is None
+
+
+def test_layers_are_kept_of_a_pretrained_backbone_alone():
+    check_settings(Train(layers=8), Task.SINGLE_LABEL, 2, "here")
+    with pytest.raises(RecipeError, match="layers = 8 with weights = 'none'"):
+        check_settings(Train(layers=8, weights="none"), Task.SINGLE_LABEL, 2, "here")

@@ -7,6 +7,7 @@ others. Never imports fastai, never fetches anything.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection
 
 import torch
@@ -26,6 +27,7 @@ __all__ = [
     "set_shift",
 ]
 
+PROBE_SIDE = 64  # px, of the image that shapes are computed for
 HEAD_WIDTH = 512  # of the head's inner layer, as in fastai's create_head
 
 
@@ -118,13 +120,14 @@ def build_network(
     n_out: int,  # outputs, one a class
     in_channels: int = 1,  # radiographs are gray
     like: Collection[str] = (),  # names of the tensors that it is to be given, of a state dict
+    layers: int = 0,  # of the body, the first ones; 0: all, or as many as `like` has weights of
 ) -> nn.Sequential:  # body, head; maps (n, in_channels, h, w) to (n, n_out) logits
     """Build a network with random weights; nothing is fetched.
 
     An architecture may be built in more than one way: with a first layer that shifts, as weights
-    of ImageNet need, and an EfficientNet-Lite by timm, as before this library had its own. Names of
-    tensors tell which. Raises `UnknownName` for an architecture that nobody has, `UsageError`
-    without a class.
+    of ImageNet need, an EfficientNet-Lite by timm, as before this library had its own, and without
+    its last layers. Names of tensors tell which. Raises `UnknownName` for an architecture that
+    nobody has, `UsageError` without a class or with more layers than it has.
     """
     parts = timm_parts(arch, in_channels) if _of_timm(arch, like) else body_parts(arch, in_channels)
     if n_out < 1:
@@ -134,7 +137,37 @@ def build_network(
     name, layer = first_convolution(body)
     if f"0.{name}.{SHIFT}" in like:
         set_shift(body, torch.zeros_like(layer.weight[:, :1]))
-    return nn.Sequential(body, _head(parts.channels, n_out))
+    kept = _cut(body, _kept_layers(like) or layers, arch)
+    channels = parts.channels if kept is body else _channels_after(kept, in_channels)
+    return nn.Sequential(kept, _head(channels, n_out))
+
+
+def _kept_layers(like: Collection[str]) -> int:
+    """Count the layers of a body up to the last that has a tensor; 0: no names were given."""
+    found = [name.split(".", 2)[1] for name in like if name.startswith("0.")]
+    return max((int(index) + 1 for index in found if index.isdecimal()), default=0)
+
+
+def _cut(
+    body: nn.Sequential,
+    layers: int,  # 0: all
+    arch: str,  # names it in errors
+) -> nn.Sequential:
+    """Keep the first layers of a body, and what follows them without weights of its own."""
+    if layers > len(body):
+        raise UsageError(f"layers = {layers}: the body of {arch} has {len(body)} (0: all of them).")
+    while 0 < layers < len(body) and not body[layers].state_dict():
+        layers += 1
+    return body[:layers] if 0 < layers < len(body) else body
+
+
+def _channels_after(body: nn.Sequential, in_channels: int) -> int:
+    """Count the channels that a body ends in, by a run that computes shapes only."""
+    copied = copy.deepcopy(body).to("meta").eval()
+    with torch.no_grad():
+        blank = torch.empty(1, in_channels, PROBE_SIDE, PROBE_SIDE, device="meta")
+        channels: int = copied(blank).shape[1]
+    return channels
 
 
 def _of_timm(arch: str, like: Collection[str]) -> bool:

@@ -141,6 +141,7 @@ def start_network(
     sides: Sequence[int] = (),  # of the images that it is to take, px; the last is that of `size`
     in_channels: int = 1,
     like: Collection[str] = (),  # names of a checkpoint's tensors that it is to be given
+    layers: int = 0,  # of the body, the first ones; 0: all
 ) -> StartedNetwork:
     """Build an untrained network.
 
@@ -148,7 +149,7 @@ def start_network(
     images of these sides, before weights are fetched, and as `models.load_weights` does.
     """
     set_seed(seed, reproducible=True)
-    net = build_network(arch, n_out, in_channels, like)
+    net = build_network(arch, n_out, in_channels, like, layers)
     if in_channels == 1:
         check_sides(net, arch, sides)
     loaded = load_weights(net, weights, arch)

@@ -106,3 +106,37 @@ def test_pooling_gives_the_largest_value_and_the_mean_of_each_channel():
 def test_a_body_without_a_convolution_is_no_body():
     with pytest.raises(core.UsageError, match="without a convolution"):
         networks.first_convolution(torch.nn.Sequential(torch.nn.ReLU()))
+
+
+@pytest.mark.parametrize(
+    ("arch", "layers", "kept", "features"),
+    [
+        ("tf_efficientnet_lite0", 8, 8, 112),
+        ("resnet18", 6, 6, 128),
+        ("resnet18", 1, 1, 64),  # what follows the first has weights: batch norm
+        ("resnet18", 2, 4, 64),  # ReLU and pooling have none
+        ("densenet121", 8, 8, 256),
+    ],
+)
+def test_a_cut_body_is_the_first_layers_and_its_tensors_tell_how_many(arch, layers, kept, features):
+    cut = build_network(arch, 2, layers=layers).eval()
+    whole = build_network(arch, 2).eval()
+    assert len(cut[0]) == kept < len(whole[0])
+    assert cut[1][2].num_features == 2 * features
+    again = build_network(arch, 2, like=cut.state_dict()).eval()
+    again.load_state_dict(cut.state_dict())
+    x = torch.linspace(-1, 1, 64 * 64).view(1, 1, 64, 64)
+    assert torch.equal(again(x), cut(x))
+    cut[0].load_state_dict(whole[0].state_dict(), strict=False)
+    assert torch.equal(cut[0](x), whole[0][:kept](x))
+
+
+@pytest.mark.parametrize("arch", ["tf_efficientnet_lite0", "resnet18", "cnn"])
+def test_names_of_a_whole_network_cut_nothing(arch):
+    whole = build_network(arch, 2)
+    assert len(build_network(arch, 2, like=whole.state_dict())[0]) == len(whole[0])
+
+
+def test_more_layers_than_a_body_has_are_refused():
+    with pytest.raises(core.UsageError, match=r"layers = 9: the body of resnet18 has 8 \(0: all"):
+        build_network("resnet18", 2, layers=9)
