@@ -85,6 +85,11 @@ def n_views(
     return min(wanted, fitting)
 
 
+def _varies(settings: Train) -> bool:
+    """Tell whether two views of an image differ."""
+    return settings.augment != "none" or settings.erase > 0
+
+
 def _pools_first(net: nn.Module) -> bool:
     """Tell whether a network is a body and a head as `build_network` makes them."""
     if not isinstance(net, nn.Sequential) or len(net) != 2:
@@ -212,7 +217,8 @@ class CachedFeatures(Callback):
         self.history = history
         self.precision = precision
         self.seed = seed
-        self.views = n_views(len(images.train.pixels.rows), width, epochs)
+        epochs_apart = epochs if _varies(settings) else 1
+        self.views = n_views(len(images.train.pixels.rows), width, epochs_apart)
         self.sides = sides(settings.epochs, settings.resize, settings.size)[:epochs]
         self.made: dict[tuple[int, int], Features] = {}  # by side and number of the view
 

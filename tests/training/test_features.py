@@ -76,6 +76,16 @@ def test_the_body_is_asked_once_a_view_and_once_of_validation(folder, tmp_path):
     assert n_valid + n_train < sum(seen) <= n_valid + views * n_train
 
 
+def test_images_that_nothing_changes_have_one_view(folder, tmp_path):
+    learn = learner(folder, augment="none")
+    seen = []
+    learn.model[0].register_forward_hook(lambda body, x, y: seen.append(len(x[0])))
+    fit(learn, settings(augment="none"), tmp_path / "run", quiet=True)
+    n_train, n_valid = len(learn.dls.train.items), len(learn.dls.valid.items)
+    assert n_views(n_train, features._width(learn.model), 5) == 2
+    assert sum(seen) <= n_valid + n_train
+
+
 def test_features_are_those_of_the_network_that_answers(folder, tmp_path):
     "The row of the best epoch is what the whole network, in eval mode, does on validation."
     learn = learner(folder)
