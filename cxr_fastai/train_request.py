@@ -21,7 +21,23 @@ from cxr_fastai.recipes import SETTINGS, Train, check_train, load_recipe
 from cxr_fastai.train_settings import TRACKERS
 from cxr_fastai.trainable import check_classes
 
-__all__ = ["check_request", "check_seed", "check_trackers", "own_settings"]
+__all__ = [
+    "FROM_SCRATCH",
+    "check_request",
+    "check_seed",
+    "check_trackers",
+    "own_settings",
+    "with_own",
+]
+
+# Of networks that have nothing to freeze and nothing to keep.
+FROM_SCRATCH = {
+    "weights": "none",
+    "layers": 0,
+    "unfreeze": "progressive",
+    "freeze_epochs": 1,
+    "stages": "auto",
+}
 
 
 def check_request(
@@ -36,7 +52,7 @@ def check_request(
     """Check what was asked for. Raises `UsageError`, as `train` would seconds later."""
     base = load_recipe(recipe) if recipe else manifest.recipe
     given = own_settings(own or {})
-    settings = replace(base.train, **given)
+    settings = with_own(base.train, given)
     check_seed(seed)
     check_train(settings, f"settings of recipe {base.name}", manifest.recipe)
     for arch in (settings.arch, *(base.beside if beside is None else beside)):
@@ -55,6 +71,19 @@ def own_settings(
     if unknown:
         raise UsageError(unknown_name("setting", unknown[0], SETTINGS))
     return {key: value for key, value in own.items() if value is not None}
+
+
+def with_own(
+    settings: Train,  # a recipe's
+    given: Mapping[str, Any],  # of own_settings
+) -> Train:
+    """Put what was given in place of a recipe's settings.
+
+    Where a network from scratch is asked for, what the recipe says of pretrained ones goes too.
+    """
+    if given.get("weights") == "none":
+        given = {**FROM_SCRATCH, **given}
+    return replace(settings, **given)
 
 
 def check_seed(seed: int | None) -> None:

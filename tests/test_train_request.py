@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import toy
@@ -10,7 +11,7 @@ from cxr_fastai import train_request
 from cxr_fastai.core import UsageError
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.train_request import check_request
-from cxr_fastai.train_settings import TRACKERS
+from cxr_fastai.train_settings import TRACKERS, Train
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,13 @@ def test_torch_is_not_loaded(manifest):
     )
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert got.stdout.strip() == "[]"
+
+
+def test_a_network_from_scratch_keeps_nothing_that_speaks_of_pretrained_ones():
+    recipe = Train(layers=8, unfreeze="never", stages="cached", epochs=12)
+    asked = train_request.with_own(recipe, {"weights": "none", "size": 32})
+    assert (asked.layers, asked.unfreeze, asked.stages) == (0, "progressive", "auto")
+    assert (asked.epochs, asked.size) == (12, 32)
+    assert train_request.with_own(recipe, {"size": 32}) == replace(recipe, size=32)
+    given = train_request.with_own(recipe, {"weights": "none", "layers": 8})
+    assert given.layers == 8  # and check_train refuses it
