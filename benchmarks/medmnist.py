@@ -1,17 +1,15 @@
 """MedMNIST's own tests of chest films, by its evaluator's rules, beside the published table.
 
 python benchmarks/medmnist.py MIRROR --out DIR [--data chestmnist] [--seeds 0,1,2] [--split test]
-    [--set KEY=VALUE ..] [--json]
+    [--set KEY=VALUE ..] [--alone] [--json]
 
 MIRROR/http/medmnist holds the official files of 28 px, pneumoniamnist.npz and chestmnist.npz.
-Trains once a seed, into DIR (benchmarks/official_tests.py), and scores the official array: of two
-classes the AUROC of the second one's probability and the accuracy at 0.5; of more classes the mean
-of each against the rest and the accuracy of the most probable; of several findings the mean over
-them, each at 0.5. These are `getAUC` and `getACC` of the package medmnist 3.0.2; `auc` and `acc`
-here. Of two classes the accuracy at each bundle's own threshold, which validation fixed, stands
-beside: `decided`. `--split valid` scores the validation array, for a mirror that lacks the test
-array. Where DIR holds networks already, they are not trained again; the test array is asked once a
-network.
+Trains the recipe's network and its companions once a seed, into DIR, and scores the official array
+by the evaluator (benchmarks/medmnist_rules.py): each network alone, those of a seed together, all
+together, as `cxr predict A,B,C` has it; `--alone` leaves companions away. Of two classes the
+accuracy at each network's own threshold, which validation fixed, stands beside: `decided`. `--split
+valid` scores the validation array, for a mirror that lacks the test array. Networks that DIR holds
+are not trained again.
 """
 
 from __future__ import annotations
@@ -21,127 +19,47 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from chestmnist import chest_folder
+from medmnist_rules import CHEST, ENLARGED, PNEUMONIA, PUBLISHED, Numbers, scored
 from official_tests import SHARES, Asked, curated, setting_of, trained, voted
-from sklearn.metrics import roc_auc_score
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.core import CxrError, UsageError
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.predictions import Predictions
-from cxr_fastai.intervals.bootstrap import Resampling
-from cxr_fastai.intervals.exact import exact_share
 from cxr_fastai.manifest import Manifest
 from cxr_fastai.reporting.text import decimal, percent, span
 
-CHEST = "chestmnist"
-THRESHOLD = 0.5  # of the evaluator, whatever validation says
-# AUC and ACC on the official test arrays: Yang et al. 2023, Sci Data 10:41; None: not read. Nearly
-# all labels of ChestMNIST are 0: an accuracy of .947 is that of answering no finding at all.
-PUBLISHED: dict[str, dict[str, tuple[float, float | None]]] = {
-    "pneumoniamnist": {
-        "ResNet-18 (28)": (0.944, 0.854),
-        "ResNet-18 (224)": (0.956, 0.864),
-        "ResNet-50 (28)": (0.948, 0.854),
-        "ResNet-50 (224)": (0.962, 0.884),
-        "auto-sklearn": (0.942, 0.855),
-        "AutoKeras": (0.947, 0.878),
-        "Google AutoML Vision": (0.991, 0.946),
-    },
-    CHEST: {
-        "ResNet-18 (28)": (0.768, None),
-        "ResNet-18 (224)": (0.773, None),
-        "ResNet-50 (28)": (0.769, None),
-        "ResNet-50 (224)": (0.773, None),
-        "auto-sklearn": (0.649, None),
-        "AutoKeras": (0.742, None),
-        "Google AutoML Vision": (0.778, 0.948),
-    },
-}
-ENLARGED = "The paper's 224 is the array of 28 px enlarged, as ours of any side is."
-
-Numbers = dict[str, Any]  # strict JSON
+# Networks that answer beside the recipe's own: settings by name. How they were chosen:
+# benchmarks/results/medmnist.md
+COMPANIONS: dict[str, dict[str, dict[str, Any]]] = {PNEUMONIA: {}}
+TOGETHER = "together"
 
 
-# ---- the evaluator's rules
+@dataclass(frozen=True, eq=False)
+class Network:
+    """One network and what it says of the array."""
+
+    kind: str  # its architecture
+    seed: int
+    bundle: Bundle
+    minutes: float  # of its training
+    answers: Predictions
 
 
-def auc(
-    truth: np.ndarray,  # (n,) class indices, or (n, c) of 0 and 1: findings
-    scores: np.ndarray,  # (n, c) probabilities
-) -> float:
-    """Average the AUROC over classes or findings; of two classes it is the second one's."""
-    if truth.ndim == 1 and scores.shape[1] == 2:
-        return _auroc(truth == 1, scores[:, 1])
-    found = []
-    for i in range(scores.shape[1]):
-        is_positive = truth == i if truth.ndim == 1 else truth[:, i] == 1
-        found.append(_auroc(is_positive, scores[:, i]))
-    return float(np.mean(found))
+# ---- the road
 
 
-def _auroc(is_positive: np.ndarray, scores: np.ndarray) -> float:
-    """Rank one class or finding. Raises `UsageError` where the array has it always or never."""
-    if is_positive.all() or not is_positive.any():
-        raise UsageError(
-            f"an array of {len(is_positive)} images has a class or finding in all of them, or in "
-            "none: the evaluator's AUC is not defined. Fetch the official file."
-        )
-    return float(roc_auc_score(is_positive, scores))
-
-
-def acc(
-    truth: np.ndarray,  # as for auc
-    scores: np.ndarray,
-) -> float:
-    """Return the share of right answers: at THRESHOLD, or of more than two classes the highest."""
-    if truth.ndim == 2:
-        return float(((scores > THRESHOLD) == (truth == 1)).mean())
-    if scores.shape[1] == 2:
-        return float(((scores[:, 1] > THRESHOLD) == (truth == 1)).mean())
-    return float((scores.argmax(1) == truth).mean())
-
-
-# ---- ours
-
-
-def scored(
-    truth: np.ndarray,  # (n,) 0 or 1, or (n, c) of 0 and 1
-    scores: np.ndarray,  # (n, 2), or (n, c)
-    groups: list[str],
+def measured(
+    asked: Asked,
+    split: str,
+    companions: dict[str, dict[str, Any]],  # name -> settings in place of the recipe's
 ) -> Numbers:
-    """Score one network, or a mean of several, with 95 % intervals."""
-    area = auc(truth, scores)
-    right = acc(truth, scores)
-    resampling = Resampling(groups)
-    if truth.ndim == 2:
-        columns = range(truth.shape[1])
-        each = [resampling.aurocs(truth[:, i] == 1, scores[:, i]) for i in columns]
-        is_right = ((scores > THRESHOLD) == (truth == 1)).mean(1)
-        rarest = min(resampling.groups_of(truth[:, i] == 1) for i in columns)
-        right_draws = resampling.shares(is_right, np.ones(len(truth)))
-        return {
-            "auc": area,
-            "auc_interval": resampling.interval(np.mean(each, axis=0), area, rarest),
-            "acc": right,
-            "acc_interval": resampling.interval(right_draws, right, len(set(groups))),
-        }
-    draws = resampling.aurocs(truth == 1, scores[:, 1])
-    sides = resampling.groups_of(truth == 1, truth == 0)
-    return {
-        "auc": area,
-        "auc_interval": resampling.interval(draws, area, sides, is_ranking=True),
-        "acc": right,
-        "acc_interval": exact_share(right, len(set(groups))),
-    }
-
-
-def measured(asked: Asked, split: str) -> Numbers:
     """Train, and score the array of a split."""
     data = curated(asked)
     if not any(row.split == split for row in data.rows):
@@ -150,71 +68,87 @@ def measured(asked: Asked, split: str) -> Numbers:
             "score another with --split valid."
         )
     networks = []
-    answers = []
-    bundles = []
     for seed in asked.seeds:
-        network = trained(replace(asked, asks_test=False), data, seed)
-        found = _answers(network.bundle, data, split)
-        answers.append(found)
-        bundles.append(network.bundle)
-        minutes = round(network.minutes, 1)
-        networks.append({"seed": seed, "minutes": minutes, **_scored([found], [network.bundle])})
+        networks.append(_network(asked, data, split, seed))
+        for name, settings in companions.items():
+            beside = replace(asked, out=asked.out / name, own=settings)
+            networks.append(_network(beside, data, split, seed))
+    return _told(asked, data, split, networks)
+
+
+def _network(asked: Asked, data: Manifest, split: str, seed: int) -> Network:
+    """Train one network, or take the one that is there, and ask it for the array."""
+    one = trained(replace(asked, asks_test=False), data, seed)
+    report = evaluate(one.bundle, data, split, resamples=1, pixel_floor=False)
+    if report.predictions is None:
+        raise UsageError(f"{data.root}: the report holds no predictions of {split}.")
+    kind = one.bundle.meta["recipe"]["train"]["arch"]
+    return Network(kind, seed, one.bundle, one.minutes, report.predictions)
+
+
+def _told(asked: Asked, data: Manifest, split: str, networks: list[Network]) -> Numbers:
+    """Score each network alone, those of a seed together, and all together."""
+    alone = []
+    by_kind: dict[str, list[Numbers]] = {}
+    by_seed: dict[int, list[Network]] = {}
+    for one in networks:
+        named = {"kind": one.kind, "seed": one.seed, "minutes": round(one.minutes, 1)}
+        alone.append({**named, **_scored([one])})
+        by_kind.setdefault(one.kind, []).append(alone[-1])
+        by_seed.setdefault(one.seed, []).append(one)
+    together = []
+    if len(by_kind) > 1:
+        together = [{"seed": seed, **_scored(own)} for seed, own in by_seed.items()]
+        by_kind[TOGETHER] = together
+    first = networks[0]
     return {
         "data": asked.recipe,
         "split": split,
-        "n": len(answers[0].targs),
-        "networks": networks,
-        "mean": _of_seeds(networks, np.mean),
-        "least": _of_seeds(networks, np.min),
-        "most": _of_seeds(networks, np.max),
-        "ensemble": _scored(answers, bundles),
-        "settings": bundles[0].meta["recipe"]["train"],
-        "weights": bundles[0].meta["trained"]["weights"],
+        "n": len(first.answers.targs),
+        "networks": alone,
+        "together": together,
+        "mean": {kind: _summed(own, np.mean) for kind, own in by_kind.items()},
+        "least": {kind: _summed(own, np.min) for kind, own in by_kind.items()},
+        "most": {kind: _summed(own, np.max) for kind, own in by_kind.items()},
+        "ensemble": _scored(networks),
+        "settings": {one.kind: one.bundle.meta["recipe"]["train"] for one in networks},
+        "weights": {one.kind: one.bundle.meta["trained"]["weights"] for one in networks},
         "manifest_sha256": data.sha256,
         "published": PUBLISHED[asked.recipe] if split == "test" else {},
     }
 
 
-def _answers(bundle: Bundle, data: Manifest, split: str) -> Predictions:
-    """Ask a bundle for all images of a split."""
-    report = evaluate(bundle, data, split, resamples=1, pixel_floor=False)
-    if report.predictions is None:
-        raise UsageError(f"{data.root}: the report holds no predictions of {split}.")
-    return report.predictions
-
-
-def _scored(answers: list[Predictions], bundles: list[Bundle]) -> Numbers:
+def _scored(networks: list[Network]) -> Numbers:
     """Score what networks say together of the same images, or one of them alone."""
-    first = answers[0]
-    mean = np.mean([found.probs for found in answers], axis=0)
-    return {**scored(first.targs, mean, first.groups), "decided": decided(answers, bundles)}
+    first = networks[0].answers
+    mean = np.mean([one.answers.probs for one in networks], axis=0)
+    return {**scored(first.targs, mean, first.groups), "decided": decided(networks)}
 
 
 def decided(
-    answers: list[Predictions],  # of each bundle, of the same images
-    bundles: list[Bundle],
+    networks: list[Network],
 ) -> Numbers:  # empty where they ask no yes or no
-    """Count what the bundles answer by their own thresholds, as `cxr predict A,B,C` votes."""
-    decisions = [bundle.meta["decision"] for bundle in bundles]
+    """Count what networks answer by their own thresholds, as `cxr predict A,B,C` votes."""
+    decisions = [one.bundle.meta["decision"] for one in networks]
     if not all(decisions):
         return {}
-    first = answers[0]
-    negative = bundles[0].vocab.index(decisions[0]["negative"])
-    risks = [1 - found.probs[:, negative] for found in answers]
+    first = networks[0]
+    negative = first.bundle.vocab.index(decisions[0]["negative"])
+    risks = [1 - one.answers.probs[:, negative] for one in networks]
     votes = [risk >= decision["threshold"] for risk, decision in zip(risks, decisions)]
-    truth = (first.targs != negative).astype(int)
-    found = voted(truth, risks, votes, first.groups)
+    truth = (first.answers.targs != negative).astype(int)
+    found = voted(truth, risks, votes, first.answers.groups)
     kept = {key: found[key] for key in SHARES}
     intervals = {f"{key}_interval": found[f"{key}_interval"] for key in SHARES}
     return {**kept, **intervals, "thresholds": [decision["threshold"] for decision in decisions]}
 
 
-def _of_seeds(networks: list[Numbers], sum_up: Callable[..., Any]) -> Numbers:
-    """Sum up what the networks score alone."""
-    found = {key: float(sum_up([own[key] for own in networks])) for key in ("auc", "acc")}
-    if networks[0]["decided"]:
+def _summed(scores: list[Numbers], sum_up: Callable[..., Any]) -> Numbers:
+    """Sum up over seeds."""
+    found = {key: float(sum_up([own[key] for own in scores])) for key in ("auc", "acc")}
+    if scores[0]["decided"]:
         for key in SHARES:
-            found[f"decided_{key}"] = float(sum_up([own["decided"][key] for own in networks]))
+            found[f"decided_{key}"] = float(sum_up([own["decided"][key] for own in scores]))
     return found
 
 
@@ -227,11 +161,14 @@ def text_of(found: Numbers) -> str:
     lines.append("ACC: at 0.5, the evaluator's; then accuracy at the threshold of validation.")
     lines += ["| | AUC | ACC | at validation's threshold |", "| --- | --- | --- | --- |"]
     for own in found["networks"]:
-        lines.append(_line(f"seed {own['seed']}", own))
-    mean = found["mean"]
-    by_threshold = percent(mean.get("decided_accuracy"))
-    lines.append(_row("mean of seeds", decimal(mean["auc"]), percent(mean["acc"]), by_threshold))
-    lines.append(_line("all seeds together", found["ensemble"]))
+        lines.append(_line(f"seed {own['seed']}, {own['kind']}", own))
+    for own in found["together"]:
+        lines.append(_line(f"seed {own['seed']}, its networks together", own))
+    for kind, mean in found["mean"].items():
+        by_threshold = percent(mean.get("decided_accuracy"))
+        cells = [decimal(mean["auc"]), percent(mean["acc"]), by_threshold]
+        lines.append(_row(f"mean of seeds, {kind}", *cells))
+    lines.append(_line("all networks together", found["ensemble"]))
     for name, (area, right) in found["published"].items():
         lines.append(_row(f"published: {name}", decimal(area), percent(right), percent(None)))
     return "\n".join(lines)
@@ -273,6 +210,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seeds", default="0,1,2", help="default: %(default)s")
     parser.add_argument("--split", default="test", choices=("test", "valid"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--alone", action="store_true", help="the recipe's network, no companion")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     try:
@@ -283,7 +221,8 @@ def main(arguments: Sequence[str]) -> int:
             if given.data == CHEST:
                 folder = chest_folder(given.mirror, given.out / "data")
                 asked = replace(asked, data=folder)
-            found = measured(asked, given.split)
+            companions = {} if given.alone else COMPANIONS.get(given.data, {})
+            found = measured(asked, given.split, companions)
     except CxrError as e:
         print(f"error: {e}", file=sys.stderr)
         return e.exit_code
