@@ -1,17 +1,21 @@
 """The frozen stage on cached features beside the plain way: seconds and scores, seed by seed.
 
 .venv/bin/python benchmarks/frozen_features.py DATA --out DIR [--arch NAME] [--weights W]
-    [--size PX] [--epochs N] [--seeds N] [--ways cached,plain] [--limit N]
+    [--size PX] [--epochs N] [--thaw N] [--seeds N] [--ways cached,plain]
+    [--limit N] [--limit-valid N]
 
-DATA is a curated folder. Each way trains the head alone (unfreeze never) for N epochs from the same
-seeds, and each run's validation AUROC, loss and seconds (features included) stand in a line of
-DIR/lines.jsonl; what stands there is not trained again. The table goes to stdout. Pixels are
-decoded before anything is timed. With --limit the train split is cut to N images of each class.
+DATA is a curated folder. Each way trains the head alone for --epochs from the same seeds, and with
+--thaw so many epochs more in which the body thaws, as a run does that is not told otherwise. Each
+run's validation AUROC and loss, and the seconds of the head's epochs (features included) and of all
+stand in a line of DIR/lines.jsonl; what stands there is not trained again. The table goes to
+stdout. Pixels are decoded before anything is timed. With --limit and --limit-valid these splits are
+cut to N images of each class.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import statistics
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +35,8 @@ class Line:
 
     way: str  # cached | plain
     seed: int
-    seconds: float  # of the stage's epochs, by history.csv
+    seconds: float  # of the head's epochs, by history.csv
+    all_seconds: float  # of all epochs
     valid_loss: float  # of the best epoch
     auroc: float  # of validation
     accuracy: float  # balanced, of validation
@@ -41,7 +46,8 @@ class Line:
 def main() -> None:
     """Train what is not trained yet, and print the table."""
     asked = _asked()
-    manifest = _limited(read_manifest(asked.data), asked.limit)
+    manifest = _limited(read_manifest(asked.data), "train", asked.limit)
+    manifest = _limited(manifest, "valid", asked.limit_valid)
     lines = _lines(asked.out)
     build_dataloaders(manifest, asked.size, 32)  # decodes
     for seed in range(asked.seeds):
@@ -61,9 +67,11 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--thaw", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ways", type=_names, default=["cached", "plain"])
     parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--limit-valid", type=int, default=0)
     return parser.parse_args()
 
 
@@ -72,14 +80,14 @@ def _names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _limited(manifest: Manifest, limit: int) -> Manifest:
-    """Keep the first `limit` train images of each class; 0: all."""
+def _limited(manifest: Manifest, split: str, limit: int) -> Manifest:
+    """Keep the first `limit` images of each class in a split; 0: all."""
     if not limit:
         return manifest
     taken: dict[str, int] = {}
     rows = []
     for row in manifest.rows:
-        if row.split == "train":
+        if row.split == split:
             taken[row.label] = taken.get(row.label, 0) + 1
             if taken[row.label] > limit:
                 continue
@@ -100,20 +108,22 @@ def _run(manifest: Manifest, way: str, seed: int, asked: argparse.Namespace) -> 
         arch=asked.arch,
         weights=asked.weights,
         size=asked.size,
-        epochs=asked.epochs,
-        unfreeze="never",
+        epochs=asked.epochs + asked.thaw,
+        freeze_epochs=asked.epochs,
+        unfreeze="progressive" if asked.thaw else "never",
         stages=way,
         mix="none",
         resize=[],
     )
     meta = json.loads((bundle / "bundle.json").read_text())
     scores = meta["metrics"]["valid"]
-    header, *epochs = (run / HISTORY).read_text().splitlines()
-    place = header.split(",").index("seconds")
+    with open(run / HISTORY, encoding="utf-8") as file:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
     return Line(
         way=way,
         seed=seed,
-        seconds=round(sum(float(epoch.split(",")[place]) for epoch in epochs), 1),
+        seconds=round(sum(seconds[: asked.epochs]), 1),
+        all_seconds=round(sum(seconds), 1),
         valid_loss=round(scores["loss"], 4),
         auroc=round(scores["macro_auroc"], 4),
         accuracy=round(scores["balanced_accuracy"], 4),
@@ -140,20 +150,28 @@ def _print(lines: list[Line], manifest: Manifest, asked: argparse.Namespace) -> 
     """Print a row a run, and what the ways are beside each other."""
     splits = [row.split for row in manifest.rows]
     print(
-        f"{asked.arch}, {asked.weights}, {asked.size} px, {asked.epochs} epochs of the head, "
+        f"{asked.arch}, {asked.weights}, {asked.size} px, {asked.epochs} epochs of the head and "
+        f"{asked.thaw} in which the body thaws, "
         f"{splits.count('train')} train and {splits.count('valid')} validation images, "
         f"{torch.get_num_threads()} threads\n"
     )
-    print("| way | seed | s | valid loss | valid AUROC | balanced accuracy | best epoch |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| way | seed | head, s | all, s | valid loss | valid AUROC | balanced accuracy "
+        "| kept epoch |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for line in sorted(lines, key=_by_way):
         print(
-            f"| {line.way} | {line.seed} | {line.seconds:.1f} | {line.valid_loss:.4f} "
+            f"| {line.way} | {line.seed} | {line.seconds:.1f} | {line.all_seconds:.1f} "
+            f"| {line.valid_loss:.4f} "
             f"| {line.auroc:.4f} | {line.accuracy:.4f} | {line.best_epoch} |"
         )
     seconds = {}
     for way in asked.ways:
-        seconds[way] = statistics.median(line.seconds for line in lines if line.way == way)
+        own = [line for line in lines if line.way == way]
+        seconds[way] = statistics.median(line.seconds for line in own)
+        mean = statistics.mean(line.auroc for line in own)
+        print(f"\n{way}: mean AUROC {mean:.4f}")
     if {"cached", "plain"} <= seconds.keys():
         print(f"\nThe stage is {seconds['plain'] / seconds['cached']:.1f} times as fast (medians).")
 

@@ -129,8 +129,8 @@ def timed_loop(
 # ---- contenders: each is made ready, and returns the function that times some steps
 
 
-def stock_fastai(contest: Contest) -> Run:
-    """Train as fastai's own lessons do."""
+def stock_fastai(contest: Contest, half: bool = False) -> Run:
+    """Train as fastai's own lessons do; `half`: with to_fp16, which a CPU does not do."""
     dls = ImageDataLoaders.from_folder(
         contest.folder,
         train="train",
@@ -141,6 +141,8 @@ def stock_fastai(contest: Contest) -> Run:
     )
     arch = getattr(torchvision.models, contest.arch)
     learn = vision_learner(dls, arch, pretrained=False, metrics=accuracy)
+    if half:
+        learn = learn.to_fp16()
     return partial(timed_fit, contest, learn)
 
 
@@ -186,13 +188,15 @@ def stepper(
     return step
 
 
-def this_library(contest: Contest, precision: str) -> Run:
+def this_library(contest: Contest, precision: str, compiled: bool = False) -> Run:
     """Train as `cxr train` does."""
     dls = build_dataloaders(
         contest.manifest, contest.size, contest.bs, sampling="none", device=DEVICE
     )
     learn = build_learner(dls, contest.arch, "none")
-    chosen = choose_precision(DEVICE, precision)
+    if compiled:
+        learn.model.compile()
+    chosen = choose_precision(DEVICE, precision, learn.model)
 
     def run() -> float:
         with tempfile.TemporaryDirectory() as out, computing(learn.model, chosen, DEVICE) as cbs:
@@ -203,10 +207,12 @@ def this_library(contest: Contest, precision: str) -> Run:
     return run
 
 
-def ceiling(contest: Contest, precision: str) -> Run:
+def ceiling(contest: Contest, precision: str, compiled: bool = False) -> Run:
     """Step on one batch that lies in memory."""
     classes = len(contest.manifest.vocab)
     net = build_network(contest.arch, classes).to(DEVICE, memory_format=torch.channels_last)
+    if compiled:
+        net.compile()
     x = torch.randn(contest.bs, 1, contest.size, contest.size, device=DEVICE)
     y = torch.randint(classes, (contest.bs,), device=DEVICE)
     step = stepper(net, torch.optim.AdamW(net.parameters(), LR, fused=True))
@@ -240,7 +246,8 @@ def measured(contest: Contest) -> dict[str, list[float]]:
     """
     peers = {STOCK: stock_fastai(contest), PLAIN: plain_torch(contest)}
     runs: dict[str, Run] = {}
-    for precision in dict.fromkeys(["fp32", choose_precision(DEVICE).name]):
+    net = build_network(contest.arch, len(contest.manifest.vocab))
+    for precision in dict.fromkeys(["fp32", choose_precision(DEVICE, "auto", net).name]):
         runs[f"{LIBRARY}, {precision}"] = this_library(contest, precision)
         runs[f"{CEILING}, {precision}"] = ceiling(contest, precision)
     speeds = in_turns(contest, peers)
@@ -287,10 +294,10 @@ def table(contest: Contest, speeds: dict[str, list[float]]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
+def machine(arch: str) -> str:
     """Say where and with what all this was measured."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "fastai"))
-    chosen = choose_precision(DEVICE)
+    chosen = choose_precision(DEVICE, "auto", build_network(arch, 2))
     gpu = f", {torch.cuda.get_device_name()}" if DEVICE.type == "cuda" else ""
     return (
         f"{datetime.date.today()}, {len(os.sched_getaffinity(0))} cores, "
@@ -330,7 +337,7 @@ def main():
             steps=args.steps,
             warm=args.warm,
         )
-        text = f"{machine()}\n{table(contest, measured(contest))}\n"
+        text = f"{machine(args.arch)}\n{table(contest, measured(contest))}\n"
     print(text)
     if args.out:
         with open(args.out, "a", encoding="utf-8") as f:

@@ -41,8 +41,8 @@ TIMES_ENOUGH = 1.5  # epochs that are trained at most, where time allows
 MAX_EPOCHS = {"none": 40, "imagenet": 10}
 RATES = {"none": 3e-3, "imagenet": 1e-3}
 LITE = "tf_efficientnet_lite0"  # its weights come with a package, so they may lie here offline
-# Of a step, beside resnet18's; of LITE by its layers, which a CPU computes slower than it counts.
-COSTS = {"resnet34": 1.9, "resnet18": 1.0, LITE: 1.0, "cnn": 0.4}
+# Of a step, beside resnet18's, in the numbers that each trains in: benchmarks/results/precision.md.
+COSTS = {"resnet34": 1.9, "resnet18": 1.0, LITE: 1.1, "cnn": 0.5}
 MOST_HEAD_EPOCHS = 4  # on one view of each image: training.features.EPOCHS_A_VIEW
 MIN_HOPE = 0.7  # of enough steps that a network is expected to reach, for it to be timed
 MIN_SHARE_AFTER_TIMING = 0.7  # of the time that was left before networks were timed

@@ -119,7 +119,7 @@ def time_step(
     x = torch.rand(candidate.bs, 1, side, side, device=device)
     x = x.to(memory_format=torch.channels_last)
     y = torch.zeros(candidate.bs, dtype=torch.long, device=device)
-    precision = choose_precision(device, "auto")
+    precision = choose_precision(device, "auto", net)
     with computing(net, precision, device):
         first = _mean_seconds(net, optimiser, x, y, 1)  # it plans convolutions, claims memory
         if first > MAX_TIMED_SECONDS:

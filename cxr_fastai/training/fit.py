@@ -75,7 +75,7 @@ def fit(
     _check_loaders(learn, settings)
     make_folder(out)
     keep_memory()
-    precision = choose_precision(_device(learn), settings.precision)
+    precision = choose_precision(_device(learn), settings.precision, learn.model)
     if settings.compile:
         learn.model.compile()
     identity = Identity(

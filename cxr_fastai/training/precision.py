@@ -19,7 +19,21 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from cxr_fastai.advice import flag
 from cxr_fastai.core import UsageError
 
-__all__ = ["Precision", "choose_precision", "computing", "keep_memory"]
+__all__ = [
+    "Precision",
+    "check_precision",
+    "choose_precision",
+    "computing",
+    "depthwise_share",
+    "keep_memory",
+]
+
+
+# benchmarks/results/precision.md: AVX512-bf16 computes the backward pass of a depthwise convolution
+# up to 2.4 times slower than fp32 (5x5). Networks with a share of 2.9 % and more train 1.4 to 2.1
+# times slower in bf16, those with 1.5 % and less 1.3 to 1.8 times faster. Not measured with AMX.
+MAX_DEPTHWISE_SHARE = 0.02
+BODY_AND_HEAD = 2  # parts of a network of this library
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class Precision:
 def choose_precision(
     device: torch.device,
     wanted: str = "auto",  # auto | bf16 | fp16 | fp32
+    net: torch.nn.Module | None = None,  # that is to train; None: any
 ) -> Precision:
     """Choose half precision where the device computes in it; weights and sums stay in fp32.
 
@@ -53,9 +68,37 @@ def choose_precision(
         return Precision("fp32", f"not tried on {device.type}")
     if _cpu_has("amx_tile"):
         return Precision("bf16", "the CPU has AMX")
-    if _cpu_has("avx512_bf16"):
-        return Precision("bf16", "the CPU has AVX512-bf16")
-    return Precision("fp32", "the CPU has no instructions for bf16")
+    if not _cpu_has("avx512_bf16"):
+        return Precision("fp32", "the CPU has no instructions for bf16")
+    if net is not None and depthwise_share(net) > MAX_DEPTHWISE_SHARE:
+        return Precision("fp32", "a CPU without AMX trains depthwise convolutions faster in it")
+    return Precision("bf16", "the CPU has AVX512-bf16")
+
+
+def check_precision(
+    wanted: str,  # auto | bf16 | fp16 | fp32
+) -> None:
+    """Raise `UsageError` for numbers that this machine does not train in."""
+    choose_precision(torch.device("cuda" if torch.cuda.is_available() else "cpu"), wanted)
+
+
+def depthwise_share(net: torch.nn.Module) -> float:  # 0 to 1
+    """Return which share of a body's weights is of convolutions of each channel by itself.
+
+    Normalisation and biases do not count; of a network that is no body and head all of it does.
+    """
+    if isinstance(net, torch.nn.Sequential) and len(net) == BODY_AND_HEAD:
+        net = net[0]
+    counted = (torch.nn.Conv2d, torch.nn.Linear)
+    layers = [layer for layer in net.modules() if isinstance(layer, counted)]
+    weights = sum(layer.weight.numel() for layer in layers)
+    depthwise = [layer for layer in layers if _is_depthwise(layer)]
+    return sum(layer.weight.numel() for layer in depthwise) / max(weights, 1)
+
+
+def _is_depthwise(layer: torch.nn.Module) -> bool:
+    """Tell whether a convolution takes each channel by itself."""
+    return isinstance(layer, torch.nn.Conv2d) and layer.groups == layer.in_channels > 1
 
 
 def _cpu_has(feature: str) -> bool:

@@ -35,7 +35,13 @@ from cxr_fastai.run_files import (
     latest_run,
     refuse_full,
 )
-from cxr_fastai.train_request import check_request, check_seed, own_settings
+from cxr_fastai.train_request import (
+    FROM_SCRATCH,
+    check_request,
+    check_seed,
+    own_settings,
+    with_own,
+)
 from cxr_fastai.trainable import check_classes
 from cxr_fastai.training.bundling import Learned, export, judge, write_bundle
 from cxr_fastai.training.checkpoint import State, same_run
@@ -50,14 +56,12 @@ from cxr_fastai.training.learner import (
     starting_weights,
 )
 from cxr_fastai.training.network_check import check_networks
+from cxr_fastai.training.precision import check_precision
 from cxr_fastai.training.run_folder import earlier_epochs, state_to_resume
 from cxr_fastai.training.trackers import Listener, recorded
 from cxr_fastai.training.verdict import Scored, scores_line
 
 __all__ = ["train"]
-
-# Of baselines, which have nothing to freeze.
-FROM_SCRATCH = {"weights": "none", "unfreeze": "progressive", "freeze_epochs": 1, "stages": "auto"}
 
 
 def train(
@@ -76,8 +80,7 @@ def train(
     | None = None,  # architectures to train for comparison; None: the recipe's
     deadline: float | None = None,  # of time.monotonic(), when each is to end; None: never
     on_epoch: Callable[[Row], None] | None = None,  # is given each epoch's row of history.csv
-    # settings in place of the recipe's: arch, size, epochs, bs, lr, wd, weights, loss, ..; what
-    # each is and may be: cxr_fastai.recipes.SETTINGS
+    # settings in place of the recipe's, of cxr_fastai.recipes.SETTINGS: arch, size, epochs, bs, ..
     **own: Any,
 ) -> Path:  # the bundle
     """Train on a curated folder.
@@ -193,6 +196,7 @@ def _train_one(request: _Request) -> Path:
         shared(partial(refuse_full, run))
     # all that can be refused is, before the pixels are decoded
     warnings = check_classes(request.manifest, request.allow_missing_classes)
+    check_precision(settings.precision)
     sides = [*settings.resize, settings.size]
     others = [arch for arch in request.beside if arch != settings.arch]
     check_networks(others, len(request.manifest.vocab), sides)
@@ -239,8 +243,11 @@ def _asked(request: _Request, state: State | None) -> tuple[Train, int]:
     if seed is None:
         seed = state.seed if state else 0
     check_seed(seed)
-    before = Train(**state.settings) if state else request.base.train
-    settings = replace(before, **_given(request, resumed=state is not None))
+    given = _given(request, resumed=state is not None)
+    if state:
+        settings = replace(Train(**state.settings), **given)
+    else:
+        settings = with_own(request.base.train, given)
     manifest = request.manifest
     check_train(settings, f"settings of recipe {request.base.name}", manifest.recipe)
     if state:
@@ -276,6 +283,7 @@ def _started(manifest: Manifest, settings: Train, seed: int, state: State | None
         seed,
         sides,
         like=state.model if state else (),
+        layers=settings.layers,
     )
     started = first(make)
     if not state:

@@ -188,7 +188,7 @@ def test_every_setting_has_a_reason_and_is_one_of_train():
         (dict(probe=9.0), "arch", "the plain baseline: on 2 cores"),
         (dict(machine=GPU, probe=0.001), "arch", "for 160 train images on the GPU (H100)"),
         (dict(), "size", "the largest of 128, 96, 64 of which 150 steps fit into 60 s"),
-        (dict(probe=9.0), "size", "15 of 150 steps that are enough fit into 60 s"),
+        (dict(probe=9.0), "size", "12 of 150 steps that are enough fit into 60 s"),
         (
             dict(probe=2.0, pretrained=("resnet18",)),
             "size",

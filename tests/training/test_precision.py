@@ -7,8 +7,15 @@ import torch
 from fastai.callback.fp16 import MixedPrecision
 
 from cxr_fastai.core import UsageError
+from cxr_fastai.models.networks import build_network
 from cxr_fastai.training import precision
-from cxr_fastai.training.precision import Precision, choose_precision, computing, keep_memory
+from cxr_fastai.training.precision import (
+    Precision,
+    choose_precision,
+    computing,
+    depthwise_share,
+    keep_memory,
+)
 
 CPU = torch.device("cpu")
 
@@ -19,6 +26,34 @@ CPU = torch.device("cpu")
 def test_a_cpu_computes_in_bf16_where_it_can(monkeypatch, amx, bf16, name):
     monkeypatch.setattr(precision, "_cpu_has", dict(amx_tile=amx, avx512_bf16=bf16).get)
     assert choose_precision(CPU).name == name and choose_precision(CPU, "fp32").name == "fp32"
+
+
+@pytest.mark.parametrize(
+    "arch, amx, name",
+    [
+        ("resnet18", False, "bf16"),
+        ("densenet121", False, "bf16"),
+        ("cnn", False, "bf16"),
+        ("convnext_tiny", False, "bf16"),
+        ("efficientnet_b0", False, "fp32"),
+        ("mobilenet_v2", False, "fp32"),
+        ("tf_efficientnet_lite0", False, "fp32"),
+        ("tf_efficientnet_lite0", True, "bf16"),
+    ],
+)
+def test_a_cpu_without_amx_trains_depthwise_networks_in_fp32(monkeypatch, arch, amx, name):
+    monkeypatch.setattr(precision, "_cpu_has", dict(amx_tile=amx, avx512_bf16=True).get)
+    with torch.device("meta"):
+        net = build_network(arch, 2)
+    assert choose_precision(CPU, "auto", net).name == name
+    assert choose_precision(CPU, "bf16", net).name == "bf16"
+
+
+def test_a_cpu_without_bf16_says_so_of_depthwise_networks_too(monkeypatch):
+    monkeypatch.setattr(precision, "_cpu_has", dict(amx_tile=False, avx512_bf16=False).get)
+    net = torch.nn.Conv2d(4, 4, 3, groups=4)
+    assert depthwise_share(net) == 1.0 and depthwise_share(torch.nn.ReLU()) == 0.0
+    assert choose_precision(CPU, "auto", net).why == "the CPU has no instructions for bf16"
 
 
 def test_fp16_on_a_cpu_is_refused():

@@ -316,9 +316,13 @@ def test_a_missing_class_is_told_before_anything_is_written(tmp_path):
         (dict(sampling="some"), "oversample"),
         (dict(recipe="sixclass"), "six_class"),
         (dict(weights="no/such.pth"), "imagenet"),
+        (dict(precision="fp16", weights="none"), "fp16 needs a GPU"),
     ],
 )
-def test_a_wrong_setting_is_refused_before_anything_is_written(folder, tmp_path, wrong, match):
+def test_a_wrong_setting_is_refused_before_anything_is_written(
+    folder, tmp_path, wrong, match, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match=match):
         train(folder, tmp_path / "run", **wrong)
     assert not (tmp_path / "run").exists()
