@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cxr_fastai.core import UsageError
+from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.images import decode
 
 
@@ -102,6 +103,22 @@ def test_pneumoniamnist_alone_and_together(
     assert found["mean"]["cnn"]["auc"] == pytest.approx(np.mean(of_cnn))
     assert found["mean"]["together"]["auc"] == found["ensemble"]["auc"], "of one seed"
     assert found["published"]["Google AutoML Vision"] == [0.991, 0.946]
+
+
+def test_a_held_out_folder_is_scored_without_the_published_table(
+    medmnist, pneumonia_mirror, tmp_path, capsys
+):
+    folder = tmp_path / "data"
+    curate(folder, "pneumoniamnist", mirror=pneumonia_mirror)
+    asked = ["--folder", str(folder), "--out", str(tmp_path / "out"), "--seeds", "0", "--alone"]
+    assert medmnist.main([*asked, *QUICK, "--set", "weights=none"]) == 0
+    told = capsys.readouterr().out
+    assert "| mean of seeds, cnn |" in told and "published" not in told
+
+
+def test_neither_mirror_nor_folder_is_refused_in_a_line(medmnist, tmp_path, capsys):
+    assert medmnist.main(["--out", str(tmp_path)]) == UsageError.exit_code
+    assert "--folder" in capsys.readouterr().err
 
 
 @pytest.fixture
