@@ -2,17 +2,20 @@
 
 .venv/bin/python benchmarks/time_to_score.py DATA --out DIR [--tasks scratch,pretrained]
     [--seeds 0,1,2] [--train 1000] [--size 96] [--aims scratch=.95,pretrained=.98]
-    [--sides library,stock] [--ablate] [--explore]
+    [--sides library,stock] [--ablate] [--runs N]
 
 DATA is a curated folder. Of its train films both sides have the same `--train`, drawn by a seed of
 their own (0: all), and all of validation; test films are not touched. Each run is a process of its
 own with empty caches (benchmarks/clocked_runs.py); the sides take turns, seed by seed. A line a run
-stands in DIR/lines.jsonl: what stands there is not run again, so that the command may be cut and
-given again. DIR/time_to_score.md and .json hold the tables and the numbers.
+stands in DIR/lines.jsonl: what stands there is not run again, so that the command may be cut, or
+told to stop after `--runs` of them, and given again. DIR/time_to_score.md and .json hold the tables
+and the numbers.
 
-`--explore` runs what stock may be given, to the end, from a seed that the contest does not use:
-its best rate and the plateau that becomes the aim. `--ablate` takes one thing at a time away from
-the library. Where there is a GPU both sides train on it, and its idle share is told.
+First stock is run to the end with each of the rates that it may be given, from a seed that the
+contest does not use. The aim is the plateau it came to: the best AUROC among the last epochs,
+rounded down to a multiple of .005; stock goes into the contest with the rate that reached it first.
+With `--aims` that is skipped. `--ablate` takes one thing at a time away from the library. Where
+there is a GPU both sides train on it, and its idle share is told.
 """
 
 from __future__ import annotations
@@ -22,72 +25,30 @@ import datetime
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from clocked_runs import LIBRARY, STOCK, TO_THE_END, Asked, chosen, linked
+from contest_tables import EXPLORING_SEED, Line, Task, rate_name, tables, with_aim
 from gpu_use import gpu_use
 
 from cxr_fastai.manifest import read_manifest
 
 RUN = Path(__file__).with_name("clocked_runs.py")
-EXPLORING_SEED = 100
-
-
-@dataclass(frozen=True)
-class Task:
-    """One contest."""
-
-    name: str
-    arch: str
-    weights: str  # imagenet | none
-    aim: float  # validation AUROC
-    library: dict[str, Any]  # of Train
-    stock: dict[str, Any]  # of clocked_runs.Stock: the best of `explored`
-    explored: tuple[dict[str, Any], ...]  # what stock was given to choose from
-    without: dict[str, dict[str, Any]]  # what is taken from the library: its settings then
-
-
-@dataclass(frozen=True)
-class Line:
-    """One run."""
-
-    task: str
-    side: str  # library | stock | what was taken away
-    seed: int
-    aim: float
-    reached: bool
-    seconds: float  # to the aim; to the end where it was not reached
-    auroc: float  # of validation, then
-    best: float  # highest AUROC of its epochs
-    epochs: int
-    ready: float  # s until the loaders stood
-    imports: float  # s before the clock
-    threads: int
-    device: str
-    precision: str
-    idle: float | None  # share of the GPU's time
-
-
 TASKS = {
     "scratch": Task(
         name="scratch",
         arch="resnet18",
         weights="none",
-        aim=0.95,
-        library=dict(
-            epochs=8, bs=32, lr=3e-3, ema=0.99, sampling="none", resize=[48, 64], precision="auto"
-        ),
-        stock=dict(epochs=6, lr=3e-3),
-        explored=(dict(epochs=6, lr=1e-3), dict(epochs=6, lr=3e-3), dict(epochs=6, lr=1e-2)),
+        library=dict(epochs=6, bs=32, lr=3e-3, ema=0.99, sampling="none", resize=[48, 64]),
+        explored=(dict(epochs=5, lr=3e-3, bs=32), dict(epochs=5, lr=1e-2, bs=32)),
         without={
             "without smaller sides": dict(resize=[]),
             "without the average": dict(ema=0.0),
@@ -99,13 +60,11 @@ TASKS = {
         name="pretrained",
         arch="tf_efficientnet_lite0",
         weights="imagenet",
-        aim=0.98,
-        library=dict(epochs=6, freeze_epochs=4, bs=32, sampling="none"),
-        stock=dict(epochs=3, lr=2e-3),
-        explored=(dict(epochs=3, lr=2e-3), dict(epochs=3, lr=5e-3), dict(epochs=3, lr=1e-2)),
+        library=dict(epochs=6, freeze_epochs=4, bs=32, sampling="none", ema=0.99),
+        explored=(dict(epochs=3, lr=2e-3, bs=32), dict(epochs=3, lr=5e-3, bs=32)),
         without={
             "without cached features": dict(stages="plain"),
-            "in fp32": dict(precision="fp32"),
+            "without the average": dict(ema=0.0),
             "in bf16": dict(precision="bf16"),
         },
     ),
@@ -118,19 +77,16 @@ TASKS = {
 def main() -> None:
     """Run what was not run yet, and write the tables."""
     asked = _asked()
-    tasks = [_with_aim(TASKS[name], asked.aims) for name in asked.tasks]
     asked.out.mkdir(parents=True, exist_ok=True)
     manifest = chosen(read_manifest(asked.data), asked.train)
     linked(manifest, _films(asked))
     lines = _lines(asked.out)
-    for seed in [EXPLORING_SEED] if asked.explore else asked.seeds:
-        for task in tasks:
-            for side, own, aim in _contenders(task, asked):
-                if _key(task, side, seed, aim) in {_key_of(line) for line in lines}:
-                    continue
-                print(f"{task.name}, {side}, seed {seed} ..", file=sys.stderr, flush=True)
-                lines.append(_run(task, side, own, seed, aim, asked))
-                _keep(lines[-1], asked.out)
+    tasks = [TASKS[name] for name in asked.tasks]
+    left = asked.runs
+    if not asked.aims:
+        left = _run_all(_explorations(tasks), lines, asked, left)
+    tasks = [with_aim(task, lines, asked.aims) for task in tasks]
+    _run_all(_contest(tasks, asked), lines, asked, left)
     splits = [row.split for row in manifest.rows]
     text = "\n".join(
         [
@@ -161,8 +117,8 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--aims", type=_aims, default={})
-    parser.add_argument("--explore", action="store_true")
     parser.add_argument("--ablate", action="store_true")
+    parser.add_argument("--runs", type=int, default=10**6)
     asked = parser.parse_args()
     unknown = [name for name in asked.tasks if name not in TASKS]
     if unknown:
@@ -189,57 +145,77 @@ def _aims(text: str) -> dict[str, float]:
     return aims
 
 
-def _with_aim(task: Task, aims: dict[str, float]) -> Task:
-    """Put another aim in the place of the task's."""
-    return replace(task, aim=aims.get(task.name, task.aim))
-
-
 def _films(asked: argparse.Namespace) -> Path:
     """Return where the films are linked; other films, another folder."""
     return asked.out.resolve() / f"films_{asked.train}"
 
 
-def _contenders(task: Task, asked: argparse.Namespace) -> list[tuple[str, dict[str, Any], float]]:
-    """Return name, settings and aim of each."""
-    if asked.explore:
-        return [(_rate_name(own), own, TO_THE_END) for own in task.explored]
+@dataclass(frozen=True)
+class Run:
+    """One run that is to be."""
+
+    task: Task
+    side: str  # of Line
+    own: dict[str, Any]
+    seed: int
+    aim: float
+
+
+def _explorations(tasks: Sequence[Task]) -> list[Run]:
+    """Return stock with each rate, to the end."""
     found = []
-    if LIBRARY in asked.sides:
-        found.append((LIBRARY, task.library, task.aim))
-    if STOCK in asked.sides:
-        found.append((STOCK, task.stock, task.aim))
-    if asked.ablate:
-        for name, own in task.without.items():
-            found.append((name, {**task.library, **own}, task.aim))
+    for task in tasks:
+        for own in task.explored:
+            found.append(Run(task, rate_name(own), own, EXPLORING_SEED, TO_THE_END))
     return found
 
 
-def _rate_name(own: dict[str, Any]) -> str:
-    """Name settings of stock."""
-    told = ", ".join(f"{key} {value:g}" for key, value in own.items())
-    return f"{STOCK}: {told}"
+def _contest(tasks: Sequence[Task], asked: argparse.Namespace) -> list[Run]:
+    """Return the sides in turns, seed by seed; tasks without an aim yet are left out."""
+    found = []
+    for seed in asked.seeds:
+        for task in tasks:
+            if task.aim == TO_THE_END:
+                continue
+            sides = {LIBRARY: task.library, STOCK: task.stock}
+            for side in asked.sides:
+                found.append(Run(task, side, sides[side], seed, task.aim))
+            for name, own in task.without.items() if asked.ablate else ():
+                found.append(Run(task, name, {**task.library, **own}, seed, task.aim))
+    return found
 
 
-def _run(
-    task: Task,
-    side: str,
-    own: dict[str, Any],
-    seed: int,
-    aim: float,
+def _run_all(
+    runs: Sequence[Run],
+    lines: list[Line],  # what was run; is added to
     asked: argparse.Namespace,
-) -> Line:
+    left: int,  # runs at most
+) -> int:  # that are left then
+    """Run what was not run yet."""
+    for run in runs:
+        done = {(line.task, line.side, line.seed, line.aim) for line in lines}
+        if left == 0 or (run.task.name, run.side, run.seed, run.aim) in done:
+            continue
+        print(f"{run.task.name}, {run.side}, seed {run.seed} ..", file=sys.stderr, flush=True)
+        lines.append(clocked(run, asked))
+        _keep(lines[-1], asked.out)
+        left -= 1
+    return left
+
+
+def clocked(run: Run, asked: argparse.Namespace) -> Line:
     """Run one side in a process of its own, with empty caches."""
     what = Asked(
-        side=STOCK if side.startswith(STOCK) else LIBRARY,
+        side=STOCK if run.side.startswith(STOCK) else LIBRARY,
         data=str(asked.data),
         films=str(_films(asked)),
         n_train=asked.train,
-        arch=task.arch,
-        weights=task.weights,
+        arch=run.task.arch,
+        weights=run.task.weights,
         size=asked.size,
-        seed=seed,
-        aim=aim,
-        own=own,
+        seed=run.seed,
+        aim=run.aim,
+        own=run.own,
     )
     with tempfile.TemporaryDirectory() as cache, gpu_use() as use:
         done = subprocess.run(
@@ -250,13 +226,14 @@ def _run(
             text=True,
         )
     if done.returncode:
-        raise SystemExit(f"{task.name}, {side}, seed {seed} failed:\n{done.stderr[-2000:]}")
+        name = f"{run.task.name}, {run.side}, seed {run.seed}"
+        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
     got = json.loads(done.stdout.splitlines()[-1])
     return Line(
-        task=task.name,
-        side=side,
-        seed=seed,
-        aim=aim,
+        task=run.task.name,
+        side=run.side,
+        seed=run.seed,
+        aim=run.aim,
         reached=got["reached"],
         seconds=got["seconds"][-1],
         auroc=got["auroc"][-1],
@@ -264,6 +241,7 @@ def _run(
         epochs=len(got["auroc"]),
         ready=got["ready"],
         imports=got["imports"],
+        curve=[list(pair) for pair in zip(got["seconds"], got["auroc"])],
         threads=got["threads"],
         device=got["device"],
         precision=got["precision"],
@@ -283,113 +261,6 @@ def _keep(line: Line, out: Path) -> None:
     """Write down a run that is over."""
     with open(out / "lines.jsonl", "a") as file:
         file.write(json.dumps(asdict(line)) + "\n")
-
-
-def _key(task: Task, side: str, seed: int, aim: float) -> tuple[str, str, int, float]:
-    """Tell runs apart."""
-    return task.name, side, seed, aim
-
-
-def _key_of(line: Line) -> tuple[str, str, int, float]:
-    """Tell runs apart."""
-    return line.task, line.side, line.seed, line.aim
-
-
-# ---- tables
-
-
-def tables(tasks: Sequence[Task], lines: Sequence[Line], size: int) -> list[str]:
-    """Make the lines of all tables."""
-    told: list[str] = []
-    for task in tasks:
-        own = [line for line in lines if line.task == task.name and line.aim == task.aim]
-        if own:
-            told += [*contest_table(task, own, size), ""]
-        explored = [line for line in lines if line.task == task.name and line.aim == TO_THE_END]
-        if explored:
-            told += [*explored_table(task, explored), ""]
-    return told
-
-
-def contest_table(task: Task, lines: Sequence[Line], size: int) -> list[str]:
-    """Make a row a run, and say how the sides stand."""
-    told = [
-        f"**{task.name}**: {task.arch}, weights {task.weights}, {size} px, "
-        f"to a validation AUROC of {task.aim:g}",
-        "",
-        "| side | seed | s to the aim | AUROC then | epochs | s decoding | numbers | GPU idle |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
-    ]
-    for line in sorted(lines, key=_by_side):
-        seconds = f"{line.seconds:.1f}" if line.reached else f"not in {line.seconds:.1f}"
-        idle = "" if line.idle is None else f"{100 * line.idle:.0f} %"
-        told.append(
-            f"| {line.side} | {line.seed} | {seconds} | {line.auroc:.4f} | {line.epochs} "
-            f"| {line.ready:.1f} | {line.precision}, {line.device} | {idle} |"
-        )
-    return [*told, "", *verdict(lines)]
-
-
-def _by_side(line: Line) -> tuple[str, int]:
-    """Sort by side, then by seed."""
-    return line.side, line.seed
-
-
-def verdict(lines: Sequence[Line]) -> list[str]:
-    """Say how many times as fast the library is, seed by seed; and what each thing gives it."""
-    ours = _by_seed(lines, LIBRARY)
-    stock = _by_seed(lines, STOCK)
-    told = []
-    ratios = [stock[seed].seconds / ours[seed].seconds for seed in sorted(ours.keys() & stock)]
-    failed = [line.seed for line in ours.values() if not line.reached]
-    if failed:
-        told.append(f"The library did not reach the aim from seeds {failed}.")
-    elif ratios:
-        late = [line for line in stock.values() if not line.reached]
-        least = " at least, since stock did not always reach it" if late else ""
-        told.append(
-            f"The library is {statistics.median(ratios):.1f} times as fast (median of "
-            f"{len(ratios)} seeds; {min(ratios):.1f} to {max(ratios):.1f}){least}."
-        )
-    for side in dict.fromkeys(line.side for line in lines):
-        if side in (LIBRARY, STOCK):
-            continue
-        told += _taken_away(side, _by_seed(lines, side), ours)
-    return told
-
-
-def _by_seed(lines: Sequence[Line], side: str) -> dict[int, Line]:
-    """Return the runs of one side."""
-    return {line.seed: line for line in lines if line.side == side}
-
-
-def _taken_away(side: str, there: dict[int, Line], ours: dict[int, Line]) -> list[str]:
-    """Say how much longer the library takes so."""
-    ratios = [there[seed].seconds / ours[seed].seconds for seed in sorted(there.keys() & ours)]
-    if not ratios:
-        return []
-    late = "" if all(line.reached for line in there.values()) else ", and not always to the aim"
-    return [
-        "",
-        f"{side}: {statistics.median(ratios):.2f} times the library's seconds "
-        f"({min(ratios):.2f} to {max(ratios):.2f}){late}.",
-    ]
-
-
-def explored_table(task: Task, lines: Sequence[Line]) -> list[str]:
-    """Make a row for each thing that stock was given to choose from."""
-    told = [
-        f"What stock may be given ({task.name}), to the end, seed {EXPLORING_SEED}:",
-        "",
-        "| | last AUROC | highest AUROC | epochs | s |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    for line in lines:
-        told.append(
-            f"| {line.side} | {line.auroc:.4f} | {line.best:.4f} | {line.epochs} "
-            f"| {line.seconds:.1f} |"
-        )
-    return told
 
 
 def machine() -> str:

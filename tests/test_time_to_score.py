@@ -31,6 +31,14 @@ def contest(monkeypatch):
     return time_to_score
 
 
+@pytest.fixture
+def said(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    import contest_tables
+
+    return contest_tables
+
+
 def line(contest, side="library", seed=0, seconds=10.0, reached=True, **own):
     told = dict(
         task="scratch",
@@ -44,6 +52,7 @@ def line(contest, side="library", seed=0, seconds=10.0, reached=True, **own):
         epochs=3,
         ready=1.0,
         imports=5.0,
+        curve=[[seconds, 0.96]],
         threads=2,
         device="cpu",
         precision="bf16",
@@ -140,18 +149,33 @@ def arguments(monkeypatch, *args):
     monkeypatch.setattr("sys.argv", ["time_to_score.py", *map(str, args)])
 
 
-def test_the_sides_take_turns_and_a_cut_contest_goes_on(contest, monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def faked(contest, monkeypatch, tmp_path):
+    "The contest on toy films, whose runs are made up: the list of those that ran."
     manifest = folder(tmp_path / "data")
     ran = []
 
-    def run(task, side, own, seed, aim, asked):
-        ran.append((task.name, side, seed))
-        if len(ran) == 3:
+    def clocked(run, asked):
+        if len(ran) == faked_cut[0]:
+            faked_cut[0] = None
             raise SystemExit("cut")
-        return line(contest, side, seed, seconds=40.0 if side == "stock" else 10.0)
+        ran.append((run.side, run.seed, run.aim))
+        auroc = 0.9 if run.own.get("lr") == 1e-2 else 0.9321
+        seconds = 40.0 if run.side.startswith("stock") else 10.0
+        return line(
+            contest, run.side, run.seed, seconds, aim=run.aim, auroc=auroc, curve=[[seconds, auroc]]
+        )
 
+    faked_cut = [None]
     monkeypatch.setattr(contest, "read_manifest", lambda data: manifest)
-    monkeypatch.setattr(contest, "_run", run)
+    monkeypatch.setattr(contest, "clocked", clocked)
+    return ran, faked_cut
+
+
+def test_the_sides_take_turns_and_a_cut_contest_goes_on(
+    contest, faked, monkeypatch, tmp_path, capsys
+):
+    ran, cut = faked
     out = tmp_path / "out"
     arguments(
         monkeypatch,
@@ -165,12 +189,12 @@ def test_the_sides_take_turns_and_a_cut_contest_goes_on(contest, monkeypatch, tm
         "--aims",
         "scratch=.95",
     )
+    cut[0] = 2
     with pytest.raises(SystemExit, match="cut"):
         contest.main()
     contest.main()
-    sides = ["library", "stock", "library", "library", "stock"]
-    assert [side for _, side, _ in ran] == sides
-    assert [seed for _, _, seed in ran] == [0, 0, 1, 1, 1]
+    contest.main()
+    assert ran == [(side, seed, 0.95) for seed in (0, 1) for side in ("library", "stock")]
     text = capsys.readouterr().out
     assert "4.0 times as fast (median of 2 seeds; 4.0 to 4.0)" in text
     assert (out / "time_to_score.md").read_text().strip() in text
@@ -178,12 +202,46 @@ def test_the_sides_take_turns_and_a_cut_contest_goes_on(contest, monkeypatch, tm
     assert len(numbers["lines"]) == 4
 
 
+def test_stocks_plateau_becomes_the_aim_before_the_contest(
+    contest, faked, monkeypatch, tmp_path, capsys
+):
+    ran, _ = faked
+    arguments(monkeypatch, "DATA", "--out", tmp_path / "out", "--tasks", "scratch", "--seeds", "0")
+    contest.main()
+    assert [aim for _, _, aim in ran] == [2.0, 2.0, 0.93, 0.93]
+    assert [seed for _, seed, _ in ran] == [100, 100, 0, 0]
+    text = capsys.readouterr().out
+    assert "to a validation AUROC of 0.93;" in text and "stock: epochs 5, lr 0.003, bs 32" in text
+    assert text.count("| stock: epochs 5, lr") == 2
+
+
+def test_it_stops_after_as_many_runs_as_it_is_told(contest, faked, monkeypatch, tmp_path, capsys):
+    ran, _ = faked
+    arguments(
+        monkeypatch,
+        "DATA",
+        "--out",
+        tmp_path / "out",
+        "--tasks",
+        "scratch",
+        "--seeds",
+        "0",
+        "--runs",
+        "1",
+    )
+    for done in (1, 2, 3, 4, 4):
+        contest.main()
+        assert len(ran) == done
+    assert ran[2][0] == "library", "no contest before all rates were explored"
+
+
 def test_a_run_that_fails_is_told(contest, monkeypatch, tmp_path):
     failed = SimpleNamespace(returncode=1, stdout="", stderr="no such film")
     monkeypatch.setattr(contest.subprocess, "run", lambda *args, **kwargs: failed)
     asked = SimpleNamespace(data="DATA", out=tmp_path, train=0, size=32)
+    run = contest.Run(contest.TASKS["scratch"], "library", {}, 0, 0.9)
     with pytest.raises(SystemExit, match="scratch, library, seed 0 failed:\nno such film"):
-        contest._run(contest.TASKS["scratch"], "library", {}, 0, 0.9, asked)
+        contest.clocked(run, asked)
 
 
 def test_a_line_says_what_the_process_said(contest, monkeypatch, tmp_path):
@@ -205,7 +263,9 @@ def test_a_line_says_what_the_process_said(contest, monkeypatch, tmp_path):
 
     monkeypatch.setattr(contest.subprocess, "run", run)
     asked = SimpleNamespace(data="DATA", out=tmp_path, train=7, size=32)
-    got = contest._run(contest.TASKS["scratch"], "stock: lr 0.1", {"lr": 0.1}, 4, 0.9, asked)
+    got = contest.clocked(
+        contest.Run(contest.TASKS["scratch"], "stock: lr 0.1", {"lr": 0.1}, 4, 0.9), asked
+    )
     assert (got.seconds, got.auroc, got.best, got.epochs) == (3.0, 0.96, 0.97, 2)
     what, cache = given[0]
     assert (what["side"], what["seed"], what["n_train"], what["own"]) == (
@@ -224,15 +284,14 @@ def test_the_settings_of_a_contest_are_settings(contest, clocked_runs, name):
 
     for own in (task.library, *[{**task.library, **less} for less in task.without.values()]):
         Train(arch=task.arch, weights=task.weights, **own)
-    for own in (task.stock, *task.explored):
+    for own in task.explored:
         clocked_runs.Stock(**own)
-    assert task.stock in task.explored
 
 
 # ---- the tables
 
 
-def test_the_ratio_is_seed_by_seed(contest):
+def test_the_ratio_is_seed_by_seed(contest, said):
     lines = [
         *(
             line(contest, "library", seed, seconds)
@@ -240,41 +299,65 @@ def test_the_ratio_is_seed_by_seed(contest):
         ),
         *(line(contest, "stock", seed, seconds) for seed, seconds in enumerate([40.0, 60.0, 90.0])),
     ]
-    assert contest.verdict(lines) == [
+    assert said.verdict(lines) == [
         "The library is 4.0 times as fast (median of 3 seeds; 3.0 to 9.0)."
     ]
 
 
-def test_a_stock_that_did_not_reach_the_aim_makes_it_a_least(contest):
+def test_a_stock_that_did_not_reach_the_aim_makes_it_a_least(contest, said):
     lines = [line(contest), line(contest, "stock", seconds=50.0, reached=False, auroc=0.9)]
-    (told,) = contest.verdict(lines)
+    (told,) = said.verdict(lines)
     assert told.endswith("at least, since stock did not always reach it.")
-    text = "\n".join(contest.contest_table(contest.TASKS["scratch"], lines, 96))
+    text = "\n".join(said.contest_table(contest.TASKS["scratch"], lines, 96))
     assert "| stock | 0 | not in 50.0 | 0.9000 |" in text
 
 
-def test_a_library_that_did_not_reach_the_aim_is_not_fast(contest):
+def test_a_library_that_did_not_reach_the_aim_is_not_fast(contest, said):
     lines = [line(contest, reached=False), line(contest, "stock", seconds=50.0)]
-    assert contest.verdict(lines) == ["The library did not reach the aim from seeds [0]."]
+    assert said.verdict(lines) == ["The library did not reach the aim from seeds [0]."]
 
 
-def test_what_is_taken_away_is_held_against_the_whole(contest):
+def test_what_is_taken_away_is_held_against_the_whole(contest, said):
     lines = [line(contest), line(contest, "in fp32", seconds=15.0, reached=False)]
-    assert contest.verdict(lines)[-1] == (
+    assert said.verdict(lines)[-1] == (
         "in fp32: 1.50 times the library's seconds (1.50 to 1.50), and not always to the aim."
     )
 
 
-def test_other_aims_are_another_table(contest):
-    task = contest.TASKS["scratch"]
+def test_other_aims_are_another_table(contest, said):
+    task = said.replace(contest.TASKS["scratch"], aim=0.95)
     lines = [
-        line(contest, aim=task.aim, seconds=11.0),
-        line(contest, aim=task.aim - 0.1, seconds=7.0),
+        line(contest, seconds=11.0),
+        line(contest, aim=0.85, seconds=7.0),
         line(contest, "stock: lr 0.1", 100, seconds=90.0, aim=2.0),
     ]
-    text = "\n".join(contest.tables([task], lines, 96))
-    assert "11.0" in text and "| 7.0 |" not in text
+    text = "\n".join(said.tables([task], lines, 96))
+    assert "| 11.0 |" in text and "| 7.0 |" not in text
     assert "| stock: lr 0.1 | 0.9600 | 0.9600 | 3 | 90.0 |" in text
+
+
+@pytest.mark.parametrize(
+    ("curves", "aim", "lr"),
+    [
+        # the plateau is the best of the last epochs, not of all; rounded down
+        ({3e-3: [[10, 0.97], [20, 0.9449]], 1e-2: [[10, 0.5], [20, 0.93]]}, 0.94, 3e-3),
+        # the rate is the one that reached it first, be its end worse
+        ({3e-3: [[10, 0.5], [20, 0.951]], 1e-2: [[10, 0.96], [20, 0.93]]}, 0.95, 1e-2),
+        ({3e-3: [[20, 0.955]], 1e-2: [[30, 0.9551]]}, 0.955, 3e-3),
+    ],
+)
+def test_the_aim_and_the_rate_follow_from_what_stock_did(contest, said, curves, aim, lr):
+    task = contest.TASKS["scratch"]
+    lines = []
+    for own in task.explored:
+        curve = curves[own["lr"]]
+        lines.append(
+            line(contest, said.rate_name(own), 100, aim=2.0, curve=curve, auroc=curve[-1][1])
+        )
+    found = said.with_aim(task, lines, {})
+    assert (found.aim, found.stock["lr"]) == (aim, lr)
+    assert said.with_aim(task, lines[:1], {}).aim == 2.0, "not before all were explored"
+    assert said.with_aim(task, lines, {"scratch": 0.7}).aim == 0.7
 
 
 def test_a_line_goes_to_its_file_and_back(contest, tmp_path):
