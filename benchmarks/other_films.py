@@ -1,6 +1,6 @@
 """A recipe judged on films unlike those it learns from, out of the train films themselves.
 
-python benchmarks/other_films.py FOLDER --out DIR [--by looks|numbers] [--seeds 0]
+python benchmarks/other_films.py FOLDER --out DIR [--by looks|numbers|PREFIX] [--seeds 0]
     [--set KEY=VALUE ..] [--json]
 
 Validation by patients says .995 for every training of Kermany's films, and the official test says
@@ -12,7 +12,8 @@ that of a draw of the rest, and the held-out films are asked. No film of the tes
 looks: the fifth of the negative films whose nine plain numbers (gray level and spread, sharpness,
 shape, black and white shares, how bright the middle is, bytes of the file) a logistic regression of
 other groups takes most for the other class. numbers: the fifth with the lowest number in the name
-of their file, in each series: Kermany's official test has the numbers below them.
+of their file, in each series: Kermany's official test has the numbers below them. PREFIX: all
+whose file's name begins so (NORMAL2, or IM: Kermany's two series of healthy children).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ NUMBER = re.compile(r"^(.*?)(\d{3,})")  # series and number: NORMAL2-IM-, 0383
 
 def other_films(
     data: Manifest,  # curated, of a recipe with a negative class
-    by: str,  # of KINDS
+    by: str,  # of KINDS, or how the names of the films begin that are held out
     seed: int = 0,  # of the draws
 ) -> Manifest:  # train and valid as split anew, the held-out films as its test
     """Hold films out. Raises `UsageError` where the recipe has no negative class."""
@@ -58,10 +59,9 @@ def other_films(
     if not negative:
         raise UsageError(f"{data.root}: its recipe names no negative class.")
     rows = [row for row in data.rows if row.split in ("train", "valid")]
-    strange = _strangeness(data, rows, by)
     is_negative = np.array([row.label == negative for row in rows])
-    line = np.quantile(strange[is_negative], 1 - SHARE_NEGATIVE)
-    held = {row.group for row, far in zip(rows, is_negative & (strange >= line)) if far}
+    is_far = _far(data, rows, is_negative, by)
+    held = {row.group for row, far in zip(rows, is_far) if far}
     draws = np.random.default_rng(seed)
     others = {row.group for row in rows if row.label != negative}
     held |= _drawn(draws, others, SHARE_OTHERS)
@@ -69,6 +69,26 @@ def other_films(
     split = [replace(row, split=_split(row.group, held, valid)) for row in rows]
     told = f"{data.sha256} {by} {seed}"
     return replace(data, rows=split, sha256=hashlib.sha256(told.encode()).hexdigest())
+
+
+def _far(
+    data: Manifest,
+    rows: Sequence[Record],
+    is_negative: np.ndarray,  # (n,) bool
+    by: str,
+) -> np.ndarray:  # (n,) bool
+    """Tell which films of the negative class are held out."""
+    if by not in KINDS:
+        is_far = is_negative & [Path(row.original_path).name.startswith(by) for row in rows]
+        if not is_far.any():
+            raise UsageError(
+                f"--by {by}: no such film. Expected {', '.join(KINDS)}, or how names begin."
+            )
+        return is_far
+    strange = _strangeness(data, rows, by)
+    line = np.quantile(strange[is_negative], 1 - SHARE_NEGATIVE)
+    is_far = is_negative & (strange >= line)
+    return is_far
 
 
 def _drawn(draws: np.random.Generator, groups: set[str], share: float) -> set[str]:
@@ -179,7 +199,7 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, str, bool]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", metavar="FOLDER", type=Path)
     parser.add_argument("--out", type=Path, metavar="DIR", required=True)
-    parser.add_argument("--by", choices=KINDS, default="looks", help="default: %(default)s")
+    parser.add_argument("--by", metavar="looks|numbers|PREFIX", default="looks")
     parser.add_argument("--seeds", default="0", help="default: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", action="store_true")

@@ -79,6 +79,22 @@ def test_numbers_hold_out_the_first_of_the_negative_class(other, data):
     assert max(held) < min(rest)
 
 
+def test_a_series_of_names_is_held_out_as_a_whole(other, data):
+    first = {row.path for row in data.rows if row.label == "light"}
+    chosen = sorted(first)[: len(first) // 2]
+    later = [
+        replace(row, original_path="NORMAL2-IM-1.png") if row.path in chosen else row
+        for row in data.rows
+    ]
+    found = other.other_films(replace(data, rows=later), "NORMAL2")
+    light = [row for row in found.rows if row.label == "light"]
+    held = {row.group for row in light if Path(row.original_path).name.startswith("NORMAL2")}
+    assert {row.group for row in light if row.split == "test"} == held
+    assert {row.group for row in light} - held
+    with pytest.raises(UsageError, match="no such film. Expected looks, numbers"):
+        other.other_films(data, "NORMAL3")
+
+
 def test_looks_hold_out_films_that_resemble_the_other_class(other, monkeypatch, data):
     rows = [row for row in data.rows if row.split != "test"]
     light = [row.path for row in rows if row.label == "light"]
