@@ -16,6 +16,7 @@ import time
 STARTED = time.perf_counter()
 
 import json  # noqa: E402  imports are timed
+import os  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import warnings  # noqa: E402
@@ -94,6 +95,7 @@ class Clocked:
     imports: float  # s, before the clock
     ready: float = 0.0  # s until the loaders stand: decoding, of the library
     seconds: list[float] = field(default_factory=list)  # until the end of each epoch
+    cpu: list[float] = field(default_factory=list)  # of all cores until then, readers' too
     auroc: list[float] = field(default_factory=list)  # of validation, after each epoch
     reached: bool = False
     threads: int = 0
@@ -138,13 +140,23 @@ def mean_auroc(
     return float(np.mean(found))
 
 
+def cpu_seconds() -> float:
+    """Return what all threads computed, and the processes that read and are over."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 class Watch(Callback):
-    """Notes time and AUROC after each epoch; ends the run, as Ctrl-C does, at the aim."""
+    """Notes time and AUROC after each epoch; ends the run, as Ctrl-C does, at the aim.
+
+    Made when the clock starts.
+    """
 
     order = 90  # after all that an epoch writes
 
     def __init__(self, begun: float, aim: float, clocked: Clocked) -> None:
         self.begun = begun
+        self.cpu_begun = cpu_seconds()
         self.aim = aim
         self.clocked = clocked
 
@@ -155,6 +167,7 @@ class Watch(Callback):
         if "mean_auroc" not in log:
             return
         self.clocked.seconds.append(round(time.perf_counter() - self.begun, 3))
+        self.clocked.cpu.append(round(cpu_seconds() - self.cpu_begun, 2))
         self.clocked.auroc.append(round(float(log["mean_auroc"]), 5))
         if self.clocked.auroc[-1] >= self.aim:
             self.clocked.reached = True
@@ -166,15 +179,15 @@ def clock(asked: Asked) -> Clocked:
     clocked = Clocked(
         imports=round(time.perf_counter() - STARTED, 2), threads=torch.get_num_threads()
     )
-    run: Callable[[Asked, Clocked, float], None] = _stock if asked.side == STOCK else _library
-    run(asked, clocked, time.perf_counter())
+    run: Callable[[Asked, Clocked, Watch], None] = _stock if asked.side == STOCK else _library
+    run(asked, clocked, Watch(time.perf_counter(), asked.aim, clocked))
     return clocked
 
 
 # ---- this library
 
 
-def _library(asked: Asked, clocked: Clocked, begun: float) -> None:
+def _library(asked: Asked, clocked: Clocked, watch: Watch) -> None:
     """Train as `cxr train` does, with its checkpoints."""
     settings = Train(arch=asked.arch, weights=asked.weights, size=asked.size, **asked.own)
     manifest = chosen(read_manifest(asked.data), asked.n_train)
@@ -191,7 +204,7 @@ def _library(asked: Asked, clocked: Clocked, begun: float) -> None:
         resize=settings.resize,
         crop=settings.crop,
     )
-    clocked.ready = round(time.perf_counter() - begun, 3)
+    clocked.ready = round(time.perf_counter() - watch.begun, 3)
     clocked.device = dls.device.type
     learn = build_learner(
         dls,
@@ -202,7 +215,7 @@ def _library(asked: Asked, clocked: Clocked, begun: float) -> None:
         gamma=settings.gamma,
     )
     learn.metrics = [AccumMetric(mean_auroc, flatten=False), *learn.metrics]
-    learn.add_cb(Watch(begun, asked.aim, clocked))
+    learn.add_cb(watch)
     with tempfile.TemporaryDirectory() as run:
         fitted = fit(learn, settings, run, quiet=True, seed=asked.seed)
     clocked.precision = fitted.precision.name
@@ -211,15 +224,15 @@ def _library(asked: Asked, clocked: Clocked, begun: float) -> None:
 # ---- stock fastai
 
 
-def _stock(asked: Asked, clocked: Clocked, begun: float) -> None:
+def _stock(asked: Asked, clocked: Clocked, watch: Watch) -> None:
     """Train as fastai's documentation shows."""
     own = Stock(**asked.own)
     set_seed(asked.seed)
     dls = _stock_loaders(asked, own)
-    clocked.ready = round(time.perf_counter() - begun, 3)
+    clocked.ready = round(time.perf_counter() - watch.begun, 3)
     clocked.device = str(dls.device or "cpu")
     learn = _stock_learner(asked, dls)
-    learn.add_cb(Watch(begun, asked.aim, clocked))
+    learn.add_cb(watch)
     if own.half:
         learn.add_cb(MixedPrecision())
     clocked.precision = "fp16" if own.half else "fp32"

@@ -236,6 +236,7 @@ def clocked(run: Run, asked: argparse.Namespace) -> Line:
         aim=run.aim,
         reached=got["reached"],
         seconds=got["seconds"][-1],
+        cpu=got["cpu"][-1],
         auroc=got["auroc"][-1],
         best=max(got["auroc"]),
         epochs=len(got["auroc"]),

@@ -47,6 +47,7 @@ def line(contest, side="library", seed=0, seconds=10.0, reached=True, **own):
         aim=0.95,
         reached=reached,
         seconds=seconds,
+        cpu=2 * seconds,
         auroc=0.96,
         best=0.96,
         epochs=3,
@@ -140,6 +141,7 @@ def test_each_side_trains_and_is_clocked(clocked_runs, monkeypatch, tmp_path, si
     assert len(clocked.auroc) == len(clocked.seconds) == epochs
     assert clocked.seconds == sorted(clocked.seconds)
     assert clocked.seconds[0] > clocked.ready > 0
+    assert clocked.cpu[0] > 0 and clocked.cpu == sorted(clocked.cpu)
 
 
 # ---- what was run is not run again
@@ -249,6 +251,7 @@ def test_a_line_says_what_the_process_said(contest, monkeypatch, tmp_path):
         imports=5.0,
         ready=1.0,
         seconds=[2.0, 3.0],
+        cpu=[3.5, 5.5],
         auroc=[0.97, 0.96],
         reached=True,
         threads=2,
@@ -266,7 +269,7 @@ def test_a_line_says_what_the_process_said(contest, monkeypatch, tmp_path):
     got = contest.clocked(
         contest.Run(contest.TASKS["scratch"], "stock: lr 0.1", {"lr": 0.1}, 4, 0.9), asked
     )
-    assert (got.seconds, got.auroc, got.best, got.epochs) == (3.0, 0.96, 0.97, 2)
+    assert (got.seconds, got.cpu, got.auroc, got.best, got.epochs) == (3.0, 5.5, 0.96, 0.97, 2)
     what, cache = given[0]
     assert (what["side"], what["seed"], what["n_train"], what["own"]) == (
         "stock",
@@ -299,17 +302,19 @@ def test_the_ratio_is_seed_by_seed(contest, said):
         ),
         *(line(contest, "stock", seed, seconds) for seed, seconds in enumerate([40.0, 60.0, 90.0])),
     ]
+    lines[3:] = [said.replace(one, cpu=one.seconds) for one in lines[3:]]
     assert said.verdict(lines) == [
-        "The library is 4.0 times as fast (median of 3 seeds; 3.0 to 9.0)."
+        "The library is 4.0 times as fast (median of 3 seeds; 3.0 to 9.0). In CPU seconds, which other "
+        "programs change less, 2.0 times."
     ]
 
 
 def test_a_stock_that_did_not_reach_the_aim_makes_it_a_least(contest, said):
     lines = [line(contest), line(contest, "stock", seconds=50.0, reached=False, auroc=0.9)]
     (told,) = said.verdict(lines)
-    assert told.endswith("at least, since stock did not always reach it.")
+    assert "at least, since stock did not always reach it. In CPU" in told
     text = "\n".join(said.contest_table(contest.TASKS["scratch"], lines, 96))
-    assert "| stock | 0 | not in 50.0 | 0.9000 |" in text
+    assert "| stock | 0 | not in 50.0 | 100 | 0.9000 |" in text
 
 
 def test_a_library_that_did_not_reach_the_aim_is_not_fast(contest, said):
@@ -332,7 +337,7 @@ def test_other_aims_are_another_table(contest, said):
         line(contest, "stock: lr 0.1", 100, seconds=90.0, aim=2.0),
     ]
     text = "\n".join(said.tables([task], lines, 96))
-    assert "| 11.0 |" in text and "| 7.0 |" not in text
+    assert "| 11.0 | 22 |" in text and "| 7.0 |" not in text
     assert "| stock: lr 0.1 | 0.9600 | 0.9600 | 3 | 90.0 |" in text
 
 
