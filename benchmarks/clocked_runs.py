@@ -192,7 +192,14 @@ def _library(asked: Asked, clocked: Clocked, watch: Watch) -> None:
     settings = Train(arch=asked.arch, weights=asked.weights, size=asked.size, **asked.own)
     manifest = chosen(read_manifest(asked.data), asked.n_train)
     sides = [*settings.resize, settings.size]
-    started = start_network(settings.arch, len(manifest.vocab), settings.weights, asked.seed, sides)
+    started = start_network(
+        settings.arch,
+        len(manifest.vocab),
+        settings.weights,
+        asked.seed,
+        sides,
+        layers=settings.layers,
+    )
     dls = build_dataloaders(
         manifest,
         size=settings.size,

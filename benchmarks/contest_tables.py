@@ -28,7 +28,7 @@ class Task:
     weights: str  # imagenet | none
     library: dict[str, Any]  # of Train
     explored: tuple[dict[str, Any], ...]  # of clocked_runs.Stock: what stock may be given
-    without: dict[str, dict[str, Any]]  # what is taken from the library: its settings then
+    variants: dict[str, dict[str, Any]]  # the library otherwise: what is otherwise then
     aim: float = TO_THE_END  # validation AUROC, of `with_aim`
     stock: dict[str, Any] = field(default_factory=dict)  # likewise, of `explored`
 
@@ -134,7 +134,7 @@ def _by_side(line: Line) -> tuple[str, int]:
 
 
 def verdict(lines: Sequence[Line]) -> list[str]:
-    """Say how many times as fast the library is, seed by seed; and what each thing gives it."""
+    """Say how many times as fast the library is, seed by seed; and what it is otherwise."""
     ours = _by_seed(lines, LIBRARY)
     stock = _by_seed(lines, STOCK)
     told = []
@@ -153,7 +153,7 @@ def verdict(lines: Sequence[Line]) -> list[str]:
     for side in dict.fromkeys(line.side for line in lines):
         if side in (LIBRARY, STOCK):
             continue
-        told += _taken_away(side, _by_seed(lines, side), ours)
+        told += _otherwise(side, _by_seed(lines, side), ours)
     return told
 
 
@@ -167,8 +167,8 @@ def _by_seed(lines: Sequence[Line], side: str) -> dict[int, Line]:
     return {line.seed: line for line in lines if line.side == side}
 
 
-def _taken_away(side: str, there: dict[int, Line], ours: dict[int, Line]) -> list[str]:
-    """Say how much longer the library takes so."""
+def _otherwise(side: str, there: dict[int, Line], ours: dict[int, Line]) -> list[str]:
+    """Say how long the library takes so."""
     ratios = [there[seed].seconds / ours[seed].seconds for seed in sorted(there.keys() & ours)]
     if not ratios:
         return []

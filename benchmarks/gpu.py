@@ -45,6 +45,7 @@ from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.models.imagenet import is_at_hand
 from cxr_fastai.phantom import write_like
+from cxr_fastai.train_request import FROM_SCRATCH
 from cxr_fastai.training.precision import keep_memory
 from cxr_fastai.training.run import train
 
@@ -220,7 +221,7 @@ def _trained(folder: Path, job: Job, deadline: float) -> Numbers:
     own = dict(job.sizes.own)
     weights = own.get("weights", settings.weights)
     if weights == "imagenet" and not is_at_hand(own.get("arch", settings.arch)):
-        own["weights"] = "none"
+        own |= FROM_SCRATCH
     begun = time.monotonic()
     run = job.out / "ladder" / f"{folder.name}_{int(time.time())}"
     try:
@@ -390,7 +391,7 @@ def _sizes(asked: argparse.Namespace) -> Sizes:
         steps=1,
         drawn=60,
         score_train=24,
-        own=dict(arch="cnn", size=32, epochs=1, bs=8, weights="none"),
+        own=dict(arch="cnn", size=32, epochs=1, bs=8, **FROM_SCRATCH),
     )
 
 

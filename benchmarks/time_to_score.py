@@ -13,8 +13,8 @@ and the numbers.
 
 First stock is run to the end with each of the rates that it may be given, from a seed that the
 contest does not use. The aim is the plateau it came to: the best AUROC among the last epochs,
-rounded down to a multiple of .005; stock goes into the contest with the rate that reached it first.
-With `--aims` that is skipped. `--ablate` takes one thing at a time away from the library. Where
+rounded down to a multiple of .005; stock goes into the contest with the rate that reached it
+first. With `--aims` that is skipped. `--ablate` changes one thing of the library at a time. Where
 there is a GPU both sides train on it, and its idle share is told.
 """
 
@@ -49,7 +49,7 @@ TASKS = {
         weights="none",
         library=dict(epochs=6, bs=32, lr=3e-3, ema=0.99, sampling="none", resize=[48, 64]),
         explored=(dict(epochs=5, lr=3e-3, bs=32), dict(epochs=5, lr=1e-2, bs=32)),
-        without={
+        variants={
             "without smaller sides": dict(resize=[]),
             "without the average": dict(ema=0.0),
             "in fp32": dict(precision="fp32"),
@@ -62,10 +62,11 @@ TASKS = {
         weights="imagenet",
         library=dict(epochs=6, freeze_epochs=4, bs=32, sampling="none", ema=0.99),
         explored=(dict(epochs=3, lr=2e-3, bs=32), dict(epochs=3, lr=5e-3, bs=32)),
-        without={
+        variants={
             "without cached features": dict(stages="plain"),
             "without the average": dict(ema=0.0),
             "in bf16": dict(precision="bf16"),
+            "its first 8 layers alone (another network)": dict(layers=8),
         },
     ),
 }
@@ -180,7 +181,7 @@ def _contest(tasks: Sequence[Task], asked: argparse.Namespace) -> list[Run]:
             sides = {LIBRARY: task.library, STOCK: task.stock}
             for side in asked.sides:
                 found.append(Run(task, side, sides[side], seed, task.aim))
-            for name, own in task.without.items() if asked.ablate else ():
+            for name, own in task.variants.items() if asked.ablate else ():
                 found.append(Run(task, name, {**task.library, **own}, seed, task.aim))
     return found
 

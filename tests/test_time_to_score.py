@@ -285,7 +285,7 @@ def test_the_settings_of_a_contest_are_settings(contest, clocked_runs, name):
     task = contest.TASKS[name]
     from cxr_fastai.train_settings import Train
 
-    for own in (task.library, *[{**task.library, **less} for less in task.without.values()]):
+    for own in (task.library, *[{**task.library, **less} for less in task.variants.values()]):
         Train(arch=task.arch, weights=task.weights, **own)
     for own in task.explored:
         clocked_runs.Stock(**own)
