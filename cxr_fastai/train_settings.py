@@ -205,7 +205,7 @@ class Train:
     clip: float = _number(0.0, 0, 1e6, "longest gradient; 0: any")
     patience: int = _whole(0, 0, "stop after so many epochs without a better one; 0: never")
     precision: str = _choice(
-        "auto", PRECISION, "numbers that the network computes in; auto: by the device"
+        "auto", PRECISION, "numbers that the network computes in; auto: by device and network"
     )
     compile: bool = _switch(False, "torch.compile the network")
 

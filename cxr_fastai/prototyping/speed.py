@@ -96,6 +96,7 @@ def step_timer(
     """Return what times a step of a network and says it."""
 
     def timed(candidate: Candidate) -> float:
+        """Time a step, and say it."""
         seconds = time_step(candidate, classes, seed)
         tell(
             f"measured: {candidate.arch} at {candidate.size} px, {seconds:.3f} s a step of "
