@@ -26,10 +26,14 @@ from cxr_fastai.reporting.text import decimal, percent, span
 
 __all__ = [
     "Answers",
+    "Judged",
     "Line",
     "away_line",
     "head_lines",
     "home_line",
+    "judge_head_lines",
+    "judged",
+    "judged_words",
     "network_line",
     "row_words",
     "threshold_of",
@@ -37,6 +41,7 @@ __all__ = [
 
 FOUND = 0.9  # share of tuberculosis that a threshold is to find at home
 DEALS = 3  # of the folds
+JUDGE_COLUMNS = ("trained on", "model", "strength", "held out", "shifted", "third", "mean of both")
 COLUMNS = ("trained on", "scored on", "ill + well", "model", "AUROC", "found", "specificity")
 
 
@@ -59,6 +64,23 @@ class Line:
     tested: Answers
     called: np.ndarray  # (n,) bool: called ill at a threshold of home
     deals: tuple[float, ...] = ()  # AUROC of each deal of the folds
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a setting may be chosen by: AUROC where no film of the other hospital is asked."""
+
+    trained_on: str
+    model: str
+    strength: float  # inverse, of the penalty
+    held_out: float  # of home's films, by folds
+    shifted: float  # of the same as another hospital would have had them
+    third: float  # of films of a third hospital
+
+    @property
+    def mean(self) -> float:
+        """What the choice is made by."""
+        return (self.shifted + self.third) / 2
 
 
 # ---- models
@@ -186,6 +208,34 @@ def away_line(
     return Line(at, f"{to}, all", model, replace(others, scores=scores), scores >= threshold)
 
 
+def judged(
+    at: str,
+    model: str,
+    home: tuple[np.ndarray, np.ndarray, Answers],  # features, of shifted films, films
+    third: tuple[np.ndarray, Answers],
+    strength: float,  # inverse, of the penalty on standardised features
+) -> Judged:
+    """Score a setting by five folds, each asked for its films and for its shifted films."""
+    features, shifted, films = home
+    asked, others = third
+    folds = folds_of(films, 0)
+    scores = np.zeros((2, len(features)))
+    for fold in np.unique(folds):
+        held = folds == fold
+        both = np.concatenate([features[held], shifted[held]])
+        told = fitted(features[~held], films.is_ill[~held], both, strength)
+        scores[:, held] = told.reshape(2, -1)
+    away = fitted(features, films.is_ill, asked, strength)
+    return Judged(
+        trained_on=at,
+        model=model,
+        strength=strength,
+        held_out=auroc_of(films.is_ill, scores[0]),
+        shifted=auroc_of(films.is_ill, scores[1]),
+        third=auroc_of(others.is_ill, away),
+    )
+
+
 def network_line(
     at: str,
     place: str,
@@ -204,6 +254,19 @@ def head_lines() -> list[str]:
     """Return the head of the table."""
     rule = ["---"] * len(COLUMNS)
     return [_row(COLUMNS), _row(rule)]
+
+
+def judge_head_lines() -> list[str]:
+    """Return the head of the table of what a setting is chosen by."""
+    rule = ["---"] * len(JUDGE_COLUMNS)
+    return [_row(JUDGE_COLUMNS), _row(rule)]
+
+
+def judged_words(one: Judged) -> str:
+    """Put what was judged into a row of Markdown."""
+    numbers = (one.held_out, one.shifted, one.third, one.mean)
+    cells = [one.trained_on, one.model, f"{one.strength:g}", *map(decimal, numbers)]
+    return _row(cells)
 
 
 def row_words(line: Line) -> str:

@@ -1,92 +1,127 @@
 """What a tuberculosis model of one hospital is worth there and at another, in both directions.
 
-.venv/bin/python benchmarks/tuberculosis.py MIRROR [--out DIR] [--third] [--seeds N] [--arch NAME]
-    [--weights imagenet|none|FILE] [--size PX] [--epochs N]
+python benchmarks/tuberculosis.py MIRROR [--out DIR] [--judge] [--seeds N] [--set KEY=VALUE ..]
 
-MIRROR holds the sources shenzhen and montgomery. Each is curated by recipe tb. Three kinds of model
-are fitted on each: logistic regression on gray squares (the pixel floor), on what a network of ARCH
-and WEIGHTS sees that is not trained further (frozen_films), and, with --seeds, N networks that are
-fine-tuned, with what they answer together. Logistic regressions are scored at home by five folds of
-patients, dealt three times; networks on their test split; all of them on every film of the other
-hospital. Thresholds are chosen at home. --third scores Shenzhen's also on adults of nih_sample, any
-finding beside none: what ALIKE and STRENGTH below were chosen by. What is in DIR already is not
-trained again.
+MIRROR holds the sources shenzhen, montgomery and roemani_tb. Each is curated by recipe tb. Three
+kinds of model are fitted on each hospital: logistic regression on gray squares (the pixel floor)
+and on what EfficientNet-Lite0 with ImageNet weights sees that is not trained further
+(frozen_films), and, with --seeds, N networks as recipe tb trains them (--set changes a setting),
+with what they answer together. Logistic regressions are scored at home by five folds of patients,
+dealt three times; networks on their test split; all of them on every film of the other hospital and
+of the third. Thresholds are chosen at home. --judge asks no film of the other hospital: it prints
+what the setting was chosen by, films of home that were held out, as they are and as another
+hospital would have had them (cxr_fastai/evaluation/shifts.py), and the third. What is in DIR
+already is not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from frozen_films import FILM, LUNGS, frozen_body, frozen_features
-from home_and_away import Answers, Line, away_line, head_lines, home_line, network_line, row_words
+from frozen_films import (
+    FILM,
+    LUNGS,
+    OWN,
+    PLAIN,
+    Change,
+    frozen_body,
+    frozen_features,
+    gray_squares,
+)
+from home_and_away import (
+    Answers,
+    Judged,
+    Line,
+    away_line,
+    head_lines,
+    home_line,
+    judge_head_lines,
+    judged,
+    judged_words,
+    network_line,
+    row_words,
+)
+from official_tests import setting_of
 
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.predictions import Predictions
-from cxr_fastai.manifest import Manifest, Record, read_manifest
-from cxr_fastai.probes.features import gray
-from cxr_fastai.probes.films import measure_films
+from cxr_fastai.evaluation.shifts import draw_shift, shift
+from cxr_fastai.manifest import Record, read_manifest
 from cxr_fastai.training.run import train
 
 HOSPITALS = ("shenzhen", "montgomery")
+THIRD = "roemani_tb"
 ILL = "tuberculosis"
-SIDES = (8, 16)  # px, of gray squares
-EPOCHS = {"shenzhen": 10, "montgomery": 20}
-BATCH = {"shenzhen": 16, "montgomery": 8}
-FEATURE_SIDE = 192  # px
+SHIFT_SEED = 8  # of what another hospital would have made of the films
 SQUARE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of gray squares, chosen at home
-STRENGTH = 1e-3  # of frozen features, chosen by --third
-# View and layers of EfficientNet-Lite from which features are taken, None being all; the first was
-# chosen by --third, the others stand beside.
-ALIKE = ((FILM, 6), (FILM, None), (LUNGS, 6))
-THIRD = "nih_sample"
-GROWN_UP = 15  # years
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a film becomes numbers."""
+
+    view: str  # FILM or LUNGS
+    layers: int | None  # of EfficientNet-Lite0, from the first; None: all; 0: gray squares alone
+    pool: str = PLAIN
+    side: int = 192  # px
+
+    @property
+    def words(self) -> str:
+        """The setting in a cell."""
+        if self.layers == 0:
+            return f"{self.side}x{self.side} gray squares, {self.view}"
+        return f"frozen, {self.view}, {self.layers or 'all'} layers, {self.pool}, {self.side} px"
+
+
+SQUARES = (Setting(FILM, 0, side=16), Setting(LUNGS, 0, side=16))
+EARLIER = Setting(FILM, 6)  # what was chosen before, by NIH's films; Montgomery was asked then
+CHOSEN = Setting(LUNGS, 8, OWN)  # by --judge
+STRENGTHS = (3e-4, 1e-3, 3e-3)  # of frozen features; that of EARLIER and CHOSEN is the second
+CANDIDATES = (
+    *(Setting(view, layers) for view in (FILM, LUNGS) for layers in (6, 8, 10, None)),
+    *(Setting(view, layers, OWN) for view in (FILM, LUNGS) for layers in (8, 10)),
+    *(Setting(LUNGS, 8, OWN, side) for side in (128, 256)),
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Hospital:
-    """A curated hospital, and what is known of its films."""
+    """A curated hospital."""
 
     name: str
     root: Path
-    is_ill: np.ndarray  # (n,) bool
-    groups: list[str]  # (n,)
-    features: dict[str, np.ndarray]  # model -> (n, f)
+    rows: Sequence[Record]
+
+    @property
+    def answers(self) -> Answers:
+        """Its films, not scored yet."""
+        is_ill = np.array([row.label == ILL for row in self.rows])
+        groups = [row.group for row in self.rows]
+        return Answers(is_ill, np.zeros(len(self.rows)), groups)
+
+    def features(self, setting: Setting, change: Change | None = None) -> np.ndarray:  # (n, f)
+        """Make numbers of its films."""
+        if setting.layers == 0:
+            return gray_squares(self.root, self.rows, setting.view, setting.side, change)
+        body = frozen_body("tf_efficientnet_lite0", "imagenet", setting.layers)
+        asked = (setting.view, setting.side, setting.pool)
+        return frozen_features(body, self.root, self.rows, *asked, change)
 
 
-def hospital_of(
-    name: str,
-    manifest: Manifest,
-    asked: argparse.Namespace,
-) -> Hospital:
-    """Compute all features of a hospital's films."""
-    rows = [row for row in manifest.rows if name != THIRD or _is_adult_pa(row)]
-    films = measure_films(manifest.root, rows)
-    features = {f"{side}x{side} gray squares": gray(films, side) for side in SIDES}
-    for view, layers in ALIKE:
-        body = frozen_body(asked.arch, asked.weights, layers)
-        seen = frozen_features(body, manifest.root, rows, view, FEATURE_SIDE)
-        features[f"frozen, {view}, {layers or 'all'} layers"] = seen
-    return Hospital(
-        name=name,
-        root=manifest.root,
-        is_ill=np.array([row.label in (ILL, "abnormal") for row in rows]),
-        groups=[row.group for row in rows],
-        features=features,
-    )
+def shifted() -> Change:
+    """Make films, one after the other, what another hospital would have made of them."""
+    draws = np.random.default_rng(SHIFT_SEED)
+    return lambda film: shift(film, draw_shift(draws))
 
 
-def _is_adult_pa(row: Record) -> bool:
-    """Tell whether a film of the third source is like those of the hospitals."""
-    return row.view == "PA" and bool(row.age) and float(row.age) >= GROWN_UP
-
-
-# ---- networks that are fine-tuned
+# ---- networks that a recipe trains
 
 
 def network_answers(
@@ -118,72 +153,61 @@ def _predictions(
     return list(report.names), report.predictions
 
 
-def trained(
-    at: str,  # the hospital
-    data: Path,
-    run: Path,
-    seed: int,
-    asked: argparse.Namespace,
-) -> Path:  # the bundle
-    """Train a network, or return the one that is there."""
-    bundle = run / "bundle"
-    if bundle.is_dir():
-        return bundle
-    return train(
-        data,
-        run,
-        seed=seed,
-        arch=asked.arch,
-        weights=asked.weights,
-        size=asked.size,
-        bs=BATCH[at],
-        epochs=asked.epochs or EPOCHS[at],
-    )
-
-
 def network_lines(
     at: str,  # the training hospital
-    hospitals: dict[str, Hospital],
+    hospitals: Mapping[str, Hospital],
     out: Path,
-    asked: argparse.Namespace,
-) -> list[Line]:
-    """Score the networks of a hospital at home and away: each alone, then all together."""
+    seeds: int,
+    own: Mapping[str, Any],  # settings in place of the recipe's
+) -> Iterator[Line]:
+    """Score the networks of a hospital at home and elsewhere: each alone, then all together."""
     home = hospitals[at].root
     bundles = []
-    for seed in range(asked.seeds):
-        run = out / "runs" / f"{asked.arch}_{asked.size}" / f"{at}_{seed}"
-        bundles.append(trained(at, home, run, seed, asked))
-    teams = [(f"fine-tuned {asked.arch}, seed {i}", [one]) for i, one in enumerate(bundles)]
+    for seed in range(seeds):
+        run = out / "runs" / f"{at}_{seed}"
+        if not (run / "bundle").is_dir():
+            train(home, run, seed=seed, **own)
+        bundles.append(run / "bundle")
+    teams = [(f"network, seed {seed}", [one]) for seed, one in enumerate(bundles)]
     if len(bundles) > 1:
         teams.append((f"these {len(bundles)} together", bundles))
-    lines = []
     for words, team in teams:
         valid = network_answers(team, home, "valid")
-        for to in HOSPITALS:
+        for to, hospital in hospitals.items():
             split = "test" if to == at else "all"
-            tested = network_answers(team, hospitals[to].root, split)
-            lines.append(network_line(at, f"{to}, {split}", words, valid, tested))
-    return lines
+            tested = network_answers(team, hospital.root, split)
+            yield network_line(at, f"{to}, {split}", words, valid, tested)
 
 
 # ---- all
 
 
-def linear_lines(at: str, to: str, hospitals: dict[str, Hospital]) -> list[Line]:
-    """Score the logistic regressions of a hospital at home, or away."""
-    home = hospitals[at]
-    away = hospitals[to]
-    own = Answers(home.is_ill, np.zeros(len(home.is_ill)), home.groups)
-    other = Answers(away.is_ill, np.zeros(len(away.is_ill)), away.groups)
-    lines = []
-    for model, features in home.features.items():
-        strengths = SQUARE_STRENGTHS if "squares" in model else (STRENGTH,)
-        if to == at:
-            lines.append(home_line(at, model, features, own, strengths))
-            continue
-        asked = (away.features[model], other)
-        lines.append(away_line(at, to, model, (features, own), asked, strengths))
-    return lines
+def linear_lines(
+    hospitals: Mapping[str, Hospital],
+) -> Iterator[Line]:
+    """Score the logistic regressions of each hospital at home and elsewhere."""
+    for setting in (*SQUARES, EARLIER, CHOSEN):
+        strengths = SQUARE_STRENGTHS if setting.layers == 0 else STRENGTHS[1:2]
+        features = {name: one.features(setting) for name, one in hospitals.items()}
+        for at in HOSPITALS:
+            own = (features[at], hospitals[at].answers)
+            yield home_line(at, setting.words, *own, strengths)
+            for to in hospitals:
+                if to != at:
+                    asked = (features[to], hospitals[to].answers)
+                    yield away_line(at, to, setting.words, own, asked, strengths)
+
+
+def judged_settings(
+    home: Hospital,
+    third: Hospital,
+) -> Iterator[Judged]:
+    """Score what could be chosen, by home and by the third."""
+    for setting in (*SQUARES, *CANDIDATES):
+        strengths = SQUARE_STRENGTHS if setting.layers == 0 else STRENGTHS
+        own = (home.features(setting), home.features(setting, shifted()), home.answers)
+        asked = (third.features(setting), third.answers)
+        yield from (judged(home.name, setting.words, own, asked, one) for one in strengths)
 
 
 def arguments() -> argparse.Namespace:
@@ -191,12 +215,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mirror", type=Path, metavar="MIRROR")
     parser.add_argument("--out", type=Path, metavar="DIR")
-    parser.add_argument("--arch", default="tf_efficientnet_lite0", metavar="NAME")
-    parser.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE")
-    parser.add_argument("--size", type=int, default=128, metavar="PX", help="of what is fine-tuned")
-    parser.add_argument("--epochs", type=int, metavar="N", help=f"default: {EPOCHS}")
-    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="networks to fine-tune")
-    parser.add_argument("--third", action="store_true", help="score on a third source too")
+    parser.add_argument("--judge", action="store_true", help="what the setting was chosen by")
+    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="networks to train")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
 
 
@@ -206,18 +227,20 @@ def main() -> None:
     out = asked.out or Path(tempfile.mkdtemp())
     out.mkdir(parents=True, exist_ok=True)
     hospitals = {}
-    recipes = dict.fromkeys(HOSPITALS, "tb") | ({THIRD: "triage"} if asked.third else {})
-    for name, recipe in recipes.items():
-        curate(out / name, recipe, mirror=asked.mirror, only=[name])
-        hospitals[name] = hospital_of(name, read_manifest(out / name), asked)
-    print("\n".join(head_lines()))
-    ways = [(at, to) for at in HOSPITALS for to in HOSPITALS]
-    ways += [(HOSPITALS[0], THIRD)] if asked.third else []
-    for at, to in ways:
-        for line in linear_lines(at, to, hospitals):
-            print(row_words(line), flush=True)
-    for at in HOSPITALS:
-        for line in network_lines(at, hospitals, out, asked):
+    for name in (*HOSPITALS, THIRD):
+        curate(out / name, "tb", mirror=asked.mirror, only=[name])
+        hospitals[name] = Hospital(name, out / name, read_manifest(out / name).rows)
+    print("\n".join(judge_head_lines() if asked.judge else head_lines()))
+    if asked.judge:
+        for at in HOSPITALS:
+            for one in judged_settings(hospitals[at], hospitals[THIRD]):
+                print(judged_words(one), flush=True)
+        return
+    for line in linear_lines(hospitals):
+        print(row_words(line), flush=True)
+    own = dict(setting_of(words) for words in asked.set)
+    for at in HOSPITALS if asked.seeds else ():
+        for line in network_lines(at, hospitals, out, asked.seeds, own):
             print(row_words(line), flush=True)
 
 
