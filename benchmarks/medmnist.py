@@ -34,6 +34,7 @@ from cxr_fastai.core import CxrError, UsageError
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.predictions import Predictions
 from cxr_fastai.manifest import Manifest
+from cxr_fastai.models.imagenet import is_at_hand
 from cxr_fastai.reporting.text import decimal, percent, span
 
 # Networks that answer beside the recipe's own: settings by name. How they were chosen:
@@ -77,6 +78,25 @@ class Network:
 
 
 # ---- the road
+
+
+def at_hand(
+    companions: dict[str, dict[str, Any]],
+) -> tuple[dict[str, dict[str, Any]], list[str]]:  # those that can be trained, and who is left out
+    """Leave out, and say so, whose ImageNet weights are not on this machine."""
+    found = {}
+    left_out = []
+    for name, settings in companions.items():
+        if settings["weights"] == "none" or is_at_hand(settings["arch"]):
+            found[name] = settings
+            continue
+        left_out.append(name)
+        print(
+            f"warning: companion {name} is left out: ImageNet weights of {settings['arch']} are "
+            "not on this machine. Install the extra `weights`.",
+            file=sys.stderr,
+        )
+    return found, left_out
 
 
 def measured(
@@ -151,10 +171,10 @@ def _scored(networks: list[Network]) -> Numbers:
 
 def decided(
     networks: list[Network],
-) -> Numbers:  # empty where they ask no yes or no
+) -> Numbers:  # empty where they ask no yes or no, or are even in number: a vote may tie
     """Count what networks answer by their own thresholds, as `cxr predict A,B,C` votes."""
     decisions = [one.bundle.meta["decision"] for one in networks]
-    if not all(decisions):
+    if not all(decisions) or len(networks) % 2 == 0:
         return {}
     first = networks[0]
     negative = first.bundle.vocab.index(decisions[0]["negative"])
@@ -193,6 +213,8 @@ def text_of(found: Numbers) -> str:
         cells = [decimal(mean["auc"]), percent(mean["acc"]), by_threshold]
         lines.append(_row(f"mean of seeds, {kind}", *cells))
     lines.append(_line("all networks together", found["ensemble"]))
+    for name in found["left_out"]:
+        lines.append(_row(f"left out: {name}, its weights are not here", *[percent(None)] * 3))
     for name, (area, right) in found["published"].items():
         lines.append(_row(f"published: {name}", decimal(area), percent(right), percent(None)))
     return "\n".join(lines)
@@ -248,8 +270,10 @@ def main(arguments: Sequence[str]) -> int:
             if given.data == CHEST and given.folder is None:
                 folder = chest_folder(given.mirror, given.out / "data")
                 asked = replace(asked, data=folder)
-            companions = {} if given.alone else COMPANIONS.get(given.data, {})
+            wanted = {} if given.alone else COMPANIONS.get(given.data, {})
+            companions, left_out = at_hand(wanted)
             found = measured(asked, given.split, companions)
+            found["left_out"] = left_out
         if given.folder is not None or given.split != "test":
             found["published"] = {}  # those are of the official test array
     except CxrError as e:

@@ -41,6 +41,7 @@ def test_the_table_stands_beside_the_published_one(medmnist):
         "together": [{"seed": 0, **own}],
         "mean": {"cnn": {"auc": 0.98, "acc": 0.93, "decided_accuracy": 0.91}},
         "ensemble": own,
+        "left_out": ["lite"],
         "published": medmnist.PUBLISHED["pneumoniamnist"],
     }
     text = medmnist.text_of(found)
@@ -50,6 +51,22 @@ def test_the_table_stands_beside_the_published_one(medmnist):
     )
     assert "| published: Google AutoML Vision | 0.991 | 94.6 % | - |" in text
     assert "28 px enlarged" in text
+    assert "| left out: lite, its weights are not here |" in text
+
+
+def test_a_companion_without_weights_is_left_out_and_said(medmnist, monkeypatch, capsys):
+    monkeypatch.setattr(medmnist, "is_at_hand", lambda arch: False)
+    companions = medmnist.COMPANIONS["pneumoniamnist"]
+    found, left_out = medmnist.at_hand(companions)
+    assert set(found) == {"cnn"} and left_out == ["lite"]
+    assert "companion lite is left out" in capsys.readouterr().err
+
+
+def test_two_networks_may_tie_and_have_no_vote(medmnist):
+    class Two:
+        bundle = type("B", (), {"meta": {"decision": {"threshold": 0.5}}})
+
+    assert medmnist.decided([Two, Two]) == {}
 
 
 def test_a_mirror_without_the_array_is_refused_in_a_line(medmnist, tmp_path, capsys):
