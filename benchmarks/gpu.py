@@ -70,6 +70,7 @@ class Sizes:
     steps: int  # timed, a round
     drawn: int  # films of each drawn source
     score_train: int  # films of train in time to score; 0: all
+    score_aim: float | None  # of time to score; None: the plateau that stock comes to
     own: dict[str, Any]  # settings of the ladder in place of a recipe's
 
 
@@ -182,6 +183,9 @@ def score(job: Job) -> Numbers:
         *("--seeds", "0", "--tasks", ",".join(tasks)),
         *("--train", str(job.sizes.score_train), "--size", str(min(job.sizes.size, 128))),
     ]
+    if job.sizes.score_aim is not None:
+        aims = [f"{task}={job.sizes.score_aim}" for task in tasks]
+        command += ["--aims", ",".join(aims)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=job.left)
     except subprocess.TimeoutExpired:
@@ -269,11 +273,8 @@ def page(numbers: Numbers) -> str:
         told += _speed_lines(numbers["speed"])
     if "score" in numbers:
         found = numbers["score"]
-        told += [
-            "## Time to score",
-            "",
-            *(found.get(key, "") for key in ("table", "cut", "failed")),
-        ]
+        told += ["## Time to score", ""]
+        told += [found[key] for key in ("table", "cut", "failed") if key in found]
     if "ladder" in numbers:
         told += _ladder_lines(numbers["ladder"]["rows"])
     for step, why in numbers.get("left_out", {}).items():
@@ -381,6 +382,7 @@ def _sizes(asked: argparse.Namespace) -> Sizes:
             steps=20,
             drawn=3000,
             score_train=0,
+            score_aim=None,
             own={},
         )
     return Sizes(
@@ -391,6 +393,7 @@ def _sizes(asked: argparse.Namespace) -> Sizes:
         steps=1,
         drawn=60,
         score_train=24,
+        score_aim=0.0,
         own=dict(arch="cnn", size=32, epochs=1, bs=8, **FROM_SCRATCH),
     )
 

@@ -40,6 +40,7 @@ from contest_tables import EXPLORING_SEED, Line, Task, rate_name, tables, with_a
 from gpu_use import gpu_use
 
 from cxr_fastai.manifest import read_manifest
+from cxr_fastai.reporting.text import count
 
 RUN = Path(__file__).with_name("clocked_runs.py")
 TASKS = {
@@ -271,7 +272,7 @@ def machine() -> str:
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return (
         f"{datetime.date.today()}, {len(os.sched_getaffinity(0))} cores, "
-        f"{torch.get_num_threads()} threads, {platform.machine()}{gpu}, {libraries}, "
+        f"{count(torch.get_num_threads(), 'thread')}, {platform.machine()}{gpu}, {libraries}, "
         f"load before {os.getloadavg()[0]:.1f}"
     )
 

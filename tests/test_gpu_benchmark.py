@@ -119,7 +119,7 @@ def test_the_library_is_held_against_the_best_of_stock(gpu, median, of_ceiling, 
 def test_a_folder_is_trained_by_its_recipe(gpu, monkeypatch, tmp_path):
     monkeypatch.setenv("CXR_CACHE", str(tmp_path / "cache"))
     own = dict(arch="cnn", size=32, epochs=1, bs=8, **gpu.FROM_SCRATCH)
-    sizes = gpu.Sizes("cnn", 32, 8, 1, 1, 24, 0, own)
+    sizes = gpu.Sizes("cnn", 32, 8, 1, 1, 24, 0, None, own)
     monkeypatch.setattr(gpu, "DRAWN", {"pneumonia": "kermany_kaggle"})
     folders = gpu.drawn(tmp_path, sizes.drawn, 64)
     assert gpu.drawn(tmp_path, sizes.drawn, 64) == folders
