@@ -1,15 +1,16 @@
 """A recipe from its sources to the score on its test split, unattended.
 
 python benchmarks/official_tests.py RECIPE --mirror MIRROR --out DIR [--seeds 0,1,2]
-    [--set KEY=VALUE ..] [--validation-only] [--json]
+    [--set KEY=VALUE ..] [--companion KEY=VALUE,KEY=VALUE ..] [--validation-only] [--json]
 
 Curates the recipe into DIR/data, trains one network a seed into DIR/seed_N as the recipe says
 (`--set` changes one of its settings), and scores each, and all of them together as `cxr predict
 A,B,C` does, on the test split: for `pneumonia` and `pneumoniamnist` what the mirror holds of
-Kermany's 624 official images. Beside it stand validation and, of a yes or no, shifted validation
-(cxr_fastai/evaluation/shifted.py): what settings are chosen by; `--validation-only` asks no test
-image meanwhile. `--json` prints one JSON object and nothing else on standard output. Where DIR
-holds some of it already, the rest is done.
+Kermany's 624 official images. `--companion` trains another network beside each seed's, with other
+settings in place of the recipe's, and scores all of them together too. Beside them stand validation
+and, of a yes or no, shifted validation (cxr_fastai/evaluation/shifted.py); what settings are chosen
+by: benchmarks/other_films.py. `--validation-only` asks no test image. `--json` prints one JSON
+object and nothing else on standard output. Where DIR holds some of it already, the rest is done.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Asked:
     seeds: tuple[int, ...] = (0,)
     own: dict[str, Any] = field(default_factory=dict)  # settings in place of the recipe's
     asks_test: bool = True  # False: settings are still being chosen
+    companions: tuple[dict[str, Any], ...] = ()  # settings of networks that answer beside
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +195,7 @@ def trained(asked: Asked, data: Manifest, seed: int) -> Trained:
     minutes = bundle.meta["trained"]["seconds"] / 60
     numbers: Numbers = {
         "seed": seed,
+        "arch": bundle.meta["arch"],
         "minutes": round(minutes, 1),
         "test": numbers_of(test) if test else {},
         "valid": numbers_of(valid),
@@ -214,6 +217,7 @@ def measured(asked: Asked) -> Numbers:
     begun = time.monotonic()
     data = curated(asked)
     networks = [trained(asked, data, seed) for seed in asked.seeds]
+    beside = companions(asked, data)
     first = networks[0].bundle.meta
     tested = sum(row.split == "test" for row in data.rows) if asked.asks_test else 0
     return {
@@ -227,6 +231,8 @@ def measured(asked: Asked) -> Numbers:
         "networks": [network.numbers for network in networks],
         "mean": mean_of(networks),
         "ensemble": together(networks),
+        "companions": [network.numbers for network in beside],
+        "all_together": together([*networks, *beside]) if beside else {},
         "minutes": round((time.monotonic() - begun) / 60, 1),
         "settings": first["recipe"]["train"],
         "weights": first["trained"]["weights"],
@@ -234,6 +240,15 @@ def measured(asked: Asked) -> Numbers:
         "manifest_sha256": data.sha256,
         "versions": libraries("fastai", "timm"),
     }
+
+
+def companions(asked: Asked, data: Manifest) -> list[Trained]:
+    """Train the networks that answer beside the recipe's, of each seed."""
+    found = []
+    for i, own in enumerate(asked.companions, 1):
+        beside = replace(asked, out=asked.out / f"companion_{i}", own=own)
+        found += [trained(beside, data, seed) for seed in asked.seeds]
+    return found
 
 
 def _says(asked: Asked, tested: int) -> str:
@@ -265,6 +280,11 @@ def text_of(found: Numbers) -> str:
     if found["ensemble"]:
         count = found["ensemble"]["networks"]
         lines.append(_line(f"{count} seeds together, test", found["ensemble"]))
+    for network in found["companions"]:
+        lines.append(_line(f"{network['arch']}, seed {network['seed']}, test", network["test"]))
+    if found["all_together"]:
+        count = found["all_together"]["networks"]
+        lines.append(_line(f"all {count} networks together, test", found["all_together"]))
     return "\n".join(lines)
 
 
@@ -296,6 +316,11 @@ def setting_of(words: str) -> tuple[str, Any]:
     return key, kind(text)
 
 
+def settings_of(words: str) -> dict[str, Any]:
+    """Read KEY=VALUE,KEY=VALUE. Raises `UsageError`."""
+    return dict(setting_of(part) for part in words.split(","))
+
+
 def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
     """Read the command line; also whether JSON is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -305,6 +330,7 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
     parser.add_argument("--data", type=Path, help="a folder curated before: as its recipe says")
     parser.add_argument("--seeds", default="0,1,2", help="default: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--companion", action="append", default=[], metavar="KEY=VALUE,..")
     parser.add_argument("--validation-only", action="store_true", help="to choose settings by")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -313,7 +339,10 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
         raise UsageError("--seeds: an odd number of them, so that a vote has an answer.")
     own = dict(setting_of(words) for words in given.set)
     asks_test = not given.validation_only
-    asked = Asked(given.recipe, given.mirror, given.out, given.data, seeds, own, asks_test)
+    beside = tuple(settings_of(words) for words in given.companion)
+    if beside and (len(beside) + 1) * len(seeds) % 2 == 0:
+        raise UsageError("--companion: an odd number of networks in all, so that a vote ends.")
+    asked = Asked(given.recipe, given.mirror, given.out, given.data, seeds, own, asks_test, beside)
     return asked, given.json
 
 

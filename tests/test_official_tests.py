@@ -153,3 +153,22 @@ def test_from_a_mirror_to_one_json_object(official, tmp_path, capfd):
     assert found["says"].startswith("24 of the 624 official test images")
     assert found["settings"]["epochs"] == 1 and found["settings"]["ema"] == 0.99
     assert found["networks"][0]["test"]["n"] == 24
+
+
+def test_companions_answer_alone_and_beside(official, asked):
+    quick = {"arch": "cnn", "size": 16, "epochs": 1}
+    two = replace(asked, seeds=(0,), companions=(quick, {**quick, "augment": "none"}))
+    found = official.measured(two)
+    assert [one["arch"] for one in found["companions"]] == ["cnn", "cnn"]
+    assert found["all_together"]["networks"] == 3 and found["ensemble"] == {}
+    risks = [official.load_bundle(one["bundle"]) for one in found["companions"]]
+    assert [bundle.meta["recipe"]["train"]["size"] for bundle in risks] == [16, 16]
+    assert "all 3 networks together" in official.text_of(found)
+
+
+def test_a_vote_of_an_even_number_is_refused(official, tmp_path):
+    words = ["pneumonia", "--out", str(tmp_path), "--companion", "arch=cnn,weights=none"]
+    with pytest.raises(UsageError, match="an odd number of networks in all"):
+        official.asked_of([*words, "--seeds", "0"])
+    asked, _ = official.asked_of([*words, "--companion", "size=64", "--seeds", "0"])
+    assert asked.companions == ({"arch": "cnn", "weights": "none"}, {"size": 64})
