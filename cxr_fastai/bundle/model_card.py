@@ -56,7 +56,7 @@ A {meta["arch"]} for chest radiographs of {meta["size"]} x {meta["size"]} px in 
 
 ## Data and training
 Recipe `{recipe}`; data of the manifest with SHA-256 `{meta["manifest_sha256"]}`.
-{_training(meta["trained"])}
+{_training(meta)}
 
 ## Metrics
 {_metrics(meta)}
@@ -134,7 +134,7 @@ def facts(meta: Meta) -> dict[str, str]:
         "network": f"{meta['arch']}, {meta['size']} x {meta['size']} px, {meta['in_channels']} "
         f"{'channel' if meta['in_channels'] == 1 else 'channels'}",
         "answers": " ".join(_answers(meta).split("\n")),
-        "training": _training(meta["trained"]),
+        "training": _training(meta),
     }
     if "gate" in meta:
         found["gate"] = str(meta["gate"].get("promise", ""))
@@ -211,13 +211,24 @@ def _decision(
         )
 
 
-def _training(trained: dict[str, Any]) -> str:
-    """Say for how long the network was trained, and from what."""
+def _training(meta: Meta) -> str:
+    """Say for how long the network was trained, from what, and whether its body ever learned."""
+    trained = meta["trained"]
     weights = trained.get("weights", "not recorded")
     sentence = f'{count(trained["epochs"], "epoch")} from weights "{weights}"'
     if "seed" in trained:
         sentence += f", seed {trained['seed']}"
-    return sentence + "."
+    return sentence + (". The body was never thawed." if _stayed_frozen(meta) else ".")
+
+
+def _stayed_frozen(meta: Meta) -> bool:
+    """Tell whether the head alone learned.
+
+    Only of a run of `train`, which records its seed: what the recipe says is how a Learner of
+    one's own might have been trained.
+    """
+    settings = meta["recipe"].get("train") or {}
+    return "seed" in meta["trained"] and settings.get("unfreeze") == "never"
 
 
 def _metrics(meta: Meta) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cxr_fastai.advice import flag
 from cxr_fastai.core import IntegrityError
 from cxr_fastai.models.architectures import family_of
 from cxr_fastai.models.first_layer import fold, why_not_folded
@@ -55,7 +56,14 @@ def load_weights(
     found = match_body(tensors, body, arch, given.source)
     set_shift(body, shift)
     body.load_state_dict(found, strict=False)  # match_body was strict; only step counters may lack
-    return f"{given.source}: {len(found)} of {len(found)} body tensors{how}"
+    kept = _kept(body, arch)
+    return f"{given.source}: {len(found)} of {len(found)} body tensors{kept}{how}"
+
+
+def _kept(body: nn.Sequential, arch: str) -> str:
+    """Say how many of an architecture's layers a body has; nothing where it has all."""
+    layers = len(body_names(arch))
+    return f" of the first {len(body)} of {layers} layers" if len(body) < layers else ""
 
 
 def _for_the_pipeline(
@@ -135,8 +143,23 @@ def match_body(
     raise IntegrityError(
         f"{source}: {len(found)} of {len(found) + len(problems)} body tensors of {arch} fit; "
         f"the first that does not: {problems[0]}. Nothing was loaded. "
-        "Is it another architecture's file?"
+        f"{_why_misfit(state, found, body, arch)}"
     )
+
+
+def _why_misfit(
+    state: dict[str, torch.Tensor],  # of the file, by torchvision's name
+    found: dict[str, torch.Tensor],  # what fits, by the body's own key
+    body: nn.Sequential,
+    arch: str,
+) -> str:
+    """Tell what to do: a file of a body that was cut ends early, and all that it holds fits."""
+    last = max((int(key.split(".", 1)[0]) for key in found), default=-1)
+    ends_early = 0 <= last < len(body) - 1
+    if ends_early and len(found) == len(state):
+        kept = count(last + 1, "layer")
+        return f"It is of a network cut after {kept}: {flag('layers', last + 1)}."
+    return "Is it another architecture's file?"
 
 
 def _fit_channels(

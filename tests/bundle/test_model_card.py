@@ -49,6 +49,21 @@ def test_what_the_record_does_not_tell_is_not_claimed(carded):
     assert '5 epochs from weights "not recorded".' in text and "seed" not in text
 
 
+@pytest.mark.parametrize(
+    "unfreeze, trained, says",
+    [
+        ("never", {"epochs": 5, "seed": 0}, True),
+        ("progressive", {"epochs": 5, "seed": 0}, False),
+        # of a Learner of one's own, which was not trained as the folder's recipe says
+        ("never", {"epochs": 5}, False),
+    ],
+)
+def test_a_body_that_stayed_frozen_is_said_where_it_is_known(carded, unfreeze, trained, says):
+    recipe = {**META["recipe"], "train": {"unfreeze": unfreeze}}
+    text = carded(recipe=recipe, trained=trained)
+    assert (" The body was never thawed.\n" in text) == says
+
+
 def test_a_decision_and_its_worklists_stand_a_line_each(carded):
     step = {"asked_sensitivity": 0.995, "threshold": 0.0312}
     decision = {"negative": "normal", "threshold": 0.25, "triage": [step]}

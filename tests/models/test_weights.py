@@ -9,6 +9,7 @@ import torch
 from toy_networks import body_equals, fresh, saved, spoiled, whole
 
 from cxr_fastai import core
+from cxr_fastai.models.networks import build_network
 from cxr_fastai.models.weights import load_weights
 
 # ---- weights from files
@@ -145,6 +146,21 @@ def test_another_architectures_file_is_refused(tmp_path):
         match="120 of .* body tensors of resnet34 fit.*Is it another architecture",
     ):
         load_weights(fresh("resnet34"), file, "resnet34")
+
+
+@pytest.mark.parametrize("asked", [0, 7])
+def test_the_file_of_a_network_that_was_cut_is_told_by_what_cut_it(tmp_path, asked):
+    cut = build_network("resnet18", 2, layers=6)
+    file = saved(tmp_path / "model.safetensors", cut.state_dict())
+    longer = build_network("resnet18", 2, layers=asked)
+    with pytest.raises(core.IntegrityError, match=r"cut after 6 layers: --layers 6 \(Python: lay"):
+        load_weights(longer, file, "resnet18")
+    again = build_network("resnet18", 2, layers=6)
+    assert load_weights(again, file, "resnet18").endswith(
+        "60 body tensors of the first 6 of 8 layers"
+    )
+    state = cut[0].state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in again[0].state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["imagnet", "missing.pth", "."])
