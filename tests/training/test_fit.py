@@ -69,8 +69,9 @@ def test_each_setting_changes_the_run(folder, plain, tmp_path, key):
 
 def test_settings_that_are_not_tried_here_are_tried_elsewhere():
     "weights and unfreeze in test_run, patience and compile below, gamma in test_losses,"
-    "stages and freeze_epochs in test_features."
+    "stages and freeze_epochs in test_features, layers in models/test_networks."
     elsewhere = {"weights", "unfreeze", "patience", "compile", "gamma", "stages", "freeze_epochs"}
+    elsewhere |= {"layers"}
     assert set(SETTINGS) - set(CHANGES) == elsewhere
 
 
