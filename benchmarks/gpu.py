@@ -39,6 +39,7 @@ if "--device=cpu" in sys.argv or "cpu" in sys.argv:
 import torch
 import train as speed_of_steps
 from gpu_use import gpu_use
+from told import told
 
 from cxr_fastai.core import CxrError
 from cxr_fastai.curation.pipeline import curate
@@ -425,4 +426,4 @@ def _steps(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from chestmnist import chest_folder
 from medmnist_rules import CHEST, ENLARGED, PNEUMONIA, PUBLISHED, Numbers, scored
-from official_tests import SHARES, Asked, curated, setting_of, trained, voted
+from official_tests import SHARES, Asked, curated, seeds_of, setting_of, trained, voted
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.core import CxrError, UsageError
@@ -234,17 +234,6 @@ def _line(name: str, own: Numbers) -> str:
 def _row(*cells: str) -> str:
     """Return a row of the table."""
     return "| " + " | ".join(cells) + " |"
-
-
-def seeds_of(words: str) -> tuple[int, ...]:
-    """Read --seeds. Raises `UsageError`."""
-    parts = words.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise UsageError(f"--seeds {words}: expected whole numbers with commas, as 0,1,2.")
-    seeds = tuple(int(part) for part in parts)
-    if len(set(seeds)) < len(seeds) or len(seeds) > 1 and len(seeds) % 2 == 0:
-        raise UsageError(f"--seeds {words}: an odd number of different ones, so that a vote ends.")
-    return seeds
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -334,9 +334,7 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
     parser.add_argument("--validation-only", action="store_true", help="to choose settings by")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    seeds = tuple(int(seed) for seed in given.seeds.split(","))
-    if len(seeds) > 1 and len(seeds) % 2 == 0:
-        raise UsageError("--seeds: an odd number of them, so that a vote has an answer.")
+    seeds = seeds_of(given.seeds)
     own = dict(setting_of(words) for words in given.set)
     asks_test = not given.validation_only
     beside = tuple(settings_of(words) for words in given.companion)
@@ -344,6 +342,17 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, bool]:
         raise UsageError("--companion: an odd number of networks in all, so that a vote ends.")
     asked = Asked(given.recipe, given.mirror, given.out, given.data, seeds, own, asks_test, beside)
     return asked, given.json
+
+
+def seeds_of(words: str) -> tuple[int, ...]:
+    """Read --seeds. Raises `UsageError`."""
+    parts = words.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--seeds {words}: expected whole numbers with commas, as 0,1,2.")
+    seeds = tuple(int(part) for part in parts)
+    if len(set(seeds)) < len(seeds) or len(seeds) > 1 and len(seeds) % 2 == 0:
+        raise UsageError(f"--seeds {words}: an odd number of different ones, so that a vote ends.")
+    return seeds
 
 
 def main(arguments: Sequence[str]) -> int:

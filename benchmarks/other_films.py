@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from official_tests import Asked, Numbers, measured, setting_of, text_of
+from official_tests import Asked, Numbers, measured, seeds_of, setting_of, text_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -205,9 +205,9 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, str, bool]:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     data = other_films(read_manifest(given.folder), given.by)
-    seeds = tuple(int(seed) for seed in given.seeds.split(","))
     own = dict(setting_of(words) for words in given.set)
-    return Asked("other films", None, given.out, data, seeds, own), given.by, given.json
+    asked = Asked("other films", None, given.out, data, seeds_of(given.seeds), own)
+    return asked, given.by, given.json
 
 
 def main(arguments: Sequence[str]) -> int:

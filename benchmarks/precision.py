@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
+
+from told import told
 
 from cxr_fastai.threads import wait_without_spinning
 
@@ -71,8 +74,15 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--archs", type=_names, default=_names(ARCHS))
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--bs", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=_positive, default=3)
     return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    """Read a number of rounds. Raises `argparse.ArgumentTypeError` below 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 1")
+    return int(text)
 
 
 def _names(text: str) -> list[str]:
@@ -104,4 +114,4 @@ def _timed(net: nn.Module, asked: argparse.Namespace) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

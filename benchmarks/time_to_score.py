@@ -38,6 +38,7 @@ import torch
 from clocked_runs import LIBRARY, STOCK, TO_THE_END, Asked, chosen, linked
 from contest_tables import EXPLORING_SEED, Line, Task, rate_name, tables, with_aim
 from gpu_use import gpu_use
+from told import told
 
 from cxr_fastai.manifest import read_manifest
 from cxr_fastai.reporting.text import count
@@ -278,4 +279,4 @@ def machine() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

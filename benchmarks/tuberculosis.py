@@ -17,6 +17,7 @@ already is not trained again.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ from home_and_away import (
     row_words,
 )
 from official_tests import setting_of
+from told import told
 
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.evaluation.evaluate import evaluate
@@ -245,4 +247,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

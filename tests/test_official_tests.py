@@ -131,6 +131,8 @@ def test_what_cannot_be_asked_is_refused(official, tmp_path):
         official.setting_of("epoch=3")
     with pytest.raises(UsageError, match="an odd number"):
         official.asked_of(["pneumonia", "--out", str(tmp_path), "--seeds", "0,1"])
+    with pytest.raises(UsageError, match="--seeds a: expected whole numbers"):
+        official.asked_of(["pneumonia", "--out", str(tmp_path), "--seeds", "a"])
     assert official.main(["no_such_recipe", "--out", str(tmp_path / "x"), "--json"]) == 2
 
 
