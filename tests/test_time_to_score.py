@@ -286,9 +286,10 @@ def test_the_settings_of_a_contest_are_settings(contest, clocked_runs, name):
     from cxr_fastai.train_settings import Train
 
     for own in (task.library, *[{**task.library, **less} for less in task.variants.values()]):
-        Train(arch=task.arch, weights=task.weights, **own)
+        settings = asdict(Train(arch=task.arch, weights=task.weights, **own))
+        assert own.items() <= settings.items()
     for own in task.explored:
-        clocked_runs.Stock(**own)
+        assert own.items() <= asdict(clocked_runs.Stock(**own)).items()
 
 
 # ---- the tables
