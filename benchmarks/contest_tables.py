@@ -14,6 +14,8 @@ from typing import Any
 
 from clocked_runs import LIBRARY, STOCK, TO_THE_END
 
+from cxr_fastai.reporting.text import count
+
 __all__ = ["EXPLORING_SEED", "Line", "Task", "rate_name", "tables", "verdict", "with_aim"]
 
 EXPLORING_SEED = 100
@@ -147,7 +149,7 @@ def verdict(lines: Sequence[Line]) -> list[str]:
         least = " at least, since stock did not always reach it" if late else ""
         told.append(
             f"The library is {statistics.median(ratios):.1f} times as fast (median of "
-            f"{len(ratios)} seeds; {min(ratios):.1f} to {max(ratios):.1f}){least}. In CPU "
+            f"{count(len(ratios), 'seed')}; {min(ratios):.1f} to {max(ratios):.1f}){least}. In CPU "
             f"seconds, which other programs change less, {_cpu_ratio(ours, stock):.1f} times."
         )
     for side in dict.fromkeys(line.side for line in lines):
