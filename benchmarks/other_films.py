@@ -1,13 +1,14 @@
 """A recipe judged on films unlike those it learns from, out of the train films themselves.
 
 python benchmarks/other_films.py FOLDER --out DIR [--by looks|numbers|PREFIX] [--seeds 0]
-    [--set KEY=VALUE ..] [--json]
+    [--set KEY=VALUE ..] [--companion KEY=VALUE,KEY=VALUE ..] [--json]
 
 Validation by patients says .995 for every training of Kermany's films, and the official test says
 .93 to .96: its healthy children are of other film numbers, framed and exposed otherwise. So films
 of the negative class are held out by what makes them unlike the others of it, beside a draw of the
-other class; the rest trains as FOLDER's recipe says (`--set` changes one setting), the threshold is
-that of a draw of the rest, and the held-out films are asked. No film of the test split is read.
+other class; the rest trains as FOLDER's recipe says (`--set` changes one setting; `--companion` is
+another network that answers beside), the threshold is that of a draw of the rest, and the held-out
+films are asked. No film of the test split is read.
 
 looks: the fifth of the negative films whose nine plain numbers (gray level and spread, sharpness,
 shape, black and white shares, how bright the middle is, bytes of the file) a logistic regression of
@@ -29,7 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from official_tests import Asked, Numbers, measured, seeds_of, setting_of, text_of
+from official_tests import Asked, Numbers, measured, seeds_of, setting_of, settings_of, text_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -202,11 +203,15 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, str, bool]:
     parser.add_argument("--by", metavar="looks|numbers|PREFIX", default="looks")
     parser.add_argument("--seeds", default="0", help="default: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--companion", action="append", default=[], metavar="KEY=VALUE,..")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     data = other_films(read_manifest(given.folder), given.by)
     own = dict(setting_of(words) for words in given.set)
-    asked = Asked("other films", None, given.out, data, seeds_of(given.seeds), own)
+    beside = tuple(settings_of(words) for words in given.companion)
+    asked = Asked(
+        "other films", None, given.out, data, seeds_of(given.seeds), own, companions=beside
+    )
     return asked, given.by, given.json
 
 

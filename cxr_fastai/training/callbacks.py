@@ -18,7 +18,7 @@ from cxr_fastai.recipes import Train
 from cxr_fastai.training.distributed import unwrapped_loader, unwrapped_network
 from cxr_fastai.training.schedule import sides
 
-__all__ = ["step_callbacks", "copy_tensors", "Accumulate", "Average", "Resize"]
+__all__ = ["step_callbacks", "copy_tensors", "Accumulate", "Average", "Resize", "StillBody"]
 
 # fastai's and the papers' own (arXiv 1710.09412, 1905.04899)
 MIXUP_ALPHA = 0.4
@@ -40,6 +40,8 @@ def step_callbacks(settings: Train) -> list[Callback]:
         found.append(GradientClip(settings.clip))
     if settings.ema:
         found.append(Average(settings.ema))
+    if settings.unfreeze == "never":
+        found.append(StillBody())
     return found
 
 
@@ -73,6 +75,20 @@ class Resize(Callback):
         train = unwrapped_loader(self.learn.dls.train)
         epoch = min(train.epoch, len(self.sides) - 1)
         train.use_side(self.sides[epoch])
+
+
+class StillBody(Callback):
+    """A body that never thaws stays as it is to the last number: its batch norm is in eval mode.
+
+    fastai's `freeze` lets batch norm learn and follow each batch, which a body on cached features
+    does not do either.
+    """
+
+    def before_train(self) -> None:
+        """Take parts in which nothing learns out of train mode, which fastai has just set."""
+        for part in unwrapped_network(self.learn.model).children():
+            if not any(weights.requires_grad for weights in part.parameters()):
+                part.eval()
 
 
 class Accumulate(Callback):

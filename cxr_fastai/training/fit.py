@@ -76,6 +76,9 @@ def fit(
     make_folder(out)
     keep_memory()
     precision = choose_precision(_device(learn), settings.precision, learn.model)
+    if settings.unfreeze == "never":
+        learn.train_bn = False  # fastai's freeze would train the batch norm of the body
+        learn.create_opt()
     if settings.compile:
         learn.model.compile()
     identity = Identity(

@@ -13,6 +13,7 @@ from cxr_fastai.training.callbacks import (
     Accumulate,
     Average,
     Resize,
+    StillBody,
     copy_tensors,
     step_callbacks,
 )
@@ -52,6 +53,7 @@ def learner(folder, bs=8, **kwargs):
         (dict(accumulate=2), [Accumulate]),
         (dict(clip=1.0), [GradientClip]),
         (dict(ema=0.9), [Average]),
+        (dict(unfreeze="never"), [StillBody]),
     ],
 )
 def test_each_setting_turns_on_its_callback(settings, kinds):

@@ -94,11 +94,10 @@ def test_features_are_those_of_the_network_that_answers(folder, tmp_path):
     assert loss == pytest.approx(fitted.best["valid_loss"], rel=1e-3)
 
 
-def test_without_augmentation_the_plain_way_of_a_still_body_learns_the_same(folder, tmp_path):
+def test_without_augmentation_the_plain_way_learns_the_same(folder, tmp_path):
     cached = learner(folder, augment="none")
     fit(cached, settings(augment="none"), tmp_path / "cached", quiet=True)
     plain = learner(folder, augment="none")
-    plain.add_cb(Still())
     fit(plain, settings(augment="none", stages="plain"), tmp_path / "plain", quiet=True)
     rows = [history(tmp_path / name) for name in ("cached", "plain")]
     losses = [[float(row["valid_loss"]) for row in of_one] for of_one in rows]
@@ -107,12 +106,21 @@ def test_without_augmentation_the_plain_way_of_a_still_body_learns_the_same(fold
     assert [row["stage"] for row in rows[1]] == ["head"] * 5
 
 
-class Still(Callback):
-    "Keeps a body in eval mode while its head trains; fastai lets batch norm train."
+def test_a_body_that_never_thaws_is_left_as_it_was_on_the_plain_way_too(folder, tmp_path):
+    learn = learner(folder)
+    before = {name: t.clone() for name, t in body_of(learn.model.state_dict()).items()}
+    fit(learn, settings(stages="plain", epochs=2), tmp_path / "run", quiet=True)
+    after = learn.model.state_dict()
+    assert [name for name, t in before.items() if not torch.equal(t, after[name])] == []
 
-    def before_batch(self):
-        if self.learn.training:
-            self.learn.model[0].eval().requires_grad_(False)
+
+def test_a_body_that_thaws_later_learns_its_batch_norm_as_fastai_has_it(folder, tmp_path):
+    learn = learner(folder)
+    before = {name: t.clone() for name, t in body_of(learn.model.state_dict()).items()}
+    own = settings(stages="plain", epochs=2, unfreeze="progressive")
+    fit(learn, own, tmp_path / "run", quiet=True)
+    after = learn.model.state_dict()
+    assert not torch.equal(before["0.0.1.running_mean"], after["0.0.1.running_mean"])
 
 
 def test_views_are_augmented_each_in_its_own_way(folder, tmp_path):
