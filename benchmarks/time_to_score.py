@@ -49,13 +49,13 @@ TASKS = {
         name="scratch",
         arch="resnet18",
         weights="none",
-        library=dict(epochs=6, bs=32, lr=3e-3, ema=0.99, sampling="none", resize=[48, 64]),
+        library=dict(epochs=4, bs=16, lr=6e-3, sampling="none", resize=[80, 80]),
         explored=(dict(epochs=5, lr=3e-3, bs=32), dict(epochs=5, lr=1e-2, bs=32)),
         variants={
             "without smaller sides": dict(resize=[]),
-            "without the average": dict(ema=0.0),
+            "with the average": dict(ema=0.99),
             "in fp32": dict(precision="fp32"),
-            "batches of 64": dict(bs=64),
+            "batches of 32": dict(bs=32),
         },
     ),
     "pretrained": Task(

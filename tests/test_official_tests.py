@@ -157,6 +157,15 @@ def test_from_a_mirror_to_one_json_object(official, tmp_path, capfd):
     assert found["networks"][0]["test"]["n"] == 24
 
 
+def test_pneumonia_as_it_stands_has_two_small_networks_beside_it(official, tmp_path):
+    words = ["pneumonia", "--out", str(tmp_path)]
+    beside, _ = official.asked_of(words)
+    assert [own["arch"] for own in beside.companions] == ["resnet18", "cnn"]
+    assert official.asked_of([*words, "--companion", "none"])[0].companions == ()
+    assert official.asked_of([*words, "--set", "epochs=3"])[0].companions == ()
+    assert official.asked_of(["triage", "--out", str(tmp_path)])[0].companions == ()
+
+
 def test_companions_answer_alone_and_beside(official, asked):
     quick = {"arch": "cnn", "size": 16, "epochs": 1}
     two = replace(asked, seeds=(0,), companions=(quick, {**quick, "augment": "none"}))
