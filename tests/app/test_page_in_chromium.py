@@ -310,8 +310,9 @@ def tab_to(seen, selector, most=60):
 
 def test_the_whole_road_is_walked_with_keys_alone(seen, films):
     page = seen.page
+    page.on("filechooser", lambda chooser: None)  # so that it is waited for before a key comes
     tab_to(seen, "#choose")
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser(timeout=60_000) as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files([str(films["a_film.png"]), str(films["b_turned.png"])])
     answered(seen, 2)

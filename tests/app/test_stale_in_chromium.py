@@ -129,7 +129,12 @@ def test_beside_an_answer_never_stands_the_film_before(seen, films):
         "response",
         lambda answer: "/look" in answer.url and pictures.update({answer.json()["film"]: 1}),
     )
-    first_of_two(seen, films)
+    give(seen, films["a_film.png"])
+    seen.until(ALL % 1)
+    give(seen, films["g_other.png"])  # the second whose picture comes
+    seen.until(ALL % 2)
+    seen.page.locator(".item button", has_text="a_film.png").click()
+    seen.page.wait_for_timeout(100)
     assert seen.page.evaluate(BRIGHTEST) > 0
     seen.page.evaluate(HOLD_DECODING, list(pictures)[1])
     second = seen.page.locator(".item button", has_text="g_other.png")
