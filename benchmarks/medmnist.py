@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ import numpy as np
 from chestmnist import chest_folder
 from medmnist_rules import CHEST, ENLARGED, PNEUMONIA, PUBLISHED, Numbers, scored
 from official_tests import SHARES, Asked, curated, seeds_of, setting_of, trained, voted
+from told import print_found, told
 
 from cxr_fastai.bundle.bundle import Bundle
-from cxr_fastai.core import CxrError, UsageError
+from cxr_fastai.core import UsageError
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.predictions import Predictions
 from cxr_fastai.manifest import Manifest
@@ -238,6 +239,11 @@ def _row(*cells: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
+    return told(partial(_measured_and_printed, arguments))
+
+
+def _measured_and_printed(arguments: Sequence[str]) -> None:
+    """Measure and print; raises `CxrError`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mirror", type=Path, metavar="MIRROR", nargs="?")
     parser.add_argument("--out", type=Path, metavar="DIR", required=True)
@@ -249,27 +255,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--alone", action="store_true", help="the recipe's network, no companion")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    try:
-        own = dict(setting_of(words) for words in given.set)
-        seeds = seeds_of(given.seeds)
-        asked = Asked(given.data, given.mirror, given.out, given.folder, seeds, own)
-        if given.mirror is None and given.folder is None:
-            raise UsageError("give MIRROR, or --folder.")
-        with contextlib.redirect_stdout(sys.stderr):
-            if given.data == CHEST and given.folder is None:
-                folder = chest_folder(given.mirror, given.out / "data")
-                asked = replace(asked, data=folder)
-            wanted = {} if given.alone else COMPANIONS.get(given.data, {})
-            companions, left_out = at_hand(wanted)
-            found = measured(asked, given.split, companions)
-            found["left_out"] = left_out
-        if given.folder is not None or given.split != "test":
-            found["published"] = {}  # those are of the official test array
-    except CxrError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
-    print(json.dumps(found, sort_keys=True, allow_nan=False) if given.json else text_of(found))
-    return 0
+    own = dict(setting_of(words) for words in given.set)
+    seeds = seeds_of(given.seeds)
+    asked = Asked(given.data, given.mirror, given.out, given.folder, seeds, own)
+    if given.mirror is None and given.folder is None:
+        raise UsageError("give MIRROR, or --folder.")
+    with contextlib.redirect_stdout(sys.stderr):
+        if given.data == CHEST and given.folder is None:
+            folder = chest_folder(given.mirror, given.out / "data")
+            asked = replace(asked, data=folder)
+        wanted = {} if given.alone else COMPANIONS.get(given.data, {})
+        companions, left_out = at_hand(wanted)
+        found = measured(asked, given.split, companions)
+        found["left_out"] = left_out
+    if given.folder is not None or given.split != "test":
+        found["published"] = {}  # those are of the official test array
+    print_found(found, given.json, text_of)
 
 
 if __name__ == "__main__":

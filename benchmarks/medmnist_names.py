@@ -19,20 +19,21 @@ film of a patient stands on both sides. Score it by benchmarks/official_tests.py
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from official_tests import Asked, Numbers, curated
 from PIL import Image
+from told import print_found, told
 
-from cxr_fastai.core import CxrError, SourceUnavailable, write_json, write_text
+from cxr_fastai.core import SourceUnavailable, write_json, write_text
 from cxr_fastai.images import decode
 from cxr_fastai.manifest import CURATION, MANIFEST, Manifest, Record, manifest_text, read_curation
 from cxr_fastai.manifest import read_manifest as read
@@ -255,25 +256,26 @@ def made(mirror: Path, out: Path, hold: str) -> Numbers:
     return numbers
 
 
+def text_of(found: Numbers) -> str:
+    """Put the numbers into lines."""
+    return "\n".join(f"{key}: {value}" for key, value in found.items())
+
+
 def main(arguments: Sequence[str]) -> int:
     """Make and print."""
+    return told(partial(_made_and_printed, arguments))
+
+
+def _made_and_printed(arguments: Sequence[str]) -> None:
+    """Make and print; raises `CxrError`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mirror", type=Path, metavar="MIRROR")
     parser.add_argument("--out", type=Path, metavar="DIR", required=True)
     parser.add_argument("--hold", default=HOLDS[0], choices=HOLDS, help="default: %(default)s")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    try:
-        found = made(given.mirror, given.out, given.hold)
-    except CxrError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
-    if given.json:
-        print(json.dumps(found, sort_keys=True, allow_nan=False))
-        return 0
-    for key, value in found.items():
-        print(f"{key}: {value}")
-    return 0
+    found = made(given.mirror, given.out, given.hold)
+    print_found(found, given.json, text_of)
 
 
 if __name__ == "__main__":

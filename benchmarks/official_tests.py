@@ -18,20 +18,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from told import print_found, told
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.meta import libraries
 from cxr_fastai.bundle.store import load_bundle
-from cxr_fastai.core import CxrError, UsageError
+from cxr_fastai.core import UsageError
 from cxr_fastai.curation.pipeline import curate
 from cxr_fastai.evaluation.build_report import AnyReport
 from cxr_fastai.evaluation.evaluate import evaluate
@@ -378,15 +379,15 @@ def seeds_of(words: str) -> tuple[int, ...]:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
-    try:
-        asked, as_json = asked_of(arguments)
-        with contextlib.redirect_stdout(sys.stderr):  # curation tells what it does
-            found = measured(asked)
-    except CxrError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
-    print(json.dumps(found, sort_keys=True, allow_nan=False) if as_json else text_of(found))
-    return 0
+    return told(partial(_measured_and_printed, arguments))
+
+
+def _measured_and_printed(arguments: Sequence[str]) -> None:
+    """Measure and print; raises `CxrError`."""
+    asked, as_json = asked_of(arguments)
+    with contextlib.redirect_stdout(sys.stderr):  # curation tells what it does
+        found = measured(asked)
+    print_found(found, as_json, text_of)
 
 
 if __name__ == "__main__":

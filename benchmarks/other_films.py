@@ -22,11 +22,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import json
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from told import print_found, told
 
-from cxr_fastai.core import CxrError, UsageError
+from cxr_fastai.core import UsageError
 from cxr_fastai.manifest import Manifest, Record, read_manifest
 from cxr_fastai.training.pixel_cache import pixel_cache
 
@@ -217,15 +218,15 @@ def asked_of(arguments: Sequence[str]) -> tuple[Asked, str, bool]:
 
 def main(arguments: Sequence[str]) -> int:
     """Judge and print."""
-    try:
-        asked, by, as_json = asked_of(arguments)
-        with contextlib.redirect_stdout(sys.stderr):
-            found: Numbers = {"held_out_by": by, **measured(asked)}
-    except CxrError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
-    print(json.dumps(found, sort_keys=True, allow_nan=False) if as_json else text_of(found))
-    return 0
+    return told(partial(_judged, arguments))
+
+
+def _judged(arguments: Sequence[str]) -> None:
+    """Judge and print; raises `CxrError`."""
+    asked, by, as_json = asked_of(arguments)
+    with contextlib.redirect_stdout(sys.stderr):
+        found: Numbers = {"held_out_by": by, **measured(asked)}
+    print_found(found, as_json, text_of)
 
 
 if __name__ == "__main__":

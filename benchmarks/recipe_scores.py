@@ -15,19 +15,20 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from official_tests import numbers_of, voted
+from told import print_found, told
 
 from cxr_fastai.bundle.bundle import Bundle
 from cxr_fastai.bundle.store import load_bundle
-from cxr_fastai.core import CxrError, UsageError
+from cxr_fastai.core import UsageError
 from cxr_fastai.evaluation.build_report import AnyReport, build_report
 from cxr_fastai.evaluation.evaluate import evaluate
 from cxr_fastai.evaluation.multi_label_counts import SingleDraw
@@ -293,20 +294,20 @@ def _told(numbers: Numbers) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Score and print."""
+    return told(partial(_scored_and_printed, arguments))
+
+
+def _scored_and_printed(arguments: Sequence[str]) -> None:
+    """Score and print; raises `CxrError`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", metavar="DATA", type=Path)
     parser.add_argument("bundles", metavar="BUNDLE", nargs="+", type=Path)
     parser.add_argument("--split", default="test", help="default: %(default)s")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    try:
-        bundles = [load_bundle(path) for path in given.bundles]
-        found = scored(read_manifest(given.data), bundles, given.split)
-    except CxrError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return e.exit_code
-    print(json.dumps(found, sort_keys=True, allow_nan=False) if given.json else text_of(found))
-    return 0
+    bundles = [load_bundle(path) for path in given.bundles]
+    found = scored(read_manifest(given.data), bundles, given.split)
+    print_found(found, given.json, text_of)
 
 
 if __name__ == "__main__":

@@ -46,3 +46,11 @@ def test_an_error_for_people_is_a_line_and_its_exit_code(told, capsys, main, cod
 def test_these_benchmarks_end_so(name):
     text = (BENCHMARKS / f"{name}.py").read_text()
     assert text.endswith('if __name__ == "__main__":\n    sys.exit(told(main))\n')
+
+
+@pytest.mark.parametrize("as_json, says", [(True, '{"a": 1, "b": 2}\n'), (False, "b, a\n")])
+def test_what_was_found_is_one_object_or_a_text(told, capsys, as_json, says):
+    from told import print_found
+
+    print_found({"b": 2, "a": 1}, as_json, lambda found: ", ".join(found))
+    assert capsys.readouterr().out == says
